@@ -103,13 +103,13 @@ fn head(out: &mut Vec<u8>, major: u8, length: usize) {
     let length = u32::try_from(length).expect("the limits of a write set are below 4 GiB");
     match length {
         0..=23 => out.push(major | length as u8),
-        24..=0xff => out.extend_from_slice(&[major | 24, length as u8]),
+        24..=0xff => out.extend_from_slice(&[major | 0x18, length as u8]),
         0x100..=0xffff => {
-            out.push(major | 25);
+            out.push(major | 0x19);
             out.extend_from_slice(&(length as u16).to_be_bytes());
         }
         _ => {
-            out.push(major | 26);
+            out.push(major | 0x1a);
             out.extend_from_slice(&length.to_be_bytes());
         }
     }
@@ -197,7 +197,7 @@ impl<'a> Reader<'a> {
         Ok(self
             .take(width)?
             .iter()
-            .fold(0, |sum, byte| sum << 8 | u32::from(*byte)))
+            .fold(0, |sum, byte| (sum << 8) | u32::from(*byte)))
     }
 
     fn take(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
@@ -237,7 +237,8 @@ mod tests {
     fn every_width_of_length_survives() {
         let mut set = WriteSet::new();
         for length in [0, 23, 24, 255, 256, 65_535, 65_536, VALUE_MAX] {
-            set.put(&map("m"), vec![7; length.min(KEY_MAX)], vec![1; length]).expect("within limits");
+            set.put(&map("m"), vec![7; length.min(KEY_MAX)], vec![1; length])
+                .expect("within limits");
         }
         assert_eq!(WriteSet::decode(&set.encode()), Ok(set));
     }
@@ -251,7 +252,10 @@ mod tests {
             b"\x81\x82\x61m\x81\x82\x41a\x5b\x00\x00\x00\x00\x00\x00\x00\x01\x31",
             b"\x9f\xff",
         ] {
-            assert!(matches!(WriteSet::decode(bytes), Err(DecodeError::NotShortest(_))), "{bytes:x?}");
+            assert!(
+                matches!(WriteSet::decode(bytes), Err(DecodeError::NotShortest(_))),
+                "{bytes:x?}"
+            );
         }
     }
 
@@ -263,7 +267,10 @@ mod tests {
             b"\x82\x82\x61m\x81\x82\x41a\xf6\x82\x61m\x81\x82\x41a\xf6",
             b"\x82\x82\x61m\x81\x82\x41a\xf6\x82\x61a\x81\x82\x41a\xf6",
         ] {
-            assert!(matches!(WriteSet::decode(bytes), Err(DecodeError::OutOfOrder(_))), "{bytes:x?}");
+            assert!(
+                matches!(WriteSet::decode(bytes), Err(DecodeError::OutOfOrder(_))),
+                "{bytes:x?}"
+            );
         }
     }
 
@@ -272,13 +279,25 @@ mod tests {
         let refused = |bytes: &[u8]| WriteSet::decode(bytes).expect_err("not canonical");
         assert_eq!(refused(b""), DecodeError::Truncated);
         assert_eq!(refused(&SMALL[..SMALL.len() - 1]), DecodeError::Truncated);
-        assert_eq!(refused(&[SMALL, b"\x00"].concat()), DecodeError::Trailing(1));
+        assert_eq!(
+            refused(&[SMALL, b"\x00"].concat()),
+            DecodeError::Trailing(1)
+        );
         assert_eq!(refused(b"\xa0"), DecodeError::Unexpected(0));
         assert_eq!(refused(b"\x81\x82\x61m\x80"), DecodeError::EmptyMap(4));
         assert_eq!(refused(b"\x81\x81\x61m"), DecodeError::Unexpected(1));
-        assert_eq!(refused(b"\x81\x82\x61M\x80"), DecodeError::Name(BadMapName::BadCharacter(0)));
-        assert_eq!(refused(b"\x81\x82\x61m\x81\x82\x59\x02\x01"), DecodeError::TooLong(6));
-        assert_eq!(refused(b"\x81\x82\x61m\x81\x82\x41a\x5a\xff\xff\xff\xff"), DecodeError::TooLong(8));
+        assert_eq!(
+            refused(b"\x81\x82\x61M\x80"),
+            DecodeError::Name(BadMapName::BadCharacter(0))
+        );
+        assert_eq!(
+            refused(b"\x81\x82\x61m\x81\x82\x59\x02\x01"),
+            DecodeError::TooLong(6)
+        );
+        assert_eq!(
+            refused(b"\x81\x82\x61m\x81\x82\x41a\x5a\xff\xff\xff\xff"),
+            DecodeError::TooLong(8)
+        );
         assert_eq!(refused(b"\x99\xff\xff"), DecodeError::TooLong(0));
     }
 }

@@ -15,6 +15,7 @@
 
 mod chain;
 mod codec;
+mod key;
 mod limits;
 mod name;
 mod range;

@@ -117,9 +117,12 @@ impl ReadSet {
             }
         }
         for read in &self.ranges {
-            let seen = read.found.iter().map(|(key, version)| (key, *version));
+            let seen = read
+                .found
+                .iter()
+                .map(|(key, version)| (key.as_ref(), *version));
             let now = versions.range(head, &read.map, &read.range);
-            if !seen.eq(now.map(|(key, version, _)| (key, version))) {
+            if !seen.eq(now.map(|(key, version, _)| (key.as_slice(), version))) {
                 return Err(Conflict::Range {
                     map: read.map.clone(),
                 });

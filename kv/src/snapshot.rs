@@ -43,7 +43,7 @@ impl Read for Snapshot<'_> {
         found
             .map(|(key, version, value)| {
                 (
-                    key.clone(),
+                    key.to_bytes(),
                     Versioned {
                         value: value.clone(),
                         version,

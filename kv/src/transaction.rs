@@ -64,8 +64,20 @@ impl<'a> Transaction<'a> {
             return Vec::new();
         }
         let mut seen = Vec::new();
-        let stored = self.versions.range(self.snapshot, map, range);
-        let stored = stored.inspect(|(key, version, _)| seen.push(((*key).clone(), *version)));
+        let stored = self
+            .versions
+            .range(self.snapshot, map, range)
+            .map(|(key, version, value)| {
+                let key = key.to_bytes();
+                seen.push((key.clone(), version));
+                (
+                    key,
+                    Versioned {
+                        value: value.clone(),
+                        version,
+                    },
+                )
+            });
         let merged = Merge {
             stored: stored.peekable(),
             own: own_range(&self.writes, map, range),
@@ -132,30 +144,23 @@ fn own_range<'a>(writes: &'a WriteSet, map: &MapName, range: &KeyRange) -> Optio
 }
 
 /// Stored keys and own writes in one order; own writes hide stored keys.
-struct Merge<'a, I: Iterator<Item = (&'a Bytes, u64, &'a Bytes)>> {
+struct Merge<'a, I: Iterator<Item = (Bytes, Versioned)>> {
     stored: Peekable<I>,
     own: Option<OwnRange<'a>>,
 }
 
-impl<'a, I: Iterator<Item = (&'a Bytes, u64, &'a Bytes)>> Iterator for Merge<'a, I> {
+impl<I: Iterator<Item = (Bytes, Versioned)>> Iterator for Merge<'_, I> {
     type Item = (Bytes, Versioned);
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let stored = self.stored.peek().map(|(key, ..)| *key);
+            let stored = self.stored.peek().map(|(key, _)| key);
             let own = self
                 .own
                 .as_mut()
                 .and_then(|own| own.peek().map(|(key, _)| *key));
             if own.is_none() || stored.is_some_and(|stored| Some(stored) < own) {
-                let (key, version, value) = self.stored.next()?;
-                return Some((
-                    key.clone(),
-                    Versioned {
-                        value: value.clone(),
-                        version,
-                    },
-                ));
+                return self.stored.next();
             }
             if stored == own {
                 self.stored.next();

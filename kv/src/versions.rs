@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 
 use crate::chain::{Chain, Remains};
+use crate::key::Key;
 use crate::name::MapName;
 use crate::range::KeyRange;
 use crate::writes::WriteSet;
 
-type Table = BTreeMap<Bytes, Chain>;
+type Table = BTreeMap<Key, Chain>;
 
 /// A value and the seqno at which it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +49,7 @@ pub struct StateItem<'a> {
     /// The map.
     pub map: &'a MapName,
     /// The key.
-    pub key: &'a Bytes,
+    pub key: &'a [u8],
     /// The seqno that wrote the value.
     pub version: u64,
     /// The value.
@@ -60,7 +61,7 @@ pub struct StateItem<'a> {
 pub(crate) struct Versions {
     tables: BTreeMap<MapName, Table>,
     /// Keys written by each seqno in `floor + 1 ..= head`.
-    undo: VecDeque<Vec<(MapName, Bytes)>>,
+    undo: VecDeque<Vec<(MapName, Vec<Key>)>>,
     head: u64,
     floor: u64,
     /// How often writes were taken back; see `ReadSet`.
@@ -118,7 +119,7 @@ impl Versions {
         seqno: u64,
         map: &MapName,
         range: &KeyRange,
-    ) -> impl Iterator<Item = (&'a Bytes, u64, &'a Bytes)> + use<'a> {
+    ) -> impl Iterator<Item = (&'a Key, u64, &'a Bytes)> + use<'a> {
         let table = if range.is_empty() {
             None
         } else {
@@ -140,9 +141,10 @@ impl Versions {
     pub(crate) fn state(&self, seqno: u64) -> impl Iterator<Item = StateItem<'_>> {
         self.tables.iter().flat_map(move |(map, table)| {
             table.iter().filter_map(move |(key, chain)| {
-                chain.at(seqno).map(|(version, value)| StateItem {
+                let (version, value) = chain.at(seqno)?;
+                Some(StateItem {
                     map,
-                    key,
+                    key: key.as_slice(),
                     version,
                     value,
                 })
@@ -156,18 +158,21 @@ impl Versions {
             self.head + 1,
             "write sets are applied in order, without gaps"
         );
-        let mut written = Vec::with_capacity(writes.len());
+        let mut written = Vec::with_capacity(writes.maps().len());
         for (map, keys) in writes.maps() {
             let table = table_of(&mut self.tables, map);
+            let mut touched = Vec::with_capacity(keys.len());
             for (key, value) in keys {
-                match table.entry(key.clone()) {
+                let key = Key::new(key);
+                touched.push(key.clone());
+                match table.entry(key) {
                     Entry::Occupied(mut chain) => chain.get_mut().push(seqno, value.clone()),
                     Entry::Vacant(vacant) => {
                         vacant.insert(Chain::new(seqno, value.clone()));
                     }
                 }
-                written.push((map.clone(), key.clone()));
             }
+            written.push((map.clone(), touched));
         }
         self.undo.push_back(written);
         self.head = seqno;
@@ -184,9 +189,7 @@ impl Versions {
                 .pop_back()
                 .expect("one undo record for each seqno above floor");
             self.head -= 1;
-            for (map, key) in written {
-                self.trim(&map, &key, |chain| chain.retract(to));
-            }
+            self.trim(&written, |chain| chain.retract(to));
         }
         self.rollbacks += 1;
         Ok(())
@@ -200,22 +203,22 @@ impl Versions {
                 .pop_front()
                 .expect("one undo record for each seqno above floor");
             self.floor += 1;
-            for (map, key) in written {
-                self.trim(&map, &key, |chain| chain.compact(floor));
-            }
+            self.trim(&written, |chain| chain.compact(floor));
         }
     }
 
-    /// Shortens one key's chain and forgets the key, and the map, if nothing remains.
-    fn trim(&mut self, map: &MapName, key: &[u8], shorten: impl FnOnce(&mut Chain) -> Remains) {
-        let Some(table) = self.tables.get_mut(map) else {
-            return;
-        };
-        let Some(chain) = table.get_mut(key) else {
-            return;
-        };
-        if shorten(chain) == Remains::Nothing {
-            table.remove(key);
+    /// Shortens the chains of some keys, and forgets keys and maps of which nothing remains.
+    fn trim(&mut self, written: &[(MapName, Vec<Key>)], shorten: impl Fn(&mut Chain) -> Remains) {
+        for (map, keys) in written {
+            let Some(table) = self.tables.get_mut(map) else {
+                continue;
+            };
+            for key in keys {
+                let chain = table.get_mut(key.as_slice());
+                if chain.is_some_and(|chain| shorten(chain) == Remains::Nothing) {
+                    table.remove(key.as_slice());
+                }
+            }
             if table.is_empty() {
                 self.tables.remove(map);
             }

@@ -23,7 +23,9 @@ impl Dice {
 
     fn key(&mut self) -> Vec<u8> {
         let length = self.roll(3);
-        (0..length).map(|_| [0, b'm', 0xff][self.roll(3) as usize]).collect()
+        (0..length)
+            .map(|_| [0, b'm', 0xff][self.roll(3) as usize])
+            .collect()
     }
 
     fn writes(&mut self) -> WriteSet {
@@ -84,7 +86,9 @@ fn overlay(state: &mut State, writes: &WriteSet, version: u64) {
 fn expect_same(model: &State, reader: &impl Read, dice: &mut Dice) {
     let (map, key, range) = (dice.map(), dice.key(), dice.range());
     let limit = dice.roll(5) as usize;
-    let found = reader.get(&map, &key).map(|found| (found.version, found.value.to_vec()));
+    let found = reader
+        .get(&map, &key)
+        .map(|found| (found.version, found.value.to_vec()));
     assert_eq!(found, model.get(&(map.as_str().to_owned(), key)).cloned());
     let listed: Vec<_> = reader
         .range(&map, &range, limit)
@@ -141,7 +145,10 @@ fn store_agrees_with_a_model_under_random_operations() {
     for seed in 1..40 {
         let mut dice = Dice(seed);
         let mut store = Store::new();
-        let mut model = Model { states: vec![State::new()], floor: 0 };
+        let mut model = Model {
+            states: vec![State::new()],
+            floor: 0,
+        };
         for _ in 0..300 {
             match dice.roll(12) {
                 0 => {
@@ -180,7 +187,9 @@ fn a_validated_transaction_reads_the_same_at_the_head() {
         for _ in 0..5 {
             store.apply(store.head() + 1, &dice.writes());
         }
-        let asked: Vec<_> = (0..2).map(|_| (dice.map(), dice.key(), dice.range())).collect();
+        let asked: Vec<_> = (0..2)
+            .map(|_| (dice.map(), dice.key(), dice.range()))
+            .collect();
         let limit = 1 + dice.roll(3) as usize;
         let own = dice.writes();
         let read = |store: &Store| {
@@ -195,7 +204,10 @@ fn a_validated_transaction_reads_the_same_at_the_head() {
             let results: Vec<_> = asked
                 .iter()
                 .map(|(map, key, range)| {
-                    (transaction.get(map, key), transaction.range(map, range, limit))
+                    (
+                        transaction.get(map, key),
+                        transaction.range(map, range, limit),
+                    )
                 })
                 .collect();
             (results, transaction.finish().0)
@@ -209,7 +221,10 @@ fn a_validated_transaction_reads_the_same_at_the_head() {
             refused += 1;
         }
     }
-    assert!(validated > 20 && refused > 20, "{validated} validated, {refused} refused");
+    assert!(
+        validated > 20 && refused > 20,
+        "{validated} validated, {refused} refused"
+    );
 }
 
 #[test]

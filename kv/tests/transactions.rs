@@ -34,7 +34,9 @@ fn range_conflict() -> Result<(), Conflict> {
 fn own_writes_hide_the_snapshot() {
     let store = store_with(&["a", "b"]);
     let mut transaction = store.begin();
-    transaction.put(&map("m"), "a", "new").expect("within limits");
+    transaction
+        .put(&map("m"), "a", "new")
+        .expect("within limits");
     transaction.delete(&map("m"), "b").expect("within limits");
     let own = transaction.get(&map("m"), b"a").expect("own write");
     assert_eq!((own.value.as_ref(), own.version), (&b"new"[..], OWN_WRITE));
@@ -46,7 +48,9 @@ fn own_writes_hide_the_snapshot() {
 fn blind_writes_conflict_with_nothing() {
     let mut store = store_with(&["a"]);
     let mut transaction = store.begin();
-    transaction.put(&map("m"), "a", "new").expect("within limits");
+    transaction
+        .put(&map("m"), "a", "new")
+        .expect("within limits");
     transaction.get(&map("m"), b"a");
     let (reads, _) = transaction.finish();
     assert!(reads.is_empty());
@@ -65,7 +69,10 @@ fn a_read_key_that_is_written_again_conflicts() {
     put(&mut store, "a", "v");
     assert_eq!(
         store.validate(&reads),
-        Err(Conflict::Key { map: map("m"), key: Bytes::from_static(b"a") })
+        Err(Conflict::Key {
+            map: map("m"),
+            key: Bytes::from_static(b"a")
+        })
     );
 }
 
@@ -78,7 +85,11 @@ fn an_absent_key_that_appears_conflicts() {
     put(&mut store, "a", "v");
     assert!(store.validate(&reads).is_err());
     delete(&mut store, "a");
-    assert_eq!(store.validate(&reads), Ok(()), "absent again is what was read");
+    assert_eq!(
+        store.validate(&reads),
+        Ok(()),
+        "absent again is what was read"
+    );
 }
 
 #[test]
@@ -97,7 +108,11 @@ fn a_phantom_in_a_read_range_conflicts() {
 fn a_phantom_in_an_empty_range_conflicts() {
     let mut store = store_with(&[]);
     let transaction = store.begin();
-    assert!(transaction.range(&map("m"), &KeyRange::all(), 10).is_empty());
+    assert!(
+        transaction
+            .range(&map("m"), &KeyRange::all(), 10)
+            .is_empty()
+    );
     let (reads, _) = transaction.finish();
     put(&mut store, "a", "phantom");
     assert_eq!(store.validate(&reads), range_conflict());
