@@ -191,12 +191,15 @@ impl Commitment {
 
     /// The points, one after the other, 32 bytes each.
     pub fn encode(&self) -> Vec<u8> {
-        self.points.iter().flat_map(|p| p.to_bytes()).collect()
+        self.points
+            .iter()
+            .flat_map(CompressedRistretto::to_bytes)
+            .collect()
     }
 
     /// Reads [`Self::encode`] back. Every point is checked.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        if bytes.len() > COMMITMENT_LENGTH_MAX || bytes.len() % POINT_LENGTH != 0 {
+        if bytes.len() > COMMITMENT_LENGTH_MAX || !bytes.len().is_multiple_of(POINT_LENGTH) {
             return Err(DecodeError);
         }
         let points = bytes
