@@ -1,1 +1,55 @@
-//! `ledger`.
+//! The ledger: what Synod remembers, and how anybody can check it.
+//!
+//! Blocks and their headers, the RFC 9162 tree over transactions, sealing,
+//! configurations and quorum certificates, COSE receipts (RFC 9942), the chain
+//! of configurations that a client follows offline, segment files, and the
+//! structural audit.
+//!
+//! This crate performs no input or output, reads no clock and makes no random
+//! bytes. It judges structure and signatures; what a governance write *means*
+//! is for others to recompute.
+
+mod block;
+mod canonical;
+mod certificate;
+mod checksum;
+mod configuration;
+mod header;
+pub mod public_writes;
+mod reading;
+mod sealing;
+mod segment;
+mod sequence;
+mod signature;
+mod transaction;
+mod tree;
+
+pub use crate::block::{BLOCK_BYTES_MAX, Block, BlockBuilder, FRAMES_MAX, Frame};
+pub use crate::canonical::Malformed;
+pub use crate::certificate::{
+    CERTIFICATE_BYTES_MAX, Certificate, CertificateError, Certified, Tally,
+};
+pub use crate::configuration::{
+    CONFIGURATION_BYTES_MAX, Configuration, ConfigurationError, QuorumError, SuccessorError,
+    VENDOR_BYTES_MAX, VOTERS_MAX, Voter,
+};
+pub use crate::header::{EMPTIES_MAX, HEADER_BYTES_MAX, HEADER_FORMAT, Head, Header};
+pub use crate::reading::{Reading, VettedReading, WINDOW, reading_message};
+pub use crate::sealing::{
+    LedgerSecret, Opener, Place, Purpose, SEALED_BYTES_MAX, SealError, Sealer, SealingKey,
+};
+pub use crate::segment::{
+    Corruption, Damage, Placed, RECORD_HEADER_LEN, Record, SEGMENT_HEADER_LEN, Scanner,
+    SegmentHeader, SignedAt,
+};
+pub use crate::sequence::{
+    Appended, CertifyError, Sequence, SequenceError, Terms, Uncertifiable, genesis_block,
+};
+pub use crate::signature::{BlockSignature, block_signature_message, protected_header};
+pub use crate::transaction::{
+    CALLER_BYTES_MAX, CLAIMS_MAX, Interior, LEAF_VERSION, Leaf, ReplyPreimage, TxId, TxIdError,
+};
+pub use crate::tree::{
+    ProofError, Tree, leaf_hash, node_hash, root_from_inclusion, verify_consistency,
+    verify_inclusion,
+};
