@@ -16,9 +16,11 @@ const TRANSFER_CONTEXT: &[u8] = raft::CAMPAIGN_TRANSFER;
 
 /// The entry in raft-rs's form. Index and term are overwritten when a leader appends it.
 pub(crate) fn entry_to_raft(entry: &Entry) -> eraftpb::Entry {
-    let mut raw = eraftpb::Entry::default();
-    raw.index = entry.index;
-    raw.term = entry.term;
+    let mut raw = eraftpb::Entry {
+        index: entry.index,
+        term: entry.term,
+        ..eraftpb::Entry::default()
+    };
     match &entry.payload {
         Payload::Empty => {}
         Payload::Block(block) => raw.data = block.clone(),
@@ -52,8 +54,10 @@ pub(crate) fn entry_from_raft(raw: &eraftpb::Entry) -> Entry {
 
 /// The change as raft-rs applies it.
 pub(crate) fn change_to_raft(change: Change) -> ConfChange {
-    let mut raw = ConfChange::default();
-    raw.node_id = change.peer();
+    let mut raw = ConfChange {
+        node_id: change.peer(),
+        ..ConfChange::default()
+    };
     raw.set_change_type(match change {
         Change::AddLearner(_) => ConfChangeType::AddLearnerNode,
         Change::Promote(_) => ConfChangeType::AddNode,
@@ -95,10 +99,12 @@ fn change_from_bytes(bytes: &[u8]) -> Option<Change> {
 
 /// The message in raft-rs's form. Votes carry no commit index: nobody commits on their word.
 pub(crate) fn message_to_raft(message: Message) -> eraftpb::Message {
-    let mut raw = eraftpb::Message::default();
-    raw.from = message.from;
-    raw.to = message.to;
-    raw.term = message.term;
+    let mut raw = eraftpb::Message {
+        from: message.from,
+        to: message.to,
+        term: message.term,
+        ..eraftpb::Message::default()
+    };
     raw.set_msg_type(kind_of(&message.body));
     match message.body {
         Body::Append {

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use raft::eraftpb;
 use raft::eraftpb::MessageType;
-use raft::{Config, RawNode, ReadOnlyOption, Ready, StateRole};
+use raft::{RawNode, Ready, StateRole};
 
-use crate::admission::{self, NUMBER_MAX, State};
+use crate::admission::{self, State};
 use crate::convert::{
     change_to_raft, entry_from_raft, entry_to_raft, message_from_raft, message_to_raft,
     read_context, read_of,
@@ -22,6 +22,7 @@ use crate::interface::{
 use crate::log::Log;
 use crate::message::{Body, Message};
 use crate::refused::{Refused, StartError};
+use crate::setup::{check_groups, check_start, check_tuning, config, sorted};
 use crate::timeout::election_ticks;
 
 /// A replica's part in consensus.
@@ -498,7 +499,7 @@ impl Engine {
         let entries = ready.take_entries();
         let replaced = self.node.mut_store().append(&entries);
         self.hand_out(&ready.take_committed_entries(), effects);
-        self.post(ready.take_messages(), effects);
+        post(&ready.take_messages(), effects);
         for message in ready.take_persisted_messages() {
             self.hold_or_send(number, &message, effects);
         }
@@ -532,13 +533,6 @@ impl Engine {
                 .extend(change.map(|change| (entry.index, change)));
             effects.committed.push(entry);
         }
-    }
-
-    /// Sends in the order of the receivers, each receiver's messages in raft-rs's order.
-    fn post(&self, messages: Vec<eraftpb::Message>, effects: &mut Effects) {
-        let mut messages: Vec<Message> = messages.iter().map(message_from_raft).collect();
-        messages.sort_by_key(|message| message.to);
-        effects.send.extend(messages);
     }
 
     /// Heartbeat replies promise nothing about the log and leave at once. The rest waits for
@@ -638,84 +632,6 @@ impl State for Engine {
     }
 }
 
-fn check_start(start: &Start) -> Result<(), StartError> {
-    for number in [start.id, start.index, start.term] {
-        if number == 0 || number >= NUMBER_MAX {
-            return Err(StartError::OutOfRange);
-        }
-    }
-    let members: Vec<u64> = start
-        .voters
-        .iter()
-        .chain(&start.learners)
-        .copied()
-        .collect();
-    let mut distinct = sorted(members.clone());
-    distinct.dedup();
-    if start.voters.is_empty() || distinct.len() != members.len() || distinct.contains(&0) {
-        return Err(StartError::Membership);
-    }
-    check_groups(&start.groups, &start.voters)
-        .map_err(|required| StartError::GroupsTooFew { required })
-}
-
-fn check_tuning(tuning: &Tuning) -> Result<(), StartError> {
-    let wrong = |what: &str| Err(StartError::Tuning(what.to_owned()));
-    if tuning.heartbeat_ticks == 0 || tuning.election_ticks_min <= tuning.heartbeat_ticks {
-        return wrong("the election timeout must exceed the heartbeat");
-    }
-    if tuning.election_ticks_max <= tuning.election_ticks_min {
-        return wrong("the election timeout needs a range");
-    }
-    if tuning.inflight_max == 0 || tuning.unpersisted_max == 0 || tuning.fetch_max == 0 {
-        return wrong("a bound is 0");
-    }
-    Ok(())
-}
-
-fn config(start: &Start, tuning: &Tuning) -> Config {
-    Config {
-        id: start.id,
-        election_tick: tuning.election_ticks_min,
-        min_election_tick: tuning.election_ticks_min,
-        max_election_tick: tuning.election_ticks_max,
-        heartbeat_tick: tuning.heartbeat_ticks,
-        applied: start.index,
-        max_size_per_msg: 0,
-        max_inflight_msgs: tuning.inflight_max,
-        check_quorum: true,
-        pre_vote: true,
-        read_only_option: ReadOnlyOption::Safe,
-        ..Config::default()
-    }
-}
-
-/// With two groups required raft-rs would silently count a plain majority if only one is
-/// present, and wait for the slowest voter if one is missing. Neither may happen.
-fn check_groups(groups: &Groups, voters: &[u64]) -> Result<(), u8> {
-    let required = groups.required;
-    let no_zero = groups.of.values().all(|group| *group != 0);
-    let diverse = match required {
-        1 => true,
-        2 => spans_two(groups, voters),
-        _ => false,
-    };
-    if no_zero && diverse {
-        Ok(())
-    } else {
-        Err(required)
-    }
-}
-
-fn spans_two(groups: &Groups, voters: &[u64]) -> bool {
-    let assigned: Option<Vec<u64>> = voters.iter().map(|id| groups.of.get(id).copied()).collect();
-    assigned.is_some_and(|groups| {
-        let mut groups = sorted(groups);
-        groups.dedup();
-        groups.len() >= 2
-    })
-}
-
 /// The voters once the change is applied.
 fn after(change: Change, mut voters: Vec<u64>) -> Vec<u64> {
     match change {
@@ -726,7 +642,9 @@ fn after(change: Change, mut voters: Vec<u64>) -> Vec<u64> {
     voters
 }
 
-fn sorted(mut ids: Vec<u64>) -> Vec<u64> {
-    ids.sort_unstable();
-    ids
+/// Sends in the order of the receivers, each receiver's messages in raft-rs's order.
+fn post(messages: &[eraftpb::Message], effects: &mut Effects) {
+    let mut messages: Vec<Message> = messages.iter().map(message_from_raft).collect();
+    messages.sort_by_key(|message| message.to);
+    effects.send.extend(messages);
 }

@@ -24,6 +24,7 @@ mod interface;
 mod log;
 mod message;
 mod refused;
+mod setup;
 mod timeout;
 
 pub use codec::{DecodeError, MESSAGE_BYTES_MAX};

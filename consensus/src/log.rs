@@ -241,12 +241,16 @@ fn runs_of_tail(start: &Start) -> Option<Vec<TermRun>> {
 }
 
 fn initial_state(start: &Start) -> RaftState {
-    let mut hard_state = HardState::default();
-    hard_state.term = start.term;
-    hard_state.commit = start.index;
-    let mut conf_state = ConfState::default();
-    conf_state.voters = start.voters.clone();
-    conf_state.learners = start.learners.clone();
+    let hard_state = HardState {
+        term: start.term,
+        commit: start.index,
+        ..HardState::default()
+    };
+    let conf_state = ConfState {
+        voters: start.voters.clone(),
+        learners: start.learners.clone(),
+        ..ConfState::default()
+    };
     RaftState::new(hard_state, conf_state)
 }
 
