@@ -1,0 +1,656 @@
+//! What an operator tells a node: one TOML file, read once, into a struct that cannot be wrong.
+//!
+//! Invariants
+//! - unknown keys, missing keys and values out of bounds are errors that name the key;
+//! - relative paths are relative to the folder of the file;
+//! - no secret stands in it: a node's keys are born in its process and die with it.
+//!
+//! ```toml
+//! dir = "replica-1"                        # the node's own folder; ledgers of earlier runs in it stay untouched
+//! listen = "127.0.0.1:8001"                # the public HTTPS door
+//! peer_listen = "127.0.0.1:9001"           # the door for the other replicas
+//! public_url = "https://127.0.0.1:8001"    # what clients are told
+//! peer_address = "127.0.0.1:9001"          # what the other replicas are told; default: peer_listen
+//! tee = "sev-snp"                          # "sev-snp", "tdx" or "nitro"
+//! attester = "simulated"                   # the only one so far; every verdict on it is marked `simulated`
+//! durability = "disk"                      # default; "memory": an acknowledged write may be lost with the power
+//! stop_with_stdin = false                  # default; true: stop when standard input is closed
+//! log = "info"                             # default; "error", "warn", "info" or "debug"
+//!
+//! [start]                                  # either: found a new synod …
+//! manifest = "manifest.toml"
+//!
+//! [join]                                   # … or: join one that stands
+//! network = "<64 hexadecimal digits>"
+//! services = ["https://127.0.0.1:8002"]
+//! policy = "policy.toml"                   # optional: what this node asks of the others; default: their own policy
+//!
+//! [limits]                                 # optional, each with a default
+//! connections_max = 1024
+//! ```
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use synod_attestation::Tee;
+use synod_crypto::Digest;
+
+/// Longest configuration file that is read, in bytes.
+pub const CONFIG_BYTES_MAX: u64 = 64 * 1024;
+/// Most services that a joiner is told of.
+pub const SERVICES_MAX: usize = 64;
+
+/// A node's configuration: whoever holds one holds a valid one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeConfig {
+    /// The node's own folder.
+    pub dir: PathBuf,
+    /// Where the public HTTPS door listens.
+    pub listen: SocketAddr,
+    /// Where the door for the other replicas listens.
+    pub peer_listen: SocketAddr,
+    /// What clients are told to connect to.
+    pub public_url: ServiceUrl,
+    /// What the other replicas are told to connect to, `host:port`.
+    pub peer_address: String,
+    /// Which TEE the simulated attester speaks for.
+    pub tee: Tee,
+    /// When a block counts as persisted.
+    pub durability: Durability,
+    /// Whether the node stops when its standard input is closed, so that it never outlives its parent.
+    pub stop_with_stdin: bool,
+    /// How much is told on standard error.
+    pub log: LogLevel,
+    /// Whether the node founds a synod or joins one.
+    pub beginning: Beginning,
+    /// The bounds of what it uses.
+    pub limits: NodeLimits,
+}
+
+/// How a node comes to be a replica.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Beginning {
+    /// It founds a new synod.
+    Start {
+        /// The genesis manifest.
+        manifest: PathBuf,
+    },
+    /// It joins a synod that stands.
+    Join {
+        /// The network id, which is the digest of block 0.
+        network: Digest,
+        /// Public URLs of replicas, tried in turn.
+        services: Vec<ServiceUrl>,
+        /// This node's own appraisal policy for the others; without one, the one in the pinned manifest.
+        policy: Option<PathBuf>,
+    },
+}
+
+/// When a block counts as persisted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Durability {
+    /// Once the disk has said so: an acknowledged write survives the loss of power everywhere.
+    #[default]
+    Disk,
+    /// Once it is handed to the operating system: it survives the loss of processes, not of power.
+    Memory,
+}
+
+/// How much is told on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogLevel {
+    /// Only what stops something.
+    Error,
+    /// And what an operator should look at.
+    Warn,
+    /// And what changes.
+    #[default]
+    Info,
+    /// And every dropped message.
+    Debug,
+}
+
+/// An `https` address with a host and no path, such as `https://127.0.0.1:8001`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServiceUrl(String);
+
+/// The text is no address of a service.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not of the form `https://host:port`")]
+pub struct BadUrl(String);
+
+/// The bounds of what a node uses. Past each comes a clear refusal, and nothing half-done remains.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NodeLimits {
+    /// Connections at the public door at the same time; default 1024, 1 to 65536.
+    pub connections_max: usize,
+    /// Calls that wait for an answer at the same time; default 16384, 1 to 1048576.
+    pub calls_max: usize,
+    /// Streams of the ledger at the same time; default 4, 1 to 64.
+    pub ledger_streams_max: usize,
+    /// Bytes of messages that wait for one peer; default 64 MiB, 1 MiB to 1 GiB. Raft repeats what is dropped.
+    pub peer_queue_bytes_max: usize,
+    /// Bytes of a ledger file after which the next one begins; default 64 MiB, 1 MiB to 1 GiB.
+    pub segment_bytes: u64,
+    /// Bytes of one request's body; default 4 MiB, 1 KiB to 64 MiB.
+    pub body_bytes_max: usize,
+    /// Milliseconds that a request may wait for its answer; default 30000, 100 to 600000.
+    pub answer_timeout_ms: u64,
+}
+
+impl Default for NodeLimits {
+    fn default() -> Self {
+        Self {
+            connections_max: 1024,
+            calls_max: 16_384,
+            ledger_streams_max: 4,
+            peer_queue_bytes_max: 64 * MIB,
+            segment_bytes: 64 * MIB as u64,
+            body_bytes_max: 4 * MIB,
+            answer_timeout_ms: 30_000,
+        }
+    }
+}
+
+impl NodeLimits {
+    /// The time that a request may wait for its answer.
+    pub fn answer_timeout(&self) -> Duration {
+        Duration::from_millis(self.answer_timeout_ms)
+    }
+}
+
+/// Why a configuration is not one. The operator is at fault.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration `{path}`: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is longer than [`CONFIG_BYTES_MAX`].
+    #[error("the configuration `{0}` is longer than {CONFIG_BYTES_MAX} bytes")]
+    TooLong(PathBuf),
+    /// The text is not TOML of this shape.
+    #[error("the configuration is malformed: {0}")]
+    Malformed(String),
+    /// A value is out of its bounds.
+    #[error("`{key}` {rule}")]
+    OutOfBounds {
+        /// The key.
+        key: &'static str,
+        /// What must hold.
+        rule: String,
+    },
+    /// A value contradicts another.
+    #[error("{0}")]
+    Contradiction(&'static str),
+}
+
+impl NodeConfig {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`ConfigError`], which names the key at fault.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let unreadable = |source| ConfigError::Unreadable {
+            path: path.to_owned(),
+            source,
+        };
+        if std::fs::metadata(path).map_err(unreadable)?.len() > CONFIG_BYTES_MAX {
+            return Err(ConfigError::TooLong(path.to_owned()));
+        }
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        Self::parse(&text, path.parent().unwrap_or(Path::new(".")))
+    }
+
+    /// Reads the text of a file that stands in the folder `base`.
+    ///
+    /// # Errors
+    /// [`ConfigError`], which names the key at fault.
+    pub fn parse(text: &str, base: &Path) -> Result<Self, ConfigError> {
+        let file: File =
+            toml::from_str(text).map_err(|error| ConfigError::Malformed(error.to_string()))?;
+        file.validate(base)
+    }
+
+    /// The text of a file that gives this configuration again.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(&File::of(self)).expect("strings, numbers and tables are TOML")
+    }
+}
+
+impl ServiceUrl {
+    /// Reads `https://host[:port]`; the port is 443 where none is named.
+    ///
+    /// # Errors
+    /// [`BadUrl`] for another scheme, a path, a query, user information or white space.
+    pub fn parse(text: &str) -> Result<Self, BadUrl> {
+        let bad = || BadUrl(text.to_owned());
+        let uri: http::Uri = text.parse().map_err(|_| bad())?;
+        let authority = uri.authority().ok_or_else(bad)?;
+        let plain = uri.scheme_str() == Some("https") && uri.path() == "/" && uri.query().is_none();
+        if !plain || authority.as_str().contains('@') || authority.host().is_empty() {
+            return Err(bad());
+        }
+        if authority.port().is_some() && authority.port_u16().is_none_or(|port| port == 0) {
+            return Err(bad());
+        }
+        Ok(Self(format!("https://{authority}")))
+    }
+
+    /// The address, without a slash at its end.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The host name or address, as a certificate names it: an IPv6 address without its brackets.
+    pub fn host(&self) -> &str {
+        let (host, _) = self.parts();
+        host.trim_start_matches('[').trim_end_matches(']')
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.parts().1.unwrap_or(443)
+    }
+
+    fn parts(&self) -> (&str, Option<u16>) {
+        let authority = self
+            .0
+            .strip_prefix("https://")
+            .expect("checked when it was made");
+        match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()),
+            _ => (authority, None),
+        }
+    }
+}
+
+impl std::fmt::Display for ServiceUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The file as it is written, before anything is believed.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    dir: PathBuf,
+    listen: SocketAddr,
+    peer_listen: SocketAddr,
+    public_url: String,
+    peer_address: Option<String>,
+    tee: String,
+    attester: AttesterKind,
+    #[serde(default)]
+    durability: Durability,
+    #[serde(default)]
+    stop_with_stdin: bool,
+    #[serde(default)]
+    log: LogLevel,
+    start: Option<StartTable>,
+    join: Option<JoinTable>,
+    #[serde(default)]
+    limits: NodeLimits,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum AttesterKind {
+    Simulated,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StartTable {
+    manifest: PathBuf,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JoinTable {
+    network: String,
+    services: Vec<String>,
+    policy: Option<PathBuf>,
+}
+
+impl File {
+    fn of(config: &NodeConfig) -> Self {
+        let (start, join) = match &config.beginning {
+            Beginning::Start { manifest } => (
+                Some(StartTable {
+                    manifest: manifest.clone(),
+                }),
+                None,
+            ),
+            Beginning::Join {
+                network,
+                services,
+                policy,
+            } => {
+                let services = services.iter().map(ToString::to_string).collect();
+                (
+                    None,
+                    Some(JoinTable {
+                        network: network.to_string(),
+                        services,
+                        policy: policy.clone(),
+                    }),
+                )
+            }
+        };
+        Self {
+            dir: config.dir.clone(),
+            listen: config.listen,
+            peer_listen: config.peer_listen,
+            public_url: config.public_url.to_string(),
+            peer_address: Some(config.peer_address.clone()),
+            tee: config.tee.to_string(),
+            attester: AttesterKind::Simulated,
+            durability: config.durability,
+            stop_with_stdin: config.stop_with_stdin,
+            log: config.log,
+            start,
+            join,
+            limits: config.limits.clone(),
+        }
+    }
+
+    fn validate(self, base: &Path) -> Result<NodeConfig, ConfigError> {
+        if self.listen == self.peer_listen && self.listen.port() != 0 {
+            return Err(ConfigError::Contradiction(
+                "`listen` and `peer_listen` must differ",
+            ));
+        }
+        let AttesterKind::Simulated = self.attester;
+        let peer_address = self
+            .peer_address
+            .unwrap_or_else(|| self.peer_listen.to_string());
+        check_peer_address(&peer_address)?;
+        check_limits(&self.limits)?;
+        Ok(NodeConfig {
+            dir: base.join(self.dir),
+            listen: self.listen,
+            peer_listen: self.peer_listen,
+            public_url: parse_url("public_url", &self.public_url)?,
+            peer_address,
+            tee: parse_tee(&self.tee)?,
+            durability: self.durability,
+            stop_with_stdin: self.stop_with_stdin,
+            log: self.log,
+            beginning: beginning(self.start, self.join, base)?,
+            limits: self.limits,
+        })
+    }
+}
+
+fn beginning(
+    start: Option<StartTable>,
+    join: Option<JoinTable>,
+    base: &Path,
+) -> Result<Beginning, ConfigError> {
+    match (start, join) {
+        (Some(start), None) => Ok(Beginning::Start {
+            manifest: base.join(start.manifest),
+        }),
+        (None, Some(join)) => {
+            let network = join
+                .network
+                .parse()
+                .map_err(|_| out("join.network", "must be 64 hexadecimal digits"))?;
+            if join.services.is_empty() || join.services.len() > SERVICES_MAX {
+                return Err(out(
+                    "join.services",
+                    &format!("must name 1 to {SERVICES_MAX} addresses"),
+                ));
+            }
+            let services = join
+                .services
+                .iter()
+                .map(|url| parse_url("join.services", url))
+                .collect::<Result<_, _>>()?;
+            Ok(Beginning::Join {
+                network,
+                services,
+                policy: join.policy.map(|path| base.join(path)),
+            })
+        }
+        (Some(_), Some(_)) => Err(ConfigError::Contradiction(
+            "`[start]` and `[join]` exclude each other",
+        )),
+        (None, None) => Err(ConfigError::Contradiction(
+            "one of `[start]` and `[join]` is needed",
+        )),
+    }
+}
+
+fn parse_tee(text: &str) -> Result<Tee, ConfigError> {
+    [Tee::SevSnp, Tee::Tdx, Tee::Nitro]
+        .into_iter()
+        .find(|tee| tee.to_string() == text)
+        .ok_or_else(|| out("tee", "must be `sev-snp`, `tdx` or `nitro`"))
+}
+
+fn parse_url(key: &'static str, text: &str) -> Result<ServiceUrl, ConfigError> {
+    ServiceUrl::parse(text).map_err(|error| out(key, &format!("is wrong: {error}")))
+}
+
+fn check_peer_address(text: &str) -> Result<(), ConfigError> {
+    let port = text
+        .rsplit_once(':')
+        .filter(|(host, _)| !host.is_empty())
+        .and_then(|(_, port)| port.parse::<u16>().ok());
+    match port {
+        Some(port) if port != 0 && text.len() <= 255 => Ok(()),
+        _ => Err(out(
+            "peer_address",
+            "must be `host:port`, at most 255 characters",
+        )),
+    }
+}
+
+fn check_limits(limits: &NodeLimits) -> Result<(), ConfigError> {
+    const GIB: usize = 1024 * MIB;
+    let body_max = 64 * MIB as u64;
+    let rows: [(&'static str, u64, u64, u64); 7] = [
+        (
+            "limits.connections_max",
+            limits.connections_max as u64,
+            1,
+            65_536,
+        ),
+        ("limits.calls_max", limits.calls_max as u64, 1, 1 << 20),
+        (
+            "limits.ledger_streams_max",
+            limits.ledger_streams_max as u64,
+            1,
+            64,
+        ),
+        (
+            "limits.peer_queue_bytes_max",
+            limits.peer_queue_bytes_max as u64,
+            MIB as u64,
+            GIB as u64,
+        ),
+        (
+            "limits.segment_bytes",
+            limits.segment_bytes,
+            MIB as u64,
+            GIB as u64,
+        ),
+        (
+            "limits.body_bytes_max",
+            limits.body_bytes_max as u64,
+            1024,
+            body_max,
+        ),
+        (
+            "limits.answer_timeout_ms",
+            limits.answer_timeout_ms,
+            100,
+            600_000,
+        ),
+    ];
+    match rows
+        .iter()
+        .find(|(_, value, least, most)| value < least || value > most)
+    {
+        Some((key, value, least, most)) => {
+            Err(out(key, &format!("is {value}, must be {least} to {most}")))
+        }
+        None => Ok(()),
+    }
+}
+
+fn out(key: &'static str, rule: &str) -> ConfigError {
+    ConfigError::OutOfBounds {
+        key,
+        rule: rule.to_owned(),
+    }
+}
+
+const MIB: usize = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: &str = r#"
+        dir = "r1"
+        listen = "127.0.0.1:8001"
+        peer_listen = "127.0.0.1:9001"
+        public_url = "https://127.0.0.1:8001"
+        tee = "sev-snp"
+        attester = "simulated"
+        [start]
+        manifest = "manifest.toml"
+    "#;
+
+    fn parse(text: &str) -> Result<NodeConfig, ConfigError> {
+        NodeConfig::parse(text, Path::new("/base"))
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_folder_of_the_file() {
+        let config = parse(START).expect("a valid configuration");
+        assert_eq!(config.dir, Path::new("/base/r1"));
+        assert_eq!(
+            config.beginning,
+            Beginning::Start {
+                manifest: "/base/manifest.toml".into()
+            }
+        );
+        assert_eq!(config.peer_address, "127.0.0.1:9001");
+        assert_eq!(config.durability, Durability::Disk);
+    }
+
+    #[test]
+    fn written_configuration_reads_as_itself() {
+        let join = START.replace(
+            "[start]\n        manifest = \"manifest.toml\"",
+            &format!("[join]\nnetwork = \"{}\"\nservices = [\"https://[::1]:8002\"]\npolicy = \"p.toml\"", "ab".repeat(32)),
+        );
+        for text in [START, &join] {
+            let config = parse(text).expect("a valid configuration");
+            assert_eq!(parse(&config.to_toml()).expect("what was written"), config);
+        }
+    }
+
+    #[test]
+    fn every_wrong_value_is_refused_with_its_key() {
+        let cases = [
+            ("tee = \"sev-snp\"", "tee = \"sgx\"", "`tee`"),
+            (
+                "attester = \"simulated\"",
+                "attester = \"none\"",
+                "attester",
+            ),
+            (
+                "https://127.0.0.1:8001",
+                "http://127.0.0.1:8001",
+                "`public_url`",
+            ),
+            (
+                "https://127.0.0.1:8001",
+                "https://127.0.0.1:8001/path",
+                "`public_url`",
+            ),
+            (
+                "https://127.0.0.1:8001",
+                "https://me@127.0.0.1:8001",
+                "`public_url`",
+            ),
+            (
+                "https://127.0.0.1:8001",
+                "https://127.0.0.1:99999",
+                "`public_url`",
+            ),
+            (
+                "peer_listen = \"127.0.0.1:9001\"",
+                "peer_listen = \"127.0.0.1:8001\"",
+                "`peer_listen`",
+            ),
+            ("[start]", "surprise = 1\n[start]", "surprise"),
+            ("[start]", "durability = \"none\"\n[start]", "durability"),
+            (
+                "[start]",
+                "peer_address = \"nowhere\"\n[start]",
+                "`peer_address`",
+            ),
+            (
+                "[start]",
+                "[limits]\nconnections_max = 0\n[start]",
+                "`limits.connections_max`",
+            ),
+            (
+                "[start]",
+                "[limits]\nsegment_bytes = 1\n[start]",
+                "`limits.segment_bytes`",
+            ),
+            (
+                "[start]",
+                "[join]\nnetwork = \"00\"\nservices = []\n[start]",
+                "exclude",
+            ),
+            (
+                "[start]\n        manifest = \"manifest.toml\"",
+                "",
+                "`[start]`",
+            ),
+            (
+                "[start]\n        manifest = \"manifest.toml\"",
+                "[join]\nnetwork = \"00\"\nservices = []",
+                "`join.network`",
+            ),
+        ];
+        for (from, to, named) in cases {
+            let text = START.replace(from, to);
+            assert_ne!(text, START, "the case `{to}` changes nothing");
+            let error = parse(&text).expect_err(to).to_string();
+            assert!(error.contains(named), "`{error}` does not name {named}");
+        }
+    }
+
+    #[test]
+    fn host_and_port_of_a_url_are_told_apart() {
+        let cases = [
+            ("https://a.example", "a.example", 443),
+            ("https://[::1]:8002", "::1", 8002),
+            ("https://10.0.0.1:1/", "10.0.0.1", 1),
+        ];
+        for (text, host, port) in cases {
+            let url = ServiceUrl::parse(text).expect("a valid address");
+            assert_eq!((url.host(), url.port()), (host, port));
+            assert!(!url.as_str().ends_with('/'));
+        }
+    }
+}
