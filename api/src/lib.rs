@@ -1,1 +1,37 @@
-//! `api`.
+//! The HTTP interface of a Synod service, as types: what is asked, what is answered, what may go
+//! wrong, and how much of it.
+//!
+//! * No I/O and no decisions: `gateway` serves this interface and `client` speaks it.
+//! * Every error has a stable [`ErrorCode`] and is an RFC 9457 [`Problem`].
+//! * Every bound stands in [`limits`], with its default and its unit.
+//! * The [`openapi`] document is made from [`ROUTES`] and these types; a checked-in copy stands
+//!   in `spec/openapi.json`, and a test fails when they drift apart.
+
+mod blob;
+mod chain_file;
+pub mod headers;
+pub mod limits;
+mod network;
+mod openapi;
+mod percent;
+mod problem;
+mod routes;
+mod store;
+mod tx_text;
+
+pub use blob::{Base64, Blob, read_cursor, write_cursor};
+pub use chain_file::{ChainFile, ChainFileError};
+pub use limits::Limits;
+pub use network::{
+    ActionReply, ActionRequest, AttestationReply, GovernanceReply, HealthReply, MemberInfo,
+    NetworkReply, ReplicaInfo, Role, Standing, UserInfo, freshness_message,
+};
+pub use openapi::{openapi, openapi_json};
+pub use percent::{percent_decode, percent_encode};
+pub use problem::{ErrorCode, PROBLEM_CONTENT_TYPE, Problem};
+pub use routes::{Access, Answer, Body, Parameter, Place, ROUTES, Route};
+pub use store::{
+    Compare, Entry, Expectation, KeyRef, KeyValue, ListReply, Operation, OperationResult, TxReply,
+    TxStatus, TxnReply, TxnRequest, WriteReply,
+};
+pub use synod_ledger::TxId;

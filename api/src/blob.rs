@@ -1,0 +1,193 @@
+//! Bytes in JSON.
+//!
+//! Two forms, for two uses:
+//! * [`Blob`], a key or a value of the user: a JSON string is its UTF-8 text, an object
+//!   `{"base64": "…"}` is any bytes. Answers use the string whenever the bytes are UTF-8, so a
+//!   reader needs both forms and nothing is ambiguous;
+//! * [`Base64`], a binary format of ours (receipt, evidence): always a base64 string.
+//!
+//! Base64 is that of RFC 4648 §4, with padding, and is read strictly.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+/// A key or a value: text, or `{"base64": "…"}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Blob(pub Bytes);
+
+impl From<&str> for Blob {
+    fn from(text: &str) -> Self {
+        Self(Bytes::copy_from_slice(text.as_bytes()))
+    }
+}
+
+impl From<Bytes> for Blob {
+    fn from(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+}
+
+/// The two forms as serde reads them.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Form<'a> {
+    Text(std::borrow::Cow<'a, str>),
+    Binary(Binary),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Binary {
+    base64: Base64,
+}
+
+impl Serialize for Blob {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match std::str::from_utf8(&self.0) {
+            Ok(text) => to.serialize_str(text),
+            Err(_) => Binary {
+                base64: Base64(self.0.clone()),
+            }
+            .serialize(to),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Blob {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(match Form::deserialize(from)? {
+            Form::Text(text) => Self(Bytes::from(text.into_owned().into_bytes())),
+            Form::Binary(binary) => Self(binary.base64.0),
+        })
+    }
+}
+
+impl PartialSchema for Blob {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("UTF-8 text"));
+        let binary = ObjectBuilder::new()
+            .property("base64", Base64::schema())
+            .required("base64");
+        OneOfBuilder::new()
+            .description(Some(
+                "A key or a value: text, or an object with base64 for bytes that are not UTF-8.",
+            ))
+            .item(text)
+            .item(binary)
+            .into()
+    }
+}
+
+impl ToSchema for Blob {}
+
+/// Bytes of a binary format, in JSON as base64 (RFC 4648 §4, padded).
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Base64(pub Bytes);
+
+impl From<Bytes> for Base64 {
+    fn from(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+}
+
+impl From<Vec<u8>> for Base64 {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(Bytes::from(bytes))
+    }
+}
+
+impl Serialize for Base64 {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&STANDARD.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Base64 {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let bytes = STANDARD.decode(text).map_err(serde::de::Error::custom)?;
+        Ok(Self(Bytes::from(bytes)))
+    }
+}
+
+impl PartialSchema for Base64 {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .content_encoding("base64")
+            .into()
+    }
+}
+
+impl ToSchema for Base64 {}
+
+/// Writes the cursor of a listing: where the page after this key begins.
+pub fn write_cursor(last_key: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(last_key)
+}
+
+/// Reads a cursor back to the last key of the page before; `None` if it is not one of ours.
+pub fn read_cursor(cursor: &str) -> Option<Bytes> {
+    URL_SAFE_NO_PAD.decode(cursor).ok().map(Bytes::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_a_string_and_other_bytes_are_base64() {
+        let text = serde_json::to_string(&Blob::from("grüß\n")).unwrap();
+        assert_eq!(text, "\"grüß\\n\"");
+        let bytes = serde_json::to_string(&Blob(Bytes::from_static(&[0xff, 0]))).unwrap();
+        assert_eq!(bytes, "{\"base64\":\"/wA=\"}");
+    }
+
+    #[test]
+    fn both_forms_are_read_back() {
+        for blob in [
+            Blob::from(""),
+            Blob::from("a"),
+            Blob(Bytes::from_static(&[0xff, 0, 0x80])),
+        ] {
+            let json = serde_json::to_string(&blob).unwrap();
+            assert_eq!(serde_json::from_str::<Blob>(&json).unwrap(), blob);
+        }
+        let as_base64: Blob = serde_json::from_str("{\"base64\":\"YQ==\"}").unwrap();
+        assert_eq!(as_base64, Blob::from("a"));
+    }
+
+    #[test]
+    fn sloppy_forms_are_refused() {
+        for json in [
+            "{\"base64\":\"YQ\"}",
+            "{\"base64\":\"YR==\"}",
+            "{\"base64\":\"\",\"x\":1}",
+            "7",
+            "{}",
+            "null",
+        ] {
+            assert!(
+                serde_json::from_str::<Blob>(json).is_err(),
+                "{json} was read"
+            );
+        }
+    }
+
+    #[test]
+    fn cursor_is_read_back_and_foreign_cursors_are_refused() {
+        assert_eq!(
+            read_cursor(&write_cursor(b"a/\xff")).unwrap(),
+            &b"a/\xff"[..]
+        );
+        assert!(read_cursor("a+b").is_none());
+        assert!(read_cursor("====").is_none());
+    }
+}

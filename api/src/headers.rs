@@ -1,0 +1,22 @@
+//! Header names and media types of our own.
+
+/// The transaction that an answer speaks of, as `view.seqno`.
+pub const TRANSACTION_ID: &str = "synod-transaction-id";
+/// Makes a write repeatable: the same key with the same request takes effect once. The service
+/// remembers a bounded number of keys.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// A receipt file.
+pub const RECEIPT: &str = "application/synod-receipt+cbor";
+/// A chain file.
+pub const CHAIN: &str = "application/synod-chain+cbor";
+/// A stream of ledger records.
+pub const LEDGER: &str = "application/synod-ledger";
+/// A request or an answer between replicas, or between members and a founder.
+pub const CBOR: &str = "application/cbor";
+/// JSON.
+pub const JSON: &str = "application/json";
+/// Any bytes: values.
+pub const BYTES: &str = "application/octet-stream";
+/// Metrics in the text format of Prometheus.
+pub const METRICS: &str = "text/plain; version=0.0.4";

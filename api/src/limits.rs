@@ -1,0 +1,79 @@
+//! The limits of the HTTP door, each with its default and its unit.
+//!
+//! Past a limit comes a problem with a stable code (413, 414, 431, 400, 503) and nothing
+//! half-done remains. Limits of a protocol element are constants, because a client must be
+//! able to rely on them; limits of resources are fields of [`Limits`], because an operator may
+//! lower or raise them.
+
+use std::time::Duration;
+
+/// Longest name of a map, in bytes. Names consist of `a-z`, `0-9`, `.`, `_`, `:` and `-`.
+pub const MAP_NAME_BYTES_MAX: usize = 128;
+/// Longest key, in bytes, after percent-decoding. The shortest has one byte.
+pub const KEY_BYTES_MAX: usize = 512;
+/// Longest value, in bytes (1 MiB).
+pub const VALUE_BYTES_MAX: usize = 1024 * 1024;
+/// Most entries that one page of a listing holds.
+pub const LIST_ENTRIES_MAX: u32 = 1000;
+/// Entries of a page when the request names no `limit`.
+pub const LIST_ENTRIES_DEFAULT: u32 = 100;
+/// Most compares, and most operations, of one transaction.
+pub const TXN_STEPS_MAX: usize = 256;
+/// Longest `Idempotency-Key`, in characters; visible ASCII only.
+pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 64;
+/// Length of an attestation nonce, in bytes; sent as lower-case hexadecimal.
+pub const NONCE_BYTES: usize = 32;
+/// Most signatures of one governance action.
+pub const ACTION_SIGNATURES_MAX: usize = 64;
+/// Longest signed governance action, in bytes, after base64-decoding.
+pub const ACTION_BYTES_MAX: usize = 64 * 1024;
+/// Most chain records in one answer of `GET /v1/chain`; each is one change of one voter.
+pub const CHAIN_RECORDS_MAX: usize = 65_536;
+/// Longest path and query together, in bytes.
+pub const URI_BYTES_MAX: usize = 8 * 1024;
+/// Most header fields of one request.
+pub const HEADER_FIELDS_MAX: usize = 64;
+/// Longest header section of one request, in bytes (16 KiB).
+pub const HEADER_BYTES_MAX: usize = 16 * 1024;
+
+/// Limits of resources, which an operator may set; the defaults are listed with the fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest request body, in bytes. Default 4 MiB.
+    pub body_bytes_max: usize,
+    /// Time for the first request of a connection to arrive with all its headers. Default 10 s.
+    pub header_read_timeout: Duration,
+    /// Time for a request body to arrive whole. Default 30 s.
+    pub body_read_timeout: Duration,
+    /// Time a connection may rest without a request in work. Default 60 s.
+    pub idle_timeout: Duration,
+    /// Time the replica may take to answer one request; then `503`. Default 30 s.
+    pub answer_timeout: Duration,
+    /// Time after which a peer that takes no byte of an answer is given up. Default 30 s.
+    pub send_timeout: Duration,
+    /// Requests in work at the same time on one HTTP/2 connection. Default 256.
+    pub concurrent_streams_max: u32,
+    /// Flow-control window of one HTTP/2 stream, in bytes. Default 256 KiB.
+    pub stream_window_bytes: u32,
+    /// Flow-control window of one HTTP/2 connection, in bytes. Default 2 MiB.
+    pub connection_window_bytes: u32,
+    /// Bytes of answers buffered for one HTTP/2 stream. Default 256 KiB.
+    pub send_buffer_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 4 * 1024 * 1024,
+            header_read_timeout: Duration::from_secs(10),
+            body_read_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_mins(1),
+            answer_timeout: Duration::from_secs(30),
+            send_timeout: Duration::from_secs(30),
+            concurrent_streams_max: 256,
+            stream_window_bytes: 256 * 1024,
+            connection_window_bytes: 2 * 1024 * 1024,
+            send_buffer_bytes_max: 256 * 1024,
+        }
+    }
+}

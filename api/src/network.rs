@@ -1,0 +1,221 @@
+//! What a service tells of itself: its network, its governance, its attestation, its health.
+//!
+//! Nothing here is to be believed for being said over TLS: a client verifies the attestation
+//! against its policy, and the chain against the network id that it pinned.
+
+use serde::{Deserialize, Serialize};
+use synod_ledger::TxId;
+use utoipa::ToSchema;
+
+use crate::blob::Base64;
+use crate::tx_text;
+
+/// The part a replica plays in the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Waits for the members' approvals; there is no network yet.
+    Founder,
+    /// Has not been trusted yet, or fetches the ledger.
+    Joiner,
+    /// Follows without a vote.
+    Learner,
+    /// Follows, and votes.
+    Follower,
+    /// Asks for votes.
+    Candidate,
+    /// Leads.
+    Leader,
+    /// Was removed, and serves nothing.
+    Removed,
+    /// Has stopped because its state contradicts the ledger.
+    Halted,
+}
+
+/// The standing of a replica on the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Its evidence passed; it may fetch keys and the ledger.
+    Trusted,
+    /// It is a learner of the engine.
+    Learner,
+    /// It votes.
+    Voter,
+    /// It was removed and never comes back.
+    Removed,
+}
+
+/// The answer to `GET /v1/network`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NetworkReply {
+    /// The hash of block 0, in lower-case hexadecimal; absent while a founder waits.
+    pub network_id: Option<String>,
+    /// The name in the manifest.
+    pub name: String,
+    /// Whether the members opened the service to users.
+    pub open: bool,
+    /// The version of the program that answers.
+    pub software: String,
+    /// The id of the replica that answers; 0 while it has none.
+    pub replica: u64,
+    /// Its role now.
+    pub role: Role,
+    /// The view (term) it is in.
+    pub view: u64,
+    /// The leader it knows of, if any.
+    pub leader: Option<u64>,
+    /// The newest certified transaction that it knows.
+    #[serde(with = "tx_text")]
+    #[schema(value_type = String, example = "2.17")]
+    pub certified: TxId,
+    /// Ledger time of the newest certified block, in Unix milliseconds.
+    pub ledger_time_ms: u64,
+    /// The number of the configuration in force.
+    pub configuration: u64,
+    /// How many vendors a quorum must span.
+    pub required_vendors: u8,
+    /// All replicas on the ledger that were not removed, by id.
+    pub replicas: Vec<ReplicaInfo>,
+    /// The replicas whose loss, each alone, would stop the service.
+    pub critical: Vec<u64>,
+    /// What the operator should look at, in plain sentences; empty when all is well.
+    pub alarms: Vec<String>,
+}
+
+/// A replica, as the ledger knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReplicaInfo {
+    /// Its id, never used again for another.
+    pub id: u64,
+    /// Its public address, `https://host:port`.
+    pub url: String,
+    /// `sev-snp`, `tdx` or `nitro`.
+    #[schema(example = "sev-snp")]
+    pub tee: String,
+    /// The vendor that counts for diversity.
+    #[schema(example = "amd")]
+    pub vendor: String,
+    /// Whether its evidence ends in a mock root: no hardware stands behind it.
+    pub simulated: bool,
+    /// Its standing.
+    pub standing: Standing,
+    /// Its identity key (Ed25519), in lower-case hexadecimal.
+    pub identity: String,
+    /// Until when its verdict holds, in Unix milliseconds of ledger time.
+    pub verdict_expires_ms: u64,
+    /// Whether the replica that answers heard from it lately; only the leader knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reachable: Option<bool>,
+}
+
+/// The answer to `GET /v1/attestation`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AttestationReply {
+    /// The network id, or the manifest's digest of a founder that waits; lower-case hexadecimal.
+    pub context: String,
+    /// The replica's statement (CBOR), whose hash is the evidence's report data.
+    pub statement: Base64,
+    /// The evidence (CBOR).
+    pub evidence: Base64,
+    /// The endorsements the evidence is verified with (CBOR).
+    pub endorsements: Base64,
+    /// The caller's nonce, repeated; lower-case hexadecimal.
+    pub nonce: String,
+    /// The identity key's signature over [`freshness_message`] of context and nonce.
+    pub signature: Base64,
+    /// When the evidence was collected, in Unix milliseconds of the replica's clock.
+    pub collected_ms: u64,
+    /// The receipt of the transaction that made this replica trusted, for joiners. A founder
+    /// is proven by block 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub membership: Option<Base64>,
+    /// The configuration that the replica stands in, by number, if it votes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<u64>,
+}
+
+/// The bytes that a replica's identity key signs to show that it is alive now and holds the
+/// key which its evidence names: a label, the context and the caller's nonce.
+pub fn freshness_message(context: &[u8; 32], nonce: &[u8; 32]) -> Vec<u8> {
+    [
+        b"synod attestation freshness v1\0".as_slice(),
+        context,
+        nonce,
+    ]
+    .concat()
+}
+
+/// The answer to `GET /v1/governance`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GovernanceReply {
+    /// The network that actions must name, in lower-case hexadecimal.
+    pub network_id: String,
+    /// Whether the service is open to users.
+    pub open: bool,
+    /// The sequence number that the next action must bear.
+    pub next_sequence: u64,
+    /// How many members must sign an action.
+    pub threshold: u8,
+    /// How many members recover the ledger secret together.
+    pub recovery_threshold: u8,
+    /// How many vendors a quorum must span once they stand.
+    pub required_vendors: u8,
+    /// The digest of the appraisal policy in force, in lower-case hexadecimal.
+    pub policy: String,
+    /// The members.
+    pub members: Vec<MemberInfo>,
+    /// The users.
+    pub users: Vec<UserInfo>,
+}
+
+/// A member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MemberInfo {
+    /// The name in the manifest.
+    pub name: String,
+    /// The key that signs actions (Ed25519), in lower-case hexadecimal.
+    pub key: String,
+}
+
+/// A user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UserInfo {
+    /// The name.
+    pub name: String,
+    /// SHA-256 of the public key (SubjectPublicKeyInfo) in the certificate; lower-case hexadecimal.
+    pub fingerprint: String,
+    /// What the user may do: `read`, `write`.
+    pub roles: Vec<String>,
+}
+
+/// The body of `POST /v1/governance/actions`: one act, signed by members.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ActionRequest {
+    /// COSE_Sign1 messages of members, all over the same action; at most 64.
+    pub signatures: Vec<Base64>,
+}
+
+/// The answer to `POST /v1/governance/actions`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ActionReply {
+    /// The transaction that carries the act.
+    #[serde(with = "tx_text")]
+    #[schema(value_type = String, example = "2.17")]
+    pub transaction_id: TxId,
+    /// The sequence number that the act bore.
+    pub sequence: u64,
+    /// The receipt file, if the request said `receipt=inline`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Base64>,
+}
+
+/// The answer of `/livez` and `/readyz`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HealthReply {
+    /// Whether all is well.
+    pub ok: bool,
+    /// In one sentence, what the replica does now.
+    pub state: String,
+}

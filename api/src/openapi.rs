@@ -1,0 +1,268 @@
+//! The OpenAPI 3.1 document, built from the table of routes and the schemas of the types.
+
+use std::collections::BTreeMap;
+
+use utoipa::openapi::path::{
+    HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn,
+};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{
+    Content, Header, Info, License, OpenApi, PathItem, Paths, Ref, RefOr, Required, Response,
+    ResponseBuilder, Schema,
+};
+
+use crate::headers;
+use crate::network::{
+    ActionReply, ActionRequest, AttestationReply, GovernanceReply, HealthReply, NetworkReply,
+};
+use crate::problem::{ErrorCode, PROBLEM_CONTENT_TYPE, Problem};
+use crate::routes::{Access, Answer, Body, COMMON_PROBLEMS, Parameter, Place, ROUTES, Route};
+use crate::store::{ListReply, TxReply, TxnReply, TxnRequest, WriteReply};
+
+/// The schemas of all bodies; those they refer to come along.
+#[derive(utoipa::OpenApi)]
+#[openapi(components(schemas(
+    ActionReply,
+    ActionRequest,
+    AttestationReply,
+    GovernanceReply,
+    HealthReply,
+    ListReply,
+    NetworkReply,
+    Problem,
+    TxReply,
+    TxnReply,
+    TxnRequest,
+    WriteReply,
+)))]
+struct Schemas;
+
+/// The OpenAPI document of the interface.
+pub fn openapi() -> OpenApi {
+    let mut document = <Schemas as utoipa::OpenApi>::openapi();
+    document.info = info();
+    document.paths = paths();
+    document
+}
+
+/// The document as the JSON text that `/v1/openapi.json` serves and `spec/openapi.json` holds.
+pub fn openapi_json() -> String {
+    let value = serde_json::to_value(openapi()).expect("the document has string keys only");
+    let mut text = serde_json::to_string_pretty(&value).expect("a JSON value can be written");
+    text.push('\n');
+    text
+}
+
+fn info() -> Info {
+    let mut info = Info::new("Synod", "1");
+    info.description = Some(
+        "A confidential, replicated, provable service. Every answer follows the commit, unless the \
+         request says otherwise; what a client believes it verifies: the attestation, the chain of \
+         configurations and the receipts."
+            .to_owned(),
+    );
+    info.license = Some(License::new("Apache-2.0"));
+    info
+}
+
+fn paths() -> Paths {
+    let mut paths = Paths::new();
+    for route in ROUTES {
+        let item = PathItem::new(method(route.method), operation(route));
+        match paths.paths.get_mut(route.path) {
+            Some(known) => known.merge_operations(item),
+            None => {
+                paths.paths.insert(route.path.to_owned(), item);
+            }
+        }
+    }
+    paths
+}
+
+fn method(name: &str) -> HttpMethod {
+    match name {
+        "GET" => HttpMethod::Get,
+        "PUT" => HttpMethod::Put,
+        "POST" => HttpMethod::Post,
+        "DELETE" => HttpMethod::Delete,
+        other => unreachable!("the table of routes has the method {other}"),
+    }
+}
+
+fn operation(route: &Route) -> Operation {
+    let mut operation = OperationBuilder::new()
+        .operation_id(Some(route.id))
+        .summary(Some(route.summary))
+        .description(access(route.access));
+    for known in route.parameters {
+        operation = operation.parameter(parameter(known));
+    }
+    if route.body != Body::None {
+        let body = RequestBodyBuilder::new().required(Some(Required::True));
+        let (media, content) = content(route.body);
+        operation = operation.request_body(Some(body.content(media, content).build()));
+    }
+    for known in route.answers {
+        operation = operation.response(known.status.to_string(), answer(known));
+    }
+    for (status, response) in problems(route) {
+        operation = operation.response(status.to_string(), response);
+    }
+    operation.build()
+}
+
+fn access(access: Access) -> Option<&'static str> {
+    match access {
+        Access::Anybody => None,
+        Access::Certificate => Some("Needs a client certificate."),
+    }
+}
+
+fn parameter(known: &Parameter) -> utoipa::openapi::path::Parameter {
+    let (place, required) = match known.place {
+        Place::Path => (ParameterIn::Path, Required::True),
+        Place::Query => (ParameterIn::Query, Required::False),
+        Place::RequiredQuery => (ParameterIn::Query, Required::True),
+        Place::Header => (ParameterIn::Header, Required::False),
+    };
+    let mut schema = ObjectBuilder::new().schema_type(Type::String);
+    if !known.pattern.is_empty() {
+        schema = schema.pattern(Some(known.pattern));
+    }
+    ParameterBuilder::new()
+        .name(known.name)
+        .parameter_in(place)
+        .required(required)
+        .description(Some(known.description))
+        .schema(Some(schema))
+        .build()
+}
+
+fn answer(known: &Answer) -> Response {
+    let mut response = ResponseBuilder::new().description(known.description);
+    if known.body != Body::None {
+        let (media, content) = content(known.body);
+        response = response.content(media, content);
+    }
+    for name in known.headers {
+        response = response.header(*name, response_header(name));
+    }
+    response.build()
+}
+
+fn response_header(name: &str) -> Header {
+    let mut header = Header::new(ObjectBuilder::new().schema_type(Type::String));
+    header.description = Some(
+        match name {
+            headers::TRANSACTION_ID => "The transaction, as `view.seqno`.",
+            "etag" => "The version of the key, in quotes.",
+            "location" => "The same route at the leader.",
+            "retry-after" => "Seconds to wait.",
+            other => unreachable!("the table of routes has the header {other}"),
+        }
+        .to_owned(),
+    );
+    header
+}
+
+/// The problems of a route, by status: one response lists all codes that share it.
+fn problems(route: &Route) -> BTreeMap<u16, Response> {
+    let mut codes: Vec<ErrorCode> = [route.problems, COMMON_PROBLEMS].concat();
+    if route.access == Access::Certificate {
+        codes.push(ErrorCode::CertificateRequired);
+    }
+    codes.sort_unstable();
+    codes.dedup();
+    let mut by_status: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();
+    for code in codes {
+        by_status.entry(code.status()).or_default().push(code);
+    }
+    by_status
+        .into_iter()
+        .map(|(status, codes)| (status, problem(status, &codes)))
+        .collect()
+}
+
+fn problem(status: u16, codes: &[ErrorCode]) -> Response {
+    let lines: Vec<String> = codes
+        .iter()
+        .map(|code| format!("`{code}`: {}", code.title()))
+        .collect();
+    let reference = RefOr::Ref(Ref::from_schema_name("Problem"));
+    let mut response = ResponseBuilder::new()
+        .description(lines.join("; "))
+        .content(PROBLEM_CONTENT_TYPE, Content::new(Some(reference)));
+    match status {
+        307 => response = response.header("location", response_header("location")),
+        503 => response = response.header("retry-after", response_header("retry-after")),
+        _ => {}
+    }
+    response.build()
+}
+
+fn content(body: Body) -> (&'static str, Content) {
+    match body {
+        Body::None => unreachable!("asked only for bodies"),
+        Body::Json(name) => (
+            headers::JSON,
+            Content::new(Some(Ref::from_schema_name(name))),
+        ),
+        Body::Bytes(media) => (media, Content::new(None::<RefOr<Schema>>)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_reference_of_the_document_is_defined() {
+        let value = serde_json::to_value(openapi()).unwrap();
+        let mut references = BTreeSet::new();
+        collect_references(&value, &mut references);
+        assert!(references.contains("#/components/schemas/Problem"));
+        for reference in references {
+            let pointer = reference.strip_prefix('#').unwrap();
+            assert!(
+                value.pointer(pointer).is_some(),
+                "{reference} is not defined"
+            );
+        }
+    }
+
+    fn collect_references(value: &serde_json::Value, into: &mut BTreeSet<String>) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                if let Some(serde_json::Value::String(reference)) = fields.get("$ref") {
+                    into.insert(reference.clone());
+                }
+                fields
+                    .values()
+                    .for_each(|field| collect_references(field, into));
+            }
+            serde_json::Value::Array(items) => {
+                for item in items {
+                    collect_references(item, into);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_route_has_its_own_id_and_all_its_path_parameters() {
+        let mut ids = BTreeSet::new();
+        for route in ROUTES {
+            assert!(ids.insert(route.id), "{} is used twice", route.id);
+            let in_path = route
+                .parameters
+                .iter()
+                .filter(|p| p.place == Place::Path)
+                .count();
+            assert_eq!(in_path, route.path.matches('{').count(), "{}", route.path);
+        }
+    }
+}
