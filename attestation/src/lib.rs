@@ -1,1 +1,46 @@
-//! `attestation`.
+//! `attestation`: who is at the other end, proved by hardware.
+//!
+//! In the terms of RFC 9334: [`Evidence`] and [`Endorsements`] come in,
+//! [`verify`] turns them into [`Claims`] or refuses, and [`Policy::appraise`]
+//! turns claims into a [`Verdict`] about the keys of a [`NodeStatement`], or
+//! into a [`Refusal`] that explains itself.
+//!
+//! Never here: a clock (time is an argument), the network (endorsements are
+//! handed in), the hardware (see `attester`).
+//!
+//! Invariants:
+//! - a [`Verdict`] is made by [`Policy::appraise`] alone;
+//! - simulated roots are of another type than vendors' roots, and a verdict
+//!   under them says so.
+
+pub mod anchors;
+pub mod claims;
+pub mod endorsements;
+pub mod evidence;
+pub mod measurement;
+pub mod nitro;
+pub mod policy;
+pub mod report_data;
+pub mod simulated;
+pub mod snp;
+pub mod statement;
+pub mod tdx;
+pub mod tee;
+pub mod verify;
+pub mod x509;
+
+pub use anchors::{Anchors, MockRoots, VendorRoots};
+pub use claims::{Claims, Details, HardwareId, Tcb};
+pub use endorsements::{Endorsements, EndorsementsError, SnpEndorsements, TdxCollateral};
+pub use evidence::{Evidence, EvidenceError};
+pub use measurement::{Measurement, MeasurementError};
+pub use policy::{
+    appraise::{Expected, Freshness},
+    refusal::{Check, Refusal, Rule},
+    rules::{Policy, PolicyError},
+    verdict::Verdict,
+};
+pub use report_data::ReportData;
+pub use statement::{NodeStatement, Role, StatementError};
+pub use tee::Tee;
+pub use verify::{VerifyError, verify};

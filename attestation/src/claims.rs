@@ -1,0 +1,102 @@
+//! Claims: what genuine evidence says, in one shape for all TEEs.
+//!
+//! Invariants:
+//! - only verification makes [`Claims`], so holding them means that the
+//!   evidence is genuine under the roots it was verified with;
+//! - claims say nothing about whether the workload is the right one: that is
+//!   for a policy to judge.
+
+use std::fmt;
+
+use synod_crypto::Digest;
+
+use crate::{
+    measurement::Measurement,
+    nitro::claims::NitroClaims,
+    report_data::ReportData,
+    snp::{
+        claims::SnpClaims,
+        product::{Product, TcbVersion},
+    },
+    tdx::claims::{TcbStatus, TdxClaims},
+    tee::Tee,
+};
+
+/// Names a piece of hardware: `amd-chip:…`, `intel-ppid:…`, `aws-module:…`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HardwareId(pub(crate) String);
+
+impl HardwareId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for HardwareId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How recent the platform's firmware is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tcb {
+    /// AMD: versions, to be held against a floor.
+    Snp(Product, TcbVersion),
+    /// Intel: its own judgement.
+    Tdx(TcbStatus),
+    /// AWS tells nothing: it keeps its platforms current itself.
+    Unstated,
+}
+
+impl fmt::Display for Tcb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Snp(product, version) => write!(f, "{product}: {version}"),
+            Self::Tdx(status) => status.fmt(f),
+            Self::Unstated => f.write_str("not stated"),
+        }
+    }
+}
+
+/// The part of the claims that one kind of TEE has of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Details {
+    /// AMD SEV-SNP.
+    Snp(Box<SnpClaims>),
+    /// Intel TDX.
+    Tdx(Box<TdxClaims>),
+    /// AWS Nitro.
+    Nitro(Box<NitroClaims>),
+}
+
+/// The claims of genuine evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Claims {
+    /// The kind of TEE.
+    pub tee: Tee,
+    /// What runs in it.
+    pub measurement: Measurement,
+    /// What it runs on.
+    pub hardware_id: HardwareId,
+    /// How recent the platform is.
+    pub tcb: Tcb,
+    /// Whether the host may look into the TEE.
+    pub debug: bool,
+    /// What the workload bound; `None` if it bound no 64 bytes.
+    pub report_data: Option<ReportData>,
+    /// Whether the root is a simulated one: then no hardware vouches for any
+    /// of this.
+    pub simulated: bool,
+    /// SHA-256 of the root certificate.
+    pub root: Digest,
+    /// When the evidence was made, where it says so (Unix milliseconds).
+    pub made_ms: Option<u64>,
+    /// When the first endorsement of the platform runs out (Unix milliseconds);
+    /// `None` if the vendor sets no end.
+    pub endorsed_until_ms: Option<u64>,
+    /// The rest, by kind of TEE.
+    pub details: Details,
+}

@@ -1,0 +1,214 @@
+//! Endorsements: what a vendor says about the platform that made evidence.
+//!
+//! They come from the untrusted host, so they are bounded here and believed
+//! only after verification up to a root.
+
+use minicbor::{Decoder, Encoder};
+use serde::Deserialize;
+
+use crate::tee::Tee;
+
+/// The vendor's statements that evidence of one TEE is verified with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endorsements {
+    /// For AMD SEV-SNP.
+    Snp(SnpEndorsements),
+    /// For Intel TDX.
+    Tdx(Box<TdxCollateral>),
+    /// For AWS Nitro: none, the document holds its own chain.
+    Nitro,
+}
+
+/// The certificates (DER) of an AMD platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnpEndorsements {
+    /// VCEK or VLEK: the certificate of the key that signs reports.
+    pub signer: Vec<u8>,
+    /// ASK, or ASVK for a VLEK: the signer's issuer.
+    pub intermediate: Vec<u8>,
+    /// ARK: the product's root.
+    pub root: Vec<u8>,
+    /// The revocation list of the root, if one is at hand.
+    pub crl: Option<Vec<u8>>,
+}
+
+/// Intel's collateral for one platform, in the shape of PCS v4.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct TdxCollateral {
+    /// Issuer chain of the PCK revocation list (PEM).
+    pub pck_crl_issuer_chain: String,
+    /// Revocation list of the root (DER).
+    #[serde(with = "hex::serde")]
+    pub root_ca_crl: Vec<u8>,
+    /// Revocation list of the PCK issuer (DER).
+    #[serde(with = "hex::serde")]
+    pub pck_crl: Vec<u8>,
+    /// Issuer chain of the TCB information (PEM).
+    pub tcb_info_issuer_chain: String,
+    /// TCB information: the exact JSON text that was signed.
+    pub tcb_info: String,
+    /// Signature over `tcb_info` (r ‖ s).
+    #[serde(with = "hex::serde")]
+    pub tcb_info_signature: Vec<u8>,
+    /// Issuer chain of the quoting enclave's identity (PEM).
+    pub qe_identity_issuer_chain: String,
+    /// Identity of the quoting enclave: the exact JSON text that was signed.
+    pub qe_identity: String,
+    /// Signature over `qe_identity` (r ‖ s).
+    #[serde(with = "hex::serde")]
+    pub qe_identity_signature: Vec<u8>,
+    /// The PCK chain (PEM), where the quote does not hold it.
+    #[serde(default)]
+    pub pck_certificate_chain: Option<String>,
+}
+
+/// The bytes are not endorsements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EndorsementsError {
+    /// There are more than [`Endorsements::BYTES_MAX`] bytes.
+    #[error("endorsements of {0} bytes are too long")]
+    TooLong(usize),
+    /// The bytes are not of the expected shape, or not deterministic CBOR.
+    #[error("endorsements are malformed")]
+    Malformed,
+    /// The endorsements are for a TEE that this program does not know.
+    #[error("endorsements are for an unknown kind of TEE")]
+    UnknownKind,
+}
+
+impl From<minicbor::decode::Error> for EndorsementsError {
+    fn from(_: minicbor::decode::Error) -> Self {
+        Self::Malformed
+    }
+}
+
+type Encoded = Result<(), minicbor::encode::Error<std::convert::Infallible>>;
+
+impl Endorsements {
+    /// Longest accepted encoding, in bytes.
+    pub const BYTES_MAX: usize = 512 * 1024;
+
+    /// The TEE that these are for.
+    pub fn tee(&self) -> Tee {
+        match self {
+            Self::Snp(_) => Tee::SevSnp,
+            Self::Tdx(_) => Tee::Tdx,
+            Self::Nitro => Tee::Nitro,
+        }
+    }
+
+    /// Reads Intel collateral from JSON: the fields of [`TdxCollateral`], binary
+    /// ones in hexadecimal.
+    pub fn tdx_from_json(json: &str) -> Result<Self, EndorsementsError> {
+        if json.len() > Self::BYTES_MAX {
+            return Err(EndorsementsError::TooLong(json.len()));
+        }
+        serde_json::from_str(json)
+            .map(|collateral| Self::Tdx(Box::new(collateral)))
+            .map_err(|_| EndorsementsError::Malformed)
+    }
+
+    /// The encoding: `spec/attestation.cddl`, `endorsements`.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut encoder = Encoder::new(Vec::new());
+        let written = match self {
+            Self::Snp(snp) => write_snp(&mut encoder, snp),
+            Self::Tdx(tdx) => write_tdx(&mut encoder, tdx),
+            Self::Nitro => encoder
+                .array(1)
+                .and_then(|e| e.u8(Tee::Nitro.number()))
+                .map(|_| ()),
+        };
+        written.expect("writing to a vector cannot fail");
+        encoder.into_writer()
+    }
+
+    /// Decodes the deterministic encoding, and nothing else.
+    pub fn decode(bytes: &[u8]) -> Result<Self, EndorsementsError> {
+        if bytes.len() > Self::BYTES_MAX {
+            return Err(EndorsementsError::TooLong(bytes.len()));
+        }
+        let mut decoder = Decoder::new(bytes);
+        let fields = decoder.array()?.ok_or(EndorsementsError::Malformed)?;
+        let tee = Tee::from_number(decoder.u8()?).ok_or(EndorsementsError::UnknownKind)?;
+        let endorsements = match (tee, fields) {
+            (Tee::SevSnp, 5) => Self::Snp(read_snp(&mut decoder)?),
+            (Tee::Tdx, 11) => Self::Tdx(Box::new(read_tdx(&mut decoder)?)),
+            (Tee::Nitro, 1) => Self::Nitro,
+            _ => return Err(EndorsementsError::Malformed),
+        };
+        if endorsements.encode() != bytes {
+            return Err(EndorsementsError::Malformed);
+        }
+        Ok(endorsements)
+    }
+}
+
+fn write_snp(encoder: &mut Encoder<Vec<u8>>, snp: &SnpEndorsements) -> Encoded {
+    encoder
+        .array(5)?
+        .u8(Tee::SevSnp.number())?
+        .bytes(&snp.signer)?
+        .bytes(&snp.intermediate)?
+        .bytes(&snp.root)?;
+    match &snp.crl {
+        Some(crl) => encoder.bytes(crl)?,
+        None => encoder.null()?,
+    };
+    Ok(())
+}
+
+fn read_snp(decoder: &mut Decoder<'_>) -> Result<SnpEndorsements, EndorsementsError> {
+    Ok(SnpEndorsements {
+        signer: decoder.bytes()?.to_vec(),
+        intermediate: decoder.bytes()?.to_vec(),
+        root: decoder.bytes()?.to_vec(),
+        crl: nullable(decoder, |d| d.bytes().map(<[u8]>::to_vec))?,
+    })
+}
+
+fn write_tdx(encoder: &mut Encoder<Vec<u8>>, tdx: &TdxCollateral) -> Encoded {
+    encoder
+        .array(11)?
+        .u8(Tee::Tdx.number())?
+        .str(&tdx.pck_crl_issuer_chain)?
+        .bytes(&tdx.root_ca_crl)?
+        .bytes(&tdx.pck_crl)?
+        .str(&tdx.tcb_info_issuer_chain)?
+        .str(&tdx.tcb_info)?
+        .bytes(&tdx.tcb_info_signature)?
+        .str(&tdx.qe_identity_issuer_chain)?
+        .str(&tdx.qe_identity)?
+        .bytes(&tdx.qe_identity_signature)?;
+    match &tdx.pck_certificate_chain {
+        Some(chain) => encoder.str(chain)?,
+        None => encoder.null()?,
+    };
+    Ok(())
+}
+
+fn read_tdx(decoder: &mut Decoder<'_>) -> Result<TdxCollateral, EndorsementsError> {
+    Ok(TdxCollateral {
+        pck_crl_issuer_chain: decoder.str()?.to_owned(),
+        root_ca_crl: decoder.bytes()?.to_vec(),
+        pck_crl: decoder.bytes()?.to_vec(),
+        tcb_info_issuer_chain: decoder.str()?.to_owned(),
+        tcb_info: decoder.str()?.to_owned(),
+        tcb_info_signature: decoder.bytes()?.to_vec(),
+        qe_identity_issuer_chain: decoder.str()?.to_owned(),
+        qe_identity: decoder.str()?.to_owned(),
+        qe_identity_signature: decoder.bytes()?.to_vec(),
+        pck_certificate_chain: nullable(decoder, |d| d.str().map(str::to_owned))?,
+    })
+}
+
+fn nullable<T>(
+    decoder: &mut Decoder<'_>,
+    read: impl FnOnce(&mut Decoder<'_>) -> Result<T, minicbor::decode::Error>,
+) -> Result<Option<T>, EndorsementsError> {
+    if decoder.datatype()? == minicbor::data::Type::Null {
+        decoder.null()?;
+        return Ok(None);
+    }
+    Ok(Some(read(decoder)?))
+}

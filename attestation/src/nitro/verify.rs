@@ -1,0 +1,83 @@
+//! From a Nitro document to claims.
+//!
+//! Source: AWS, "Verifying the root of trust" of the Nitro Enclaves guide.
+
+use synod_crypto::{Digest, ecdsa};
+
+use crate::{
+    anchors::RootSet,
+    nitro::{claims::NitroClaims, document::Document, error::NitroError},
+    x509::{Certificate, CertificateError},
+};
+
+/// Verifies a document up to the trusted root at `now_ms`; the root's digest
+/// comes with the claims.
+pub(crate) fn verify(
+    bytes: &[u8],
+    roots: &RootSet,
+    now_ms: u64,
+) -> Result<(NitroClaims, Digest), NitroError> {
+    let document = Document::parse(bytes)?;
+    let chain = parse_chain(&document)?;
+    let root = check_chain(&chain, roots, now_ms / 1000)?;
+    check_signature(&chain, &document)?;
+    let chain_expires_ms = chain.iter().map(Certificate::expires_ms).min().unwrap_or(0);
+    let claims = NitroClaims {
+        module_id: document.module_id,
+        timestamp_ms: document.timestamp_ms,
+        pcrs: document.pcrs,
+        user_data: document.user_data,
+        nonce: document.nonce,
+        public_key: document.public_key,
+        chain_expires_ms,
+    };
+    Ok((claims, root))
+}
+
+/// The certificates from the root to the leaf. The document lists the
+/// authorities in that order, and the leaf apart.
+fn parse_chain(document: &Document) -> Result<Vec<Certificate>, NitroError> {
+    if document.chain.is_empty() {
+        return Err(NitroError::ChainLength(0));
+    }
+    document
+        .chain
+        .iter()
+        .chain([&document.certificate])
+        .enumerate()
+        .map(|(position, der)| Certificate::parse(der).map_err(at(position)))
+        .collect()
+}
+
+fn check_chain(chain: &[Certificate], roots: &RootSet, now_s: u64) -> Result<Digest, NitroError> {
+    let root = chain.first().ok_or(NitroError::ChainLength(0))?;
+    if root.digest() != roots.aws {
+        return Err(NitroError::RootNotTrusted {
+            found: root.digest(),
+        });
+    }
+    root.check_issued_by(root, 0).map_err(at(0))?;
+    for (position, certificate) in chain.iter().enumerate() {
+        certificate.check_itself(now_s).map_err(at(position))?;
+    }
+    for (position, pair) in chain.windows(2).enumerate() {
+        let [issuer, issued] = pair else { continue };
+        // Authorities between the issuer and the leaf, which is none.
+        let below = chain.len() - 2 - position;
+        issued
+            .check_issued_by(issuer, below)
+            .map_err(at(position + 1))?;
+    }
+    Ok(root.digest())
+}
+
+fn check_signature(chain: &[Certificate], document: &Document) -> Result<(), NitroError> {
+    let leaf = chain.last().ok_or(NitroError::ChainLength(0))?;
+    let key = leaf.p384_key().map_err(at(chain.len() - 1))?;
+    ecdsa::verify_p384_sha384(key, &document.signed, &document.signature)
+        .map_err(|_| NitroError::DocumentSignature)
+}
+
+fn at(position: usize) -> impl Fn(CertificateError) -> NitroError {
+    move |problem| NitroError::Certificate { position, problem }
+}

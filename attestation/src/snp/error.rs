@@ -1,0 +1,113 @@
+//! Why an SEV-SNP report is not genuine. Each variant is one check.
+
+use synod_crypto::Digest;
+
+use crate::{
+    snp::product::{Product, TcbVersion},
+    x509::CertificateError,
+};
+
+/// Which certificate of the chain is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// The product's root.
+    Ark,
+    /// The issuer of signing keys (ASK or ASVK).
+    Intermediate,
+    /// The key that signs reports (VCEK or VLEK).
+    Signer,
+    /// The root's revocation list.
+    RevocationList,
+}
+
+impl std::fmt::Display for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Ark => "ARK",
+            Self::Intermediate => "ASK or ASVK",
+            Self::Signer => "VCEK or VLEK",
+            Self::RevocationList => "revocation list",
+        })
+    }
+}
+
+/// Why a report is not genuine. The fault is the attester's or the host's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SnpError {
+    /// A report has exactly 1184 bytes.
+    #[error("a report has 1184 bytes, not {0}")]
+    Length(usize),
+    /// The version is none of 2, 3, 4, 5.
+    #[error("report version {0} is not known")]
+    Version(u32),
+    /// The signature algorithm is not ECDSA P-384 with SHA-384.
+    #[error("signature algorithm {0} is not known")]
+    SignatureAlgorithm(u32),
+    /// A bit or byte that must be zero (or, for bit 17 of the policy, one) is not.
+    #[error("reserved field at offset {0:#x} does not hold its fixed value")]
+    Reserved(usize),
+    /// R or S of the signature is longer than 48 bytes: another encoding of
+    /// the same signature.
+    #[error("padding of the signature is not zero")]
+    SignaturePadding,
+    /// The report is signed by a key that is neither VCEK nor VLEK.
+    #[error("signing key {0} is neither VCEK nor VLEK")]
+    SigningKey(u32),
+    /// The processor is of a family whose root is not known.
+    #[error("processor family {family:#x} model {model:#x} is not known")]
+    UnknownProduct {
+        /// CPUID family.
+        family: u8,
+        /// CPUID model.
+        model: u8,
+    },
+    /// The root is not one of the trusted ones.
+    #[error("root certificate {found} is not a trusted one")]
+    RootNotTrusted {
+        /// SHA-256 of the root that was offered.
+        found: Digest,
+    },
+    /// The report is of another product than its chain.
+    #[error("report is of product {report}, chain of {chain}")]
+    ProductMismatch {
+        /// By the report's CPUID.
+        report: Product,
+        /// By the root.
+        chain: Product,
+    },
+    /// A certificate of the chain fails a check.
+    #[error("{link} {problem}")]
+    Certificate {
+        /// Which one.
+        link: Link,
+        /// What is wrong with it.
+        problem: CertificateError,
+    },
+    /// A certificate's name is not the one that AMD gives it.
+    #[error("{link} is named `{found}`, not `{expected}`")]
+    CertificateName {
+        /// Which one.
+        link: Link,
+        /// The name that AMD gives.
+        expected: String,
+        /// The name found.
+        found: String,
+    },
+    /// The signing key does not say what it must, or says it twice.
+    #[error("extension {0} of the signing key is missing or malformed")]
+    Extension(&'static str),
+    /// The signing key belongs to other firmware than the report states.
+    #[error("signing key is for TCB ({certificate}), report states ({report})")]
+    TcbMismatch {
+        /// In the certificate.
+        certificate: TcbVersion,
+        /// In the report.
+        report: TcbVersion,
+    },
+    /// The signing key belongs to another chip than the report states.
+    #[error("signing key is for another chip than the report's")]
+    ChipMismatch,
+    /// The signature of the report does not verify.
+    #[error("signature of the report is invalid")]
+    ReportSignature,
+}

@@ -1,0 +1,9 @@
+//! Intel TDX: quotes of versions 4 and 5 with Intel's collateral.
+//!
+//! Signatures, chains, revocation and TCB levels are checked by `dcap-qvl`,
+//! which is pure Rust and offline. Here stand what it leaves to its caller:
+//! which root, typed reasons, and claims.
+
+pub mod claims;
+pub mod error;
+pub(crate) mod verify;

@@ -1,0 +1,165 @@
+//! One door for all TEEs: from evidence and endorsements to claims.
+//!
+//! It judges whether evidence is *genuine*, at a time that the caller states.
+//! Whether the workload is the right one is for a policy.
+
+use crate::{
+    anchors::{Anchors, RootSet},
+    claims::{Claims, Details, HardwareId, Tcb},
+    endorsements::Endorsements,
+    evidence::Evidence,
+    measurement::Measurement,
+    nitro::{self, claims::NitroClaims, error::NitroError},
+    report_data::ReportData,
+    snp::{
+        self,
+        claims::{SigningKey, SnpClaims},
+        error::SnpError,
+    },
+    tdx::{self, claims::TdxClaims, error::TdxError},
+    tee::Tee,
+};
+
+/// Why evidence is not genuine. The fault is the attester's, its host's, or
+/// the clock's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyError {
+    /// The endorsements are for another TEE than the evidence.
+    #[error("evidence is of {evidence}, endorsements are for {endorsements}")]
+    Mismatch {
+        /// The TEE of the evidence.
+        evidence: Tee,
+        /// The TEE of the endorsements.
+        endorsements: Tee,
+    },
+    /// An SEV-SNP report is not genuine.
+    #[error(transparent)]
+    Snp(#[from] SnpError),
+    /// A TDX quote is not genuine.
+    #[error(transparent)]
+    Tdx(#[from] TdxError),
+    /// A Nitro document is not genuine.
+    #[error(transparent)]
+    Nitro(#[from] NitroError),
+}
+
+impl VerifyError {
+    /// The digest of the untrusted root, if that is what is wrong.
+    pub fn untrusted_root(&self) -> Option<synod_crypto::Digest> {
+        match self {
+            Self::Snp(SnpError::RootNotTrusted { found })
+            | Self::Tdx(TdxError::RootNotTrusted { found })
+            | Self::Nitro(NitroError::RootNotTrusted { found }) => Some(*found),
+            _ => None,
+        }
+    }
+
+    /// Whether every signature held, and the vendor itself refuses the state
+    /// of the platform.
+    pub fn signatures_hold(&self) -> bool {
+        matches!(self, Self::Tdx(error) if error.signatures_hold())
+    }
+}
+
+/// Verifies that evidence is genuine: made by a TEE that one of `anchors`
+/// vouches for, as of `now_ms` (Unix milliseconds).
+pub fn verify(
+    evidence: &Evidence,
+    endorsements: &Endorsements,
+    anchors: &Anchors,
+    now_ms: u64,
+) -> Result<Claims, VerifyError> {
+    let roots = anchors.roots();
+    let mut claims = match (evidence.tee(), endorsements) {
+        (Tee::SevSnp, Endorsements::Snp(snp)) => of_snp(evidence, snp, roots, now_ms)?,
+        (Tee::Tdx, Endorsements::Tdx(tdx)) => of_tdx(evidence, tdx, roots, now_ms)?,
+        (Tee::Nitro, Endorsements::Nitro) => of_nitro(evidence, roots, now_ms)?,
+        (tee, other) => {
+            return Err(VerifyError::Mismatch {
+                evidence: tee,
+                endorsements: other.tee(),
+            });
+        }
+    };
+    claims.simulated = anchors.simulated();
+    Ok(claims)
+}
+
+fn of_snp(
+    evidence: &Evidence,
+    endorsements: &crate::endorsements::SnpEndorsements,
+    roots: &RootSet,
+    now_ms: u64,
+) -> Result<Claims, SnpError> {
+    let (snp, root) = snp::verify::verify(evidence.bytes(), endorsements, roots, now_ms)?;
+    Ok(Claims {
+        tee: Tee::SevSnp,
+        measurement: Measurement::from(snp.measurement),
+        hardware_id: snp_hardware_id(&snp),
+        tcb: Tcb::Snp(snp.product, snp.reported_tcb),
+        debug: snp.policy.debug(),
+        report_data: Some(ReportData::from(snp.report_data)),
+        simulated: false,
+        root,
+        made_ms: None,
+        endorsed_until_ms: Some(snp.chain_expires_ms),
+        details: Details::Snp(Box::new(snp)),
+    })
+}
+
+fn snp_hardware_id(snp: &SnpClaims) -> HardwareId {
+    HardwareId(match &snp.signing_key {
+        SigningKey::Vlek { csp_id } => format!("amd-fleet:{csp_id}"),
+        SigningKey::Vcek => format!("amd-chip:{}", hex::encode(snp.chip_id)),
+    })
+}
+
+fn of_tdx(
+    evidence: &Evidence,
+    collateral: &crate::endorsements::TdxCollateral,
+    roots: &RootSet,
+    now_ms: u64,
+) -> Result<Claims, TdxError> {
+    let (tdx, root) = tdx::verify::verify(evidence.bytes(), collateral, roots, now_ms)?;
+    Ok(tdx_claims(tdx, root))
+}
+
+fn tdx_claims(tdx: TdxClaims, root: synod_crypto::Digest) -> Claims {
+    Claims {
+        tee: Tee::Tdx,
+        measurement: Measurement::from(tdx.mr_td),
+        hardware_id: HardwareId(format!("intel-ppid:{}", hex::encode(&tdx.ppid))),
+        tcb: Tcb::Tdx(tdx.status),
+        debug: tdx.attributes.debug(),
+        report_data: Some(ReportData::from(tdx.report_data)),
+        simulated: false,
+        root,
+        made_ms: None,
+        endorsed_until_ms: Some(tdx.collateral_expires_ms),
+        details: Details::Tdx(Box::new(tdx)),
+    }
+}
+
+fn of_nitro(evidence: &Evidence, roots: &RootSet, now_ms: u64) -> Result<Claims, NitroError> {
+    let (nitro, root) = nitro::verify::verify(evidence.bytes(), roots, now_ms)?;
+    Ok(nitro_claims(nitro, root))
+}
+
+fn nitro_claims(nitro: NitroClaims, root: synod_crypto::Digest) -> Claims {
+    let user_data = nitro.user_data.as_deref();
+    Claims {
+        tee: Tee::Nitro,
+        measurement: Measurement::from(nitro.image()),
+        hardware_id: HardwareId(format!("aws-module:{}", nitro.module_id)),
+        tcb: Tcb::Unstated,
+        debug: nitro.debug(),
+        report_data: user_data.and_then(|bytes| ReportData::try_from(bytes).ok()),
+        simulated: false,
+        root,
+        made_ms: Some(nitro.timestamp_ms),
+        // The three hours of a Nitro certificate bound the making of
+        // documents, not the standing of the enclave.
+        endorsed_until_ms: None,
+        details: Details::Nitro(Box::new(nitro)),
+    }
+}
