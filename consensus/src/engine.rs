@@ -478,8 +478,8 @@ impl Engine {
         while self.node.has_ready() {
             let ready = self.node.ready();
             self.take_ready(ready, effects);
-            self.advance_applied();
         }
+        self.advance_applied();
         self.set_timeout();
         let (entries_max, bytes_max) = (
             self.tuning.entries_in_memory_max,
