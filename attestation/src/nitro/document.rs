@@ -20,7 +20,7 @@ const PCR_INDEX_MAX: u8 = 31;
 const CERTIFICATE_BYTES_MAX: usize = 1024;
 const PASSED_ON_BYTES_MAX: usize = 1024;
 /// AWS's chains have four certificates above the leaf.
-const CHAIN_MAX: u64 = 10;
+const CHAIN_MAX: usize = 10;
 
 /// A parsed document. Nothing in it is verified yet.
 pub(crate) struct Document {
@@ -50,9 +50,9 @@ impl Document {
             pcrs: fields.pcrs.ok_or(NitroError::Field("pcrs"))?,
             certificate: fields.certificate.ok_or(NitroError::Field("certificate"))?,
             chain: fields.cabundle.ok_or(NitroError::Field("cabundle"))?,
-            public_key: fields.public_key.flatten(),
-            user_data: fields.user_data.flatten(),
-            nonce: fields.nonce.flatten(),
+            public_key: fields.public_key.and_then(|field| field.0),
+            user_data: fields.user_data.and_then(|field| field.0),
+            nonce: fields.nonce.and_then(|field| field.0),
             signed: envelope.tbs_data(&[]),
             signature: envelope.signature,
         })
@@ -74,7 +74,7 @@ fn envelope(bytes: &[u8]) -> Result<CoseSign1, NitroError> {
     Ok(envelope)
 }
 
-/// The fields as they come; an outer `None` is one that has not come yet.
+/// The fields as they come; `None` is one that has not come yet.
 #[derive(Default)]
 struct Fields {
     module_id: Option<String>,
@@ -83,17 +83,20 @@ struct Fields {
     pcrs: Option<BTreeMap<u8, [u8; 48]>>,
     certificate: Option<Vec<u8>>,
     cabundle: Option<Vec<Vec<u8>>>,
-    public_key: Option<Option<Vec<u8>>>,
-    user_data: Option<Option<Vec<u8>>>,
-    nonce: Option<Option<Vec<u8>>>,
+    public_key: Option<PassedOn>,
+    user_data: Option<PassedOn>,
+    nonce: Option<PassedOn>,
 }
+
+/// A field that the enclave may leave empty (CBOR null).
+struct PassedOn(Option<Vec<u8>>);
 
 impl Fields {
     fn parse(payload: &[u8]) -> Result<Self, NitroError> {
         let mut decoder = Decoder::new(payload);
-        let count = map_length(&mut decoder).ok_or(NitroError::Payload)?;
+        let mut left = Left::of(decoder.map()).ok_or(NitroError::Payload)?;
         let mut fields = Self::default();
-        for _ in 0..count {
+        while left.another(&mut decoder).ok_or(NitroError::Payload)? {
             let name = decoder.str().map_err(|_| NitroError::Payload)?;
             fields.read(name, &mut decoder)?;
         }
@@ -142,10 +145,28 @@ fn put<T>(slot: &mut Option<T>, name: &'static str, value: Option<T>) -> Result<
     }
 }
 
-/// The number of pairs. AWS writes this map with an indefinite length in no
-/// known document, so only definite ones are read.
-fn map_length(decoder: &mut Decoder<'_>) -> Option<u64> {
-    decoder.map().ok().flatten().filter(|count| *count <= 64)
+/// How much of a map or an array is left: the NSM writes some of them with
+/// a definite and some with an indefinite length.
+struct Left(Option<u64>);
+
+impl Left {
+    fn of(length: Result<Option<u64>, minicbor::decode::Error>) -> Option<Self> {
+        length.ok().map(Self)
+    }
+
+    /// Whether another item follows; `None` if the bytes end too early.
+    fn another(&mut self, decoder: &mut Decoder<'_>) -> Option<bool> {
+        if let Some(count) = &mut self.0 {
+            let more = *count > 0;
+            *count = count.saturating_sub(1);
+            return Some(more);
+        }
+        if decoder.datatype().ok()? != Type::Break {
+            return Some(true);
+        }
+        decoder.skip().ok()?;
+        Some(false)
+    }
 }
 
 fn module_id(decoder: &mut Decoder<'_>) -> Option<String> {
@@ -156,9 +177,9 @@ fn module_id(decoder: &mut Decoder<'_>) -> Option<String> {
 }
 
 fn pcrs(decoder: &mut Decoder<'_>) -> Option<BTreeMap<u8, [u8; 48]>> {
-    let count = map_length(decoder)?;
+    let mut left = Left::of(decoder.map())?;
     let mut pcrs = BTreeMap::new();
-    for _ in 0..count {
+    while left.another(decoder)? {
         let index = decoder.u8().ok().filter(|index| *index <= PCR_INDEX_MAX)?;
         let value = decoder.bytes().ok()?.try_into().ok()?;
         if pcrs.insert(index, value).is_some() {
@@ -171,21 +192,23 @@ fn pcrs(decoder: &mut Decoder<'_>) -> Option<BTreeMap<u8, [u8; 48]>> {
 }
 
 fn cabundle(decoder: &mut Decoder<'_>) -> Option<Vec<Vec<u8>>> {
-    let count = decoder.array().ok().flatten()?;
-    if count > CHAIN_MAX {
-        return None;
+    let mut left = Left::of(decoder.array())?;
+    let mut chain = Vec::new();
+    while left.another(decoder)? {
+        if chain.len() == CHAIN_MAX {
+            return None;
+        }
+        chain.push(bounded(decoder, CERTIFICATE_BYTES_MAX)?);
     }
-    (0..count)
-        .map(|_| bounded(decoder, CERTIFICATE_BYTES_MAX))
-        .collect()
+    Some(chain)
 }
 
-fn passed_on(decoder: &mut Decoder<'_>) -> Option<Option<Vec<u8>>> {
+fn passed_on(decoder: &mut Decoder<'_>) -> Option<PassedOn> {
     if decoder.datatype().ok()? == Type::Null {
         decoder.null().ok()?;
-        return Some(None);
+        return Some(PassedOn(None));
     }
-    bounded(decoder, PASSED_ON_BYTES_MAX).map(Some)
+    bounded(decoder, PASSED_ON_BYTES_MAX).map(|bytes| PassedOn(Some(bytes)))
 }
 
 fn bounded(decoder: &mut Decoder<'_>, bytes_max: usize) -> Option<Vec<u8>> {

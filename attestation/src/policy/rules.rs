@@ -86,6 +86,10 @@ pub struct Accepted {
 }
 
 /// Rules for AMD SEV-SNP.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own in the policy's text"
+)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SnpRules {

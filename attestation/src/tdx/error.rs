@@ -6,8 +6,7 @@ use synod_crypto::Digest;
 /// Why a quote is not genuine. The fault is the attester's or the host's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TdxError {
-    /// The bytes are not a quote of version 4 or 5, or bytes other than zero
-    /// follow it.
+    /// The bytes are not a quote.
     #[error("quote is malformed: {0}")]
     Malformed(String),
     /// The quote is of a version, TEE or key type that is not known.
@@ -48,6 +47,9 @@ pub enum TdxError {
     /// All signatures hold, but Intel has revoked the platform's TCB level.
     #[error("platform's TCB level is revoked")]
     Revoked,
+    /// All signatures hold, but bytes other than zero follow the quote.
+    #[error("bytes that are not zero follow the quote")]
+    Trailing,
     /// All signatures hold, but the domain has attributes that nobody accepts:
     /// reserved ones, migration, a page table that the host can fault
     /// silently.
@@ -62,7 +64,10 @@ impl TdxError {
     /// Whether every signature held and only the state of the platform or of
     /// the domain is refused.
     pub fn signatures_hold(&self) -> bool {
-        matches!(self, Self::NoTcbLevel | Self::Revoked | Self::Attributes(_))
+        matches!(
+            self,
+            Self::NoTcbLevel | Self::Revoked | Self::Attributes(_) | Self::Trailing
+        )
     }
 
     /// Sorts the message of a failed `dcap-qvl` check (version 0.7.1) into the
@@ -79,77 +84,90 @@ impl TdxError {
         if says(&["ISV enclave report signature"]) {
             return Self::QuoteSignature;
         }
-        let groups: [(&[&str], fn(String) -> Self); 8] = [
-            (
-                &[
-                    "quote version",
-                    "QE vendor",
-                    "TEE type",
-                    "attestation key type",
-                    "body type",
-                ],
-                Self::UnknownKind,
-            ),
-            (&["decode quote", "signed quote scope"], Self::Malformed),
-            (
-                &[
-                    "TCBInfo expired",
-                    "QE Identity expired",
-                    "issue date is in the future",
-                ],
-                Self::CollateralTime,
-            ),
-            (
-                &[
-                    "TD attributes",
-                    "TD migration",
-                    "SERVTD_EXT",
-                    "SEPT_VE_DISABLE",
-                    "service TD",
-                ],
-                Self::Attributes,
-            ),
-            (&["TDX module", "tdxModule", "SEAMATTRIBUTES"], Self::Module),
-            (
-                &[
-                    "qe_report",
-                    "QE report",
-                    "QE auth data",
-                    "QE ISVSVN",
-                    "QE TCB",
-                    "in QE",
-                ],
-                Self::QuotingEnclave,
-            ),
-            (
-                &[
-                    "certificate",
-                    "CRL",
-                    "certs",
-                    "Intel extension",
-                    "issued directly",
-                    "root ca",
-                    "revoked",
-                    "Revoked",
-                ],
-                Self::Certificates,
-            ),
-            (
-                &[
-                    "tcb_info",
-                    "qe_identity",
-                    "TcbInfo",
-                    "QeIdentity",
-                    "QE Identity",
-                    "TCB info",
-                    "TCB Info",
-                    "Fmspc",
-                    "component count",
-                ],
-                Self::Collateral,
-            ),
-        ];
-        let group = groups.iter().find(|(words, _)| says(words));
-        group.map_or(Self::Other as fn(String) -> Self, |(_, make)| *make)(message)
+        let group = GROUPS.iter().find(|(words, _)| says(words));
+        let make = group.map_or(Self::Other as Make, |(_, make)| *make);
+        make(message)
     }
 }
+
+type Make = fn(String) -> TdxError;
+
+/// Words in the messages of `dcap-qvl`, and the variants they belong to; the
+/// first that fits counts.
+const GROUPS: [(&[&str], Make); 8] = [
+    (
+        &[
+            "quote version",
+            "QE vendor",
+            "TEE type",
+            "attestation key type",
+            "body type",
+        ],
+        TdxError::UnknownKind,
+    ),
+    (&["decode quote", "signed quote scope"], TdxError::Malformed),
+    (
+        &[
+            "TCBInfo expired",
+            "QE Identity expired",
+            "issue date is in the future",
+        ],
+        TdxError::CollateralTime,
+    ),
+    (
+        &[
+            "TD attributes",
+            "TD migration",
+            "SERVTD_EXT",
+            "SEPT_VE_DISABLE",
+            "service TD",
+        ],
+        TdxError::Attributes,
+    ),
+    (
+        &["TDX module", "tdxModule", "SEAMATTRIBUTES"],
+        TdxError::Module,
+    ),
+    (
+        &[
+            "qe_report",
+            "QE report",
+            "QE auth data",
+            "QE ISVSVN",
+            "QE ISVPRODID",
+            "QE MRSIGNER",
+            "QE MISCSELECT",
+            "QE ATTRIBUTES",
+        ],
+        TdxError::QuotingEnclave,
+    ),
+    (
+        &[
+            "certificate",
+            "CRL",
+            "Crl",
+            "Cert",
+            "certs",
+            "Intel extension",
+            "issued directly",
+            "root ca",
+            "RevocationStatus",
+            "UnknownIssuer",
+        ],
+        TdxError::Certificates,
+    ),
+    (
+        &[
+            "tcb_info",
+            "qe_identity",
+            "TcbInfo",
+            "QeIdentity",
+            "QE Identity",
+            "TCB info",
+            "TCB Info",
+            "Fmspc",
+            "component count",
+        ],
+        TdxError::Collateral,
+    ),
+];

@@ -26,7 +26,7 @@ pub(crate) fn verify(
     roots: &RootSet,
     now_ms: u64,
 ) -> Result<(TdxClaims, Digest), TdxError> {
-    check_tail(bytes)?;
+    check_kind(bytes)?;
     let root = check_root(bytes, collateral, roots)?;
     let now_s = now_ms / 1000;
     // Debug and service domains are claims, for a policy to judge.
@@ -40,39 +40,45 @@ pub(crate) fn verify(
             &QuotePolicy::claims_only(now_s),
         )
         .map_err(|error| TdxError::of_dcap_qvl(format!("{error:#}")))?;
+    check_tail(bytes)?;
     Ok((to_claims(&claims)?, root))
+}
+
+/// Only TDX quotes of versions 4 and 5 are read.
+fn check_kind(bytes: &[u8]) -> Result<(), TdxError> {
+    let version = number(bytes, 0, 2)?;
+    if !(4..=5).contains(&version) {
+        return Err(TdxError::UnknownKind(format!("quote version {version}")));
+    }
+    if number(bytes, 4, 4)? != 0x81 {
+        return Err(TdxError::UnknownKind("not a TDX quote".to_owned()));
+    }
+    Ok(())
 }
 
 /// Some clouds pad quotes with zeros to a fixed length; nothing else may
 /// follow one.
 fn check_tail(bytes: &[u8]) -> Result<(), TdxError> {
-    let malformed = || TdxError::Malformed("too short".to_owned());
-    let number = |at: usize, length: usize| {
-        bytes
-            .get(at..at + length)
-            .map(|le| {
-                le.iter()
-                    .rev()
-                    .fold(0, |n, byte| n << 8 | usize::from(*byte))
-            })
-            .ok_or_else(malformed)
-    };
-    let body_end = match number(0, 2)? {
+    let body_end = match number(bytes, 0, 2)? {
         4 => 48 + 584,
-        5 => 54 + number(50, 4)?,
-        other => return Err(TdxError::UnknownKind(format!("quote version {other}"))),
+        _ => 54 + number(bytes, 50, 4)?,
     };
-    if number(4, 4)? != 0x81 {
-        return Err(TdxError::UnknownKind("not a TDX quote".to_owned()));
+    let end = body_end + 4 + number(bytes, body_end, 4)?;
+    match bytes.get(end..) {
+        Some(rest) if rest.iter().all(|byte| *byte == 0) => Ok(()),
+        Some(_) => Err(TdxError::Trailing),
+        None => Err(too_short()),
     }
-    let tail = body_end + 4 + number(body_end, 4)?;
-    match bytes.get(tail..) {
-        None => Err(malformed()),
-        Some(rest) if rest.iter().any(|byte| *byte != 0) => {
-            Err(TdxError::Malformed("bytes follow the quote".to_owned()))
-        }
-        Some(_) => Ok(()),
-    }
+}
+
+fn number(bytes: &[u8], at: usize, length: usize) -> Result<usize, TdxError> {
+    let little_endian = bytes.get(at..at + length).ok_or_else(too_short)?;
+    let fold = |number, byte: &u8| (number << 8) | usize::from(*byte);
+    Ok(little_endian.iter().rev().fold(0, fold))
+}
+
+fn too_short() -> TdxError {
+    TdxError::Malformed("too short".to_owned())
 }
 
 /// Names the root that the quote's chain ends in, so that a quote under
