@@ -89,6 +89,14 @@ impl Header {
         before.and_then(|n| n.checked_add(u64::from(self.count))) == Some(self.tree_size)
     }
 
+    /// The index of the block that this one follows, by the entries it lists in
+    /// between; `None` when there can be none.
+    pub fn follows_index(&self) -> Option<u64> {
+        self.index
+            .checked_sub(1)?
+            .checked_sub(self.empties.len() as u64)
+    }
+
     /// The block's hash. Encodes anew: where the bytes are at hand use [`Head`].
     pub fn hash(&self) -> Digest {
         sha256(&[&self.encode()])

@@ -11,8 +11,8 @@
 //!   that does not check is [`Damage::Corrupt`]: the reader stops and says where.
 //! - The length is checked by itself, so a flipped bit in it is corruption and
 //!   never passes for a torn tail.
-//! - A block record whose index is not above the newest block's takes the place
-//!   of the uncertified blocks from that index on.
+//! - A block record that follows a block below the newest one takes the place of
+//!   the uncertified blocks after that.
 //! - The checks find accidents. Against an adversary the hash chain and the
 //!   certificates stand; no key is involved here, and nothing is hashed twice
 //!   with SHA-256.

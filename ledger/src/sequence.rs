@@ -20,17 +20,18 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use synod_crypto::Digest;
 
 use crate::block::{Block, BlockBuilder, Frame};
 use crate::certificate::{Certificate, CertificateError, Certified};
-use crate::configuration::{Configuration, ConfigurationError, SuccessorError, check_no_return};
+use crate::configuration::{Configuration, check_no_return};
+use crate::genesis::{self, Genesis};
 use crate::header::{EMPTIES_MAX, HEADER_FORMAT, Head, Header};
-use crate::public_writes::{self, CONFIGURATIONS_MAP};
 use crate::reading::{Reading, VettedReading, WINDOW, ledger_time};
+use crate::sequence_error::SequenceError;
 use crate::transaction::Leaf;
 use crate::tree::Tree;
+use crate::written::written_configurations;
 
 /// The state of the chain after its newest block.
 #[derive(Clone, Debug)]
@@ -84,125 +85,6 @@ pub struct Terms<'a> {
     pub empties: Vec<(u64, u64)>,
 }
 
-/// Why a block cannot follow. Its proposer's fault, except where a variant says otherwise.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SequenceError {
-    /// Block 0 does not have the pinned hash.
-    #[error("block 0 hashes to {found}, not to the network id {expected}")]
-    Pin {
-        /// The network id.
-        expected: Digest,
-        /// The hash found.
-        found: Digest,
-    },
-    /// A field of block 0's header is not what block 0 has.
-    #[error("block 0 has a wrong {field}")]
-    Genesis {
-        /// The field's name.
-        field: &'static str,
-    },
-    /// It belongs to another network.
-    #[error("the block belongs to another network")]
-    Network,
-    /// It names another previous block.
-    #[error("the block does not follow the newest block")]
-    Previous,
-    /// Its view is lower than the previous block's.
-    #[error("view {found} is below the previous block's {previous}")]
-    View {
-        /// The previous block's view.
-        previous: u64,
-        /// The view found.
-        found: u64,
-    },
-    /// Index and listed empty entries do not continue the engine's log.
-    #[error("index and empty entries do not continue the log")]
-    Empties,
-    /// Its proposer is no voter.
-    #[error("the proposer {proposer} is not a voter")]
-    Proposer {
-        /// The id found.
-        proposer: u64,
-    },
-    /// Its first seqno is not the next one.
-    #[error("first seqno {found}, but {expected} is next")]
-    FirstSeqno {
-        /// The next seqno.
-        expected: u64,
-        /// The seqno found.
-        found: u64,
-    },
-    /// The tree after its leaves has another root.
-    #[error("the tree has another root")]
-    Root,
-    /// It names a configuration that it may not name here.
-    #[error("the block names a configuration that is not in force")]
-    Configuration,
-    /// It names the pending configuration, of which no certificate is known here:
-    /// perhaps one is under way. Not necessarily a fault.
-    #[error("the block names configuration {number}, whose change is not known to be certified")]
-    ChangeNotCertified {
-        /// The pending configuration's number.
-        number: u64,
-    },
-    /// Something else than a new leader's opening block while a change is pending.
-    #[error("a change of configuration is pending; only an opening block may name the old one")]
-    ChangePending,
-    /// It writes a second configuration while one is pending or in the same block.
-    #[error("more than one change of configuration at a time")]
-    SecondChange,
-    /// The configuration that it writes is not valid.
-    #[error("the configuration written is not valid: {0}")]
-    WrittenConfiguration(#[from] ConfigurationError),
-    /// The configuration that it writes cannot follow.
-    #[error("the configuration written cannot follow: {0}")]
-    Successor(#[from] SuccessorError),
-    /// A configuration is removed, or stands under a key that is not its number.
-    #[error("a configuration is removed or stands under a wrong key")]
-    ConfigurationKey,
-    /// A frame's public writes are not a write set.
-    #[error("the public writes of transaction {seqno} are malformed")]
-    PublicWrites {
-        /// The transaction's seqno.
-        seqno: u64,
-    },
-    /// Readings are not sorted by replica, or one occurs twice.
-    #[error("readings are not sorted by replica, each once")]
-    ReadingOrder,
-    /// A reading of someone who has no vote.
-    #[error("a reading of replica {replica}, which is not a voter")]
-    ReadingOfStranger {
-        /// The id found.
-        replica: u64,
-    },
-    /// A reading that says no more than silence.
-    #[error("the reading of replica {replica} is not later than the previous block")]
-    ReadingNotLater {
-        /// The reading's replica.
-        replica: u64,
-    },
-    /// A reading bound to a block that is not among the last ones of this chain.
-    #[error("the reading of replica {replica} names no recent block of this chain")]
-    ReadingOffChain {
-        /// The reading's replica.
-        replica: u64,
-    },
-    /// A reading whose signature is not valid.
-    #[error("the reading of replica {replica} is not validly signed")]
-    ReadingSignature {
-        /// The reading's replica.
-        replica: u64,
-    },
-    /// The time is not what the readings give.
-    #[error("ledger time {found}, but the readings give {expected}")]
-    Time {
-        /// What the readings give.
-        expected: u64,
-        /// What the header says.
-        found: u64,
-    },
-}
-
 /// Why a certificate is not taken up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertifyError {
@@ -239,26 +121,12 @@ pub struct Uncertifiable {
 impl Sequence {
     /// Starts a chain from block 0, whose hash must be `pin`.
     pub fn from_block0(pin: Digest, block: &Block) -> Result<(Self, Appended), SequenceError> {
-        if block.hash() != pin {
-            return Err(SequenceError::Pin {
-                expected: pin,
-                found: block.hash(),
-            });
-        }
-        check_genesis(block)?;
-        let written = written_configurations(block.frames(), 1)?;
-        let [configuration] =
-            <[Configuration; 1]>::try_from(written).map_err(|_| SequenceError::Genesis {
-                field: "configuration write",
-            })?;
-        check_genesis_configuration(block.header(), &configuration)?;
+        let Genesis {
+            configuration,
+            leaves,
+            tree,
+        } = genesis::read(pin, block)?;
         let configuration = Arc::new(configuration);
-        let mut tree = Tree::new();
-        let leaves = block.leaves();
-        leaves.iter().for_each(|leaf| tree.append(leaf.hash()));
-        if tree.root() != block.header().root {
-            return Err(SequenceError::Root);
-        }
         let head = block.head();
         let sequence = Self {
             network: pin,
@@ -692,7 +560,7 @@ impl Sequence {
         expected: Option<Digest>,
     ) -> Result<Digest, SequenceError> {
         let size = self.tree.size();
-        leaves.iter().for_each(|leaf| self.tree.append(leaf.hash()));
+        self.tree.extend(leaves.iter().map(Leaf::hash));
         let root = if leaves.is_empty() {
             self.last().root
         } else {
@@ -733,39 +601,6 @@ impl Sequence {
     }
 }
 
-/// Makes block 0 from the frames of genesis. Its hash is the network id.
-/// `configuration` must be what one of the frames writes as number 0; no frame
-/// may have a sealed part.
-pub fn genesis_block(
-    builder: BlockBuilder,
-    proposer: u64,
-    time_ms: u64,
-    configuration: &Configuration,
-) -> Result<Block, SequenceError> {
-    let (frames, leaves) = builder.into_parts();
-    let mut tree = Tree::new();
-    leaves.iter().for_each(|leaf| tree.append(leaf.hash()));
-    let header = Header {
-        format: HEADER_FORMAT,
-        network: Digest::default(),
-        view: 1,
-        index: 1,
-        proposer,
-        first_seqno: 1,
-        count: frames.len() as u32,
-        previous: Digest::default(),
-        tree_size: tree.size(),
-        root: tree.root(),
-        configuration: configuration.digest(),
-        time_ms,
-        readings: Vec::new(),
-        empties: Vec::new(),
-    };
-    let block = Block::assemble(header, &frames);
-    Sequence::from_block0(block.hash(), &block)?;
-    Ok(block)
-}
-
 /// Whether index and empties continue the engine's log after `last`. Every entry
 /// between is listed; views do not fall; and the log of a new view opens with an
 /// empty entry, as the engine's leaders append one when they are elected.
@@ -786,90 +621,4 @@ fn continues_log(last: &Head, header: &Header) -> bool {
         && views
         && view == header.view
         && header.index.checked_sub(next) == Some(empties.len() as u64)
-}
-
-fn check_genesis(block: &Block) -> Result<(), SequenceError> {
-    let header = block.header();
-    let zero = Digest::default();
-    let rules = [
-        (header.network == zero, "network"),
-        (header.view == 1, "view"),
-        (header.index == 1, "index"),
-        (header.first_seqno == 1, "first seqno"),
-        (header.previous == zero, "previous hash"),
-        (header.readings.is_empty(), "reading"),
-        (header.empties.is_empty(), "list of empty entries"),
-        (
-            block.frames().iter().all(|f| f.sealed.is_empty()),
-            "sealed part",
-        ),
-    ];
-    match rules.iter().find(|(holds, _)| !holds) {
-        Some(&(_, field)) => Err(SequenceError::Genesis { field }),
-        None => Ok(()),
-    }
-}
-
-fn check_genesis_configuration(
-    header: &Header,
-    configuration: &Configuration,
-) -> Result<(), SequenceError> {
-    let rules = [
-        (configuration.number() == 0, "configuration number"),
-        (
-            configuration.predecessor() == Digest::default(),
-            "configuration predecessor",
-        ),
-        (
-            configuration.digest() == header.configuration,
-            "configuration",
-        ),
-        (configuration.voter(header.proposer).is_some(), "proposer"),
-    ];
-    match rules.iter().find(|(holds, _)| !holds) {
-        Some(&(_, field)) => Err(SequenceError::Genesis { field }),
-        None => Ok(()),
-    }
-}
-
-/// Every configuration that the frames write, each under its own number.
-fn written_configurations(
-    frames: &[Frame],
-    first_seqno: u64,
-) -> Result<Vec<Configuration>, SequenceError> {
-    let mut written = Vec::new();
-    for (position, frame) in frames.iter().enumerate() {
-        collect_configurations(&frame.public, &mut written).map_err(|_| {
-            SequenceError::PublicWrites {
-                seqno: first_seqno + position as u64,
-            }
-        })?;
-    }
-    written
-        .iter()
-        .map(|(key, value)| keyed_configuration(key, value.as_ref()))
-        .collect()
-}
-
-type ConfigurationWrite = (Bytes, Option<Bytes>);
-
-fn collect_configurations(
-    public: &Bytes,
-    written: &mut Vec<ConfigurationWrite>,
-) -> Result<(), public_writes::MalformedWrites> {
-    public_writes::for_each(public, |map, (key, value)| {
-        if map == CONFIGURATIONS_MAP {
-            written.push((public.slice_ref(key), value.map(|v| public.slice_ref(v))));
-        }
-    })
-}
-
-fn keyed_configuration(key: &[u8], value: Option<&Bytes>) -> Result<Configuration, SequenceError> {
-    let value = value.ok_or(SequenceError::ConfigurationKey)?;
-    let configuration = Configuration::decode(value)?;
-    if key == configuration.number().to_be_bytes() {
-        Ok(configuration)
-    } else {
-        Err(SequenceError::ConfigurationKey)
-    }
 }

@@ -5,6 +5,7 @@
 //! - [`Tree::retract`] takes leaves off again: an uncommitted tail can vanish.
 //! - It holds 64 bytes a leaf.
 
+use minicbor::{Decode, Encode};
 use synod_crypto::{Digest, sha256};
 
 /// The hash of leaf data: SHA-256(0x00 ‖ data).
@@ -93,6 +94,16 @@ impl Tree {
         Some(path)
     }
 
+    /// [`Self::inclusion_proof`] with the numbers that belong to it.
+    pub fn prove(&self, leaf_index: u64, tree_size: u64) -> Option<InclusionProof> {
+        let path = self.inclusion_proof(leaf_index, tree_size)?;
+        Some(InclusionProof {
+            tree_size,
+            leaf_index,
+            path,
+        })
+    }
+
     /// The consistency proof of RFC 9162 §2.1.4.1 between the trees of the first
     /// `old` and the first `new` leaves; `None` unless `0 < old <= new <= size`.
     pub fn consistency_proof(&self, old: u64, new: u64) -> Option<Vec<Digest>> {
@@ -147,9 +158,40 @@ impl Tree {
     }
 }
 
+impl Extend<Digest> for Tree {
+    fn extend<T: IntoIterator<Item = Digest>>(&mut self, leaves: T) {
+        for leaf in leaves {
+            self.append(leaf);
+        }
+    }
+}
+
 /// The largest power of two below `len`, which is at least 2.
 fn split(len: u64) -> u64 {
-    1 << (63 - (len - 1).leading_zeros())
+    1 << (len - 1).ilog2()
+}
+
+/// That a leaf is in a tree, in the encoding of RFC 9942 §5.2: CBOR
+/// `[tree size, leaf index, [* hash]]`.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct InclusionProof {
+    /// Leaves in the tree.
+    #[n(0)]
+    pub tree_size: u64,
+    /// The leaf's position, from 0.
+    #[n(1)]
+    pub leaf_index: u64,
+    /// Siblings from the leaf upward.
+    #[n(2)]
+    pub path: Vec<Digest>,
+}
+
+impl InclusionProof {
+    /// Whether the leaf with this hash is in the tree with this root.
+    pub fn verify(&self, leaf: &Digest, root: &Digest) -> Result<(), ProofError> {
+        verify_inclusion(leaf, self.leaf_index, self.tree_size, &self.path, root)
+    }
 }
 
 /// A proof does not lead to the root. Whoever sent it is wrong.

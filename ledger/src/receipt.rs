@@ -1,0 +1,514 @@
+//! Receipts: the proof that a transaction is committed, for anybody, offline.
+//!
+//! - A receipt exists as soon as a block is certified whose tree has the leaf.
+//! - It holds a COSE receipt (RFC 9942) of each signer, so that tools which know
+//!   nothing of Synod verify them one by one, and the header, so that Synod's own
+//!   clients check quorum, diversity and configuration.
+//! - [`Receipt::verify`] is the only maker of [`Committed`].
+
+use std::collections::BTreeSet;
+use std::ops::Deref;
+
+use bytes::Bytes;
+use minicbor::bytes::ByteVec;
+use minicbor::{Decode, Encode};
+use synod_crypto::{Digest, sha256};
+
+use crate::block::BLOCK_BYTES_MAX;
+use crate::canonical::{self, Malformed};
+use crate::chain::Chain;
+use crate::configuration::{Configuration, QuorumError, VOTERS_MAX};
+use crate::cose_receipt::{self, CoseReceipt, CoseReceiptError};
+use crate::header::{Head, Header};
+use crate::signature::{protected_header, sig_structure};
+use crate::transaction::{Leaf, ReplyPreimage, TxId};
+use crate::tree::ProofError;
+
+/// The longest receipt in bytes.
+pub const RECEIPT_BYTES_MAX: usize = BLOCK_BYTES_MAX;
+
+/// A receipt as it is handed out and stored. Proves nothing until verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The certified block's header, encoded: the transaction's block or a later one.
+    pub header: Bytes,
+    /// The transaction's leaf.
+    pub leaf: Leaf,
+    /// What the leaf's reply digest hides; only for whom the answer was.
+    pub opening: Option<ReplyPreimage>,
+    /// The transaction's public writes, if they are to be shown.
+    pub public: Option<Bytes>,
+    /// A COSE receipt of each signer.
+    pub cose: Vec<Bytes>,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct Wire {
+    #[n(0)]
+    version: u16,
+    #[n(1)]
+    header: ByteVec,
+    #[n(2)]
+    leaf: ByteVec,
+    #[n(3)]
+    opening: Option<ByteVec>,
+    #[n(4)]
+    public: Option<ByteVec>,
+    #[n(5)]
+    cose: Vec<ByteVec>,
+}
+
+/// What the verifier asks beyond the configuration's own quorum and diversity,
+/// which always hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReceiptPolicy {
+    /// The fewest signers.
+    pub signers_min: usize,
+    /// The fewest vendors among them.
+    pub vendors_min: usize,
+}
+
+impl Default for ReceiptPolicy {
+    fn default() -> Self {
+        Self {
+            signers_min: 1,
+            vendors_min: 1,
+        }
+    }
+}
+
+/// Witness that `T` is committed. Made only by [`Receipt::verify`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed<T>(T);
+
+impl<T> Deref for Committed<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// What a verified receipt says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    /// The transaction's leaf.
+    pub leaf: Leaf,
+    /// Request and answer, if the receipt opens them.
+    pub reply: Option<ReplyPreimage>,
+    /// The public writes, if the receipt shows them.
+    pub public: Option<Bytes>,
+    /// The certified block that covers it.
+    pub head: Head,
+    /// The signers: replica id and vendor, ascending by id.
+    pub signers: Vec<(u64, String)>,
+}
+
+/// The answer at hand is not the one that the receipt proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// The receipt does not open request and answer.
+    #[error("the receipt does not open the answer")]
+    NotOpened,
+    /// It answers another request.
+    #[error("the receipt is for another request")]
+    Request,
+    /// Its answer had another status.
+    #[error("the receipt is for an answer of status {proven}")]
+    Status {
+        /// The status proven.
+        proven: u16,
+    },
+    /// Its answer had another body.
+    #[error("the receipt is for another response body")]
+    Response,
+}
+
+impl Transaction {
+    /// The transaction's name.
+    pub fn id(&self) -> TxId {
+        self.leaf.id()
+    }
+
+    /// Whether this transaction answered `request` with `status` and `body`.
+    pub fn check_answer(
+        &self,
+        request: &Digest,
+        status: u16,
+        body: &[u8],
+    ) -> Result<(), AnswerError> {
+        let reply = self.reply.as_ref().ok_or(AnswerError::NotOpened)?;
+        if reply.request != *request {
+            return Err(AnswerError::Request);
+        }
+        if reply.status != status {
+            return Err(AnswerError::Status {
+                proven: reply.status,
+            });
+        }
+        if reply.response != sha256(&[body]) {
+            return Err(AnswerError::Response);
+        }
+        Ok(())
+    }
+}
+
+/// Why a receipt is refused. Whoever handed it out is wrong, unless noted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiptError {
+    /// The header is malformed.
+    #[error("the header is malformed: {0}")]
+    Header(Malformed),
+    /// The header is of another network than the chain.
+    #[error("the receipt is of network {found}")]
+    Network {
+        /// The network found.
+        found: Digest,
+    },
+    /// The chain does not know the configuration named: perhaps a record is to be
+    /// fetched and followed first.
+    #[error("configuration {digest} is not known; the chain may have to be followed further")]
+    UnknownConfiguration {
+        /// The digest named.
+        digest: Digest,
+    },
+    /// The configuration was superseded before this block.
+    #[error("the configuration was superseded at block {at}, before block {index}")]
+    Superseded {
+        /// Index of the block that certified the successor.
+        at: u64,
+        /// Index of the receipt's block.
+        index: u64,
+    },
+    /// The leaf is not a valid leaf of this header's tree.
+    #[error("the leaf does not belong to the header's tree")]
+    Leaf,
+    /// The opening is not the leaf's.
+    #[error("the opening does not hash to the leaf's reply")]
+    Opening,
+    /// The public writes are not the leaf's.
+    #[error("the public writes do not hash to the leaf's")]
+    PublicWrites,
+    /// There are more COSE receipts than voters can be.
+    #[error("more COSE receipts than voters")]
+    TooManySigners,
+    /// A COSE receipt is malformed.
+    #[error("COSE receipt {position} is refused: {error}")]
+    Cose {
+        /// Its position in the file.
+        position: usize,
+        /// What is wrong.
+        error: CoseReceiptError,
+    },
+    /// A COSE receipt is by a key that is no voter's.
+    #[error("COSE receipt {position} is signed by a key that is no voter's")]
+    UnknownSigner {
+        /// Its position in the file.
+        position: usize,
+    },
+    /// A voter signs twice.
+    #[error("replica {signer} signs twice")]
+    DuplicateSigner {
+        /// The id at fault.
+        signer: u64,
+    },
+    /// A COSE receipt names another network.
+    #[error("the signature of replica {signer} is for another network")]
+    Issuer {
+        /// The signer.
+        signer: u64,
+    },
+    /// A COSE receipt is over another block.
+    #[error("the signature of replica {signer} is over another block")]
+    WrongBlock {
+        /// The signer.
+        signer: u64,
+    },
+    /// A COSE receipt is of another view.
+    #[error("the signature of replica {signer} is of another view")]
+    WrongView {
+        /// The signer.
+        signer: u64,
+    },
+    /// A proof is for another leaf or another tree.
+    #[error("the proof beside the signature of replica {signer} is for another leaf or tree")]
+    ProofPlace {
+        /// The signer.
+        signer: u64,
+    },
+    /// A proof does not lead to the root.
+    #[error("the proof beside the signature of replica {signer} fails: {error}")]
+    Proof {
+        /// The signer.
+        signer: u64,
+        /// What is wrong.
+        error: ProofError,
+    },
+    /// A signature is not valid.
+    #[error("the signature of replica {signer} is not valid")]
+    BadSignature {
+        /// The signer.
+        signer: u64,
+    },
+    /// The signers are no diverse quorum of their configuration.
+    #[error("the signers do not suffice: {0}")]
+    Quorum(#[from] QuorumError),
+    /// Fewer signers than the verifier's policy asks.
+    #[error("{found} signers, but the policy asks for {needed}")]
+    PolicySigners {
+        /// Signers found.
+        found: usize,
+        /// Signers asked for.
+        needed: usize,
+    },
+    /// Fewer vendors than the verifier's policy asks.
+    #[error("signers of {found} vendors, but the policy asks for {needed}")]
+    PolicyVendors {
+        /// Vendors found.
+        found: usize,
+        /// Vendors asked for.
+        needed: usize,
+    },
+}
+
+/// What an independent verifier needs of a receipt: it rebuilds `root` from the
+/// leaf data and checks each COSE receipt under the key that its `kid` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoseParts {
+    /// The leaf data: the tree's entry.
+    pub leaf: Vec<u8>,
+    /// The root, which is the detached payload.
+    pub root: Digest,
+    /// Each COSE receipt with the `kid` of its signer.
+    pub receipts: Vec<(Digest, Bytes)>,
+}
+
+impl Receipt {
+    /// Deterministic CBOR: the receipt file.
+    pub fn encode(&self) -> Bytes {
+        canonical::encode(&Wire {
+            version: 1,
+            header: self.header.to_vec().into(),
+            leaf: self.leaf.encode().into(),
+            opening: self.opening.as_ref().map(|o| o.encode().into()),
+            public: self.public.as_ref().map(|p| p.to_vec().into()),
+            cose: self.cose.iter().map(|c| c.to_vec().into()).collect(),
+        })
+        .into()
+    }
+
+    /// Reads a receipt file.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let wire: Wire = canonical::decode(bytes, RECEIPT_BYTES_MAX)?;
+        if wire.version != 1 || wire.cose.len() > VOTERS_MAX {
+            return Err(Malformed::Shape);
+        }
+        Ok(Self {
+            header: Vec::from(wire.header).into(),
+            leaf: Leaf::decode(&wire.leaf)?,
+            opening: wire
+                .opening
+                .map(|o| ReplyPreimage::decode(&o))
+                .transpose()?,
+            public: wire.public.map(|p| Vec::from(p).into()),
+            cose: wire.cose.into_iter().map(|c| Vec::from(c).into()).collect(),
+        })
+    }
+
+    /// Checks everything that the receipt claims, from the signatures to the leaf,
+    /// against configurations that the chain has verified.
+    pub fn verify(
+        &self,
+        chain: &Chain,
+        policy: &ReceiptPolicy,
+    ) -> Result<Committed<Transaction>, ReceiptError> {
+        let (header, head) = Head::of_bytes(&self.header).map_err(ReceiptError::Header)?;
+        let configuration = configuration_of(chain, &header)?;
+        self.check_leaf(&header)?;
+        self.check_openings()?;
+        let network = chain.network();
+        let subject = Subject {
+            network,
+            head,
+            leaf: &self.leaf,
+            leaf_hash: self.leaf.hash(),
+        };
+        let signers = self.check_signers(&subject, configuration)?;
+        check_policy(&signers, configuration, policy)?;
+        Ok(Committed(Transaction {
+            leaf: self.leaf,
+            reply: self.opening.clone(),
+            public: self.public.clone(),
+            head,
+            signers: named_signers(&signers, configuration),
+        }))
+    }
+
+    /// The parts for a verifier that is not ours.
+    pub fn cose_parts(&self) -> Result<CoseParts, ReceiptError> {
+        let (_, head) = Head::of_bytes(&self.header).map_err(ReceiptError::Header)?;
+        let receipts = self
+            .cose
+            .iter()
+            .enumerate()
+            .map(|(position, bytes)| Ok((parse(position, bytes)?.kid, bytes.clone())))
+            .collect::<Result<_, ReceiptError>>()?;
+        Ok(CoseParts {
+            leaf: self.leaf.encode(),
+            root: head.root,
+            receipts,
+        })
+    }
+
+    /// A leaf lies in the tree, is of no later view, and of the block's own view
+    /// exactly if the block itself holds it.
+    fn check_leaf(&self, header: &Header) -> Result<(), ReceiptError> {
+        let leaf = &self.leaf;
+        let own = leaf.seqno >= header.first_seqno;
+        let placed = (1..=header.tree_size).contains(&leaf.seqno);
+        let view = leaf.view <= header.view && (!own || leaf.view == header.view);
+        if placed && view && Leaf::decode(&leaf.encode()).is_ok() {
+            Ok(())
+        } else {
+            Err(ReceiptError::Leaf)
+        }
+    }
+
+    fn check_openings(&self) -> Result<(), ReceiptError> {
+        if self
+            .opening
+            .as_ref()
+            .is_some_and(|o| o.digest() != self.leaf.reply)
+        {
+            return Err(ReceiptError::Opening);
+        }
+        if self
+            .public
+            .as_ref()
+            .is_some_and(|p| sha256(&[p]) != self.leaf.public)
+        {
+            return Err(ReceiptError::PublicWrites);
+        }
+        Ok(())
+    }
+
+    fn check_signers(
+        &self,
+        subject: &Subject<'_>,
+        configuration: &Configuration,
+    ) -> Result<BTreeSet<u64>, ReceiptError> {
+        if self.cose.len() > configuration.voters().len() {
+            return Err(ReceiptError::TooManySigners);
+        }
+        let mut signers = BTreeSet::new();
+        for (position, bytes) in self.cose.iter().enumerate() {
+            let receipt = parse(position, bytes)?;
+            let voter = configuration
+                .voter_by_kid(&receipt.kid)
+                .ok_or(ReceiptError::UnknownSigner { position })?;
+            let signer = voter.id;
+            if !signers.insert(signer) {
+                return Err(ReceiptError::DuplicateSigner { signer });
+            }
+            subject.check(&receipt, signer)?;
+            let message = subject.message(&receipt.kid);
+            voter
+                .key
+                .verify(&message, &receipt.signature)
+                .map_err(|_| ReceiptError::BadSignature { signer })?;
+        }
+        Ok(signers)
+    }
+}
+
+/// What every COSE receipt of a file must be about.
+struct Subject<'a> {
+    network: Digest,
+    head: Head,
+    leaf: &'a Leaf,
+    leaf_hash: Digest,
+}
+
+impl Subject<'_> {
+    fn check(&self, receipt: &CoseReceipt, signer: u64) -> Result<(), ReceiptError> {
+        if receipt.issuer != self.network {
+            return Err(ReceiptError::Issuer { signer });
+        }
+        if receipt.header_hash != self.head.hash {
+            return Err(ReceiptError::WrongBlock { signer });
+        }
+        if receipt.view != self.head.view {
+            return Err(ReceiptError::WrongView { signer });
+        }
+        let proof = &receipt.proof;
+        if proof.tree_size != self.head.tree_size || proof.leaf_index != self.leaf.seqno - 1 {
+            return Err(ReceiptError::ProofPlace { signer });
+        }
+        proof
+            .verify(&self.leaf_hash, &self.head.root)
+            .map_err(|error| ReceiptError::Proof { signer, error })
+    }
+
+    fn message(&self, kid: &Digest) -> Vec<u8> {
+        let head = &self.head;
+        let protected = protected_header(&self.network, kid, &head.hash, head.view);
+        sig_structure(&protected, head.root.as_bytes())
+    }
+}
+
+fn parse(position: usize, bytes: &[u8]) -> Result<CoseReceipt, ReceiptError> {
+    cose_receipt::parse(bytes).map_err(|error| ReceiptError::Cose { position, error })
+}
+
+fn configuration_of<'a>(
+    chain: &'a Chain,
+    header: &Header,
+) -> Result<&'a Configuration, ReceiptError> {
+    if header.network != chain.network() {
+        return Err(ReceiptError::Network {
+            found: header.network,
+        });
+    }
+    let digest = header.configuration;
+    let configuration = chain
+        .configuration(&digest)
+        .ok_or(ReceiptError::UnknownConfiguration { digest })?;
+    match chain.superseded_at(&digest) {
+        Some(at) if header.index > at => Err(ReceiptError::Superseded {
+            at,
+            index: header.index,
+        }),
+        _ => Ok(configuration),
+    }
+}
+
+fn check_policy(
+    signers: &BTreeSet<u64>,
+    configuration: &Configuration,
+    policy: &ReceiptPolicy,
+) -> Result<(), ReceiptError> {
+    configuration.is_quorum_and_diverse(signers)?;
+    if signers.len() < policy.signers_min {
+        return Err(ReceiptError::PolicySigners {
+            found: signers.len(),
+            needed: policy.signers_min,
+        });
+    }
+    let vendors: BTreeSet<_> = named_signers(signers, configuration)
+        .into_iter()
+        .map(|(_, vendor)| vendor)
+        .collect();
+    if vendors.len() < policy.vendors_min {
+        return Err(ReceiptError::PolicyVendors {
+            found: vendors.len(),
+            needed: policy.vendors_min,
+        });
+    }
+    Ok(())
+}
+
+fn named_signers(signers: &BTreeSet<u64>, configuration: &Configuration) -> Vec<(u64, String)> {
+    let voters = signers.iter().filter_map(|&id| configuration.voter(id));
+    voters.map(|v| (v.id, v.vendor.clone())).collect()
+}
