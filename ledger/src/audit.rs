@@ -300,14 +300,7 @@ fn audit_segment(audit: &mut Audit, pin: Digest, bytes: Bytes) -> Result<(), (u6
         let step = audit
             .feed(&placed.record)
             .map_err(|fault| (placed.at, fault))?;
-        if let (
-            Step::Block {
-                block: Box::new(block),
-                ..
-            },
-            true,
-        ) = (&step, first)
-        {
+        if let (Step::Block { block, .. }, true) = (&step, first) {
             first = false;
             let (stated, found) = (header.first_index, block.header().index);
             if stated != found {
