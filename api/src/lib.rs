@@ -8,6 +8,7 @@
 //!   in `spec/openapi.json`, and a test fails when they drift apart.
 
 mod blob;
+mod bound;
 mod chain_file;
 pub mod headers;
 pub mod limits;
@@ -20,6 +21,7 @@ mod store;
 mod tx_text;
 
 pub use blob::{Base64, Blob, read_cursor, write_cursor};
+pub use bound::{BoundCondition, BoundRequest, bound_response};
 pub use chain_file::{ChainFile, ChainFileError};
 pub use limits::Limits;
 pub use network::{
