@@ -219,13 +219,13 @@ fn entry_of_an_earlier_term_is_not_committed_by_counting_its_copies() {
     cluster.partition(&[&[1, 2], &[3, 4, 5]]);
     let contested = cluster.propose_at(1, "old term").unwrap();
     cluster.capture(|message| message.from == 5 && is_append(message));
-    lead(&mut cluster, 5);
+    cluster.lead(5);
     cluster.partition(&[&[1, 2, 3, 4], &[5]]);
     cluster.capture(move |message| {
         let entry = message.entry();
         message.from == 1 && entry.is_some_and(|entry| entry.index > contested.index)
     });
-    lead(&mut cluster, 1);
+    cluster.lead(1);
     // Only replica 3 hears the probes, without the leader's own entry, and so asks for the old.
     for _ in 0..20 {
         cluster.run_for(20);
@@ -253,26 +253,13 @@ fn entry_of_an_earlier_term_is_not_committed_by_counting_its_copies() {
     cluster.partition(&[&[2], &[3], &[4], &[5]]);
     cluster.run_for(2000);
     cluster.heal();
-    lead(&mut cluster, 5);
+    cluster.lead(5);
     let last = cluster.engine(5).last_index();
     cluster.expect_committed(last);
     assert_ne!(
         cluster.engine(3).term_at(contested.index),
         Some(contested.term)
     );
-}
-
-/// Makes `id` campaign until it leads: the first moment at which the others' patience with their
-/// last leader is over, and before their own timeouts.
-fn lead(cluster: &mut Cluster, id: u64) {
-    for _ in 0..400 {
-        if cluster.engine(id).role() == Role::Leader && cluster.leader() == Some(id) {
-            return;
-        }
-        cluster.input(id, synod_consensus::Input::Campaign).unwrap();
-        cluster.run_for(5);
-    }
-    panic!("{id} does not lead");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! trace, byte for byte.
 #![allow(
     dead_code,
+    unreachable_pub,
     reason = "every test file uses another part of the language"
 )]
 
@@ -303,8 +304,9 @@ impl Cluster {
         while !condition(self) {
             assert!(
                 self.now - start < limit_ms,
-                "not reached within {limit_ms} ms; the end of the trace:\n{}",
-                self.trace[self.trace.len().saturating_sub(40)..].join("\n")
+                "not reached within {limit_ms} ms; the end of the trace:
+{}",
+                self.end_of_trace()
             );
             self.run_for(1);
         }
@@ -334,29 +336,33 @@ impl Cluster {
         self.leader().expect("a leader was just there")
     }
 
-    /// Makes this replica campaign and runs until it leads with a commit of its term.
+    /// Makes this replica lead, and runs until it has committed in its term.
     pub fn elect(&mut self, id: u64) {
-        self.run_until(20_000, |cluster| {
-            cluster.leader().is_none_or(|l| l == id) || {
-                cluster.engine(cluster.leader().expect("some")).commit()
-                    == cluster.engine(id).last_index()
-            }
-        });
-        match self.leader() {
-            Some(leader) if leader == id => {}
-            Some(leader) => {
-                self.input(leader, Input::Transfer(id))
-                    .expect("a transfer is no peer's message");
-            }
-            None => {
-                self.input(id, Input::Campaign)
-                    .expect("a campaign is no peer's message");
-            }
-        }
+        self.lead(id);
         self.run_until(10_000, |cluster| {
             let engine = cluster.engine(id);
-            engine.role() == Role::Leader && engine.term_at(engine.commit()) == Some(engine.term())
+            engine.term_at(engine.commit()) == Some(engine.term())
         });
+    }
+
+    /// Makes this replica lead: by a transfer, or by campaigning from the first moment at which
+    /// the others' patience with a dead leader is over, before their own timeouts.
+    pub fn lead(&mut self, id: u64) {
+        for _ in 0..1000 {
+            let input = match self.leader() {
+                Some(leader) if leader == id => return,
+                Some(leader) if self.hear_each_other(leader, id) => (leader, Input::Transfer(id)),
+                _ => (id, Input::Campaign),
+            };
+            self.input(input.0, input.1)
+                .expect("neither is a peer's message");
+            self.run_for(5);
+        }
+        panic!("{id} does not lead");
+    }
+
+    fn hear_each_other(&self, one: u64, other: u64) -> bool {
+        !self.cut.contains(&(one, other)) && !self.cut.contains(&(other, one))
     }
 
     /// Proposes a block at the leader.
@@ -612,6 +618,20 @@ impl Cluster {
             self.input(id, Input::Persisted(number))
                 .expect("the batch was in flight");
         }
+    }
+
+    /// The last lines that are no heartbeats, cut short.
+    fn end_of_trace(&self) -> String {
+        let mut lines: Vec<String> = self
+            .trace
+            .iter()
+            .rev()
+            .filter(|line| !line.contains("Heartbeat"))
+            .take(15)
+            .map(|line| line.chars().take(240).collect())
+            .collect();
+        lines.reverse();
+        lines.join("\n")
     }
 
     fn note(&mut self, line: String) {
