@@ -41,8 +41,8 @@ export WORK="$work"
 
 key() { # name, arguments of genpkey
     name=$1; shift
-    openssl genpkey -quiet "$@" -outform DER -out "$name.key.der" 2>/dev/null ||
-        openssl genpkey "$@" -outform DER -out "$name.key.der"
+    openssl genpkey "$@" -out "$work/$name.pem"
+    openssl pkcs8 -topk8 -nocrypt -in "$work/$name.pem" -outform DER -out "$name.key.der"
 }
 
 certificate() { # name, subject, issuer, extensions, digest, further arguments

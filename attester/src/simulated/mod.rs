@@ -1,0 +1,92 @@
+//! A TEE that is none: real formats, published roots.
+//!
+//! Invariants:
+//! - the evidence of a given kind of TEE is what real hardware emits, byte for
+//!   byte in layout, chain and signature algorithms;
+//! - its roots are those of `attestation::simulated`, so no policy for real
+//!   hardware accepts it.
+
+mod certificate;
+mod der;
+mod keys;
+mod nitro;
+mod snp;
+mod tdx;
+
+use synod_attestation::{Endorsements, Evidence, NodeStatement, Tee};
+
+use crate::{
+    attester::{Attester, AttesterError},
+    simulated::{keys::Keys, nitro::NitroEnclave, snp::SnpGuest, tdx::TrustDomain},
+};
+
+/// A way in which a simulated platform is not as it should be. Its evidence
+/// stays genuine; policies refuse it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The host can look into the workload.
+    Debug,
+    /// The firmware is old. Nitro states no firmware, so there it changes
+    /// nothing.
+    OldFirmware,
+    /// The workload can be moved. Only SEV-SNP states this.
+    Migratable,
+}
+
+/// A simulated TEE.
+pub struct Simulated {
+    tee: Tee,
+    platform: Platform,
+}
+
+enum Platform {
+    Snp(SnpGuest),
+    Tdx(TrustDomain),
+    Nitro(NitroEnclave),
+}
+
+impl Simulated {
+    /// A TEE of the kind `tee` that runs a workload with this `measurement`.
+    /// The seed settles which platform it is: its id and its keys.
+    pub fn new(tee: Tee, measurement: [u8; 48], seed: [u8; 32]) -> Result<Self, AttesterError> {
+        Self::faulty(tee, measurement, seed, None)
+    }
+
+    /// As [`Simulated::new`], with a fault, to see it refused.
+    pub fn faulty(
+        tee: Tee,
+        measurement: [u8; 48],
+        seed: [u8; 32],
+        fault: Option<Fault>,
+    ) -> Result<Self, AttesterError> {
+        let keys = Keys::new(seed);
+        let platform = match tee {
+            Tee::SevSnp => Platform::Snp(SnpGuest::new(measurement, &keys, fault)?),
+            Tee::Tdx => Platform::Tdx(TrustDomain::new(measurement, &keys, fault)?),
+            Tee::Nitro => Platform::Nitro(NitroEnclave::new(measurement, &keys, fault)?),
+        };
+        Ok(Self { tee, platform })
+    }
+}
+
+impl Attester for Simulated {
+    fn collect(
+        &mut self,
+        statement: &NodeStatement,
+        now_ms: u64,
+    ) -> Result<(Evidence, Endorsements), AttesterError> {
+        let report_data = *statement.report_data().as_bytes();
+        let (bytes, endorsements) = match &self.platform {
+            Platform::Snp(guest) => guest.collect(&report_data, now_ms)?,
+            Platform::Tdx(domain) => domain.collect(&report_data, now_ms)?,
+            Platform::Nitro(enclave) => enclave.collect(&report_data, now_ms)?,
+        };
+        let evidence =
+            Evidence::new(self.tee, bytes).map_err(|_| AttesterError::Encoding("the evidence"))?;
+        Ok((evidence, endorsements))
+    }
+
+    fn tee(&self) -> Tee {
+        self.tee
+    }
+}
