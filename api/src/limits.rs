@@ -41,6 +41,9 @@ pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 pub struct Limits {
     /// Longest request body, in bytes. Default 4 MiB.
     pub body_bytes_max: usize,
+    /// Request bodies that are on their way in, all together, in bytes; those that came in one
+    /// piece of at most 16 KiB are not counted. Default 256 MiB.
+    pub bodies_bytes_max: usize,
     /// Time for the first request of a connection to arrive with all its headers. Default 10 s.
     pub header_read_timeout: Duration,
     /// Time for a request body to arrive whole. Default 30 s.
@@ -65,6 +68,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes_max: 4 * 1024 * 1024,
+            bodies_bytes_max: 256 * 1024 * 1024,
             header_read_timeout: Duration::from_secs(10),
             body_read_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_mins(1),

@@ -1,0 +1,195 @@
+//! Bodies: how one is read within its limits, and how one is sent.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use hyper::body::{Body, Frame, SizeHint};
+use synod_api::{ErrorCode, Limits};
+
+use crate::port::{Broken, Records};
+use crate::refusal::{Refused, refuse};
+use crate::watch::InWork;
+
+/// Bodies up to this size are copied out of the connection's read buffer, so that a small value
+/// that is kept for long does not keep a whole buffer with it.
+const COPIED_BYTES_MAX: usize = 16 * 1024;
+
+/// What all bodies that are being gathered may take together.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    taken: AtomicUsize,
+    bytes_max: usize,
+}
+
+impl Budget {
+    pub(crate) fn new(bytes_max: usize) -> Arc<Self> {
+        Arc::new(Self {
+            taken: AtomicUsize::new(0),
+            bytes_max,
+        })
+    }
+
+    /// The bytes taken now, for tests and metrics.
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+}
+
+/// A share of the budget, given back when dropped.
+struct Share<'a> {
+    budget: &'a Budget,
+    bytes: usize,
+}
+
+impl Share<'_> {
+    fn grow(&mut self, bytes: usize) -> Result<(), Refused> {
+        self.bytes += bytes;
+        let before = self.budget.taken.fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes > self.budget.bytes_max {
+            return Err(refuse(
+                ErrorCode::Overloaded,
+                "too many large bodies are arriving",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        self.budget.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Reads a body of at most `bytes_max` bytes, within the time for bodies.
+pub(crate) async fn read_body<B>(
+    mut body: B,
+    bytes_max: usize,
+    too_large: ErrorCode,
+    limits: &Limits,
+    budget: &Budget,
+) -> Result<Bytes, Refused>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let announced = body.size_hint().lower();
+    if announced > bytes_max as u64 {
+        return Err(too_long(too_large, bytes_max));
+    }
+    let gathered = gather(&mut body, bytes_max, too_large, budget);
+    match tokio::time::timeout(limits.body_read_timeout, gathered).await {
+        Ok(result) => result,
+        Err(_) => Err(refuse(
+            ErrorCode::RequestTimeout,
+            "the body did not arrive whole in time",
+        )),
+    }
+}
+
+async fn gather<B>(
+    body: &mut B,
+    bytes_max: usize,
+    too_large: ErrorCode,
+    budget: &Budget,
+) -> Result<Bytes, Refused>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let Some(first) = next_piece(body).await? else {
+        return Ok(Bytes::new());
+    };
+    if body.is_end_stream() && first.len() <= bytes_max.min(COPIED_BYTES_MAX) {
+        return Ok(Bytes::copy_from_slice(&first));
+    }
+    let mut share = Share { budget, bytes: 0 };
+    let mut whole = BytesMut::new();
+    let mut piece = Some(first);
+    while let Some(bytes) = piece {
+        if whole.len() + bytes.len() > bytes_max {
+            return Err(too_long(too_large, bytes_max));
+        }
+        share.grow(bytes.len())?;
+        whole.extend_from_slice(&bytes);
+        piece = next_piece(body).await?;
+    }
+    Ok(whole.freeze())
+}
+
+async fn next_piece<B>(body: &mut B) -> Result<Option<Bytes>, Refused>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    loop {
+        match std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await {
+            None => return Ok(None),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(bytes) => return Ok(Some(bytes)),
+                Err(_trailers) => {}
+            },
+            Some(Err(_)) => {
+                return Err(refuse(
+                    ErrorCode::MalformedRequest,
+                    "the body broke off or is malformed",
+                ));
+            }
+        }
+    }
+}
+
+fn too_long(code: ErrorCode, bytes_max: usize) -> Refused {
+    refuse(code, format!("at most {bytes_max} bytes are taken"))
+}
+
+/// The body of an answer. It counts as work of its connection until it is sent or given up.
+pub(crate) struct ReplyBody {
+    content: Content,
+    _in_work: InWork,
+}
+
+/// What an answer brings.
+pub(crate) enum Content {
+    Whole(Bytes),
+    Stream(Records),
+}
+
+impl ReplyBody {
+    pub(crate) fn new(content: Content, in_work: InWork) -> Self {
+        Self {
+            content,
+            _in_work: in_work,
+        }
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match &mut self.content {
+            Content::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Content::Stream(records) => {
+                let piece = ready!(records.0.poll_recv(context));
+                Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(&self.content, Content::Whole(bytes) if bytes.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Stream(_) => SizeHint::default(),
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Query parameters, read strictly: unknown, repeated and unreadable ones are refused.
+
+use bytes::Bytes;
+use synod_api::limits::{KEY_BYTES_MAX, LIST_ENTRIES_DEFAULT, LIST_ENTRIES_MAX, NONCE_BYTES};
+use synod_api::{ErrorCode, percent_decode, read_cursor};
+
+use crate::port::{Consistency, Page};
+use crate::refusal::{Refused, quoted, refuse};
+
+/// No place takes more parameters than this.
+const PARAMETERS_MAX: usize = 8;
+
+/// The parameters of one query, by the names that its place allows.
+pub(crate) struct Parameters<'a> {
+    allowed: &'static [&'static str],
+    values: [Option<&'a str>; PARAMETERS_MAX],
+}
+
+impl<'a> Parameters<'a> {
+    /// Splits a query.
+    pub(crate) fn read(
+        query: Option<&'a str>,
+        allowed: &'static [&'static str],
+    ) -> Result<Self, Refused> {
+        assert!(allowed.len() <= PARAMETERS_MAX);
+        let mut parameters = Self {
+            allowed,
+            values: [None; PARAMETERS_MAX],
+        };
+        for pair in query
+            .unwrap_or("")
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+        {
+            parameters.add(pair)?;
+        }
+        Ok(parameters)
+    }
+
+    fn add(&mut self, pair: &'a str) -> Result<(), Refused> {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let Some(position) = self.allowed.iter().position(|allowed| *allowed == name) else {
+            return Err(self.unknown(name));
+        };
+        if self.values[position].replace(value).is_some() {
+            return Err(invalid(format!("the parameter `{name}` stands twice")));
+        }
+        Ok(())
+    }
+
+    fn unknown(&self, name: &str) -> Refused {
+        let hint = if self.allowed.is_empty() {
+            "this route takes no parameters".to_owned()
+        } else {
+            format!("this route takes: {}", self.allowed.join(", "))
+        };
+        let mut refused = invalid(format!("the parameter {} is unknown here", quoted(name)));
+        refused.hint = Some(hint);
+        refused
+    }
+
+    fn value(&self, name: &str) -> Option<&'a str> {
+        let position = self.allowed.iter().position(|allowed| *allowed == name)?;
+        self.values[position]
+    }
+
+    /// The one of two words that a parameter says; the first is its default.
+    fn choice(&self, name: &str, words: [&str; 2]) -> Result<bool, Refused> {
+        match self.value(name) {
+            None => Ok(false),
+            Some(word) if word == words[0] => Ok(false),
+            Some(word) if word == words[1] => Ok(true),
+            Some(other) => Err(invalid(format!(
+                "the parameter `{name}` is {}, not `{}` or `{}`",
+                quoted(other),
+                words[0],
+                words[1]
+            ))),
+        }
+    }
+
+    /// `consistency=linearizable|local`.
+    pub(crate) fn consistency(&self) -> Result<Consistency, Refused> {
+        let local = self.choice("consistency", ["linearizable", "local"])?;
+        Ok(if local {
+            Consistency::Local
+        } else {
+            Consistency::Linearizable
+        })
+    }
+
+    /// `wait=commit|none`: whether the answer may be pending.
+    pub(crate) fn pending(&self) -> Result<bool, Refused> {
+        self.choice("wait", ["commit", "none"])
+    }
+
+    /// `receipt=inline`.
+    pub(crate) fn receipt(&self) -> Result<bool, Refused> {
+        self.choice("receipt", ["none", "inline"])
+    }
+
+    /// `from=INDEX` of a ledger stream.
+    pub(crate) fn first_index(&self) -> Result<u64, Refused> {
+        let Some(text) = self.value("from") else {
+            return Ok(1);
+        };
+        match decimal(text) {
+            Some(index) if index > 0 => Ok(index),
+            _ => Err(invalid(format!(
+                "the index {} is not a number from 1 on",
+                quoted(text)
+            ))),
+        }
+    }
+
+    /// `nonce=HEX`.
+    pub(crate) fn nonce(&self) -> Result<[u8; NONCE_BYTES], Refused> {
+        let text = self.value("nonce").unwrap_or("");
+        lower_hex(text).ok_or_else(|| {
+            invalid("the parameter `nonce` is not 32 bytes in lower-case hexadecimal")
+        })
+    }
+
+    /// All that says which page of a map is asked for.
+    pub(crate) fn page(&self, map: String) -> Result<Page, Refused> {
+        Ok(Page {
+            map,
+            prefix: self.bytes("prefix")?.unwrap_or_default(),
+            from: self.bytes("from")?.unwrap_or_default(),
+            to: self.bytes("to")?,
+            after: self.cursor()?,
+            limit: self.limit()?,
+        })
+    }
+
+    fn bytes(&self, name: &str) -> Result<Option<Bytes>, Refused> {
+        let Some(text) = self.value(name) else {
+            return Ok(None);
+        };
+        let bytes = percent_decode(text)
+            .ok_or_else(|| invalid(format!("the percent-encoding of `{name}` is broken")))?;
+        if bytes.len() > KEY_BYTES_MAX {
+            let found = bytes.len();
+            return Err(invalid(format!(
+                "`{name}` has {found} bytes, a key has at most {KEY_BYTES_MAX}"
+            )));
+        }
+        Ok(Some(bytes))
+    }
+
+    fn cursor(&self) -> Result<Option<Bytes>, Refused> {
+        let Some(text) = self.value("cursor") else {
+            return Ok(None);
+        };
+        match read_cursor(text) {
+            Some(key) if key.len() <= KEY_BYTES_MAX => Ok(Some(key)),
+            _ => Err(invalid(
+                "the parameter `cursor` was not given out by this interface",
+            )),
+        }
+    }
+
+    fn limit(&self) -> Result<u32, Refused> {
+        let Some(text) = self.value("limit") else {
+            return Ok(LIST_ENTRIES_DEFAULT);
+        };
+        match decimal(text).and_then(|limit| u32::try_from(limit).ok()) {
+            Some(limit) if (1..=LIST_ENTRIES_MAX).contains(&limit) => Ok(limit),
+            _ => Err(invalid(format!(
+                "the parameter `limit` is {}, not a number from 1 to {LIST_ENTRIES_MAX}",
+                quoted(text)
+            ))),
+        }
+    }
+}
+
+fn invalid(detail: impl Into<String>) -> Refused {
+    refuse(ErrorCode::InvalidParameter, detail)
+}
+
+/// A number in decimal digits alone.
+pub(crate) fn decimal(text: &str) -> Option<u64> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits { text.parse().ok() } else { None }
+}
+
+fn lower_hex(text: &str) -> Option<[u8; NONCE_BYTES]> {
+    let mut bytes = [0; NONCE_BYTES];
+    if text.len() != 2 * NONCE_BYTES {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+    }
+    Some(bytes)
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &[&str] = &["prefix", "from", "to", "limit", "cursor", "consistency"];
+
+    fn page(query: &str) -> Result<Page, Refused> {
+        Parameters::read(Some(query), PAGE)?.page("m".to_owned())
+    }
+
+    #[test]
+    fn page_is_read_with_its_defaults() {
+        let all = page("").unwrap();
+        assert_eq!(
+            (all.limit, all.to, all.after),
+            (LIST_ENTRIES_DEFAULT, None, None)
+        );
+        let some = page("prefix=a%2F&from=a%2Fb&to=a%2fz&limit=7&cursor=YS94").unwrap();
+        assert_eq!(some.prefix, &b"a/"[..]);
+        assert_eq!(some.from, &b"a/b"[..]);
+        assert_eq!(some.to.unwrap(), &b"a/z"[..]);
+        assert_eq!(some.after.unwrap(), &b"a/x"[..]);
+        assert_eq!(some.limit, 7);
+    }
+
+    #[test]
+    fn sloppy_parameters_are_refused() {
+        for query in [
+            "limit=0",
+            "limit=1001",
+            "limit=-1",
+            "limit=+5",
+            "limit=",
+            "limit=99999999999999999999",
+            "prefix=a&prefix=a",
+            "prefix=%",
+            "Prefix=a",
+            "cursor=***",
+            "x",
+            "=",
+        ] {
+            let found = page(query);
+            assert_eq!(
+                found.unwrap_err().code,
+                ErrorCode::InvalidParameter,
+                "{query}"
+            );
+        }
+        let long = format!("from={}", "a".repeat(KEY_BYTES_MAX + 1));
+        assert_eq!(page(&long).unwrap_err().code, ErrorCode::InvalidParameter);
+    }
+
+    #[test]
+    fn nonce_is_lower_hex_of_the_right_length() {
+        let nonce = |text: &str| Parameters::read(Some(text), &["nonce"]).unwrap().nonce();
+        let digits = "0a".repeat(32);
+        assert_eq!(nonce(&format!("nonce={digits}")).unwrap(), [10; 32]);
+        for bad in [
+            String::new(),
+            "0A".repeat(32),
+            "0a".repeat(31),
+            "zz".repeat(32),
+        ] {
+            assert!(nonce(&format!("nonce={bad}")).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn foreign_names_are_repeated_printably_and_briefly() {
+        let name = "\u{7f}".repeat(100);
+        let detail = page(&name).unwrap_err().detail.unwrap();
+        assert!(detail.is_ascii() || detail.contains('…'));
+        assert!(detail.len() < 600);
+    }
+}

@@ -1,0 +1,25 @@
+//! Requests that are refused before they reach the replica.
+
+use synod_api::{ErrorCode, Problem};
+
+/// Why a request is refused. The caller is at fault; nothing was done.
+pub(crate) type Refused = Box<Problem>;
+
+/// A refusal that says what was wrong with this request.
+pub(crate) fn refuse(code: ErrorCode, detail: impl Into<String>) -> Refused {
+    Box::new(Problem::new(code).with_detail(detail))
+}
+
+/// Text of the caller's, cut and made printable so that it can be repeated in a problem.
+pub(crate) fn quoted(text: &str) -> String {
+    const CHARS_MAX: usize = 64;
+    let mut shown: String = text
+        .chars()
+        .take(CHARS_MAX)
+        .flat_map(char::escape_default)
+        .collect();
+    if text.chars().nth(CHARS_MAX).is_some() {
+        shown.push('…');
+    }
+    format!("`{shown}`")
+}

@@ -1,0 +1,166 @@
+//! From a [`Reply`] to HTTP: status, headers and body, mapped once.
+
+use bytes::Bytes;
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    RETRY_AFTER,
+};
+use http::{Response, StatusCode, Uri};
+use serde::Serialize;
+use synod_api::{ErrorCode, PROBLEM_CONTENT_TYPE, Problem, TxId, TxStatus, headers};
+
+use crate::body::{Content, ReplyBody};
+use crate::place::Place;
+use crate::port::Reply;
+use crate::watch::InWork;
+
+const TRANSACTION_ID: HeaderName = HeaderName::from_static(headers::TRANSACTION_ID);
+
+/// Seconds after which it makes sense to ask again.
+const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("1");
+
+/// The head of an answer, and its content.
+struct Rendered {
+    status: StatusCode,
+    headers: HeaderMap,
+    content: Content,
+}
+
+/// Writes the answer to a request for `uri`.
+pub(crate) fn render(reply: Reply, uri: &Uri, in_work: InWork) -> Response<ReplyBody> {
+    let rendered = match reply {
+        Reply::Value {
+            value,
+            version,
+            as_of,
+        } => bytes(value, headers::BYTES).tagged(version).about(as_of),
+        Reply::Written(reply) => {
+            let written = json(&reply)
+                .pending(reply.status)
+                .about(reply.transaction_id);
+            let tagged = reply.status == TxStatus::Committed && reply.version > 0;
+            if tagged {
+                written.tagged(reply.version)
+            } else {
+                written
+            }
+        }
+        Reply::Transacted(reply) => json(&reply)
+            .pending(reply.status)
+            .about(reply.transaction_id),
+        Reply::Listed(reply) => json(&reply).about(reply.transaction_id),
+        Reply::Status(reply) => json(&reply),
+        Reply::Receipt { transaction, file } => bytes(file, headers::RECEIPT).about(transaction),
+        Reply::Chain(file) => bytes(file, headers::CHAIN),
+        Reply::Attestation(reply) => json(&reply),
+        Reply::Network(reply) => json(&reply),
+        Reply::Governance(reply) => json(&reply),
+        Reply::Acted(reply) => json(&reply).about(reply.transaction_id),
+        Reply::Cbor(bytes_) => bytes(bytes_, headers::CBOR),
+        Reply::Ledger(records) => content(Content::Stream(records), headers::LEDGER),
+        Reply::Health(health) => {
+            let status = if health.ok {
+                StatusCode::OK
+            } else {
+                StatusCode::SERVICE_UNAVAILABLE
+            };
+            json(&health).with_status(status)
+        }
+        Reply::Metrics(text) => bytes(text.into(), headers::METRICS),
+        Reply::Leader { url } => redirect(&url, uri),
+        Reply::Problem(found) => problem(&found, uri),
+    };
+    rendered.into_response(in_work)
+}
+
+/// Writes the description of the interface.
+pub(crate) fn render_openapi(in_work: InWork) -> Response<ReplyBody> {
+    static DOCUMENT: std::sync::OnceLock<Bytes> = std::sync::OnceLock::new();
+    let document = DOCUMENT.get_or_init(|| synod_api::openapi_json().into());
+    bytes(document.clone(), headers::JSON).into_response(in_work)
+}
+
+impl Rendered {
+    fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    fn pending(self, status: TxStatus) -> Self {
+        if status == TxStatus::Pending {
+            self.with_status(StatusCode::ACCEPTED)
+        } else {
+            self
+        }
+    }
+
+    fn tagged(mut self, version: u64) -> Self {
+        self.headers.insert(ETAG, ascii(&format!("\"{version}\"")));
+        self
+    }
+
+    fn about(mut self, id: TxId) -> Self {
+        self.headers.insert(TRANSACTION_ID, ascii(&id.to_string()));
+        self
+    }
+
+    fn into_response(self, in_work: InWork) -> Response<ReplyBody> {
+        let mut response = Response::new(ReplyBody::new(self.content, in_work));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+}
+
+fn content(content: Content, media: &'static str) -> Rendered {
+    let mut headers = HeaderMap::with_capacity(6);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Rendered {
+        status: StatusCode::OK,
+        headers,
+        content,
+    }
+}
+
+fn bytes(bytes: Bytes, media: &'static str) -> Rendered {
+    content(Content::Whole(bytes), media)
+}
+
+fn json<T: Serialize>(value: &T) -> Rendered {
+    let text = serde_json::to_vec(value).expect("answers hold string keys only");
+    bytes(text.into(), headers::JSON)
+}
+
+fn problem(problem: &Problem, uri: &Uri) -> Rendered {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = Bytes::from(problem.to_json());
+    let mut rendered = bytes(body, PROBLEM_CONTENT_TYPE).with_status(status);
+    if let Some(id) = problem.transaction_id {
+        rendered = rendered.about(id);
+    }
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        rendered.headers.insert(RETRY_AFTER, RETRY_AFTER_S);
+    }
+    if let (StatusCode::METHOD_NOT_ALLOWED, Some(place)) = (status, Place::find(uri.path())) {
+        rendered
+            .headers
+            .insert(ALLOW, HeaderValue::from_static(place.allow()));
+    }
+    rendered
+}
+
+fn redirect(leader: &str, uri: &Uri) -> Rendered {
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let Ok(location) = HeaderValue::from_str(&format!("{}{path}", leader.trim_end_matches('/')))
+    else {
+        return problem(&ErrorCode::Internal.into(), uri);
+    };
+    let mut rendered = problem(&ErrorCode::NotLeader.into(), uri);
+    rendered.headers.insert(LOCATION, location);
+    rendered
+}
+
+fn ascii(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("digits, dots and quotes are visible ASCII")
+}
