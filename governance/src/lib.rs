@@ -1,1 +1,57 @@
-//! `governance`.
+//! Who may do what in a synod: members, users, replicas and configurations.
+//!
+//! What it is: deterministic functions from recorded inputs to writes of the
+//! public maps `public:synod.*`. [`execute`] runs on the leader and records the
+//! input next to its effects; [`recompute`] runs on everybody else, before a
+//! block is appended, and in every audit. What it never does: read a clock,
+//! trust a leader's word, or take a verdict that it did not make itself.
+//!
+//! Invariants
+//! - Every write to `public:synod.*` is the recomputed effect of one input that
+//!   stands in the same transaction under its seqno.
+//! - An action counts once: it names the network and the next sequence number.
+//! - An identity key is accepted once, a replica id given out once.
+//! - No configuration is written that has no voters, or voters of fewer
+//!   vendors than are required.
+
+mod act;
+mod address;
+mod attested;
+mod codec;
+mod entries;
+mod execute;
+mod facts;
+mod genesis;
+mod input;
+mod join;
+mod manifest;
+mod recompute;
+mod records;
+mod refusal;
+mod signatures;
+mod tables;
+mod view;
+mod wrap;
+
+pub use act::{ACTION_CONTENT_TYPE, Act, Action, SignedAction};
+pub use address::{ADDRESS_LENGTH_MAX, Address, BadAddress};
+pub use attested::AttestedStatement;
+pub use codec::{FORMAT, Malformed};
+pub use entries::{BadEntry, MemberEntry, UserEntry};
+pub use execute::{
+    FRESH_BLOCKS, FRESH_MS, MembershipChange, Outcome, REPLICAS_MAX, VOTERS_MAX, execute,
+};
+pub use facts::{BlockRef, CertifiedBlock, Context, Facts, NextConfiguration, VoterEntry};
+pub use genesis::{APPROVAL_CONTENT_TYPE, Approval, FOUNDERS_MAX, Founder, Genesis};
+pub use input::{INPUT_BYTES_MAX, Input, Learner, Promote};
+pub use join::{AddressChange, Join, join_nonce};
+pub use manifest::{
+    JoinRule, MANIFEST_BYTES_MAX, MEMBERS_MAX, Manifest, ManifestError, ManifestFile, USERS_MAX,
+};
+pub use recompute::{Mismatch, recompute};
+pub use records::{GovernanceRecord, ReplicaRecord, ReplicaStatus, ServiceRecord, ServiceStatus};
+pub use refusal::Refusal;
+pub use signatures::SignatureError;
+pub use tables::{CorruptState, RESERVED_PREFIX, is_reserved, map, touches_reserved};
+pub use view::View;
+pub use wrap::{SealedShare, ShareError, WrapError, WrappedSecret};

@@ -56,6 +56,11 @@ impl WriteSet {
         })
     }
 
+    /// The maps that are written, in order.
+    pub fn map_names(&self) -> impl Iterator<Item = &MapName> {
+        self.maps.keys()
+    }
+
     /// Whether nothing is written.
     pub fn is_empty(&self) -> bool {
         self.maps.is_empty()

@@ -1,0 +1,138 @@
+//! What members decide, and how they sign it.
+
+use std::collections::BTreeSet;
+
+use minicbor::{Decode, Encode};
+use synod_crypto::{Digest, SigningKey, cose};
+
+use crate::codec::{self, Malformed};
+use crate::entries::MemberEntry;
+use crate::refusal::Refusal;
+use crate::signatures;
+
+/// The content type under which members sign actions.
+pub const ACTION_CONTENT_TYPE: &str = "application/synod-action+cbor";
+
+const ACTION_BYTES_MAX: usize = 64 * 1024;
+
+/// What members can decide.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub enum Act {
+    /// Let users in.
+    #[n(0)]
+    Open,
+    /// Add a user, or give a user another certificate or other roles.
+    #[n(1)]
+    SetUser {
+        /// The user's name.
+        #[n(0)]
+        name: String,
+        /// SHA-256 of the certificate's `SubjectPublicKeyInfo`.
+        #[n(1)]
+        fingerprint: Digest,
+        /// What the user may do.
+        #[n(2)]
+        roles: BTreeSet<String>,
+    },
+    /// Remove a user.
+    #[n(2)]
+    RemoveUser {
+        /// The user's name.
+        #[n(0)]
+        name: String,
+    },
+    /// Trust a replica that waits for the members.
+    #[n(3)]
+    TrustReplica {
+        /// The replica.
+        #[n(0)]
+        id: u64,
+    },
+    /// Remove a replica, for ever.
+    #[n(4)]
+    RemoveReplica {
+        /// The replica.
+        #[n(0)]
+        id: u64,
+        /// Why: at most 256 bytes, for people.
+        #[n(1)]
+        cause: String,
+    },
+    /// Demand voters of `n` vendors, from the next configuration on.
+    #[n(5)]
+    SetRequiredVendors {
+        /// 1 or 2.
+        #[n(0)]
+        n: u8,
+    },
+}
+
+/// An act, bound to one network and one place in its order of actions.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Action {
+    /// The network id.
+    #[n(0)]
+    pub network: Digest,
+    /// The number that the ledger gives to its next action; see
+    /// [`crate::View::next_sequence`].
+    #[n(1)]
+    pub sequence: u64,
+    /// What is decided.
+    #[n(2)]
+    pub act: Act,
+}
+
+impl Action {
+    /// The bytes that members sign.
+    pub fn encode(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    /// Reads what [`Action::encode`] writes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        codec::decode(bytes, ACTION_BYTES_MAX)
+    }
+
+    /// One member's signature: a COSE_Sign1 with the action as its payload.
+    pub fn sign(&self, key: &SigningKey) -> Vec<u8> {
+        cose::sign1(key, ACTION_CONTENT_TYPE, &self.encode())
+    }
+}
+
+/// An action with the signatures of the members who want it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct SignedAction {
+    /// One COSE_Sign1 for each member, all over the same payload.
+    #[n(0)]
+    #[cbor(with = "codec::byte_strings")]
+    pub signatures: Vec<Vec<u8>>,
+}
+
+impl SignedAction {
+    /// Puts together what members signed apart. Equal signatures count once.
+    pub fn combine(signatures: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        Self {
+            signatures: signatures::combine(signatures),
+        }
+    }
+
+    /// The encoding, for files and requests.
+    pub fn encode(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    /// Reads what [`SignedAction::encode`] writes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        codec::decode(bytes, 4 * ACTION_BYTES_MAX)
+    }
+
+    /// The action, if at least `threshold` of `members` signed it and nobody else did.
+    pub fn verify(&self, members: &[MemberEntry], threshold: u8) -> Result<Action, Refusal> {
+        let payload =
+            signatures::verify(&self.signatures, ACTION_CONTENT_TYPE, members, threshold)?;
+        Ok(Action::decode(&payload)?)
+    }
+}

@@ -1,0 +1,99 @@
+//! Members and users, as the manifest lists them and the ledger keeps them.
+
+use std::collections::BTreeSet;
+
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+use synod_crypto::{Digest, HpkePublicKey, PublicKey};
+
+const NAME_LENGTH_MAX: usize = 64;
+const ROLE_LENGTH_MAX: usize = 32;
+const ROLES_MAX: usize = 16;
+
+/// A member of the consortium.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[cbor(array)]
+#[serde(deny_unknown_fields)]
+pub struct MemberEntry {
+    /// For people: 1 to 64 characters of `[A-Za-z0-9._@-]`.
+    #[n(0)]
+    pub name: String,
+    /// Signs actions and approvals. Its digest is the `kid`.
+    #[n(1)]
+    pub key: PublicKey,
+    /// The member's recovery share is sealed to it.
+    #[n(2)]
+    pub share_key: HpkePublicKey,
+    /// SHA-256 of the `SubjectPublicKeyInfo` of the member's TLS certificate,
+    /// if the member uses one.
+    #[n(3)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Digest>,
+}
+
+/// A user of the service, known by certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[cbor(array)]
+#[serde(deny_unknown_fields)]
+pub struct UserEntry {
+    /// For people, and the key of the record: as [`MemberEntry::name`].
+    #[n(0)]
+    pub name: String,
+    /// SHA-256 of the `SubjectPublicKeyInfo` of the user's TLS certificate.
+    #[n(1)]
+    pub fingerprint: Digest,
+    /// What the user may do: each 1 to 32 characters of `[a-z0-9-]`.
+    #[n(2)]
+    #[serde(default)]
+    pub roles: BTreeSet<String>,
+}
+
+/// A name or a role breaks its rules. Whoever wrote it is at fault.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadEntry {
+    /// Not 1 to 64 characters of `[A-Za-z0-9._@-]`.
+    #[error("name {0:?} is not 1 to {NAME_LENGTH_MAX} characters of [A-Za-z0-9._@-]")]
+    Name(String),
+    /// Not 1 to 32 characters of `[a-z0-9-]`.
+    #[error("role {0:?} is not 1 to {ROLE_LENGTH_MAX} characters of [a-z0-9-]")]
+    Role(String),
+    /// More roles than one user can have.
+    #[error("user has {0} roles, more than {ROLES_MAX}")]
+    TooManyRoles(usize),
+}
+
+impl MemberEntry {
+    pub(crate) fn check(&self) -> Result<(), BadEntry> {
+        check_name(&self.name)
+    }
+}
+
+impl UserEntry {
+    pub(crate) fn check(&self) -> Result<(), BadEntry> {
+        check_name(&self.name)?;
+        if self.roles.len() > ROLES_MAX {
+            return Err(BadEntry::TooManyRoles(self.roles.len()));
+        }
+        let allowed = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
+        match self
+            .roles
+            .iter()
+            .find(|role| !is_made_of(role, ROLE_LENGTH_MAX, allowed))
+        {
+            Some(role) => Err(BadEntry::Role(role.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+pub(crate) fn check_name(name: &str) -> Result<(), BadEntry> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'@' | b'-');
+    if is_made_of(name, NAME_LENGTH_MAX, allowed) {
+        return Ok(());
+    }
+    Err(BadEntry::Name(name.chars().take(NAME_LENGTH_MAX).collect()))
+}
+
+fn is_made_of(text: &str, length_max: usize, allowed: impl Fn(u8) -> bool) -> bool {
+    (1..=length_max).contains(&text.len()) && text.bytes().all(allowed)
+}

@@ -1,0 +1,100 @@
+//! What the members decided takes effect.
+
+use synod_crypto::Digest;
+
+use crate::act::{Act, SignedAction};
+use crate::entries::UserEntry;
+use crate::execute::genesis::write_user;
+use crate::execute::membership;
+use crate::execute::state::{Outcome, State};
+use crate::manifest::is_required_vendors;
+use crate::records::ServiceStatus;
+use crate::refusal::Refusal;
+use crate::tables::{self, map};
+
+pub(super) fn decide(state: &mut State<'_, '_>, signed: &SignedAction) -> Result<Outcome, Refusal> {
+    let action = signed.verify(&state.view().members()?, state.service.threshold)?;
+    if action.network != state.ctx.network {
+        let (expected, found) = (state.ctx.network, action.network);
+        return Err(Refusal::WrongNetwork { expected, found });
+    }
+    let expected = state.governance.next_sequence;
+    if action.sequence != expected {
+        return Err(Refusal::WrongSequence {
+            expected,
+            found: action.sequence,
+        });
+    }
+    state.governance.next_sequence += 1;
+    match action.act {
+        Act::Open => open(state)?,
+        Act::SetUser {
+            name,
+            fingerprint,
+            roles,
+        } => {
+            set_user(
+                state,
+                &UserEntry {
+                    name,
+                    fingerprint,
+                    roles,
+                },
+            )?;
+        }
+        Act::RemoveUser { name } => remove_user(state, &name)?,
+        Act::TrustReplica { id } => return membership::trust(state, id),
+        Act::RemoveReplica { id, cause } => return membership::remove(state, id, &cause),
+        Act::SetRequiredVendors { n } => require_vendors(state, n)?,
+    }
+    Ok(Outcome::default())
+}
+
+fn open(state: &mut State<'_, '_>) -> Result<(), Refusal> {
+    if state.service.status == ServiceStatus::Open {
+        return Err(Refusal::AlreadyOpen);
+    }
+    state.service.status = ServiceStatus::Open;
+    Ok(())
+}
+
+fn set_user(state: &mut State<'_, '_>, user: &UserEntry) -> Result<(), Refusal> {
+    user.check()?;
+    match holder(state, &user.fingerprint)? {
+        Some(holder) if holder != user.name => return Err(Refusal::FingerprintInUse(holder)),
+        _ => {}
+    }
+    if let Some(before) = state.view().user(&user.name)? {
+        tables::delete(state.tx, map::FINGERPRINTS, before.fingerprint.as_bytes())?;
+    }
+    write_user(state.tx, user)
+}
+
+/// The name of the user or member who has this certificate.
+fn holder(state: &State<'_, '_>, fingerprint: &Digest) -> Result<Option<String>, Refusal> {
+    let view = state.view();
+    if let Some(member) = view.member_by_fingerprint(fingerprint)? {
+        // A member's certificate is nobody's as a user, whatever the name.
+        return Ok(Some(format!("member {}", member.name)));
+    }
+    Ok(view.user_by_fingerprint(fingerprint)?.map(|user| user.name))
+}
+
+fn remove_user(state: &mut State<'_, '_>, name: &str) -> Result<(), Refusal> {
+    let user = state.view().user(name)?;
+    let user = user.ok_or_else(|| Refusal::UserNotFound(name.chars().take(64).collect()))?;
+    tables::delete(state.tx, map::USERS, name.as_bytes())?;
+    Ok(tables::delete(
+        state.tx,
+        map::FINGERPRINTS,
+        user.fingerprint.as_bytes(),
+    )?)
+}
+
+fn require_vendors(state: &mut State<'_, '_>, n: u8) -> Result<(), Refusal> {
+    if !is_required_vendors(n) {
+        return Err(Refusal::RequiredVendors(n));
+    }
+    state.governance.vendors_demanded = n;
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! A replica joins, or moves to another address.
+
+use synod_attestation::{Expected, Freshness, Role, Verdict};
+
+use crate::address::Address;
+use crate::execute::state::{Outcome, State, write_replica};
+use crate::facts::{BlockRef, Context};
+use crate::join::{AddressChange, Join, join_nonce};
+use crate::manifest::JoinRule;
+use crate::records::{ReplicaRecord, ReplicaStatus};
+use crate::refusal::Refusal;
+use crate::tables::{self, map};
+
+/// Most replicas that are not removed.
+pub const REPLICAS_MAX: usize = 64;
+/// A block proves freshness for this long (milliseconds).
+pub const FRESH_MS: u64 = 10 * 60 * 1000;
+/// A block among so many newest ones proves freshness however old it is: an
+/// idle chain has no newer ones.
+pub const FRESH_BLOCKS: u64 = 16;
+
+pub(super) fn admit(state: &mut State<'_, '_>, join: &Join) -> Result<Outcome, Refusal> {
+    join.address.check()?;
+    let identity = join.attested.statement.identity;
+    if let Some(other) = state.view().replica_by_identity(&identity)? {
+        return Err(Refusal::IdentityUsed { id: other.id });
+    }
+    check_fresh(state.ctx, join.block)?;
+    join.verify().map_err(|_| Refusal::ReplicaSignature)?;
+    let replicas = state.view().replicas()?;
+    let present = replicas
+        .iter()
+        .filter(|replica| replica.status != ReplicaStatus::Removed);
+    let present = present.count();
+    if present >= REPLICAS_MAX {
+        return Err(Refusal::TooManyReplicas(present));
+    }
+    let verdict = judge(state, join)?;
+    let status = match state.service.join {
+        JoinRule::Verdict => ReplicaStatus::Trusted,
+        JoinRule::Members => ReplicaStatus::Pending,
+    };
+    let id = state.governance.next_replica;
+    state.governance.next_replica += 1;
+    let replica = record(id, &verdict, &join.address, status, state.ctx);
+    write_replica(state.tx, &replica)?;
+    tables::write(state.tx, map::IDENTITIES, identity.as_bytes(), &id)?;
+    Ok(Outcome::about(id))
+}
+
+fn judge(state: &State<'_, '_>, join: &Join) -> Result<Verdict, Refusal> {
+    let attested = &join.attested;
+    let nonce = join_nonce(&join.block.hash, &attested.statement.identity);
+    let expected = Expected {
+        role: Role::Replica,
+        context: state.ctx.network,
+        freshness: Freshness::Nonce(nonce),
+    };
+    Ok(state.view().policy()?.appraise(
+        &attested.evidence,
+        &attested.endorsements,
+        &attested.statement,
+        &expected,
+        state.ctx.time_ms,
+    )?)
+}
+
+/// Whether `block` is a recent certified block of this chain.
+pub(super) fn check_fresh(ctx: &Context<'_>, block: BlockRef) -> Result<(), Refusal> {
+    let index = block.index;
+    let below = (index < ctx.index)
+        .then(|| ctx.facts.certified_block(index))
+        .flatten();
+    let found = below.ok_or(Refusal::BlockUnknown { index })?;
+    if found.hash != block.hash {
+        return Err(Refusal::BlockDiffers { index });
+    }
+    let young = ctx.time_ms.saturating_sub(found.time_ms) <= FRESH_MS;
+    let near = ctx.index - index <= FRESH_BLOCKS;
+    if young || near {
+        Ok(())
+    } else {
+        Err(Refusal::BlockTooOld { index })
+    }
+}
+
+/// The row of a replica that a verdict was passed on.
+pub(super) fn record(
+    id: u64,
+    verdict: &Verdict,
+    address: &Address,
+    status: ReplicaStatus,
+    ctx: &Context<'_>,
+) -> ReplicaRecord {
+    ReplicaRecord {
+        id,
+        statement: verdict.subject().clone(),
+        tee: verdict.tee(),
+        simulated: verdict.simulated(),
+        measurement: verdict.claims().measurement.as_bytes().to_vec(),
+        status,
+        cause: None,
+        policy: verdict.policy(),
+        expires_ms: verdict.expires_ms(),
+        address: address.clone(),
+        address_number: 0,
+        joined_seqno: ctx.seqno,
+        since_index: ctx.index,
+    }
+}
+
+pub(super) fn readdress(
+    state: &mut State<'_, '_>,
+    change: &AddressChange,
+) -> Result<Outcome, Refusal> {
+    change.address.check()?;
+    let mut replica = state.replica(change.id)?;
+    if replica.status == ReplicaStatus::Removed {
+        return Err(Refusal::AlreadyRemoved { id: replica.id });
+    }
+    if change.number <= replica.address_number {
+        let newest = replica.address_number;
+        return Err(Refusal::AddressNumber {
+            newest,
+            found: change.number,
+        });
+    }
+    change
+        .verify(&state.ctx.network, &replica.identity())
+        .map_err(|_| Refusal::ReplicaSignature)?;
+    replica.address = change.address.clone();
+    replica.address_number = change.number;
+    write_replica(state.tx, &replica)?;
+    Ok(Outcome::about(change.id))
+}

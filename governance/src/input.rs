@@ -1,0 +1,78 @@
+//! Everything that can change governance state, as it is recorded.
+
+use minicbor::{Decode, Encode};
+use synod_crypto::Digest;
+
+use crate::act::SignedAction;
+use crate::codec::{self, Malformed};
+use crate::genesis::Genesis;
+use crate::join::{AddressChange, Join};
+
+/// Longest encoding of an input: the longest value of a key.
+pub const INPUT_BYTES_MAX: usize = synod_kv::VALUE_MAX;
+
+/// The leader makes a trusted replica a learner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Learner {
+    /// The replica.
+    #[n(0)]
+    pub id: u64,
+}
+
+/// The leader makes a learner a voter, on the learner's own signature over a
+/// recent certified block.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Promote {
+    /// The replica.
+    #[n(0)]
+    pub id: u64,
+    /// The index of the block that it signed.
+    #[n(1)]
+    pub index: u64,
+    /// The hash of that block's header.
+    #[n(2)]
+    pub header_hash: Digest,
+    /// The replica's block signature, as the ledger defines it.
+    #[n(3)]
+    #[cbor(with = "minicbor::bytes")]
+    pub signature: Vec<u8>,
+}
+
+/// One input. It is recorded in `public:synod.inputs` under its seqno, next to
+/// what it changed.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub enum Input {
+    /// Found the network; once, in block 0.
+    #[n(0)]
+    Genesis(#[n(0)] Box<Genesis>),
+    /// The members decided something.
+    #[n(1)]
+    Action(#[n(0)] SignedAction),
+    /// A replica asks to join.
+    #[n(2)]
+    Join(#[n(0)] Box<Join>),
+    /// Proposed by the leader.
+    #[n(3)]
+    Learner(#[n(0)] Learner),
+    /// Proposed by the leader.
+    #[n(4)]
+    Promote(#[n(0)] Promote),
+    /// A replica has moved.
+    #[n(5)]
+    Address(#[n(0)] AddressChange),
+}
+
+impl Input {
+    /// The encoding that is recorded.
+    pub fn encode(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    /// Reads what [`Input::encode`] writes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        codec::decode(bytes, INPUT_BYTES_MAX)
+    }
+}

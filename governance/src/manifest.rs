@@ -1,0 +1,284 @@
+//! The genesis manifest: what the founding members agree on before anything runs.
+//!
+//! Written in TOML; its digest is taken over the meaning, so comments and
+//! layout do not count.
+
+use std::collections::BTreeSet;
+use std::hash::Hash;
+
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+use synod_attestation::Policy;
+use synod_crypto::{Digest, sha256};
+
+use crate::codec::{self, FORMAT};
+use crate::entries::{BadEntry, MemberEntry, UserEntry, check_name};
+
+/// Longest manifest, in bytes of TOML.
+pub const MANIFEST_BYTES_MAX: usize = 512 * 1024;
+/// Most members.
+pub const MEMBERS_MAX: usize = 64;
+/// Most users in a manifest; more can be added later.
+pub const USERS_MAX: usize = 1000;
+
+/// The fewest shares that may open the ledger secret.
+const RECOVERY_THRESHOLD_MIN: u8 = 2;
+/// The engine knows diversity of two groups, not of three.
+const REQUIRED_VENDORS_MAX: u8 = 2;
+/// What keeps this digest apart from every other.
+const DIGEST_LABEL: &[u8] = b"synod-manifest-v1\0";
+
+/// Whether a passing verdict is enough to be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "lowercase")]
+pub enum JoinRule {
+    /// A replica that the policy accepts is trusted at once.
+    #[n(0)]
+    Verdict,
+    /// The members sign for each replica as well.
+    #[n(1)]
+    Members,
+}
+
+/// A manifest as it is written, before it is checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestFile {
+    /// The version of the format: 1.
+    pub version: u16,
+    /// The service's name: 1 to 64 characters of `[A-Za-z0-9._@-]`.
+    pub name: String,
+    /// The ledger's clock does not begin before it (Unix milliseconds).
+    pub start_time_ms: u64,
+    /// How many members must sign an action.
+    pub threshold: u8,
+    /// How many members' shares open the ledger secret; at least 2.
+    pub recovery_threshold: u8,
+    /// Of how many vendors voters must be, once two vendors stand: 1 or 2.
+    pub required_vendors: u8,
+    /// When a replica is trusted.
+    pub join: JoinRule,
+    /// The members, in the order of their shares.
+    pub members: Vec<MemberEntry>,
+    /// The first users.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<UserEntry>,
+    /// By what rules evidence is judged.
+    pub policy: Policy,
+}
+
+/// A manifest that cannot be wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    file: ManifestFile,
+    digest: Digest,
+}
+
+/// The text is no manifest. Its author is at fault.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// Longer than [`MANIFEST_BYTES_MAX`].
+    #[error("manifest of {0} bytes is longer than {MANIFEST_BYTES_MAX}")]
+    TooLong(usize),
+    /// Not UTF-8.
+    #[error("manifest is not UTF-8 text")]
+    NotText,
+    /// Not TOML of the expected shape; the message names line and column.
+    #[error("manifest is malformed: {0}")]
+    Malformed(String),
+    /// A version that this program does not know.
+    #[error("manifest has version {0}, this program knows version {FORMAT}")]
+    Version(u16),
+    /// A name or a role breaks its rules.
+    #[error(transparent)]
+    Entry(#[from] BadEntry),
+    /// Recovery needs two members at the least.
+    #[error("manifest has {0} members, it needs 2 to {MEMBERS_MAX}")]
+    Members(usize),
+    /// Too many users.
+    #[error("manifest has {0} users, more than {USERS_MAX}")]
+    Users(usize),
+    /// Not from 1 to the number of members.
+    #[error("`threshold` is {found}, it must be from 1 to the number of members ({members})")]
+    Threshold {
+        /// What stands there.
+        found: u8,
+        /// The number of members.
+        members: usize,
+    },
+    /// Not from 2 to the number of members.
+    #[error(
+        "`recovery_threshold` is {found}, it must be from {RECOVERY_THRESHOLD_MIN} to the number of members ({members})"
+    )]
+    RecoveryThreshold {
+        /// What stands there.
+        found: u8,
+        /// The number of members.
+        members: usize,
+    },
+    /// Neither 1 nor 2.
+    #[error("`required_vendors` is {0}, it must be 1 or 2")]
+    RequiredVendors(u8),
+    /// Two entries share what must be their own.
+    #[error("two entries have the same {0}")]
+    Repeated(&'static str),
+}
+
+impl Manifest {
+    /// Reads and checks a manifest.
+    pub fn from_toml(bytes: &[u8]) -> Result<Self, ManifestError> {
+        if bytes.len() > MANIFEST_BYTES_MAX {
+            return Err(ManifestError::TooLong(bytes.len()));
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| ManifestError::NotText)?;
+        let file: ManifestFile =
+            toml::from_str(text).map_err(|error| ManifestError::Malformed(error.to_string()))?;
+        Self::try_from(file)
+    }
+
+    /// Writes the manifest as TOML that [`Manifest::from_toml`] reads.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(&self.file).expect("a manifest is plain tables, strings and numbers")
+    }
+
+    /// What stands in it.
+    pub fn file(&self) -> &ManifestFile {
+        &self.file
+    }
+
+    /// The members, in the order of their shares.
+    pub fn members(&self) -> &[MemberEntry] {
+        &self.file.members
+    }
+
+    /// The appraisal policy.
+    pub fn policy(&self) -> &Policy {
+        &self.file.policy
+    }
+
+    /// Names the manifest: SHA-256 over its canonical CBOR. Founders' evidence
+    /// is bound to it.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+}
+
+impl TryFrom<ManifestFile> for Manifest {
+    type Error = ManifestError;
+
+    fn try_from(file: ManifestFile) -> Result<Self, ManifestError> {
+        if file.version != FORMAT {
+            return Err(ManifestError::Version(file.version));
+        }
+        check_name(&file.name)?;
+        check_numbers(&file)?;
+        check_entries(&file)?;
+        let digest = sha256(&[DIGEST_LABEL, &codec::encode(&canonical(&file))]);
+        Ok(Self { file, digest })
+    }
+}
+
+fn check_numbers(file: &ManifestFile) -> Result<(), ManifestError> {
+    let members = file.members.len();
+    if !(usize::from(RECOVERY_THRESHOLD_MIN)..=MEMBERS_MAX).contains(&members) {
+        return Err(ManifestError::Members(members));
+    }
+    if file.users.len() > USERS_MAX {
+        return Err(ManifestError::Users(file.users.len()));
+    }
+    if !(1..=members).contains(&usize::from(file.threshold)) {
+        return Err(ManifestError::Threshold {
+            found: file.threshold,
+            members,
+        });
+    }
+    let recovery = usize::from(RECOVERY_THRESHOLD_MIN)..=members;
+    if !recovery.contains(&usize::from(file.recovery_threshold)) {
+        return Err(ManifestError::RecoveryThreshold {
+            found: file.recovery_threshold,
+            members,
+        });
+    }
+    if !is_required_vendors(file.required_vendors) {
+        return Err(ManifestError::RequiredVendors(file.required_vendors));
+    }
+    Ok(())
+}
+
+fn check_entries(file: &ManifestFile) -> Result<(), ManifestError> {
+    for member in &file.members {
+        member.check()?;
+    }
+    for user in &file.users {
+        user.check()?;
+    }
+    distinct(
+        "member name",
+        file.members.iter().map(|member| &member.name),
+    )?;
+    distinct("member key", file.members.iter().map(|member| member.key))?;
+    distinct(
+        "share key",
+        file.members.iter().map(|member| member.share_key),
+    )?;
+    distinct("user name", file.users.iter().map(|user| &user.name))?;
+    let member_tls = file.members.iter().filter_map(|member| member.tls);
+    let fingerprints = member_tls.chain(file.users.iter().map(|user| user.fingerprint));
+    distinct("certificate fingerprint", fingerprints)
+}
+
+fn distinct<T: Ord + Hash>(
+    what: &'static str,
+    items: impl Iterator<Item = T>,
+) -> Result<(), ManifestError> {
+    let mut seen = BTreeSet::new();
+    for item in items {
+        if !seen.insert(item) {
+            return Err(ManifestError::Repeated(what));
+        }
+    }
+    Ok(())
+}
+
+/// Whether `n` vendors can be demanded.
+pub(crate) fn is_required_vendors(n: u8) -> bool {
+    (1..=REQUIRED_VENDORS_MAX).contains(&n)
+}
+
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct Canonical {
+    #[n(0)]
+    name: String,
+    #[n(1)]
+    start_time_ms: u64,
+    #[n(2)]
+    threshold: u8,
+    #[n(3)]
+    recovery_threshold: u8,
+    #[n(4)]
+    required_vendors: u8,
+    #[n(5)]
+    join: JoinRule,
+    #[n(6)]
+    members: Vec<MemberEntry>,
+    #[n(7)]
+    users: Vec<UserEntry>,
+    #[n(8)]
+    policy: Digest,
+}
+
+fn canonical(file: &ManifestFile) -> Canonical {
+    Canonical {
+        name: file.name.clone(),
+        start_time_ms: file.start_time_ms,
+        threshold: file.threshold,
+        recovery_threshold: file.recovery_threshold,
+        required_vendors: file.required_vendors,
+        join: file.join,
+        members: file.members.clone(),
+        users: file.users.clone(),
+        policy: file.policy.digest(),
+    }
+}

@@ -1,0 +1,219 @@
+//! The rows of the governance maps.
+
+use minicbor::{Decode, Encode};
+use synod_attestation::{NodeStatement, Tee};
+use synod_crypto::{Digest, PublicKey};
+
+use crate::address::Address;
+use crate::manifest::JoinRule;
+
+/// Whether users are let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum ServiceStatus {
+    /// Founded, and closed to users until the members open it.
+    #[n(0)]
+    Closed,
+    /// Open to users.
+    #[n(1)]
+    Open,
+}
+
+/// The service as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct ServiceRecord {
+    /// The manifest's name for it.
+    #[n(0)]
+    pub name: String,
+    /// The digest of the manifest.
+    #[n(1)]
+    pub manifest: Digest,
+    /// Whether users are let in.
+    #[n(2)]
+    pub status: ServiceStatus,
+    /// How many members must sign an action.
+    #[n(3)]
+    pub threshold: u8,
+    /// How many shares open the ledger secret.
+    #[n(4)]
+    pub recovery_threshold: u8,
+    /// When a replica is trusted.
+    #[n(5)]
+    pub join: JoinRule,
+}
+
+/// The counters of governance, and the diversity rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct GovernanceRecord {
+    /// The number of the next action, from 1.
+    #[n(0)]
+    pub next_sequence: u64,
+    /// The id of the next replica.
+    #[n(1)]
+    pub next_replica: u64,
+    /// The number of the newest configuration written.
+    #[n(2)]
+    pub configuration: u64,
+    /// How many vendors the members demand.
+    #[n(3)]
+    pub vendors_demanded: u8,
+    /// Whether voters of two vendors have stood; before, one vendor is enough.
+    #[n(4)]
+    pub diverse: bool,
+    /// The generation of the newest wrapped ledger secret.
+    #[n(5)]
+    pub generation: u64,
+    /// The index of the block that last changed the engine's membership; a
+    /// block changes it once at most.
+    #[n(6)]
+    pub changed_index: u64,
+}
+
+impl GovernanceRecord {
+    /// Of how many vendors the voters of the next configuration must be, if
+    /// they are of `vendors`.
+    pub fn vendors_required(&self, vendors: usize) -> u8 {
+        if self.diverse || vendors >= 2 {
+            self.vendors_demanded
+        } else {
+            1
+        }
+    }
+}
+
+/// Where a replica stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum ReplicaStatus {
+    /// Its evidence passed; it waits for the members.
+    #[n(0)]
+    Pending,
+    /// It may hold the ledger's keys.
+    #[n(1)]
+    Trusted,
+    /// It follows, without weight.
+    #[n(2)]
+    Learner,
+    /// It votes.
+    #[n(3)]
+    Voter,
+    /// It is out, and its id and identity with it.
+    #[n(4)]
+    Removed,
+}
+
+impl ReplicaStatus {
+    /// Whether it may hold the ledger's keys.
+    pub fn is_trusted(self) -> bool {
+        matches!(self, Self::Trusted | Self::Learner | Self::Voter)
+    }
+
+    /// The status in one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Trusted => "trusted",
+            Self::Learner => "learner",
+            Self::Voter => "voter",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+/// A replica, past or present.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct ReplicaRecord {
+    /// Its id; given out once.
+    #[n(0)]
+    pub id: u64,
+    /// Its keys, role, context and nonce.
+    #[n(1)]
+    #[cbor(with = "statement_bytes")]
+    pub statement: NodeStatement,
+    /// The kind of its TEE.
+    #[n(2)]
+    #[cbor(with = "tee_number")]
+    pub tee: Tee,
+    /// Whether only simulated hardware vouches for it.
+    #[n(3)]
+    pub simulated: bool,
+    /// What runs in it.
+    #[n(4)]
+    #[cbor(with = "minicbor::bytes")]
+    pub measurement: Vec<u8>,
+    /// Where it stands.
+    #[n(5)]
+    pub status: ReplicaStatus,
+    /// Why it was removed, in the members' words.
+    #[n(6)]
+    pub cause: Option<String>,
+    /// The digest of the policy that accepted it.
+    #[n(7)]
+    pub policy: Digest,
+    /// When that verdict lapses (Unix milliseconds).
+    #[n(8)]
+    pub expires_ms: u64,
+    /// Where it can be reached.
+    #[n(9)]
+    pub address: Address,
+    /// How often it has changed its address.
+    #[n(10)]
+    pub address_number: u64,
+    /// The seqno of the input that recorded it, with its evidence.
+    #[n(11)]
+    pub joined_seqno: u64,
+    /// The index of the block in which its status last changed.
+    #[n(12)]
+    pub since_index: u64,
+}
+
+impl ReplicaRecord {
+    /// The identity key.
+    pub fn identity(&self) -> PublicKey {
+        self.statement.identity
+    }
+
+    /// The vendor of its TEE: the unit of diversity.
+    pub fn vendor(&self) -> &'static str {
+        self.tee.vendor()
+    }
+}
+
+mod statement_bytes {
+    use minicbor::decode::{Decoder, Error};
+    use minicbor::encode::{self, Encoder, Write};
+    use synod_attestation::NodeStatement;
+
+    pub(super) fn encode<C, W: Write>(
+        statement: &NodeStatement,
+        encoder: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
+        encoder.bytes(&statement.encode())?.ok()
+    }
+
+    pub(super) fn decode<C>(decoder: &mut Decoder<'_>, _: &mut C) -> Result<NodeStatement, Error> {
+        NodeStatement::decode(decoder.bytes()?).map_err(Error::message)
+    }
+}
+
+mod tee_number {
+    use minicbor::decode::{Decoder, Error};
+    use minicbor::encode::{self, Encoder, Write};
+    use synod_attestation::Tee;
+
+    pub(super) fn encode<C, W: Write>(
+        tee: &Tee,
+        encoder: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
+        encoder.u8(tee.number())?.ok()
+    }
+
+    pub(super) fn decode<C>(decoder: &mut Decoder<'_>, _: &mut C) -> Result<Tee, Error> {
+        Tee::from_number(decoder.u8()?).ok_or_else(|| Error::message("unknown kind of TEE"))
+    }
+}

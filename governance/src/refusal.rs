@@ -1,0 +1,274 @@
+//! Why an input is not accepted. Every rule has its own variant.
+
+use synod_crypto::Digest;
+use synod_kv::LimitExceeded;
+
+use crate::address::BadAddress;
+use crate::codec::Malformed;
+use crate::entries::BadEntry;
+use crate::manifest::ManifestError;
+use crate::records::ReplicaStatus;
+use crate::signatures::SignatureError;
+use crate::tables::CorruptState;
+use crate::wrap::WrapError;
+
+/// Why an input is not accepted. Nothing of it may be written.
+///
+/// All variants but [`Refusal::Corrupt`] are the fault of whoever made or
+/// proposed the input. A leader that proposes such an input anyway is broken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Nothing can be done before the network is founded.
+    #[error("the network is not founded")]
+    NotFounded,
+    /// A network is founded once.
+    #[error("the network is founded already")]
+    AlreadyFounded,
+    /// Genesis stands in block 0 and nowhere else.
+    #[error("a genesis belongs in block 0")]
+    NotBlockZero,
+    /// The block's time is before the manifest's start time.
+    #[error("block time {time_ms} is before the manifest's start time {start_time_ms}")]
+    BeforeStart {
+        /// The block's time.
+        time_ms: u64,
+        /// The manifest's.
+        start_time_ms: u64,
+    },
+    /// The manifest is none.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// No founder, or more than there can be.
+    #[error("{0} founders, there must be 1 to 8")]
+    Founders(usize),
+    /// The members approved something else than this founder.
+    #[error("the approvals are for another manifest, identity or evidence")]
+    ApprovalOfAnother,
+    /// The shares are not those that the manifest asks for.
+    #[error(transparent)]
+    Shares(#[from] WrapError),
+
+    /// Signatures do not add up to the members' will.
+    #[error(transparent)]
+    Signatures(#[from] SignatureError),
+    /// What was signed, or recorded, does not decode.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// The action is for another network.
+    #[error("action is for network {found}, this is {expected}")]
+    WrongNetwork {
+        /// This network.
+        expected: Digest,
+        /// The action's.
+        found: Digest,
+    },
+    /// The action was used before, or its time has not come.
+    #[error("action has sequence number {found}, {expected} is next")]
+    WrongSequence {
+        /// The next number.
+        expected: u64,
+        /// The action's.
+        found: u64,
+    },
+    /// The service is open already.
+    #[error("the service is open already")]
+    AlreadyOpen,
+    /// A name or a role breaks its rules.
+    #[error(transparent)]
+    Entry(#[from] BadEntry),
+    /// There is no such user.
+    #[error("there is no user `{0}`")]
+    UserNotFound(String),
+    /// Another user, or a member, has this certificate.
+    #[error("certificate fingerprint belongs to `{0}`")]
+    FingerprintInUse(String),
+    /// The cause of a removal is too long.
+    #[error("cause of {0} bytes is too long")]
+    CauseTooLong(usize),
+    /// One or two vendors can be demanded.
+    #[error("{0} vendors cannot be required, it must be 1 or 2")]
+    RequiredVendors(u8),
+
+    /// No certified block of this chain stands at this index.
+    #[error("block {index} is not a certified block of this network")]
+    BlockUnknown {
+        /// The index named.
+        index: u64,
+    },
+    /// Another block stands at this index.
+    #[error("block {index} has another hash than named")]
+    BlockDiffers {
+        /// The index named.
+        index: u64,
+    },
+    /// The block is older than freshness allows.
+    #[error("block {index} is too old to prove freshness")]
+    BlockTooOld {
+        /// The index named.
+        index: u64,
+    },
+    /// The request or change is not signed by the identity key it names.
+    #[error("signature is not that of the replica's identity key")]
+    ReplicaSignature,
+    /// The identity key was used before; a restarted replica is a new one.
+    #[error("identity key belongs to replica {id} already")]
+    IdentityUsed {
+        /// The replica that it belongs, or belonged, to.
+        id: u64,
+    },
+    /// The policy does not accept the evidence.
+    #[error(transparent)]
+    Appraisal(#[from] synod_attestation::Refusal),
+    /// There are as many replicas as there can be.
+    #[error("there are {0} replicas already")]
+    TooManyReplicas(usize),
+    /// The address is of a wrong shape.
+    #[error(transparent)]
+    Address(#[from] BadAddress),
+    /// The change of address is an old one.
+    #[error("change of address has number {found}, it must be above {newest}")]
+    AddressNumber {
+        /// The newest change recorded.
+        newest: u64,
+        /// The number of this one.
+        found: u64,
+    },
+
+    /// There is no such replica.
+    #[error("there is no replica {id}")]
+    ReplicaNotFound {
+        /// The id.
+        id: u64,
+    },
+    /// The replica is not at the status from which this step leads.
+    #[error("replica {id} is {}, it must be {}", status.name(), needed.name())]
+    NotDue {
+        /// The replica.
+        id: u64,
+        /// Where it stands.
+        status: ReplicaStatus,
+        /// Where it would have to stand.
+        needed: ReplicaStatus,
+    },
+    /// The replica was removed before.
+    #[error("replica {id} is removed already")]
+    AlreadyRemoved {
+        /// The replica.
+        id: u64,
+    },
+    /// The verdict on the replica has lapsed.
+    #[error("verdict on replica {id} lapsed at {expires_ms}")]
+    VerdictExpired {
+        /// The replica.
+        id: u64,
+        /// When it lapsed (Unix milliseconds).
+        expires_ms: u64,
+    },
+    /// The learner's signature is not over the block named.
+    #[error("signature is not one of replica {id} over the block named")]
+    BlockSignature {
+        /// The replica.
+        id: u64,
+    },
+    /// The signed block is older than the replica's learning.
+    #[error("replica {id} signed block {index}, it learns since block {since}")]
+    SignedBeforeLearning {
+        /// The replica.
+        id: u64,
+        /// The block it signed.
+        index: u64,
+        /// The block that made it a learner.
+        since: u64,
+    },
+    /// A configuration is written and not yet in force.
+    #[error("configuration {newest} is under way, {in_force} is in force")]
+    ChangeInFlight {
+        /// The newest configuration written.
+        newest: u64,
+        /// The one that the block names.
+        in_force: u64,
+    },
+    /// A block changes the membership once at most.
+    #[error("block {index} changes the membership already")]
+    SecondChangeInBlock {
+        /// The block.
+        index: u64,
+    },
+    /// The voters that would stand are of too few vendors.
+    #[error("voters of {found} vendors would stand, {required} are required")]
+    TooFewVendors {
+        /// The vendors required.
+        required: u8,
+        /// The vendors of the voters that would stand.
+        found: usize,
+    },
+    /// No voter would stand.
+    #[error("no voter would be left")]
+    NoVoterLeft,
+    /// There are as many voters as there can be.
+    #[error("there would be {0} voters")]
+    TooManyVoters(usize),
+
+    /// The input or its effects exceed the limits of a transaction.
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
+    /// Our own state does not read back: stop.
+    #[error(transparent)]
+    Corrupt(#[from] CorruptState),
+}
+
+impl Refusal {
+    /// A stable code, for problem details and logs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFounded => "not-founded",
+            Self::AlreadyFounded => "already-founded",
+            Self::NotBlockZero => "not-block-zero",
+            Self::BeforeStart { .. } => "before-start",
+            Self::Manifest(_) => "bad-manifest",
+            Self::Founders(_) => "bad-founders",
+            Self::ApprovalOfAnother => "approval-of-another",
+            Self::Shares(_) => "bad-shares",
+            Self::Signatures(_) => "bad-signatures",
+            Self::Malformed(_) => "malformed",
+            Self::WrongNetwork { .. } => "wrong-network",
+            Self::WrongSequence { .. } => "wrong-sequence",
+            Self::AlreadyOpen => "already-open",
+            Self::Entry(_) => "bad-name-or-role",
+            Self::UserNotFound(_) => "user-not-found",
+            Self::FingerprintInUse(_) => "fingerprint-in-use",
+            Self::CauseTooLong(_) => "cause-too-long",
+            Self::RequiredVendors(_) => "bad-required-vendors",
+            Self::BlockUnknown { .. } => "block-unknown",
+            Self::BlockDiffers { .. } => "block-differs",
+            Self::BlockTooOld { .. } => "block-too-old",
+            Self::ReplicaSignature => "bad-replica-signature",
+            Self::IdentityUsed { .. } => "identity-used",
+            Self::Appraisal(_) => "evidence-refused",
+            Self::TooManyReplicas(_) => "too-many-replicas",
+            Self::Address(_) => "bad-address",
+            Self::AddressNumber { .. } => "stale-address",
+            Self::ReplicaNotFound { .. } => "replica-not-found",
+            Self::NotDue { .. } => "not-due",
+            Self::AlreadyRemoved { .. } => "already-removed",
+            Self::VerdictExpired { .. } => "verdict-expired",
+            Self::BlockSignature { .. } => "bad-block-signature",
+            Self::SignedBeforeLearning { .. } => "signed-before-learning",
+            Self::ChangeInFlight { .. } => "change-in-flight",
+            Self::SecondChangeInBlock { .. } => "second-change-in-block",
+            Self::TooFewVendors { .. } => "too-few-vendors",
+            Self::NoVoterLeft => "no-voter-left",
+            Self::TooManyVoters(_) => "too-many-voters",
+            Self::Limit(_) => "limit-exceeded",
+            Self::Corrupt(_) => "corrupt-state",
+        }
+    }
+
+    /// Whether the same input may be accepted later without being changed.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::ChangeInFlight { .. } | Self::SecondChangeInBlock { .. }
+        )
+    }
+}
