@@ -42,12 +42,12 @@ impl Scene {
     }
 }
 
-fn entry(index: u64, term: u64) -> Option<Entry> {
-    Some(Entry {
+fn entry(index: u64, term: u64) -> Entry {
+    Entry {
         index,
         term,
         payload: Payload::Block(Bytes::from_static(b"forged")),
-    })
+    }
 }
 
 fn append(index: u64, log_term: u64, commit: u64, entry: Option<Entry>) -> Body {
@@ -98,10 +98,16 @@ fn terms_and_indices_out_of_range_are_refused() {
         (term, append(u64::MAX, 1, 1, None)),
         (term, append(commit, term + 1, 1, None)),
         (term, append(commit, term, high, None)),
-        (term, append(commit, term, 1, entry(commit, term))),
-        (term, append(commit, term, 1, entry(commit + 2, term))),
-        (term, append(commit, term, 1, entry(commit + 1, term - 1))),
-        (term, append(commit, term, 1, entry(commit + 1, term + 1))),
+        (term, append(commit, term, 1, Some(entry(commit, term)))),
+        (term, append(commit, term, 1, Some(entry(commit + 2, term)))),
+        (
+            term,
+            append(commit, term, 1, Some(entry(commit + 1, term - 1))),
+        ),
+        (
+            term,
+            append(commit, term, 1, Some(entry(commit + 1, term + 1))),
+        ),
     ];
     for (term, body) in cases {
         let refused = scene.say(1, 2, term, body.clone()).unwrap_err();
@@ -182,7 +188,7 @@ fn inflated_commit_index_of_a_heartbeat_is_refused() {
 fn inflated_commit_index_of_an_append_commits_nothing_beyond_the_append() {
     let mut scene = scene();
     let (term, commit) = (scene.term, scene.commit);
-    let body = append(commit, term, commit + 100, entry(commit + 1, term));
+    let body = append(commit, term, commit + 100, Some(entry(commit + 1, term)));
     scene.say(1, 2, term, body).unwrap();
     assert!(scene.cluster.engine(2).commit() <= commit + 1);
 }
@@ -192,7 +198,7 @@ fn receiver_that_lowers_the_commit_index_commits_no_more_than_it_verified() {
     let mut scene = scene();
     let (term, commit) = (scene.term, scene.commit);
     for body in [
-        append(commit, term, commit + 1, entry(commit + 1, term)),
+        append(commit, term, commit + 1, Some(entry(commit + 1, term))),
         heartbeat(commit + 1),
     ] {
         let mut message = Message {
@@ -242,7 +248,7 @@ fn append_that_contradicts_a_committed_entry_is_refused() {
             );
         }
     }
-    let overwriting = append(commit - 1, term, 1, entry(commit, term + 1));
+    let overwriting = append(commit - 1, term, 1, Some(entry(commit, term + 1)));
     let refused = scene.say(3, 2, term + 1, overwriting).unwrap_err();
     assert_eq!(
         refused,
@@ -267,7 +273,7 @@ fn append_of_a_lower_term_is_answered_with_the_higher_one_and_changes_nothing() 
         from: 3,
         to: 2,
         term: term - 1,
-        body: append(commit, 1, commit + 9, entry(commit + 1, 1)),
+        body: append(commit, 1, commit + 9, Some(entry(commit + 1, 1))),
     });
     let effects = effects.unwrap();
     assert_eq!(effects.persist, None);
@@ -353,7 +359,7 @@ fn order_to_campaign_is_taken_from_the_leader_only() {
 fn vote_that_was_not_asked_for_makes_no_leader() {
     let mut cluster = Cluster::new(1, 3);
     cluster.disk_hangs(2);
-    let body = append(1, 1, 1, entry(2, 2));
+    let body = append(1, 1, 1, Some(entry(2, 2)));
     let message = Message {
         from: 1,
         to: 2,

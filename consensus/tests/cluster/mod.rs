@@ -295,7 +295,7 @@ impl Cluster {
             self.happen(event);
         }
         self.now = end;
-        self.oracle.check_logs(&self.nodes);
+        oracle::check_logs(&self.nodes);
     }
 
     /// Runs until the condition holds and returns how long it took, in ms.
@@ -506,7 +506,7 @@ impl Cluster {
             .committed
             .extend(effects.committed.iter().cloned());
         self.oracle
-            .check_step(&self.nodes, id, effects, self.groups.clone());
+            .check_step(&self.nodes, id, effects, &self.groups);
         if let Some(fetch) = effects.fetch {
             self.node_mut(id).fetches += 1;
             let delay = self.random.between(self.faults.disk_ms);

@@ -20,11 +20,11 @@ impl Oracle {
         nodes: &BTreeMap<u64, Node>,
         id: u64,
         effects: &Effects,
-        groups: Groups,
+        groups: &Groups,
     ) {
         let node = &nodes[&id];
         for entry in &effects.committed {
-            self.check_commit(nodes, id, entry, &groups);
+            self.check_commit(nodes, id, entry, groups);
         }
         if node.engine.role() == Role::Leader {
             let term = node.engine.term();
@@ -105,14 +105,14 @@ impl Oracle {
             }
         }
     }
+}
 
-    /// Log matching: equal terms at an index mean equal logs up to there.
-    pub fn check_logs(&self, nodes: &BTreeMap<u64, Node>) {
-        let nodes: Vec<&Node> = nodes.values().collect();
-        for (at, one) in nodes.iter().enumerate() {
-            for other in &nodes[at + 1..] {
-                check_pair(one, other);
-            }
+/// Log matching: equal terms at an index mean equal logs up to there.
+pub fn check_logs(nodes: &BTreeMap<u64, Node>) {
+    let nodes: Vec<&Node> = nodes.values().collect();
+    for (at, one) in nodes.iter().enumerate() {
+        for other in &nodes[at + 1..] {
+            check_pair(one, other);
         }
     }
 }
