@@ -1,7 +1,7 @@
 //! How a client knows the server: by the service's pinned authority, or by
 //! exactly the key that evidence was verified for.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use rustls::{
     CertificateError, ClientConfig, Error, RootCertStore,
@@ -12,6 +12,8 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
     sign::SingleCertAndKey,
 };
+
+use synod_attestation::{Role, Verdict};
 
 use crate::{
     clock::Clock,
@@ -24,21 +26,45 @@ use crate::{
 
 /// Whom a client believes to be the service.
 #[derive(Debug, Clone)]
-pub enum ServerTrust {
-    /// Every replica with a certificate of this authority, under the name that
-    /// was asked for. Trusts all replicas of the service alike.
+pub struct ServerTrust(Trust);
+
+#[derive(Debug, Clone)]
+enum Trust {
     ServiceCa(CertificateDer<'static>),
-    /// The holder of exactly this key, as an attestation verdict named it.
-    /// Names and dates in its certificate mean nothing.
-    Key(Spki),
+    Key { key: Spki, until_ms: u64 },
 }
 
 impl ServerTrust {
-    /// Reads the authority's certificate from PEM.
+    /// Every replica with a certificate of this authority, under the name that
+    /// was asked for. Trusts all replicas of the service alike.
+    pub fn service_ca(authority: CertificateDer<'static>) -> Self {
+        Self(Trust::ServiceCa(authority))
+    }
+
+    /// The same, with the authority's certificate in PEM.
     pub fn service_ca_from_pem(pem: &str) -> Result<Self, TrustError> {
         CertificateDer::from_pem_slice(pem.as_bytes())
-            .map(Self::ServiceCa)
+            .map(Self::service_ca)
             .map_err(|_| TrustError::BadAuthority)
+    }
+
+    /// The replica that the verdict is about, by exactly the TLS key that its
+    /// evidence binds, until the verdict lapses. Names and dates in its
+    /// certificate mean nothing.
+    pub fn attested(verdict: &Verdict) -> Result<Self, TrustError> {
+        let subject = verdict.subject();
+        if subject.role != Role::Replica {
+            return Err(TrustError::NotAReplica);
+        }
+        let key = Spki::from_der(subject.tls.clone());
+        Ok(Self::dangerous_key(key, verdict.expires_ms()))
+    }
+
+    /// The holder of exactly `key`, until `until_ms` (to the second). The caller answers for
+    /// the key: it must have come out of a check, for example of certified
+    /// membership. Prefer [`Self::attested`].
+    pub fn dangerous_key(key: Spki, until_ms: u64) -> Self {
+        Self(Trust::Key { key, until_ms })
     }
 }
 
@@ -48,6 +74,9 @@ pub enum TrustError {
     /// The pinned authority is no certificate.
     #[error("the service's authority is not an X.509 certificate")]
     BadAuthority,
+    /// The verdict is about a client or worker: no server.
+    #[error("verdict is not about a replica")]
+    NotAReplica,
 }
 
 /// A client's configuration for HTTPS. Shows `identity` if the server asks for
@@ -57,10 +86,11 @@ pub fn client_config(
     identity: Option<&Identity>,
     clock: &Clock,
 ) -> Result<Arc<ClientConfig>, TrustError> {
-    let verifier: Arc<dyn ServerCertVerifier> = match trust {
-        ServerTrust::ServiceCa(authority) => authority_verifier(authority)?,
-        ServerTrust::Key(key) => Arc::new(KeyVerifier {
+    let verifier: Arc<dyn ServerCertVerifier> = match &trust.0 {
+        Trust::ServiceCa(authority) => authority_verifier(authority)?,
+        Trust::Key { key, until_ms } => Arc::new(KeyVerifier {
             key: key.clone(),
+            until: UnixTime::since_unix_epoch(Duration::from_millis(*until_ms)),
             signatures: HandshakeSignatures::new(&public_provider()),
         }),
     };
@@ -103,6 +133,7 @@ fn authority_verifier(
 #[derive(Debug)]
 struct KeyVerifier {
     key: Spki,
+    until: UnixTime,
     signatures: HandshakeSignatures,
 }
 
@@ -113,8 +144,11 @@ impl ServerCertVerifier for KeyVerifier {
         _: &[CertificateDer<'_>],
         _: &ServerName<'_>,
         _: &[u8],
-        _: UnixTime,
+        now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        if now >= self.until {
+            return Err(CertificateError::Expired.into());
+        }
         match Spki::of_certificate(certificate) {
             Ok(key) if key == self.key => Ok(ServerCertVerified::assertion()),
             Ok(_) => Err(CertificateError::ApplicationVerificationFailure.into()),

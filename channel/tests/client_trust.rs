@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustls::{CertificateError, Error, ServerConfig};
 use synod_channel::{
-    KeyFiles, PublicDoor, ServerTrust, TrustError, caller_fingerprint, client_config,
+    Certificate, KeyFiles, PublicDoor, ServerTrust, TrustError, caller_fingerprint, client_config,
     dangerous_observe_config, server_spki,
 };
 use synod_crypto::Secret;
@@ -16,9 +16,13 @@ use wire::{
     service, stolen,
 };
 
+/// Trust in the key of replica `seed`, for a day.
+fn trust(seed: u8) -> ServerTrust {
+    ServerTrust::dangerous_key(key(seed).spki().clone(), NOW_MS + DAY_MS)
+}
+
 fn pinning(seed: u8) -> Arc<rustls::ClientConfig> {
-    let trust = ServerTrust::Key(key(seed).spki().clone());
-    client_config(&trust, None, &clock()).expect("sound")
+    client_config(&trust(seed), None, &clock()).expect("sound")
 }
 
 /// The door of replica 1 as a thief of its certificate would open it.
@@ -29,10 +33,26 @@ fn thief() -> Arc<ServerConfig> {
 }
 
 #[test]
-fn pinned_key_is_accepted_under_any_name_and_date() {
-    let trust = ServerTrust::Key(key(1).spki().clone());
-    let late = client_config(&trust, None, &clock_at(NOW_MS + 1000 * DAY_MS)).expect("sound");
-    assert!(connect_to("anything.example", &late, &door().config()).is_ok());
+fn pinned_key_is_accepted_under_any_name_and_with_an_expired_certificate() {
+    let key = key(1);
+    let old = Certificate::self_signed(&key, "replica", 0, DAY_MS).expect("sound");
+    let door = PublicDoor::new(&key, &old, &clock()).expect("sound");
+    assert!(connect_to("anything.example", &pinning(1), &door.config()).is_ok());
+}
+
+#[test]
+fn pinned_key_is_refused_when_the_trust_in_it_has_lapsed() {
+    let at = |now_ms| {
+        let client = client_config(&trust(1), None, &clock_at(now_ms)).expect("sound");
+        connect(&client, &door().config()).err()
+    };
+    assert!(at(NOW_MS + DAY_MS - 1000).is_none());
+    assert!(matches!(
+        at(NOW_MS + DAY_MS),
+        Some(Refusal::ByClient(Error::InvalidCertificate(
+            CertificateError::Expired
+        )))
+    ));
 }
 
 #[test]
@@ -84,8 +104,7 @@ fn key_is_not_known_before_the_handshake_is_done() {
 #[test]
 fn client_with_a_pinned_key_shows_its_own() {
     let user = identity(7);
-    let trust = ServerTrust::Key(key(1).spki().clone());
-    let client = client_config(&trust, Some(&user), &clock()).expect("sound");
+    let client = client_config(&trust(1), Some(&user), &clock()).expect("sound");
     let wire = connect(&client, &door().config()).expect("comes in");
     assert_eq!(caller_fingerprint(&wire.server), Some(user.fingerprint()));
 }
@@ -100,7 +119,7 @@ fn authority_is_read_from_the_file_that_curl_takes() {
         ServerTrust::service_ca_from_pem("nothing"),
         Err(TrustError::BadAuthority)
     ));
-    let no_certificate = ServerTrust::ServiceCa(vec![0x30, 0x00].into());
+    let no_certificate = ServerTrust::service_ca(vec![0x30, 0x00].into());
     assert!(client_config(&no_certificate, None, &clock()).is_err());
 }
 
@@ -110,7 +129,7 @@ fn user_comes_in_with_generated_key_files() {
     let files = KeyFiles::generate(&seed, "user0", NOW_MS, NOW_MS + DAY_MS).expect("sound");
     let user = files.identity().expect("reads back");
     assert_eq!(user.fingerprint(), files.fingerprint);
-    let trust = ServerTrust::ServiceCa(service(1).certificate().der().clone());
+    let trust = ServerTrust::service_ca(service(1).certificate().der().clone());
     let client = client_config(&trust, Some(&user), &clock()).expect("sound");
     let wire = connect(&client, &door().config()).expect("comes in");
     assert_eq!(caller_fingerprint(&wire.server), Some(files.fingerprint));

@@ -21,7 +21,7 @@ use wire::{
 };
 
 fn trusting(ca: &ServiceCa) -> Arc<ClientConfig> {
-    let trust = ServerTrust::ServiceCa(ca.certificate().der().clone());
+    let trust = ServerTrust::service_ca(ca.certificate().der().clone());
     client_config(&trust, None, &clock()).expect("the authority is sound")
 }
 
@@ -100,7 +100,7 @@ fn certificate_is_refused_by_the_client_under_another_name() {
 
 #[test]
 fn certificate_is_refused_by_the_client_when_expired_or_not_yet_valid() {
-    let trust = ServerTrust::ServiceCa(service(1).certificate().der().clone());
+    let trust = ServerTrust::service_ca(service(1).certificate().der().clone());
     let at = |now_ms| {
         let client = client_config(&trust, None, &clock_at(now_ms)).expect("sound");
         connect(&client, &door().config()).err()
@@ -125,7 +125,7 @@ fn certificate_exchanged_while_serving_is_shown_to_the_next_client() {
     let door = door();
     let config = door.config();
     let next_day = NOW_MS + DAY_MS;
-    let trust = ServerTrust::ServiceCa(service(1).certificate().der().clone());
+    let trust = ServerTrust::service_ca(service(1).certificate().der().clone());
     let client = client_config(&trust, None, &clock_at(next_day)).expect("sound");
     assert!(connect(&client, &config).is_err());
 
@@ -167,7 +167,7 @@ fn certificate_that_a_replica_issued_with_its_own_is_refused_by_the_client() {
 #[test]
 fn caller_is_named_by_the_key_of_its_self_signed_certificate() {
     let user = identity(7);
-    let trust = ServerTrust::ServiceCa(service(1).certificate().der().clone());
+    let trust = ServerTrust::service_ca(service(1).certificate().der().clone());
     let client = client_config(&trust, Some(&user), &clock()).expect("sound");
     let wire = connect(&client, &door().config()).expect("comes in");
     assert_eq!(caller_fingerprint(&wire.server), Some(user.fingerprint()));
@@ -178,7 +178,7 @@ fn caller_is_named_by_key_alone_whatever_the_dates_of_its_certificate_say() {
     let key = key(7);
     let old = Certificate::self_signed(&key, "user", 0, 1_000_000).expect("sound");
     let user = Identity::new(&key, &old).expect("belong together");
-    let trust = ServerTrust::ServiceCa(service(1).certificate().der().clone());
+    let trust = ServerTrust::service_ca(service(1).certificate().der().clone());
     let client = client_config(&trust, Some(&user), &clock()).expect("sound");
     let wire = connect(&client, &door().config()).expect("comes in");
     assert_eq!(
@@ -230,7 +230,7 @@ fn no_session_is_resumed() {
 fn self_signed_certificate_serves_until_the_service_has_an_authority() {
     let key = key(1);
     let door = PublicDoor::new(&key, &self_signed(&key), &clock()).expect("sound");
-    let pinned = ServerTrust::Key(key.spki().clone());
+    let pinned = ServerTrust::dangerous_key(key.spki().clone(), NOW_MS + DAY_MS);
     let client = client_config(&pinned, None, &clock()).expect("sound");
     assert!(connect(&client, &door.config()).is_ok());
     assert!(matches!(
