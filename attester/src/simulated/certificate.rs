@@ -5,7 +5,7 @@ use std::{str::FromStr, time::Duration};
 use synod_crypto::ecdsa::{P256SigningKey, P384SigningKey};
 use x509_cert::{
     Certificate, TbsCertificate, Version,
-    crl::{CertificateList, TbsCertList},
+    crl::{CertificateList, RevokedCert, TbsCertList},
     der::{
         Decode, Encode,
         asn1::{Any, BitString, GeneralizedTime, ObjectIdentifier, OctetString, UtcTime},
@@ -114,9 +114,10 @@ impl Issuer<'_> {
         .map_err(|_| ENCODING)
     }
 
-    /// Issues a revocation list without entries, in DER.
-    pub(crate) fn revoke_nothing(
+    /// Issues a list that revokes certificates by their serial numbers, in DER.
+    pub(crate) fn revoke(
         &self,
+        serials: &[u32],
         from_s: u64,
         until_s: u64,
     ) -> Result<Vec<u8>, AttesterError> {
@@ -128,7 +129,7 @@ impl Issuer<'_> {
             issuer: self.name.clone(),
             this_update: time(from_s)?,
             next_update: Some(time(until_s)?),
-            revoked_certificates: None,
+            revoked_certificates: revoked(serials, from_s)?,
             crl_extensions: Some(vec![extension(CRL_NUMBER, false, &number)?]),
         };
         let signed = tbs_cert_list.to_der().map_err(|_| ENCODING)?;
@@ -219,6 +220,21 @@ fn raw_extension(
         critical,
         extn_value: OctetString::new(value).map_err(|_| ENCODING)?,
     })
+}
+
+/// The entries of a list; an empty list has none (RFC 5280 §5.1.2.6).
+fn revoked(serials: &[u32], at_s: u64) -> Result<Option<Vec<RevokedCert>>, AttesterError> {
+    let entries: Vec<_> = serials
+        .iter()
+        .map(|serial| {
+            Ok(RevokedCert {
+                serial_number: SerialNumber::from(*serial),
+                revocation_date: time(at_s)?,
+                crl_entry_extensions: None,
+            })
+        })
+        .collect::<Result<_, AttesterError>>()?;
+    Ok((!entries.is_empty()).then_some(entries))
 }
 
 /// `UTCTime` until 2049, then `GeneralizedTime` (RFC 5280 §4.1.2.5).

@@ -40,9 +40,9 @@ pub struct Simulated {
 }
 
 enum Platform {
-    Snp(SnpGuest),
-    Tdx(TrustDomain),
-    Nitro(NitroEnclave),
+    Snp(Box<SnpGuest>),
+    Tdx(Box<TrustDomain>),
+    Nitro(Box<NitroEnclave>),
 }
 
 impl Simulated {
@@ -61,9 +61,9 @@ impl Simulated {
     ) -> Result<Self, AttesterError> {
         let keys = Keys::new(seed);
         let platform = match tee {
-            Tee::SevSnp => Platform::Snp(SnpGuest::new(measurement, &keys, fault)?),
-            Tee::Tdx => Platform::Tdx(TrustDomain::new(measurement, &keys, fault)?),
-            Tee::Nitro => Platform::Nitro(NitroEnclave::new(measurement, &keys, fault)?),
+            Tee::SevSnp => Platform::Snp(Box::new(SnpGuest::new(measurement, &keys, fault)?)),
+            Tee::Tdx => Platform::Tdx(Box::new(TrustDomain::new(measurement, &keys, fault)?)),
+            Tee::Nitro => Platform::Nitro(Box::new(NitroEnclave::new(measurement, &keys, fault)?)),
         };
         Ok(Self { tee, platform })
     }

@@ -157,3 +157,6 @@ impl NitroEnclave {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,10 +87,10 @@ impl SnpGuest {
         let today_s = now_ms / 1000 / DAY_S * DAY_S;
         let yesterday_s = today_s.saturating_sub(DAY_S);
         let endorsements = SnpEndorsements {
-            signer: self.vcek_certificate(yesterday_s)?,
+            signer: self.vcek_certificate(yesterday_s, self.vcek_extensions())?,
             intermediate: simulated::AMD_ASK.to_vec(),
             root: simulated::AMD_ARK.to_vec(),
-            crl: Some(self.revocation_list(yesterday_s)?),
+            crl: Some(self.revocation_list(&[], yesterday_s)?),
         };
         Ok((self.report(report_data), Endorsements::Snp(endorsements)))
     }
@@ -135,13 +135,15 @@ impl SnpGuest {
         report
     }
 
-    /// The VCEK with the extensions of 57230.
-    fn vcek_certificate(&self, from_s: u64) -> Result<Vec<u8>, AttesterError> {
+    fn vcek_certificate(
+        &self,
+        from_s: u64,
+        extensions: Vec<(ObjectIdentifier, Vec<u8>)>,
+    ) -> Result<Vec<u8>, AttesterError> {
         let issuer = Issuer {
             name: subject(simulated::AMD_ASK)?,
             key: IssuerKey::RsaPss(&self.ask),
         };
-        let version = |arc, value| (amd(&[3, arc]), der::integer(value));
         issuer.issue(&Profile {
             common_name: "SEV-VCEK",
             key: SubjectKey::P384(self.vcek.public_sec1()),
@@ -149,26 +151,32 @@ impl SnpGuest {
             from_s,
             until_s: from_s + VCEK_YEARS_S,
             authority: None,
-            extensions: vec![
-                (amd(&[1]), der::integer(1)),
-                (amd(&[2]), der::text("Turin")),
-                version(1, self.tcb.bootloader),
-                version(2, self.tcb.tee),
-                version(3, self.tcb.snp),
-                version(8, self.tcb.microcode),
-                version(9, self.tcb.fmc),
-                // The chip's id stands here bare, without DER of its own.
-                (amd(&[4]), self.chip_id.to_vec()),
-            ],
+            extensions,
         })
     }
 
-    fn revocation_list(&self, from_s: u64) -> Result<Vec<u8>, AttesterError> {
+    /// What a VCEK says (57230, certificate extensions).
+    fn vcek_extensions(&self) -> Vec<(ObjectIdentifier, Vec<u8>)> {
+        let version = |arc, value| (amd(&[3, arc]), der::integer(value));
+        vec![
+            (amd(&[1]), der::integer(1)),
+            (amd(&[2]), der::text("Turin")),
+            version(1, self.tcb.bootloader),
+            version(2, self.tcb.tee),
+            version(3, self.tcb.snp),
+            version(8, self.tcb.microcode),
+            version(9, self.tcb.fmc),
+            // The chip's id stands here bare, without DER of its own.
+            (amd(&[4]), self.chip_id.to_vec()),
+        ]
+    }
+
+    fn revocation_list(&self, revoked: &[u32], from_s: u64) -> Result<Vec<u8>, AttesterError> {
         let issuer = Issuer {
             name: subject(simulated::AMD_ARK)?,
             key: IssuerKey::RsaPss(&self.ark),
         };
-        issuer.revoke_nothing(from_s, from_s + 365 * DAY_S)
+        issuer.revoke(revoked, from_s, from_s + 365 * DAY_S)
     }
 }
 
@@ -179,3 +187,6 @@ fn amd(arcs: &[u32]) -> ObjectIdentifier {
         oid.push_arc(*arc).expect("the arcs are few and small")
     })
 }
+
+#[cfg(test)]
+mod tests;

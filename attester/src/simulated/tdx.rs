@@ -216,8 +216,8 @@ impl TrustDomain {
         let qe_identity = qe_identity(&dates).to_string();
         Ok(TdxCollateral {
             pck_crl_issuer_chain: chains.authority,
-            root_ca_crl: self.root()?.revoke_nothing(from_s, until_s)?,
-            pck_crl: self.platform_ca()?.revoke_nothing(from_s, until_s)?,
+            root_ca_crl: self.root()?.revoke(&[], from_s, until_s)?,
+            pck_crl: self.platform_ca()?.revoke(&[], from_s, until_s)?,
             tcb_info_issuer_chain: chains.tcb_signer.clone(),
             tcb_info_signature: self.tcb_signer.sign(tcb_info.as_bytes()),
             tcb_info,
@@ -332,3 +332,6 @@ fn sgx(arcs: &[u32]) -> ObjectIdentifier {
         oid.push_arc(*arc).expect("the arcs are few and small")
     })
 }
+
+#[cfg(test)]
+mod tests;

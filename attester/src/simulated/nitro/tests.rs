@@ -1,0 +1,1 @@
+//! Each check of the verifier, broken alone.
