@@ -1,1 +1,51 @@
-//! `replica`.
+//! The heart of a synod: it joins consensus, ledger, state and governance into one replica.
+//!
+//! What goes in and out stands in [`Input`] and [`Effects`]; who drives it owns clock, threads, files and sockets.
+//! What it never does: I/O, reading a clock, making randomness, believing a peer, a disk or a leader.
+//!
+//! The journey of a call: [`Request`] → transaction on the newest state → block → engine → signatures ride back on
+//! acknowledgements → certificate → [`Reply`]. Nothing that rests on an uncertified block leaves, but `Pending`.
+
+mod app;
+mod calls;
+mod certifying;
+mod desk;
+mod envelope;
+mod following;
+mod founding;
+mod history;
+mod idempotency;
+mod intake;
+mod keys;
+mod kv_app;
+mod law;
+mod leading;
+mod machine;
+mod membership;
+mod query;
+mod reading;
+mod replica;
+mod users;
+
+pub use app::{
+    Answer, App, AppError, Caller, Compare, Condition, Item, Operation, Page, Step, may_read,
+    may_write,
+};
+pub use calls::{
+    Batch, Call, CallError, Effects, Input, Notice, Operate, Reply, Request, TxStatus,
+};
+pub use desk::CALLS_WAITING_MAX;
+pub use envelope::{Envelope, MalformedEnvelope};
+pub use founding::{FoundError, Founded, found};
+pub use history::{HISTORY_BYTES_MAX, History};
+pub use idempotency::{ANSWER_BYTES_MAX, REMEMBERED_MAX};
+pub use intake::{Counts, Intake, IntakeError};
+pub use keys::{KeyRing, KeyRingError, receive as receive_keys};
+pub use kv_app::KvApp;
+pub use law::LawError;
+pub use leading::{BLOCK_BYTES_TARGET, BLOCK_TRANSACTIONS_MAX, BLOCKS_IN_FLIGHT_MAX};
+pub use machine::{BlockFault, Machine, Taken};
+pub use membership::PROMOTION_LAG_MAX;
+pub use query::{Gauges, GovernanceView, NetworkView};
+pub use replica::{Boot, Keys, Replica};
+pub use users::{ROLE_READ, ROLE_WRITE};

@@ -1,0 +1,253 @@
+//! The port through which a request meets the confidential state.
+//!
+//! An [`App`] is a deterministic function of a transaction and a call: it has no clock, no randomness and no
+//! way out but its answer. The replica runs it on the leader only; followers apply the write sets that it left.
+//!
+//! Invariants
+//! - an app never sees or writes a reserved map (`public:synod.*`, `synod.*`): [`may_write`] is asked first;
+//! - an error leaves no write behind: the transaction is dropped whole.
+
+use bytes::Bytes;
+use synod_crypto::Digest;
+use synod_kv::{MapName, Transaction};
+
+/// Who asks, as the door saw it: nothing here is believed before the ledger's own tables were asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Caller {
+    /// SHA-256 of the subject public key info of the caller's TLS certificate; none for an anonymous caller.
+    pub fingerprint: Option<Digest>,
+}
+
+/// What a caller asks of the key-value app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operation {
+    /// Writes one value.
+    Put {
+        /// The map.
+        map: MapName,
+        /// The key within the map.
+        key: Bytes,
+        /// The value.
+        value: Bytes,
+        /// What must hold of the present value.
+        condition: Condition,
+    },
+    /// Removes one value.
+    Delete {
+        /// The map.
+        map: MapName,
+        /// The key within the map.
+        key: Bytes,
+        /// What must hold of the present value.
+        condition: Condition,
+    },
+    /// Reads one value.
+    Get {
+        /// The map.
+        map: MapName,
+        /// The key within the map.
+        key: Bytes,
+    },
+    /// Reads a page of a map, in key order.
+    List(Page),
+    /// Compares, then operates: all or nothing.
+    Batch {
+        /// What must hold before anything is written.
+        compares: Vec<Compare>,
+        /// The steps, in order; a later step sees what an earlier one wrote.
+        steps: Vec<Step>,
+    },
+}
+
+/// A condition on the present value of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Condition {
+    /// Anything.
+    #[default]
+    Any,
+    /// The key has a value.
+    Present,
+    /// The key has no value.
+    Absent,
+    /// The value was last written by the transaction with this seqno.
+    Version(u64),
+}
+
+/// One comparison of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compare {
+    /// The map.
+    pub map: MapName,
+    /// The key within the map.
+    pub key: Bytes,
+    /// What must hold.
+    pub condition: Condition,
+}
+
+/// One step of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Writes one value.
+    Put {
+        /// The map.
+        map: MapName,
+        /// The key within the map.
+        key: Bytes,
+        /// The value.
+        value: Bytes,
+    },
+    /// Removes one value.
+    Delete {
+        /// The map.
+        map: MapName,
+        /// The key within the map.
+        key: Bytes,
+    },
+    /// Reads one value, as the earlier steps left it.
+    Get {
+        /// The map.
+        map: MapName,
+        /// The key within the map.
+        key: Bytes,
+    },
+}
+
+/// Which page of a map: keys that start with `prefix`, not before `from`, before `to`, at most `limit`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The map.
+    pub map: MapName,
+    /// Keys must start with this; empty for all.
+    pub prefix: Bytes,
+    /// The first key, inclusive.
+    pub from: Option<Bytes>,
+    /// The end, exclusive.
+    pub to: Option<Bytes>,
+    /// Where the page before ended: keys up to and including it are left out.
+    pub after: Option<Bytes>,
+    /// At most so many entries.
+    pub limit: usize,
+}
+
+/// A value with the seqno of the transaction that wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// The key.
+    pub key: Bytes,
+    /// The value.
+    pub value: Bytes,
+    /// Seqno of the writing transaction; 0 while it stands in this very transaction.
+    pub version: u64,
+}
+
+/// What the app answers. Every form may rest on state, so none leaves before that state is certified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The writes were made.
+    Written,
+    /// The value asked for.
+    Found(Item),
+    /// There is no such key.
+    Missing,
+    /// A page; `more` says that keys follow the last one.
+    Page {
+        /// The entries, in key order.
+        items: Vec<Item>,
+        /// Whether more keys follow.
+        more: bool,
+    },
+    /// A batch was carried out; one result for each of its `Get` steps, in order.
+    Batch(Vec<Option<Item>>),
+    /// A condition did not hold; nothing was written. For a batch, `at` is the comparison's position.
+    ConditionFailed {
+        /// Which comparison, from 0.
+        at: usize,
+        /// The version that stands there; 0 where the key has no value.
+        version: u64,
+    },
+}
+
+impl Answer {
+    /// The HTTP status that this answer stands for; it is bound into the receipt.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Missing => 404,
+            Self::ConditionFailed { .. } => 412,
+            _ => 200,
+        }
+    }
+
+    /// The digest of the answer that a receipt binds: SHA-256 over the keys and values returned, each
+    /// preceded by its length as eight bytes, big-endian; of nothing where nothing is returned.
+    pub fn digest(&self) -> Digest {
+        let mut parts = Vec::new();
+        match self {
+            Self::Found(item) => push_item(&mut parts, item),
+            Self::Page { items, .. } => items.iter().for_each(|item| push_item(&mut parts, item)),
+            Self::Batch(items) => items
+                .iter()
+                .flatten()
+                .for_each(|item| push_item(&mut parts, item)),
+            Self::Written | Self::Missing | Self::ConditionFailed { .. } => {}
+        }
+        synod_crypto::sha256(&[&parts])
+    }
+}
+
+fn push_item(parts: &mut Vec<u8>, item: &Item) {
+    for field in [&item.key, &item.value] {
+        parts.extend_from_slice(&(field.len() as u64).to_be_bytes());
+        parts.extend_from_slice(field);
+    }
+}
+
+/// Why an app could not run to an answer. The transaction is dropped.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppError {
+    /// The map is the service's own.
+    #[error("map `{0}` is the service's own and cannot be written by users")]
+    Reserved(MapName),
+    /// A key, value or the number of writes is over its limit.
+    #[error("{0}")]
+    Limit(String),
+}
+
+/// An application: a deterministic function of the state it is shown.
+pub trait App: Send {
+    /// Runs one operation inside `transaction`.
+    ///
+    /// # Errors
+    /// [`AppError`]: nothing of the transaction is kept.
+    fn execute(
+        &self,
+        transaction: &mut Transaction<'_>,
+        operation: &Operation,
+    ) -> Result<Answer, AppError>;
+}
+
+impl Operation {
+    /// Whether the operation cannot write, so that it may run on a snapshot.
+    pub fn is_read(&self) -> bool {
+        match self {
+            Self::Get { .. } | Self::List(_) => true,
+            Self::Put { .. } | Self::Delete { .. } => false,
+            Self::Batch { steps, .. } => steps.iter().all(|step| matches!(step, Step::Get { .. })),
+        }
+    }
+}
+
+/// Whether users may write `map`: everything but the service's own maps.
+pub fn may_write(map: &MapName) -> bool {
+    !is_reserved(map.as_str())
+}
+
+/// Whether users may read `map`: the service's private maps are for nobody.
+pub fn may_read(map: &MapName) -> bool {
+    !map.as_str().starts_with("synod.")
+}
+
+fn is_reserved(name: &str) -> bool {
+    name.strip_prefix("public:")
+        .unwrap_or(name)
+        .starts_with("synod.")
+}

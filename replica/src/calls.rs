@@ -1,0 +1,241 @@
+//! What comes into a replica and what goes out of it.
+//!
+//! A replica is driven by [`Input`]s and answers with [`Effects`]; it has no socket, file, clock or thread.
+//! The order in which effects are carried out matters: see [`Effects`].
+
+use bytes::Bytes;
+use synod_crypto::Digest;
+use synod_ledger::TxId;
+
+use crate::app::{Answer, AppError, Caller, Operation};
+use crate::envelope::Envelope;
+
+/// One request, as the door hands it in.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Chosen by the door; the reply bears it.
+    pub id: u64,
+    /// Who asks.
+    pub caller: Caller,
+    /// What is asked.
+    pub request: Request,
+}
+
+/// What is asked of a replica.
+#[derive(Debug, Clone)]
+pub enum Request {
+    /// An app's operation.
+    Operate(Operate),
+    /// Act of the members, a [`synod_governance::SignedAction`] in its encoding.
+    Govern(Bytes),
+    /// A joiner's request, a [`synod_governance::Input`] of the joining kind in its encoding.
+    Join(Bytes),
+    /// What became of a transaction.
+    Status(TxId),
+    /// The receipt of a transaction.
+    Receipt(TxId),
+}
+
+/// An operation with the manner of its answer.
+#[derive(Debug, Clone)]
+pub struct Operate {
+    /// The operation.
+    pub operation: Operation,
+    /// Digest of the request as the client sent it; the receipt binds it.
+    pub request: Digest,
+    /// Answer `Pending` at once instead of after commit.
+    pub wait: bool,
+    /// Read as of this replica's newest certified block, without asking the others.
+    pub local: bool,
+    /// Send the receipt along.
+    pub receipt: bool,
+    /// The same key of the same caller runs at most once, while it is remembered.
+    pub idempotency: Option<Bytes>,
+}
+
+/// The answer to a [`Call`].
+#[derive(Debug, Clone)]
+pub enum Reply {
+    /// The operation ran and all that it rests on is certified.
+    Answered {
+        /// The transaction, where something was written.
+        tx: Option<TxId>,
+        /// The seqno whose state was seen.
+        as_of: u64,
+        /// What the app said.
+        answer: Answer,
+        /// The receipt, if it was asked for and something was written.
+        receipt: Option<Bytes>,
+        /// Whether this repeats the answer to an earlier call with the same idempotency key.
+        repeated: bool,
+    },
+    /// The transaction stands in this replica's log; ask for its status later.
+    Pending(TxId),
+    /// A governance act or a join is on the ledger.
+    Governed {
+        /// Its transaction.
+        tx: TxId,
+        /// The joiner's replica id, for a join.
+        replica: Option<u64>,
+    },
+    /// What became of a transaction.
+    Status(TxStatus),
+    /// A receipt file.
+    Receipt(Bytes),
+    /// No answer of this kind; nothing was written.
+    Failed(CallError),
+}
+
+/// What became of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TxStatus {
+    /// In the log, not certified.
+    Pending,
+    /// Certified: it stands for ever.
+    Committed,
+    /// A certified block of a higher view holds its seqno: it never will commit.
+    Invalid,
+    /// Not known here.
+    Unknown,
+}
+
+/// Why a call has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// This replica does not lead. The caller asks the leader, where one is known.
+    #[error("this replica does not lead")]
+    NotLeader {
+        /// The leader's id, if one is known.
+        leader: Option<u64>,
+    },
+    /// The leader changed while the transaction was in the log: it may commit or not.
+    #[error("the leader changed before transaction {tx} was committed")]
+    Interrupted {
+        /// Ask for its status.
+        tx: TxId,
+    },
+    /// The leader changed before the call ran: nothing of it will ever commit.
+    #[error("the leader changed before the call was carried out")]
+    Retry,
+    /// The members have not opened the service to users.
+    #[error("the service is not open to users yet")]
+    NotOpen,
+    /// The caller showed no certificate, or one that no user has.
+    #[error("the caller is not a user of this service")]
+    UnknownCaller,
+    /// The caller's roles do not allow it.
+    #[error("the caller has no role that allows this")]
+    Forbidden,
+    /// The app refused.
+    #[error(transparent)]
+    App(#[from] AppError),
+    /// A governance act or a join was refused.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// The encoding of a governance act or a join is wrong.
+    #[error("malformed: {0}")]
+    Malformed(String),
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key belongs to another request")]
+    KeyReused,
+    /// Too many calls are waiting.
+    #[error("too many calls are waiting")]
+    Busy,
+    /// The disk does not take writes.
+    #[error("the disk of this replica does not take writes")]
+    DiskFull,
+    /// No leader was heard of for too long to answer from here.
+    #[error("no leader was heard of for too long")]
+    Stale,
+    /// There is no such thing here.
+    #[error("not found")]
+    NotFound,
+    /// The transaction is not certified yet.
+    #[error("transaction {tx} is not committed yet")]
+    NotYet {
+        /// The transaction.
+        tx: TxId,
+    },
+    /// This replica has stopped for good: what it knows contradicts what others proved.
+    #[error("this replica has halted")]
+    Halted,
+}
+
+/// One thing that happens to a replica.
+#[derive(Debug)]
+pub enum Input {
+    /// A tick of the engine's clock.
+    Tick,
+    /// A request.
+    Call(Call),
+    /// No more calls wait at the door for now: propose what has gathered.
+    Flush,
+    /// A peer's message; `from` comes from the authenticated channel.
+    Received {
+        /// The sender.
+        from: u64,
+        /// Its message.
+        envelope: Envelope,
+    },
+    /// The batch with this number, and all before it, is on disk.
+    Persisted(u64),
+    /// The disk refused a batch, or takes writes again: no writes are taken up in between.
+    DiskFull(bool),
+    /// The connection to this peer was lost.
+    Unreachable(u64),
+}
+
+/// What the driver must do, in this order: give `persist` to the disk; send `send`; hand out `replies`.
+/// Sending does not wait for the disk: what must, comes with the effects of [`Input::Persisted`].
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Records to append to the ledger's files, then to sync, then to report as [`Input::Persisted`].
+    pub persist: Vec<Batch>,
+    /// Messages to peers.
+    pub send: Vec<(u64, Envelope)>,
+    /// Answers.
+    pub replies: Vec<(u64, Reply)>,
+    /// What the operator should know.
+    pub notices: Vec<Notice>,
+    /// The set of replicas or the state of the service changed: look at the view again.
+    pub membership_changed: bool,
+}
+
+/// Records to be made durable together.
+#[derive(Debug)]
+pub struct Batch {
+    /// Report this number when the records are on disk; none where no report is wanted.
+    pub number: Option<u64>,
+    /// Encoded records, in order.
+    pub records: Vec<Bytes>,
+}
+
+/// What the operator should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// This replica's role changed.
+    Role {
+        /// Whether it leads now.
+        leading: bool,
+        /// The view.
+        view: u64,
+        /// The leader, if known.
+        leader: Option<u64>,
+    },
+    /// A peer sent what an honest replica cannot send; the proof is in the ledger's files.
+    Misbehaved {
+        /// The peer.
+        peer: u64,
+        /// What was wrong.
+        what: String,
+    },
+    /// This replica stops: a certificate contradicts a block that it knows to be certified.
+    Halted(String),
+    /// A message was dropped without blame.
+    Dropped {
+        /// The peer.
+        peer: u64,
+        /// Why.
+        why: String,
+    },
+}

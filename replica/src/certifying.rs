@@ -1,0 +1,307 @@
+//! Signatures, certificates and readings: how a block in the log becomes a committed one.
+//!
+//! Invariants
+//! - an acknowledgement of a block of the current view without a valid signature never reaches the engine, so the
+//!   engine commits nothing that has no certificate;
+//! - a certificate moves the certified position only after it was verified against the block at hand;
+//! - a leader counts its own signature only when its own disk has the block.
+
+use bytes::Bytes;
+use synod_consensus::{Input as EngineInput, Message};
+use synod_crypto::Digest;
+use synod_ledger::{
+    BlockSignature, Certificate, Certified, CertifyError, Head, Reading, Record, VettedReading,
+    Voter,
+};
+
+use crate::calls::{Batch, Effects, Notice};
+use crate::envelope::Envelope;
+use crate::law;
+use crate::replica::{Replica, encoded};
+
+/// Own signatures are kept for so many indices below the certified one, for acknowledgements sent again.
+const SIGNATURES_KEPT: u64 = 1024;
+/// A replica reads its clock for the ledger at most this often.
+pub(crate) const READING_EVERY_MS: u64 = 100;
+
+impl Replica {
+    /// The signature to send with an acknowledgement of `index` in `term`, if that block is of that view.
+    pub(crate) fn signature_for(&self, index: u64, term: u64) -> Option<BlockSignature> {
+        let head = self.machine.history().block(index)?.head();
+        if head.view == term {
+            self.signatures.get(&index).copied()
+        } else {
+            None
+        }
+    }
+
+    /// This replica's clock, signed together with its newest block; not more often than is useful.
+    pub(crate) fn own_reading(&mut self) -> Option<Reading> {
+        let last = self.machine.sequence().last();
+        let due =
+            self.now_ms >= self.last_reading_ms + READING_EVERY_MS && self.now_ms > last.time_ms;
+        if !due {
+            return None;
+        }
+        let newest = last.hash;
+        self.last_reading_ms = self.now_ms;
+        Some(Reading::sign(
+            &self.keys.identity,
+            &self.network,
+            self.id,
+            self.now_ms,
+            newest,
+        ))
+    }
+
+    /// The readings for the next block: those of the voters that were heard, and the leader's own.
+    pub(crate) fn readings_for_block(&mut self) -> Vec<VettedReading> {
+        let mut readings: Vec<VettedReading> =
+            std::mem::take(&mut self.readings).into_values().collect();
+        let own = self
+            .own_reading()
+            .and_then(|own| own.verify(&self.network, &self.keys.identity.public()).ok());
+        readings.extend(own);
+        readings
+    }
+
+    /// Keeps a voter's reading for the next block, if this replica leads.
+    pub(crate) fn take_reading(&mut self, from: u64, reading: Reading) {
+        if !self.leads() || reading.replica != from {
+            return;
+        }
+        let Some(key) = self
+            .machine
+            .sequence()
+            .newest_configuration()
+            .voter(from)
+            .map(|voter| voter.key)
+        else {
+            return;
+        };
+        if let Ok(vetted) = reading.verify(&self.network, &key) {
+            self.readings.insert(from, vetted);
+        }
+    }
+
+    /// The disk has everything up to batch `number`: the engine may answer, and a leader counts itself.
+    pub(crate) fn persisted(&mut self, number: u64, out: &mut Effects) {
+        let mut durable = None;
+        while let Some((_, last)) = self
+            .unpersisted
+            .front()
+            .copied()
+            .filter(|(batch, _)| *batch <= number)
+        {
+            self.unpersisted.pop_front();
+            durable = Some(last);
+        }
+        self.drive(EngineInput::Persisted(number), out);
+        if let Some(last) = durable.filter(|_| self.leads()) {
+            self.count_own_signatures(last, out);
+        }
+    }
+
+    fn count_own_signatures(&mut self, durable: u64, out: &mut Effects) {
+        let due: Vec<u64> = self
+            .tallies
+            .range(..=durable)
+            .map(|(index, _)| *index)
+            .collect();
+        for index in due {
+            let Some(signature) = self.signatures.get(&index).copied() else {
+                continue;
+            };
+            let completed = self
+                .tallies
+                .get_mut(&index)
+                .and_then(|tally| tally.add_own(signature));
+            if let Some((certificate, certified)) = completed {
+                self.certified(certificate, &certified, out);
+            }
+        }
+    }
+
+    /// A peer says that it holds the log up to `index`.
+    pub(crate) fn acknowledged(
+        &mut self,
+        from: u64,
+        index: u64,
+        message: Message,
+        tail: Option<Digest>,
+        signature: Option<BlockSignature>,
+        out: &mut Effects,
+    ) {
+        if !self.leads() || message.term != self.engine.term() {
+            self.drive(EngineInput::Received(message), out);
+            return;
+        }
+        let ours = self.machine.history().tail_hash(index);
+        if index > self.engine.last_index() || (ours.is_some() && tail != ours) {
+            let what = format!("it acknowledges another chain at index {index}");
+            return self.refuse(from, what, None, out);
+        }
+        let head = self
+            .machine
+            .history()
+            .block(index)
+            .map(synod_ledger::Block::head);
+        let Some(head) = head.filter(|head| head.view == message.term) else {
+            self.drive(EngineInput::Received(message), out);
+            return;
+        };
+        match self.count_signature(from, &head, signature) {
+            Ok(certificate) => {
+                self.drive(EngineInput::Received(message), out);
+                if let Some((certificate, certified)) = certificate {
+                    self.certified(certificate, &certified, out);
+                }
+            }
+            Err(why) => out.notices.push(Notice::Dropped {
+                peer: from,
+                why: why.to_owned(),
+            }),
+        }
+    }
+
+    /// Counts a signature that rides on an acknowledgement of a block of this view.
+    fn count_signature(
+        &mut self,
+        from: u64,
+        head: &Head,
+        signature: Option<BlockSignature>,
+    ) -> Result<Option<(Certificate, Certified)>, &'static str> {
+        let signature = signature
+            .filter(|signature| signature.signer == from)
+            .ok_or("no signature on its block")?;
+        if self
+            .machine
+            .sequence()
+            .newest_configuration()
+            .voter(from)
+            .is_none()
+        {
+            return self.learner_signed(from, head, signature).map(|()| None);
+        }
+        match self.tallies.get_mut(&head.index) {
+            Some(tally) if tally.head().hash == head.hash => {
+                if self
+                    .machine
+                    .sequence()
+                    .configuration_named(&head.configuration)
+                    .is_some_and(|c| c.voter(from).is_none())
+                {
+                    return Ok(None);
+                }
+                tally
+                    .add(signature)
+                    .map_err(|_| "its signature is not valid")
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// A learner's signature over a block of this chain is what it will be promoted on.
+    fn learner_signed(
+        &mut self,
+        from: u64,
+        head: &Head,
+        signature: BlockSignature,
+    ) -> Result<(), &'static str> {
+        let key = law::identity_of(self.machine.store(), from)
+            .ok_or("it is no replica of this network")?;
+        let voter = Voter {
+            id: from,
+            key,
+            vendor: String::new(),
+        };
+        signature
+            .verify(&self.network, head, &voter)
+            .map_err(|_| "its signature is not valid")?;
+        self.learners
+            .insert(from, (head.index, head.hash, signature));
+        Ok(())
+    }
+
+    /// A block of this replica's own view is certified.
+    pub(crate) fn certified(
+        &mut self,
+        certificate: Certificate,
+        certified: &Certified,
+        out: &mut Effects,
+    ) {
+        let bytes = certificate.encode();
+        self.machine.advance(certificate, certified);
+        self.announce(bytes, out);
+    }
+
+    /// Keeps a certificate, and a leader tells everybody.
+    fn announce(&mut self, bytes: Bytes, out: &mut Effects) {
+        let index = self.certified_index();
+        out.persist.push(Batch {
+            number: None,
+            records: vec![encoded(&Record::Certificate(bytes.clone()))],
+        });
+        self.certificate_bytes = Some(bytes.clone());
+        self.tallies = self.tallies.split_off(&(index + 1));
+        self.signatures = self
+            .signatures
+            .split_off(&index.saturating_sub(SIGNATURES_KEPT));
+        if self.leads() {
+            for peer in self
+                .engine
+                .peers()
+                .into_iter()
+                .filter(|peer| peer.id != self.id)
+            {
+                let envelope = Envelope {
+                    certificate: Some(bytes.clone()),
+                    ..Envelope::default()
+                };
+                out.send.push((peer.id, envelope));
+            }
+        }
+    }
+
+    /// Takes a certificate from a peer: verified before it means anything.
+    pub(crate) fn take_certificate(&mut self, bytes: &Bytes, out: &mut Effects) {
+        if self.certificate_bytes.as_ref() == Some(bytes) {
+            return;
+        }
+        let Ok(certificate) = Certificate::decode(bytes) else {
+            return;
+        };
+        if certificate.index > self.certified_index() {
+            self.try_certificate(certificate, out);
+        }
+    }
+
+    /// A certificate came before its block: now the block may be here.
+    pub(crate) fn retry_early_certificate(&mut self, out: &mut Effects) {
+        if let Some(certificate) = self.early_certificate.take() {
+            self.try_certificate(certificate, out);
+        }
+    }
+
+    fn try_certificate(&mut self, certificate: Certificate, out: &mut Effects) {
+        let bytes = certificate.encode();
+        match self.machine.certify(certificate.clone()) {
+            Ok(_) => self.announce(bytes, out),
+            Err(
+                CertifyError::NotAtHand { .. }
+                | CertifyError::OtherBlock {
+                    certified: false, ..
+                },
+            ) => {
+                let newer = self
+                    .early_certificate
+                    .as_ref()
+                    .is_none_or(|early| early.index < certificate.index);
+                if newer {
+                    self.early_certificate = Some(certificate);
+                }
+            }
+            Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What replicas say to each other: an engine message with what the rules of Raft in TEEs ask to ride along.
+//!
+//! The channel authenticates an envelope as a whole, names its sender, and numbers it; nothing here does.
+//! Layout: `spec/replica.cddl`.
+
+use bytes::Bytes;
+use minicbor::{Decode, Encode};
+use synod_consensus::Message;
+use synod_crypto::Digest;
+use synod_ledger::{BlockSignature, Reading};
+
+/// One message between two replicas.
+#[derive(Debug, Clone, Default)]
+pub struct Envelope {
+    /// The engine's message, if any.
+    pub message: Option<Message>,
+    /// Hash of the sender's last block at or below the message's index, for appends and acknowledgements.
+    pub tail: Option<Digest>,
+    /// The sender's signature over the block that the message acknowledges.
+    pub signature: Option<BlockSignature>,
+    /// The newest certificate that the sender knows, in its encoding.
+    pub certificate: Option<Bytes>,
+    /// The sender's clock, signed.
+    pub reading: Option<Reading>,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct Wire {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    message: Option<Vec<u8>>,
+    #[n(1)]
+    tail: Option<Digest>,
+    #[n(2)]
+    signature: Option<BlockSignature>,
+    #[cbor(n(3), with = "minicbor::bytes")]
+    certificate: Option<Vec<u8>>,
+    #[n(4)]
+    reading: Option<Reading>,
+}
+
+/// The bytes are no envelope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("malformed envelope")]
+pub struct MalformedEnvelope;
+
+impl Envelope {
+    /// The encoding that goes over the channel.
+    pub fn encode(&self) -> Vec<u8> {
+        let wire = Wire {
+            message: self.message.as_ref().map(encode_message),
+            tail: self.tail,
+            signature: self.signature.clone(),
+            certificate: self.certificate.as_ref().map(|bytes| bytes.to_vec()),
+            reading: self.reading.clone(),
+        };
+        minicbor::to_vec(&wire).expect("encoding into memory does not fail")
+    }
+
+    /// Reads an envelope, whole.
+    ///
+    /// # Errors
+    /// [`MalformedEnvelope`] for anything else.
+    pub fn decode(bytes: &[u8]) -> Result<Self, MalformedEnvelope> {
+        let mut decoder = minicbor::Decoder::new(bytes);
+        let wire: Wire = decoder.decode().map_err(|_| MalformedEnvelope)?;
+        if decoder.position() != bytes.len() {
+            return Err(MalformedEnvelope);
+        }
+        let message = wire
+            .message
+            .map(|bytes| Message::decode(&Bytes::from(bytes)))
+            .transpose()
+            .map_err(|_| MalformedEnvelope)?;
+        Ok(Self {
+            message,
+            tail: wire.tail,
+            signature: wire.signature,
+            certificate: wire.certificate.map(Bytes::from),
+            reading: wire.reading,
+        })
+    }
+}
+
+fn encode_message(message: &Message) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    message.encode(&mut bytes);
+    bytes
+}

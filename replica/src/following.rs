@@ -1,0 +1,280 @@
+//! What a replica checks before the engine sees a peer's message (DESIGN §5.4 rules 4 and 5).
+//!
+//! Invariants
+//! - a block enters the engine's log only after the machine took it up, and leaves both together;
+//! - messages of a lower term go to the engine uncompared; it answers with the higher term;
+//! - another hash at the same (view, index), or a conflict at or below the certified block, is refused, kept as
+//!   proof, reported, and its sender not heard as a leader for this view;
+//! - a replica halts only on a certificate that contradicts a certified block.
+
+use bytes::Bytes;
+use synod_consensus::{Body, Entry, Input as EngineInput, Message};
+use synod_crypto::Digest;
+use synod_ledger::{Block, Certificate};
+
+use crate::calls::{Effects, Notice};
+use crate::envelope::Envelope;
+use crate::law;
+use crate::machine::{BlockFault, Claim};
+use crate::replica::Replica;
+
+/// What to do with an append.
+enum Judgement {
+    /// The engine may see it.
+    Pass,
+    /// Dropped without blame.
+    Drop(String),
+    /// No honest leader sends this.
+    Refuse { what: String, proof: Option<Bytes> },
+    /// A certificate proves another history than the certified one.
+    Halt(String),
+}
+
+impl Replica {
+    /// Takes an envelope; `from` is who the channel says it comes from.
+    pub(crate) fn receive(&mut self, from: u64, envelope: Envelope, out: &mut Effects) {
+        if let Some(certificate) = &envelope.certificate {
+            self.take_certificate(certificate, out);
+        }
+        if let Some(reading) = envelope.reading.clone() {
+            self.take_reading(from, reading);
+        }
+        let Some(mut message) = envelope.message else {
+            return;
+        };
+        if message.from != from || message.to != self.id {
+            return self.drop_message(from, "sender or receiver is not the channel's", out);
+        }
+        if self.is_ignored(from, &message) {
+            return self.drop_message(from, "its leadership is not heard in this view", out);
+        }
+        if message.is_from_leader() && message.term >= self.engine.term() {
+            self.leader_heard_tick = self.ticks;
+        }
+        message.lower_commit(self.certified_index());
+        match &message.body {
+            Body::Append { .. } => self.append(
+                from,
+                message,
+                envelope.tail,
+                envelope.certificate.as_ref(),
+                out,
+            ),
+            Body::Accepted { index, .. } => {
+                let index = *index;
+                self.acknowledged(from, index, message, envelope.tail, envelope.signature, out);
+            }
+            _ => {
+                self.drive(EngineInput::Received(message), out);
+            }
+        }
+    }
+
+    fn is_ignored(&self, from: u64, message: &Message) -> bool {
+        message.is_from_leader()
+            && self
+                .ignored
+                .get(&from)
+                .is_some_and(|view| *view == message.term)
+    }
+
+    fn drop_message(&mut self, peer: u64, why: &str, out: &mut Effects) {
+        out.notices.push(Notice::Dropped {
+            peer,
+            why: why.to_owned(),
+        });
+    }
+
+    fn append(
+        &mut self,
+        from: u64,
+        message: Message,
+        tail: Option<Digest>,
+        certificate: Option<&Bytes>,
+        out: &mut Effects,
+    ) {
+        if let Err(refused) = self.engine.would_accept(&message) {
+            return self.drop_message(from, &refused.to_string(), out);
+        }
+        let last = self.engine.last_index();
+        match self.judge_append(&message, tail, certificate) {
+            Judgement::Pass => {
+                self.drive(EngineInput::Received(message), out);
+                self.level_with_engine();
+                self.retry_early_certificate(out);
+                if self.engine.last_index() != last {
+                    self.last_block_tick = self.ticks;
+                }
+            }
+            Judgement::Drop(why) => self.drop_message(from, &why, out),
+            Judgement::Refuse { what, proof } => self.refuse(from, what, proof, out),
+            Judgement::Halt(why) => self.halt(&why, out),
+        }
+    }
+
+    /// If the engine did not append what was checked, the machine gives it back.
+    fn level_with_engine(&mut self) {
+        let last = *self.machine.sequence().last();
+        if self.engine.term_at(last.index) != Some(last.view) {
+            let known = self
+                .machine
+                .sequence()
+                .uncertified()
+                .map(|head| (head.index, head.view));
+            let kept = known
+                .take_while(|(index, view)| self.engine.term_at(*index) == Some(*view))
+                .last();
+            let to = kept.map_or(self.certified_index(), |(index, _)| index);
+            self.machine
+                .retract(to)
+                .expect("only uncertified blocks are given back");
+        }
+    }
+
+    fn judge_append(
+        &mut self,
+        message: &Message,
+        tail: Option<Digest>,
+        certificate: Option<&Bytes>,
+    ) -> Judgement {
+        let Body::Append {
+            index,
+            log_term,
+            entry,
+            ..
+        } = &message.body
+        else {
+            return Judgement::Pass;
+        };
+        if message.term < self.engine.term() || self.engine.term_at(*index) != Some(*log_term) {
+            return Judgement::Pass;
+        }
+        let ours = self.machine.history().tail_hash(*index);
+        if ours.is_some() && tail != ours {
+            let what =
+                format!("its chain has another block at or below index {index}, in the same view");
+            return Judgement::Refuse {
+                what,
+                proof: entry.as_ref().and_then(block_bytes),
+            };
+        }
+        match entry {
+            Some(entry) => self.judge_entry(entry, message.from, certificate),
+            None => Judgement::Pass,
+        }
+    }
+
+    fn judge_entry(&mut self, entry: &Entry, from: u64, certificate: Option<&Bytes>) -> Judgement {
+        let known = self.engine.term_at(entry.index);
+        if known == Some(entry.term) {
+            let ours = self.machine.history().block(entry.index).map(Block::bytes);
+            let same = ours.is_none() || ours == entry.payload.block();
+            if same {
+                return Judgement::Pass;
+            }
+            return self.contradiction(
+                entry,
+                "another block at the same view and index",
+                certificate,
+            );
+        }
+        if known.is_some() && entry.index <= self.certified_index() {
+            return self.contradiction(
+                entry,
+                "a conflict at or below the certified block",
+                certificate,
+            );
+        }
+        let gone = match self.machine.retract(entry.index - 1) {
+            Ok(gone) => gone,
+            Err(_) => {
+                return self.contradiction(
+                    entry,
+                    "a conflict at or below the certified block",
+                    certificate,
+                );
+            }
+        };
+        match self.take_entry(entry, from) {
+            Ok(()) => {
+                self.signatures.retain(|index, _| *index < entry.index);
+                Judgement::Pass
+            }
+            Err(fault) => {
+                for (block, membership) in gone.into_iter().rev() {
+                    let again = self.machine.append(block, Claim::Entry(membership));
+                    again.expect("a block that was taken up is taken up again");
+                }
+                judgement_of(&fault, entry)
+            }
+        }
+    }
+
+    /// Takes the entry's block up in the machine, if it has one.
+    fn take_entry(&mut self, entry: &Entry, from: u64) -> Result<(), BlockFault> {
+        let Some(bytes) = entry.payload.block() else {
+            return Ok(());
+        };
+        let block = Block::decode(bytes.clone())?;
+        let header = block.header();
+        let claimed = entry.payload.change().map(law::membership_from_engine);
+        let last = self.machine.sequence().last().index;
+        let listed = (last + 1..entry.index).map(|at| (at, self.engine.term_at(at)));
+        let empties_agree = listed.eq(header
+            .empties
+            .iter()
+            .map(|(index, view)| (*index, Some(*view))));
+        if header.index != entry.index || header.view != entry.term || !empties_agree {
+            return Err(BlockFault::Place);
+        }
+        if header.view == self.engine.term()
+            && header.proposer != from
+            && self.engine.leader() == Some(from)
+        {
+            return Err(BlockFault::Place);
+        }
+        self.machine.append(block, Claim::Entry(claimed)).map(drop)
+    }
+
+    /// A contradiction is misbehaviour; with a certificate over the other block it proves a fork, and this replica
+    /// halts.
+    fn contradiction(&self, entry: &Entry, what: &str, certificate: Option<&Bytes>) -> Judgement {
+        let proof = block_bytes(entry);
+        let certified = certificate.and_then(|bytes| Certificate::decode(bytes).ok());
+        let block = proof.clone().and_then(|bytes| Block::decode(bytes).ok());
+        if let (Some(certificate), Some(block)) = (certified, block) {
+            let head = block.head();
+            let named = self
+                .machine
+                .sequence()
+                .configuration_named(&head.configuration);
+            let proven =
+                named.is_some_and(|named| certificate.verify(&self.network, &head, named).is_ok());
+            if proven && entry.index <= self.certified_index() {
+                return Judgement::Halt(format!(
+                    "a certificate contradicts the certified block {}",
+                    entry.index
+                ));
+            }
+        }
+        Judgement::Refuse {
+            what: what.to_owned(),
+            proof,
+        }
+    }
+}
+
+fn judgement_of(fault: &BlockFault, entry: &Entry) -> Judgement {
+    if fault.is_transient() {
+        Judgement::Drop(fault.to_string())
+    } else {
+        Judgement::Refuse {
+            what: fault.to_string(),
+            proof: block_bytes(entry),
+        }
+    }
+}
+
+fn block_bytes(entry: &Entry) -> Option<Bytes> {
+    entry.payload.block().cloned()
+}

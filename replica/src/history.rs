@@ -1,0 +1,222 @@
+//! The blocks and certificates that a replica keeps at hand, to answer for transactions.
+//!
+//! Invariants
+//! - blocks ascend by index; certificates ascend by index, each over a block that is or was kept;
+//! - nothing certified is ever retracted; only the oldest certified blocks are forgotten, past a stated bound.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use synod_consensus::{Entry, Payload, TermRun};
+use synod_crypto::Digest;
+use synod_ledger::{Block, Certificate, TxId};
+
+use crate::calls::TxStatus;
+use crate::law::{self, Membership};
+
+/// The most bytes of blocks that are kept in memory; receipts of older transactions are not given from here.
+pub const HISTORY_BYTES_MAX: usize = 1 << 30;
+
+/// Blocks and certificates in memory.
+#[derive(Debug, Default)]
+pub struct History {
+    blocks: VecDeque<Block>,
+    /// The changes of membership that kept blocks make, by index.
+    changes: BTreeMap<u64, Membership>,
+    certificates: VecDeque<Certificate>,
+    /// (first seqno, view) of each stretch of certified transactions of one view.
+    views: Vec<(u64, u64)>,
+    certified_seqno: u64,
+    bytes: usize,
+}
+
+impl History {
+    /// Adds the next block, with the change of membership that it makes.
+    pub fn push(&mut self, block: Block, membership: Option<Membership>) {
+        if let Some(membership) = membership {
+            self.changes.insert(block.header().index, membership);
+        }
+        self.bytes += block.bytes().len();
+        self.blocks.push_back(block);
+        while self.bytes > HISTORY_BYTES_MAX && self.oldest_may_go() {
+            let gone = self.blocks.pop_front().expect("there is an oldest block");
+            self.bytes -= gone.bytes().len();
+        }
+    }
+
+    fn oldest_may_go(&self) -> bool {
+        self.blocks
+            .front()
+            .is_some_and(|block| block.header().tree_size <= self.certified_seqno)
+    }
+
+    /// Takes back the blocks above `index`, newest first.
+    pub fn retract(&mut self, index: u64) -> Vec<(Block, Option<Membership>)> {
+        let kept = self
+            .blocks
+            .partition_point(|block| block.header().index <= index);
+        let gone: Vec<Block> = self.blocks.drain(kept..).rev().collect();
+        self.bytes -= gone.iter().map(|block| block.bytes().len()).sum::<usize>();
+        let mut changes = self.changes.split_off(&(index + 1));
+        gone.into_iter()
+            .map(|block| {
+                let membership = changes.remove(&block.header().index);
+                (block, membership)
+            })
+            .collect()
+    }
+
+    /// Keeps a certificate that was verified; its block becomes the newest certified one.
+    pub fn certify(&mut self, certificate: Certificate) {
+        self.advance(certificate.index);
+        self.certificates.push_back(certificate);
+    }
+
+    /// Counts the blocks up to `index` as certified: block 0, which is pinned, or what a certificate covers.
+    pub fn advance(&mut self, index: u64) {
+        let from = self.certified_seqno;
+        let newest = self
+            .blocks
+            .partition_point(|block| block.header().index <= index);
+        let first = self
+            .blocks
+            .partition_point(|block| block.header().tree_size <= from);
+        for block in self.blocks.range(first.min(newest)..newest) {
+            let header = block.header();
+            if header.count > 0
+                && self
+                    .views
+                    .last()
+                    .is_none_or(|(_, view)| *view != header.view)
+            {
+                self.views.push((header.first_seqno, header.view));
+            }
+            self.certified_seqno = header.tree_size;
+        }
+    }
+
+    /// The newest seqno that is certified.
+    pub fn certified_seqno(&self) -> u64 {
+        self.certified_seqno
+    }
+
+    /// The newest block, certified or not.
+    pub fn newest(&self) -> Option<&Block> {
+        self.blocks.back()
+    }
+
+    /// The block at `index`.
+    pub fn block(&self, index: u64) -> Option<&Block> {
+        let at = self
+            .blocks
+            .partition_point(|block| block.header().index < index);
+        self.blocks
+            .get(at)
+            .filter(|block| block.header().index == index)
+    }
+
+    /// Hash of the newest block at or below `index`.
+    pub fn tail_hash(&self, index: u64) -> Option<Digest> {
+        let after = self
+            .blocks
+            .partition_point(|block| block.header().index <= index);
+        self.blocks.get(after.checked_sub(1)?).map(Block::hash)
+    }
+
+    /// The newest certificate.
+    pub fn newest_certificate(&self) -> Option<&Certificate> {
+        self.certificates.back()
+    }
+
+    /// The oldest kept certificate that covers the block at `index`.
+    pub fn certificate_covering(&self, index: u64) -> Option<&Certificate> {
+        let at = self
+            .certificates
+            .partition_point(|certificate| certificate.index < index);
+        self.certificates.get(at)
+    }
+
+    /// The block that holds `seqno`, and its position in it.
+    pub fn find(&self, seqno: u64) -> Option<(&Block, usize)> {
+        let at = self
+            .blocks
+            .partition_point(|block| block.header().tree_size < seqno);
+        let block = self.blocks.get(at)?;
+        let position = seqno.checked_sub(block.header().first_seqno)?;
+        (position < u64::from(block.header().count)).then_some((block, position as usize))
+    }
+
+    /// The terms of the engine's entries, as the kept blocks tell them.
+    pub fn term_runs(&self) -> Vec<TermRun> {
+        let mut runs: Vec<TermRun> = Vec::new();
+        for block in &self.blocks {
+            let header = block.header();
+            for (first, term) in header
+                .empties
+                .iter()
+                .copied()
+                .chain([(header.index, header.view)])
+            {
+                if runs.last().is_none_or(|run| run.term != term) {
+                    runs.push(TermRun { first, term });
+                }
+            }
+        }
+        runs
+    }
+
+    /// The engine's entries from `from` to `to`, inclusive, as far as they are kept without a gap.
+    pub fn entries(&self, from: u64, to: u64) -> Vec<Entry> {
+        let start = self
+            .blocks
+            .partition_point(|block| block.header().index < from);
+        let mut entries = Vec::new();
+        for block in self.blocks.range(start..) {
+            let header = block.header();
+            let empties = header
+                .empties
+                .iter()
+                .map(|(index, term)| (*index, *term, Payload::Empty));
+            let membership = self.changes.get(&header.index).copied();
+            let payload = law::payload(block.bytes().clone(), membership);
+            let own = (header.index, header.view, payload);
+            entries.extend(
+                empties
+                    .chain([own])
+                    .filter(|(index, ..)| (from..=to).contains(index))
+                    .map(|(index, term, payload)| Entry {
+                        index,
+                        term,
+                        payload,
+                    }),
+            );
+            if header.index >= to {
+                break;
+            }
+        }
+        if entries.first().is_some_and(|entry| entry.index == from) {
+            entries
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// What became of `tx`. Invalid is said only where a certified block of a higher view holds the seqno.
+    pub fn status(&self, tx: TxId) -> TxStatus {
+        if tx.seqno > self.certified_seqno {
+            let known = self
+                .find(tx.seqno)
+                .is_some_and(|(block, _)| block.header().view == tx.view);
+            return if known {
+                TxStatus::Pending
+            } else {
+                TxStatus::Unknown
+            };
+        }
+        let after = self.views.partition_point(|(first, _)| *first <= tx.seqno);
+        match after.checked_sub(1).map(|at| self.views[at].1) {
+            Some(view) if view == tx.view => TxStatus::Committed,
+            Some(view) if view > tx.view => TxStatus::Invalid,
+            _ => TxStatus::Unknown,
+        }
+    }
+}

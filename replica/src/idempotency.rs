@@ -1,0 +1,208 @@
+//! Remembered answers: the same idempotency key of the same caller runs at most once, across leaders.
+//!
+//! The memory is part of the private state, so whoever leads next has it. It is bounded: the newest
+//! [`REMEMBERED_MAX`] answers are kept. An answer longer than [`ANSWER_BYTES_MAX`] cannot be remembered, so such an
+//! operation with a key is refused rather than run twice later.
+
+use bytes::Bytes;
+use minicbor::{Decode, Encode};
+use synod_crypto::{Digest, sha256};
+use synod_kv::{MapName, Transaction};
+use synod_ledger::TxId;
+
+use crate::app::{Answer, AppError, Caller, Item};
+use crate::calls::{CallError, Operate};
+
+/// So many answers are remembered, over all callers.
+pub const REMEMBERED_MAX: u64 = 16_384;
+/// The longest answer that is remembered, in bytes of its keys and values.
+pub const ANSWER_BYTES_MAX: usize = 16 * 1024;
+
+const ANSWERS: &str = "synod.idempotency";
+const ORDER: &str = "synod.idempotency.order";
+
+/// An earlier answer.
+#[derive(Debug)]
+pub(crate) struct Remembered {
+    /// The transaction that gave it.
+    pub tx: TxId,
+    /// The answer.
+    pub answer: Answer,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct Wire {
+    #[n(0)]
+    view: u64,
+    #[n(1)]
+    seqno: u64,
+    /// The request that the key belongs to; another one under the same key is the caller's mistake.
+    #[n(2)]
+    request: Digest,
+    /// Batch results; none for a plain write.
+    #[n(3)]
+    results: Option<Vec<Option<WireItem>>>,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct WireItem {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    key: Vec<u8>,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    value: Vec<u8>,
+    #[n(2)]
+    version: u64,
+}
+
+fn map(name: &str) -> MapName {
+    MapName::new(name).expect("the service's own map names are valid")
+}
+
+fn memory_key(caller: Caller, key: &[u8]) -> Option<Bytes> {
+    let caller = caller.fingerprint?;
+    Some(Bytes::copy_from_slice(
+        sha256(&[caller.as_bytes(), key]).as_bytes(),
+    ))
+}
+
+/// The answer that the caller's key has already.
+///
+/// # Errors
+/// [`CallError::KeyReused`] where the key belongs to another request.
+pub(crate) fn recall(
+    transaction: &Transaction<'_>,
+    caller: Caller,
+    operate: &Operate,
+) -> Result<Option<Remembered>, CallError> {
+    let key = operate
+        .idempotency
+        .as_ref()
+        .and_then(|key| memory_key(caller, key));
+    let found = key.and_then(|key| transaction.get(&map(ANSWERS), &key));
+    let wire = found.and_then(|found| minicbor::decode::<Wire>(&found.value).ok());
+    match wire {
+        Some(wire) if wire.request != operate.request => Err(CallError::KeyReused),
+        wire => Ok(wire.map(remembered)),
+    }
+}
+
+fn remembered(wire: Wire) -> Remembered {
+    let answer = wire.results.map_or(Answer::Written, |items| {
+        Answer::Batch(items.into_iter().map(item_of).collect())
+    });
+    Remembered {
+        tx: TxId {
+            view: wire.view,
+            seqno: wire.seqno,
+        },
+        answer,
+    }
+}
+
+fn item_of(wire: Option<WireItem>) -> Option<Item> {
+    wire.map(|wire| Item {
+        key: wire.key.into(),
+        value: wire.value.into(),
+        version: wire.version,
+    })
+}
+
+/// Remembers the answer under the caller's key, if there is one, and forgets the oldest past the bound.
+///
+/// # Errors
+/// [`AppError::Limit`] where the answer is too long to be remembered.
+pub(crate) fn remember(
+    transaction: &mut Transaction<'_>,
+    caller: Caller,
+    operate: &Operate,
+    tx: TxId,
+    answer: &Answer,
+) -> Result<(), CallError> {
+    let Some(key) = operate
+        .idempotency
+        .as_ref()
+        .and_then(|key| memory_key(caller, key))
+    else {
+        return Ok(());
+    };
+    let results = match answer {
+        Answer::Batch(items) => Some(
+            items
+                .iter()
+                .map(|item| item.as_ref().map(wire_item))
+                .collect(),
+        ),
+        _ => None,
+    };
+    let wire = Wire {
+        view: tx.view,
+        seqno: tx.seqno,
+        request: operate.request,
+        results,
+    };
+    let value = minicbor::to_vec(&wire).expect("encoding into memory does not fail");
+    if value.len() > ANSWER_BYTES_MAX {
+        let text = format!(
+            "the answer is longer than the {ANSWER_BYTES_MAX} bytes that an idempotency key can keep"
+        );
+        return Err(AppError::Limit(text).into());
+    }
+    write(transaction, key, value.into()).map_err(|error| AppError::Limit(error.to_string()).into())
+}
+
+fn wire_item(item: &Item) -> WireItem {
+    WireItem {
+        key: item.key.to_vec(),
+        value: item.value.to_vec(),
+        version: item.version,
+    }
+}
+
+fn write(
+    transaction: &mut Transaction<'_>,
+    key: Bytes,
+    value: Bytes,
+) -> Result<(), synod_kv::LimitExceeded> {
+    let (answers, order) = (map(ANSWERS), map(ORDER));
+    let next = next_number(transaction, &order);
+    transaction.put(&answers, key.clone(), value)?;
+    transaction.put(&order, number_key(next), key)?;
+    transaction.put(
+        &order,
+        Bytes::from_static(NEXT),
+        Bytes::copy_from_slice(&(next + 1).to_be_bytes()),
+    )?;
+    forget_oldest(transaction, &answers, &order, next)
+}
+
+/// The key that holds the next number; it sorts after every number's key.
+const NEXT: &[u8] = b"next number";
+
+fn next_number(transaction: &Transaction<'_>, order: &MapName) -> u64 {
+    let found = transaction.get(order, NEXT);
+    found
+        .and_then(|found| found.value[..].try_into().ok().map(u64::from_be_bytes))
+        .unwrap_or(0)
+}
+
+fn number_key(number: u64) -> Bytes {
+    Bytes::copy_from_slice(&number.to_be_bytes())
+}
+
+fn forget_oldest(
+    transaction: &mut Transaction<'_>,
+    answers: &MapName,
+    order: &MapName,
+    newest: u64,
+) -> Result<(), synod_kv::LimitExceeded> {
+    let Some(gone) = newest.checked_sub(REMEMBERED_MAX) else {
+        return Ok(());
+    };
+    if let Some(found) = transaction.get(order, &gone.to_be_bytes()) {
+        transaction.delete(answers, found.value)?;
+        transaction.delete(order, number_key(gone))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,354 @@
+//! Governance as the replica applies it: what is recorded is recomputed, by the leader and by everybody after it.
+//!
+//! This module joins two crates that do not know each other: it answers governance's questions about the ledger,
+//! and encodes its configurations for it.
+//!
+//! The time by which evidence is judged is that of the block *before*: it is known when the leader executes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use synod_consensus::{Change, Groups, Payload};
+use synod_crypto::{Digest, PublicKey, sha256};
+use synod_governance::{
+    BlockRef, CertifiedBlock, Context, CorruptState, Facts, Input, Mismatch, NextConfiguration,
+    Refusal, ReplicaRecord, ReplicaStatus, ServiceRecord, SignedAction, View, execute, map,
+    recompute,
+};
+use synod_kv::{MapName, Read, Store, WriteSet};
+use synod_ledger::{
+    Block, BlockSignature, Configuration, ConfigurationError, Header, Sequence, Voter,
+};
+
+use crate::calls::CallError;
+use crate::history::History;
+use crate::machine::Machine;
+use crate::query::GovernanceView;
+
+pub(crate) use synod_governance::MembershipChange as Membership;
+
+/// The generation of the first ledger secret.
+pub(crate) const FIRST_GENERATION: u64 = 0;
+
+/// Governance does not allow it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LawError {
+    /// Recorded writes are not what their input gives. The block's proposer is at fault.
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+    /// The input is refused. Its author is at fault.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The configuration that governance decided on is not one.
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+}
+
+/// What an enacted input leaves.
+pub(crate) struct Enacted {
+    /// All writes, public, the input among them.
+    pub(crate) writes: WriteSet,
+    /// The change of the engine's membership.
+    pub(crate) membership: Option<Membership>,
+    /// The replica that the input is about.
+    pub(crate) replica: Option<u64>,
+}
+
+/// What the ledger answers to governance about one block.
+struct LedgerFacts<'a> {
+    sequence: Option<&'a Sequence>,
+    history: Option<&'a History>,
+    /// A leader vouches for certified blocks only; whoever recomputes looks along the block's own chain.
+    certified_only: bool,
+}
+
+impl Facts for LedgerFacts<'_> {
+    fn certified_block(&self, index: u64) -> Option<CertifiedBlock> {
+        let sequence = self.sequence?;
+        if self.certified_only && index > sequence.certified().index {
+            return None;
+        }
+        let head = self.history?.block(index)?.head();
+        Some(CertifiedBlock {
+            hash: head.hash,
+            time_ms: head.time_ms,
+        })
+    }
+
+    fn is_signed_block(
+        &self,
+        signer: u64,
+        key: &PublicKey,
+        block: BlockRef,
+        signature: &[u8],
+    ) -> bool {
+        let (Some(sequence), Some(history)) = (self.sequence, self.history) else {
+            return false;
+        };
+        let head = history
+            .block(block.index)
+            .map(Block::head)
+            .filter(|head| head.hash == block.hash);
+        let signature = minicbor::decode::<BlockSignature>(signature)
+            .ok()
+            .filter(|found| found.signer == signer);
+        let (Some(head), Some(signature)) = (head, signature) else {
+            return false;
+        };
+        let voter = Voter {
+            id: signer,
+            key: *key,
+            vendor: String::new(),
+        };
+        signature.verify(&sequence.network(), &head, &voter).is_ok()
+    }
+
+    fn encode_configuration(&self, next: &NextConfiguration<'_>) -> Vec<u8> {
+        let predecessor = next
+            .predecessor
+            .map_or_else(Digest::default, |bytes| sha256(&[bytes]));
+        let voters = next
+            .voters
+            .iter()
+            .map(|voter| Voter {
+                id: voter.id,
+                key: voter.key,
+                vendor: voter.vendor.clone(),
+            })
+            .collect();
+        // Governance judged the voters already; the ledger refuses at the latest when the block is appended.
+        Configuration::new(next.number, predecessor, voters, next.required_vendors).map_or_else(
+            |_| Vec::new(),
+            |configuration| configuration.encode().to_vec(),
+        )
+    }
+}
+
+/// Recomputes what the transaction `seqno` of a block that was just appended to the chain does to governance.
+pub(crate) fn check(
+    store: &Store,
+    sequence: &Sequence,
+    history: &History,
+    header: &Header,
+    seqno: u64,
+    writes: &WriteSet,
+) -> Result<Option<Membership>, LawError> {
+    if !synod_governance::touches_reserved(writes) {
+        return Ok(None);
+    }
+    let configuration = sequence
+        .configuration_named(&header.configuration)
+        .map_or(0, |named| named.number());
+    let facts = LedgerFacts {
+        sequence: Some(sequence),
+        history: Some(history),
+        certified_only: false,
+    };
+    let context = Context {
+        network: header.network,
+        index: header.index,
+        seqno,
+        time_ms: history
+            .newest()
+            .map_or(header.time_ms, |before| before.header().time_ms),
+        configuration,
+        facts: &facts,
+    };
+    let outcome = recompute(&mut store.begin(), writes, &context)?;
+    Ok(outcome.and_then(|outcome| outcome.change))
+}
+
+/// Executes an input on the newest state, for the block that comes next.
+pub(crate) fn enact(machine: &Machine, input: &Input, index: u64) -> Result<Enacted, CallError> {
+    let sequence = machine.sequence();
+    let in_force = match sequence.pending() {
+        Some((pending, _)) if sequence.pending_is_certified() => pending,
+        _ => sequence.configuration(),
+    };
+    let facts = LedgerFacts {
+        sequence: Some(sequence),
+        history: Some(machine.history()),
+        certified_only: true,
+    };
+    let context = Context {
+        network: sequence.network(),
+        index,
+        seqno: sequence.next_seqno(),
+        time_ms: sequence.last().time_ms,
+        configuration: in_force.number(),
+        facts: &facts,
+    };
+    let mut transaction = machine.store().begin();
+    let outcome = execute(&mut transaction, input, &context)
+        .map_err(|refusal| CallError::Refused(refusal.to_string()))?;
+    let (_, writes) = transaction.finish();
+    Ok(Enacted {
+        writes,
+        membership: outcome.change,
+        replica: outcome.replica,
+    })
+}
+
+/// Executes genesis on the empty state; returns its writes and configuration 0.
+pub(crate) fn enact_genesis(
+    input: &Input,
+    time_ms: u64,
+) -> Result<(WriteSet, Configuration), LawError> {
+    let facts = LedgerFacts {
+        sequence: None,
+        history: None,
+        certified_only: true,
+    };
+    let context = Context {
+        network: Digest::default(),
+        index: 1,
+        seqno: 1,
+        time_ms,
+        configuration: 0,
+        facts: &facts,
+    };
+    let store = Store::new();
+    let mut transaction = store.begin();
+    execute(&mut transaction, input, &context)?;
+    let (_, writes) = transaction.finish();
+    let key = 0u64.to_be_bytes();
+    let written = writes.get(&configurations(), &key).flatten();
+    let configuration = Configuration::decode(written.map_or(&[], |bytes| &bytes[..]))?;
+    Ok((writes, configuration))
+}
+
+fn configurations() -> MapName {
+    MapName::new(map::CONFIGURATIONS).expect("the service's own map names are valid")
+}
+
+/// The engine's payload for a block.
+pub(crate) fn payload(block: Bytes, membership: Option<Membership>) -> Payload {
+    match membership {
+        None => Payload::Block(block),
+        Some(membership) => Payload::Change {
+            change: engine_change(membership),
+            block,
+        },
+    }
+}
+
+fn engine_change(membership: Membership) -> Change {
+    match membership {
+        Membership::AddLearner(id) => Change::AddLearner(id),
+        Membership::Promote(id) => Change::Promote(id),
+        Membership::Remove(id) => Change::Remove(id),
+    }
+}
+
+/// The membership change that an engine's entry claims.
+pub(crate) fn membership_from_engine(change: Change) -> Membership {
+    match change {
+        Change::AddLearner(id) => Membership::AddLearner(id),
+        Change::Promote(id) => Membership::Promote(id),
+        Change::Remove(id) => Membership::Remove(id),
+    }
+}
+
+/// Reads a governance act as it came through the door.
+pub(crate) fn decode_action(bytes: &[u8]) -> Result<Input, CallError> {
+    let signed =
+        SignedAction::decode(bytes).map_err(|error| CallError::Malformed(error.to_string()))?;
+    Ok(Input::Action(signed))
+}
+
+/// Reads a joiner's request as it came through the door.
+pub(crate) fn decode_join(bytes: &[u8]) -> Result<Input, CallError> {
+    match Input::decode(bytes).map_err(|error| CallError::Malformed(error.to_string()))? {
+        input @ (Input::Join(_) | Input::Address(_)) => Ok(input),
+        _ => Err(CallError::Malformed("not a request to join".to_owned())),
+    }
+}
+
+/// The digest that the leaf of a governance transaction binds as its request.
+pub(crate) fn digest_of(input: &Input) -> Digest {
+    sha256(&[&input.encode()])
+}
+
+/// Who is in the engine, by the state's newest rows.
+pub(crate) struct Members {
+    pub(crate) voters: Vec<u64>,
+    pub(crate) learners: Vec<u64>,
+    pub(crate) groups: Groups,
+}
+
+/// Voters, learners and groups as the newest block leaves them.
+pub(crate) fn members(machine: &Machine) -> Members {
+    let replicas = replicas(machine.store());
+    let with = |status: ReplicaStatus| {
+        replicas
+            .iter()
+            .filter(move |replica| replica.status == status)
+    };
+    let in_engine = replicas
+        .iter()
+        .filter(|r| matches!(r.status, ReplicaStatus::Voter | ReplicaStatus::Learner));
+    let vendors: BTreeSet<&str> = replicas.iter().map(ReplicaRecord::vendor).collect();
+    let group = |vendor: &str| {
+        vendors
+            .iter()
+            .position(|known| *known == vendor)
+            .map_or(0, |at| at as u64 + 1)
+    };
+    let of: BTreeMap<u64, u64> = in_engine
+        .map(|replica| (replica.id, group(replica.vendor())))
+        .collect();
+    Members {
+        voters: with(ReplicaStatus::Voter)
+            .map(|replica| replica.id)
+            .collect(),
+        learners: with(ReplicaStatus::Learner)
+            .map(|replica| replica.id)
+            .collect(),
+        groups: Groups {
+            of,
+            required: machine.sequence().newest_configuration().required_vendors(),
+        },
+    }
+}
+
+/// All replicas in the newest state.
+pub(crate) fn replicas(store: &Store) -> Vec<ReplicaRecord> {
+    let snapshot = store
+        .snapshot(store.head())
+        .expect("the newest state is at hand");
+    replicas_in(&snapshot)
+}
+
+/// All replicas in one state.
+pub(crate) fn replicas_in(reader: &impl Read) -> Vec<ReplicaRecord> {
+    sound(View::new(reader).replicas())
+}
+
+/// The service's row.
+pub(crate) fn service(reader: &impl Read) -> ServiceRecord {
+    sound(View::new(reader).service()).expect("a founded network has its row")
+}
+
+/// The members' side of the service.
+pub(crate) fn governance(reader: &impl Read) -> GovernanceView {
+    let view = View::new(reader);
+    GovernanceView {
+        service: service(reader),
+        governance: sound(view.governance()).expect("a founded network has its row"),
+        members: sound(view.members()),
+        users: sound(view.users()),
+    }
+}
+
+/// The identity key of a replica in the newest state.
+pub(crate) fn identity_of(store: &Store, id: u64) -> Option<PublicKey> {
+    let snapshot = store
+        .snapshot(store.head())
+        .expect("the newest state is at hand");
+    sound(View::new(&snapshot).replica(id)).map(|replica| replica.identity())
+}
+
+/// Governance state was written by governance and recomputed; if it does not read back, this memory is corrupt.
+pub(crate) fn sound<T>(read: Result<T, CorruptState>) -> T {
+    read.unwrap_or_else(|corrupt| panic!("own state is corrupt: {corrupt}"))
+}

@@ -1,0 +1,398 @@
+//! The replicated machine: chain, state and history, advanced block by block.
+//!
+//! Follower, joiner, audit and recovery all advance it by [`Machine::append`], which checks a block whole
+//! before anything of it stays; a leader's own blocks come in by [`Machine::propose`].
+//!
+//! Invariants
+//! - chain, state and history always end with the same block;
+//! - a refused block leaves no trace;
+//! - the state's head is the chain's newest seqno; what is certified is never taken back.
+
+use bytes::Bytes;
+use synod_crypto::Digest;
+use synod_kv::{DecodeError, Store, WriteSet};
+use synod_ledger::{
+    Appended, Block, BlockBuilder, Certificate, Certified, CertifyError, ChainRecord, Frame,
+    Interior, Malformed, Opener, Place, Purpose, Recorder, SealError, Sequence, SequenceError,
+    Terms, Uncertifiable,
+};
+
+use crate::history::History;
+use crate::law::{self, LawError, Membership};
+
+/// Chain, state and history of one network.
+pub struct Machine {
+    sequence: Sequence,
+    store: Store,
+    /// Opens sealed parts; none for an auditor, who sees the public half only.
+    opener: Option<Opener>,
+    history: History,
+    recorder: Recorder,
+    /// Block 0, encoded.
+    genesis: Bytes,
+}
+
+/// Why a block is not taken up. Its proposer's fault, but for the variants that say otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum BlockFault {
+    /// It is not a block.
+    #[error("malformed block: {0}")]
+    Malformed(#[from] Malformed),
+    /// It does not follow. See [`SequenceError`] for the variants that are nobody's fault.
+    #[error("the block does not follow: {0}")]
+    Sequence(#[from] SequenceError),
+    /// A sealed part does not open.
+    #[error("transaction {seqno}: {cause}")]
+    Seal {
+        /// Its seqno.
+        seqno: u64,
+        /// What is wrong.
+        cause: SealError,
+    },
+    /// The plaintext of a sealed part is malformed.
+    #[error("transaction {seqno}: the sealed part holds no transaction: {cause}")]
+    Interior {
+        /// Its seqno.
+        seqno: u64,
+        /// What is wrong.
+        cause: Malformed,
+    },
+    /// The digest of the reply in the frame is not that of the sealed preimage.
+    #[error("transaction {seqno}: the reply digest is not that of the sealed reply")]
+    Reply {
+        /// Its seqno.
+        seqno: u64,
+    },
+    /// A write set is malformed.
+    #[error("transaction {seqno}: {cause}")]
+    Writes {
+        /// Its seqno.
+        seqno: u64,
+        /// What is wrong.
+        cause: DecodeError,
+    },
+    /// Public writes in the sealed part, or private ones in the open.
+    #[error("transaction {seqno}: a write stands in the wrong half")]
+    WrongHalf {
+        /// Its seqno.
+        seqno: u64,
+    },
+    /// The governance writes are not what the recorded inputs give.
+    #[error("transaction {seqno}: {cause}")]
+    Law {
+        /// Its seqno.
+        seqno: u64,
+        /// What is wrong.
+        cause: LawError,
+    },
+    /// View, index, empty entries or proposer are not those of the engine's entry.
+    #[error("the block is not the one that its entry's place asks for")]
+    Place,
+    /// The engine's entry changes another membership than the block.
+    #[error("the entry and its block do not change the same membership")]
+    Membership,
+}
+
+impl BlockFault {
+    /// Whether the block may be sound after all, once a certificate that is under way has come.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::Sequence(SequenceError::ChangeNotCertified { .. })
+        )
+    }
+}
+
+/// What else says that a block changes the membership.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// The engine's entry that carries it; it must say the same as the block's recomputed inputs.
+    Entry(Option<Membership>),
+    /// Nothing: the block comes from a ledger's files.
+    Recorded,
+}
+
+/// A block was appended.
+#[derive(Debug)]
+pub struct Taken {
+    /// What the chain says of it.
+    pub appended: Appended,
+    /// The change of membership that its governance acts make.
+    pub membership: Option<Membership>,
+}
+
+impl Machine {
+    /// Starts from block 0, whose hash must be `pin`; recomputes all of genesis.
+    ///
+    /// # Errors
+    /// [`BlockFault`] where block 0 is not what its inputs give.
+    pub fn from_block0(
+        pin: Digest,
+        bytes: Bytes,
+        opener: Option<Opener>,
+    ) -> Result<Self, BlockFault> {
+        let block = Block::decode(bytes.clone())?;
+        let (sequence, _) = Sequence::from_block0(pin, &block)?;
+        let mut machine = Self {
+            sequence,
+            store: Store::new(),
+            opener,
+            history: History::default(),
+            recorder: Recorder::new(),
+            genesis: bytes,
+        };
+        machine.take_frames(&block)?;
+        machine.history.push(block, None);
+        machine.history.advance(1);
+        Ok(machine)
+    }
+
+    /// Takes up the next block if every rule holds: place, root, time, seals, governance.
+    ///
+    /// # Errors
+    /// [`BlockFault`]; nothing has changed then.
+    pub fn append(&mut self, block: Block, claimed: Claim) -> Result<Taken, BlockFault> {
+        let last = *self.sequence.last();
+        let appended = self.sequence.append(&block)?;
+        match self
+            .take_frames(&block)
+            .and_then(|membership| claim_holds(membership, claimed))
+        {
+            Ok(membership) => {
+                self.recorder.appended(&block, &appended);
+                self.history.push(block, membership);
+                Ok(Taken {
+                    appended,
+                    membership,
+                })
+            }
+            Err(fault) => {
+                self.sequence
+                    .retract(last.index)
+                    .expect("the block before was the newest");
+                self.roll_back(last.tree_size);
+                Err(fault)
+            }
+        }
+    }
+
+    /// Closes a block of this replica's own, whose writes stand in the state already.
+    ///
+    /// # Errors
+    /// [`SequenceError`] where the chain does not allow a block now; the state is rolled back to the chain.
+    pub fn propose(
+        &mut self,
+        builder: BlockBuilder,
+        terms: Terms<'_>,
+        membership: Option<Membership>,
+    ) -> Result<Block, SequenceError> {
+        match self.sequence.propose(builder, terms) {
+            Ok((block, appended)) => {
+                self.recorder.appended(&block, &appended);
+                assert_eq!(
+                    self.store.head(),
+                    self.sequence.last().tree_size,
+                    "state and chain end together"
+                );
+                self.history.push(block.clone(), membership);
+                Ok(block)
+            }
+            Err(error) => {
+                self.roll_back(self.sequence.last().tree_size);
+                Err(error)
+            }
+        }
+    }
+
+    /// Drops the writes of transactions that no block holds.
+    pub fn drop_unproposed(&mut self) {
+        self.roll_back(self.sequence.last().tree_size);
+    }
+
+    /// Takes back every block above `index`, newest first.
+    ///
+    /// # Errors
+    /// [`Uncertifiable`] where a certified block would go; nothing has changed then.
+    pub fn retract(
+        &mut self,
+        index: u64,
+    ) -> Result<Vec<(Block, Option<Membership>)>, Uncertifiable> {
+        self.sequence.retract(index)?;
+        self.recorder.retracted(index);
+        self.roll_back(self.sequence.last().tree_size);
+        Ok(self.history.retract(index))
+    }
+
+    /// Verifies a certificate over a block of this chain and moves the certified position.
+    ///
+    /// # Errors
+    /// [`CertifyError`]; nothing has changed then.
+    pub fn certify(&mut self, certificate: Certificate) -> Result<Certified, CertifyError> {
+        let before = self.sequence.certified().index;
+        let certified = self.sequence.certify(&certificate)?;
+        if certified.index() > before {
+            self.recorder.certified(&certificate, &self.sequence);
+            self.history.certify(certificate);
+        }
+        Ok(certified)
+    }
+
+    /// Moves the certified position on the witness that came with `certificate`.
+    pub fn advance(&mut self, certificate: Certificate, certified: &Certified) {
+        if certified.index() > self.sequence.certified().index {
+            self.sequence.advance(certified);
+            self.recorder.certified(&certificate, &self.sequence);
+            self.history.certify(certificate);
+        }
+    }
+
+    /// The chain.
+    pub fn sequence(&self) -> &Sequence {
+        &self.sequence
+    }
+
+    /// The state.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The state, for a leader that executes on it. What is applied must end up in a block or be dropped.
+    pub fn store_mut(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    /// The blocks and certificates at hand.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Block 0, encoded.
+    pub fn genesis(&self) -> &Bytes {
+        &self.genesis
+    }
+
+    /// The steps from configuration to configuration, for whoever follows the chain offline.
+    pub fn chain_records(&self) -> &[ChainRecord] {
+        self.recorder.records()
+    }
+
+    /// The secrets that open sealed parts.
+    pub fn opener(&self) -> Option<&Opener> {
+        self.opener.as_ref()
+    }
+
+    /// Opens the sealed part of a transaction of this chain, where there is one and the secret is at hand.
+    pub fn interior(&mut self, seqno: u64) -> Option<Interior> {
+        let (block, position) = self.history.find(seqno)?;
+        let (block, network) = (block.clone(), self.sequence.network());
+        let place = place(network, &block, position);
+        let sealed = &block.frames()[position].sealed;
+        let plain = self
+            .opener
+            .as_mut()?
+            .open(sealed, &place, Purpose::Transaction)
+            .ok()?;
+        Interior::decode(&plain.into()).ok()
+    }
+
+    /// Forgets the versions that only states below the certified one can see.
+    pub fn compact(&mut self) {
+        let certified = self.history.certified_seqno();
+        self.store.compact(certified);
+    }
+
+    fn roll_back(&mut self, seqno: u64) {
+        self.store
+            .rollback(seqno)
+            .expect("uncertified writes are never compacted");
+    }
+
+    fn take_frames(&mut self, block: &Block) -> Result<Option<Membership>, BlockFault> {
+        let mut membership = None;
+        for position in 0..block.frames().len() {
+            let seqno = block.tx_id(position).seqno;
+            let writes = self.writes_of(block, position, seqno)?;
+            let change = law::check(
+                &self.store,
+                &self.sequence,
+                &self.history,
+                block.header(),
+                seqno,
+                &writes,
+            )
+            .map_err(|cause| BlockFault::Law { seqno, cause })?;
+            if change.is_some() && (membership.is_some() || block.frames().len() > 1) {
+                return Err(BlockFault::Membership);
+            }
+            membership = membership.or(change);
+            self.store.apply(seqno, &writes);
+        }
+        Ok(membership)
+    }
+
+    fn writes_of(
+        &mut self,
+        block: &Block,
+        position: usize,
+        seqno: u64,
+    ) -> Result<WriteSet, BlockFault> {
+        let frame = &block.frames()[position];
+        let public =
+            WriteSet::decode(&frame.public).map_err(|cause| BlockFault::Writes { seqno, cause })?;
+        if public.iter().any(|(map, ..)| !map.is_public()) {
+            return Err(BlockFault::WrongHalf { seqno });
+        }
+        if frame.sealed.is_empty() || self.opener.is_none() {
+            return Ok(public);
+        }
+        let private = self.private_writes(block, position, seqno, frame)?;
+        if private.iter().any(|(map, ..)| map.is_public()) {
+            return Err(BlockFault::WrongHalf { seqno });
+        }
+        Ok(public.merge(private))
+    }
+
+    fn private_writes(
+        &mut self,
+        block: &Block,
+        position: usize,
+        seqno: u64,
+        frame: &Frame,
+    ) -> Result<WriteSet, BlockFault> {
+        let place = place(self.sequence.network(), block, position);
+        let opener = self
+            .opener
+            .as_mut()
+            .expect("only asked where there is an opener");
+        let plain = opener
+            .open(&frame.sealed, &place, Purpose::Transaction)
+            .map_err(|cause| BlockFault::Seal { seqno, cause })?;
+        let interior = Interior::decode(&plain.into())
+            .map_err(|cause| BlockFault::Interior { seqno, cause })?;
+        if interior.reply.digest() != frame.reply {
+            return Err(BlockFault::Reply { seqno });
+        }
+        WriteSet::decode(&interior.writes).map_err(|cause| BlockFault::Writes { seqno, cause })
+    }
+}
+
+fn place(network: Digest, block: &Block, position: usize) -> Place {
+    let header = block.header();
+    Place {
+        network,
+        replica: header.proposer,
+        view: header.view,
+        seqno: block.tx_id(position).seqno,
+        previous: header.previous,
+    }
+}
+
+fn claim_holds(
+    computed: Option<Membership>,
+    claimed: Claim,
+) -> Result<Option<Membership>, BlockFault> {
+    match claimed {
+        Claim::Entry(claimed) if claimed != computed => Err(BlockFault::Membership),
+        Claim::Entry(_) | Claim::Recorded => Ok(computed),
+    }
+}

@@ -1,0 +1,67 @@
+//! The leader's part in the membership: it proposes what is due, one replica and one step at a time.
+//!
+//! A trusted replica becomes a learner, and a learner that signed a recent block of this chain becomes a voter.
+//! Who is trusted and who is removed is never the leader's to say: evidence and members decide.
+
+use synod_governance::{Input, Learner, Promote, ReplicaStatus};
+
+use crate::calls::{Effects, Notice};
+use crate::law;
+use crate::replica::Replica;
+
+/// A learner is promoted once it holds the log up to so many entries below the end.
+pub const PROMOTION_LAG_MAX: u64 = 256;
+/// After a proposal that governance refused the leader waits so many ticks.
+const RETRY_TICKS: u64 = 50;
+
+impl Replica {
+    /// Proposes the next step of a membership that grows, if one is due.
+    pub(crate) fn propose_membership(&mut self, out: &mut Effects) {
+        if self.ticks < self.membership_tick || !self.may_change() {
+            return;
+        }
+        self.membership_tick = self.ticks + 1;
+        let Some(input) = self.due() else { return };
+        self.membership_tick = self.ticks + RETRY_TICKS;
+        match law::enact(&self.machine, &input, self.engine.last_index() + 1) {
+            Ok(enacted) => self.propose_enacted(enacted, &input, None, out),
+            Err(error) => out.notices.push(Notice::Dropped {
+                peer: self.id,
+                why: error.to_string(),
+            }),
+        }
+    }
+
+    fn due(&self) -> Option<Input> {
+        let replicas = law::replicas(self.machine.store());
+        let learner = replicas
+            .iter()
+            .find(|replica| replica.status == ReplicaStatus::Trusted);
+        if let Some(replica) = learner {
+            return Some(Input::Learner(Learner { id: replica.id }));
+        }
+        let learners = replicas
+            .iter()
+            .filter(|replica| replica.status == ReplicaStatus::Learner);
+        learners
+            .filter_map(|replica| self.promotion(replica.id))
+            .next()
+    }
+
+    fn promotion(&self, id: u64) -> Option<Input> {
+        let (index, header_hash, signature) = self.learners.get(&id)?;
+        let recent = *index <= self.certified_index()
+            && index + PROMOTION_LAG_MAX >= self.engine.last_index();
+        let caught_up = self.engine.matched(id)? + PROMOTION_LAG_MAX >= self.engine.last_index();
+        if !recent || !caught_up {
+            return None;
+        }
+        let signature = minicbor::to_vec(signature).expect("encoding into memory does not fail");
+        Some(Input::Promote(Promote {
+            id,
+            index: *index,
+            header_hash: *header_hash,
+            signature,
+        }))
+    }
+}

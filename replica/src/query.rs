@@ -1,0 +1,171 @@
+//! What can be asked of a replica without a call: views of certified state, and its own standing.
+
+use bytes::Bytes;
+use synod_consensus::Peer;
+use synod_crypto::{Digest, PublicKey, Signature};
+use synod_governance::{GovernanceRecord, MemberEntry, ReplicaRecord, ServiceRecord, UserEntry};
+use synod_ledger::{Configuration, TxId};
+
+use crate::calls::CallError;
+use crate::keys::{self, Trusted};
+use crate::law;
+use crate::replica::Replica;
+
+/// The network as this replica sees it; everything but `view`, `leader` and `peers` comes from certified state.
+#[derive(Debug, Clone)]
+pub struct NetworkView {
+    /// The network id.
+    pub network: Digest,
+    /// This replica's id.
+    pub id: u64,
+    /// The current view.
+    pub view: u64,
+    /// Its leader, if known.
+    pub leader: Option<u64>,
+    /// Whether this replica leads and serves.
+    pub serves: bool,
+    /// Index, hash and time of the newest certified block.
+    pub certified: (u64, Digest, u64),
+    /// The newest certified transaction.
+    pub newest: TxId,
+    /// The service's row.
+    pub service: ServiceRecord,
+    /// All replicas, past and present.
+    pub replicas: Vec<ReplicaRecord>,
+    /// The newest configuration.
+    pub configuration: Configuration,
+    /// How far the peers are, as a leader sees it.
+    pub peers: Vec<Peer>,
+}
+
+/// The members' side of the service, from certified state.
+#[derive(Debug, Clone)]
+pub struct GovernanceView {
+    /// The service's row.
+    pub service: ServiceRecord,
+    /// Counters and the diversity rule.
+    pub governance: GovernanceRecord,
+    /// The members.
+    pub members: Vec<MemberEntry>,
+    /// The users.
+    pub users: Vec<UserEntry>,
+}
+
+/// Numbers for the operator; nothing of private state.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Gauges {
+    /// The view.
+    pub view: u64,
+    /// Whether this replica leads.
+    pub leads: bool,
+    /// Newest index in the log.
+    pub last_index: u64,
+    /// Newest certified index.
+    pub certified_index: u64,
+    /// Newest certified seqno.
+    pub certified_seqno: u64,
+    /// Calls that wait to be carried out.
+    pub calls_waiting: usize,
+    /// Things that no honest peer sends, so far.
+    pub misbehaviours: u64,
+    /// Messages that the engine refused, so far.
+    pub refusals: u64,
+    /// Whether the disk does not take writes.
+    pub disk_full: bool,
+    /// Whether this replica has stopped for good.
+    pub halted: bool,
+}
+
+impl Replica {
+    /// The network as this replica sees it.
+    pub fn network_view(&self) -> NetworkView {
+        let certified = self.machine.sequence().certified();
+        let state = self.certified_snapshot();
+        NetworkView {
+            network: self.network,
+            id: self.id,
+            view: self.engine.term(),
+            leader: self.engine.leader(),
+            serves: self.is_settled_leader(),
+            certified: (certified.index, certified.hash, certified.time_ms),
+            newest: TxId {
+                view: certified.view,
+                seqno: certified.tree_size,
+            },
+            service: law::service(&state),
+            replicas: law::replicas_in(&state),
+            configuration: (**self.machine.sequence().newest_configuration()).clone(),
+            peers: if self.leads() {
+                self.engine.peers()
+            } else {
+                Vec::new()
+            },
+        }
+    }
+
+    /// The members' side of the service.
+    pub fn governance_view(&self) -> GovernanceView {
+        law::governance(&self.certified_snapshot())
+    }
+
+    /// Block 0 and the chain records: enough to follow the configurations offline.
+    pub fn chain(&self) -> (Bytes, Vec<Bytes>) {
+        let records = self
+            .machine
+            .chain_records()
+            .iter()
+            .map(synod_ledger::ChainRecord::encode)
+            .collect();
+        (self.machine.genesis().clone(), records)
+    }
+
+    /// Keys for the replica with this identity, if certified state trusts it: sealed to it alone.
+    ///
+    /// # Errors
+    /// [`CallError::NotFound`] where no trusted replica has this identity.
+    pub fn keys_for(&mut self, identity: &PublicKey) -> Result<Vec<u8>, CallError> {
+        let replicas = law::replicas_in(&self.certified_snapshot());
+        let record = replicas
+            .iter()
+            .find(|record| record.identity() == *identity);
+        let trusted = record.and_then(Trusted::of).ok_or(CallError::NotFound)?;
+        let opener = self.machine.opener().ok_or(CallError::NotFound)?;
+        keys::release(
+            &trusted,
+            &self.network,
+            opener,
+            &self.service_key,
+            &mut self.entropy,
+        )
+        .map_err(|error| CallError::Refused(error.to_string()))
+    }
+
+    /// Signs a statement of freshness: `message` must be domain-separated by its caller.
+    pub fn sign_freshness(&self, message: &[u8]) -> Signature {
+        self.keys.identity.sign(message)
+    }
+
+    /// Numbers for the operator.
+    pub fn gauges(&self) -> Gauges {
+        Gauges {
+            view: self.engine.term(),
+            leads: self.leads(),
+            last_index: self.engine.last_index(),
+            certified_index: self.certified_index(),
+            certified_seqno: self.machine.history().certified_seqno(),
+            calls_waiting: self.desk.waiting(),
+            misbehaviours: self.misbehaviours,
+            refusals: self.engine.refusals().values().sum(),
+            disk_full: self.disk_full,
+            halted: self.halted,
+        }
+    }
+
+    fn certified_snapshot(&self) -> synod_kv::Snapshot<'_> {
+        let certified = self.machine.history().certified_seqno();
+        self.machine
+            .store()
+            .snapshot(certified)
+            .expect("the certified state is never compacted away")
+    }
+}

@@ -1,0 +1,183 @@
+//! Answers that leave: once certified, and reads, linearizable or local.
+//!
+//! Invariants
+//! - a linearizable read is served from the newest certified state, once that covers the index which a quorum
+//!   confirmed after the read came in;
+//! - a local read names the seqno that it is as of, and is refused when no leader was heard of for too long.
+
+use synod_consensus::Input as EngineInput;
+use synod_kv::Transaction;
+use synod_ledger::{ReceiptIssuer, ReplyPreimage, TxId};
+
+use crate::app::Caller;
+use crate::calls::{Call, CallError, Effects, Operate, Reply, Request, TxStatus};
+use crate::desk::{Outcome, Resting};
+use crate::replica::Replica;
+use crate::users;
+
+/// A replica that heard of no leader for so many ticks (5 s of 20 ms) answers no local reads.
+pub(crate) const LOCAL_READ_TICKS_MAX: u64 = 250;
+
+impl Replica {
+    /// Starts a round for the reads that came in.
+    pub(crate) fn flush_reads(&mut self, out: &mut Effects) {
+        if !self.is_settled_leader() {
+            return;
+        }
+        if let Some(ctx) = self.desk.open_round(self.ticks) {
+            self.drive(EngineInput::ReadIndex(ctx), out);
+        }
+    }
+
+    /// Asks again for what was lost, and gives up what waited too long.
+    pub(crate) fn tick_reads(&mut self, out: &mut Effects) {
+        for ctx in self.desk.stale_rounds(self.ticks) {
+            self.drive(EngineInput::ReadIndex(ctx), out);
+        }
+        let expired = self.desk.expired_reads(self.ticks);
+        out.replies.extend(
+            expired
+                .into_iter()
+                .map(|call| (call.id, Reply::Failed(CallError::Stale))),
+        );
+    }
+
+    /// Serves the confirmed reads that the certified state covers.
+    pub(crate) fn serve_reads(&mut self, out: &mut Effects) {
+        let ready = self.desk.ready_reads(self.certified_index());
+        for call in ready {
+            let reply = self.read(&call);
+            out.replies.push((call.id, reply));
+        }
+    }
+
+    /// Reads from this replica's certified state, without asking anybody.
+    pub(crate) fn local_read(&mut self, call: &Call) -> Reply {
+        let leads = self.is_settled_leader();
+        if !leads && self.ticks > self.leader_heard_tick + LOCAL_READ_TICKS_MAX {
+            return Reply::Failed(CallError::Stale);
+        }
+        self.read(call)
+    }
+
+    fn read(&self, call: &Call) -> Reply {
+        let Request::Operate(operate) = &call.request else {
+            return Reply::Failed(CallError::NotFound);
+        };
+        let as_of = self.machine.history().certified_seqno();
+        match self.read_at(as_of, call.caller, operate) {
+            Ok(answer) => Reply::Answered {
+                tx: None,
+                as_of,
+                answer,
+                receipt: None,
+                repeated: false,
+            },
+            Err(error) => Reply::Failed(error),
+        }
+    }
+
+    fn read_at(
+        &self,
+        as_of: u64,
+        caller: Caller,
+        operate: &Operate,
+    ) -> Result<crate::app::Answer, CallError> {
+        let mut transaction = self.certified_state(as_of);
+        users::authorize(&transaction, caller, &operate.operation)?;
+        Ok(self.app.execute(&mut transaction, &operate.operation)?)
+    }
+
+    fn certified_state(&self, as_of: u64) -> Transaction<'_> {
+        self.machine
+            .store()
+            .begin_at(as_of)
+            .expect("the certified state is never compacted away")
+    }
+
+    /// Hands out the answers that rest on certified blocks.
+    pub(crate) fn answer_certified(&mut self, out: &mut Effects) {
+        for resting in self.desk.certified(self.certified_index()) {
+            let call = resting.call;
+            let reply = self.reply_of(resting);
+            out.replies.push((call, reply));
+        }
+    }
+
+    fn reply_of(&mut self, resting: Resting) -> Reply {
+        match resting.outcome {
+            Outcome::Failed(error) => Reply::Failed(error),
+            Outcome::Governed(replica) => match resting.tx {
+                Some(tx) => Reply::Governed { tx, replica },
+                None => Reply::Failed(CallError::Retry),
+            },
+            Outcome::Answered {
+                as_of,
+                answer,
+                receipt,
+                repeats,
+            } => {
+                let tx = repeats.or(resting.tx);
+                let receipt = tx
+                    .filter(|_| receipt)
+                    .and_then(|tx| self.receipt_with_opening(tx));
+                Reply::Answered {
+                    tx,
+                    as_of,
+                    answer,
+                    receipt,
+                    repeated: repeats.is_some(),
+                }
+            }
+        }
+    }
+
+    /// The receipt of a committed transaction. Whoever made it gets the reply opened, others the bare leaf.
+    pub(crate) fn receipt(&mut self, tx: TxId, caller: Caller) -> Result<bytes::Bytes, CallError> {
+        match self.machine.history().status(tx) {
+            TxStatus::Committed => {}
+            TxStatus::Pending => return Err(CallError::NotYet { tx }),
+            TxStatus::Invalid | TxStatus::Unknown => return Err(CallError::NotFound),
+        }
+        let interior = self.machine.interior(tx.seqno);
+        let mine = interior.filter(|interior| {
+            caller
+                .fingerprint
+                .is_some_and(|print| print.as_bytes()[..] == interior.caller[..])
+        });
+        self.assemble_receipt(tx, mine.map(|interior| interior.reply))
+            .ok_or(CallError::NotFound)
+    }
+
+    fn receipt_with_opening(&mut self, tx: TxId) -> Option<bytes::Bytes> {
+        let opening = self
+            .machine
+            .interior(tx.seqno)
+            .map(|interior| interior.reply);
+        self.assemble_receipt(tx, opening)
+    }
+
+    fn assemble_receipt(&self, tx: TxId, opening: Option<ReplyPreimage>) -> Option<bytes::Bytes> {
+        let (block, position) = self.machine.history().find(tx.seqno)?;
+        let certificate = self
+            .machine
+            .history()
+            .certificate_covering(block.header().index)?;
+        let certified = self.machine.history().block(certificate.index)?;
+        let leaf = block.leaf(position)?;
+        let public = block.frames()[position].public.clone();
+        let head = certified.head();
+        let configuration = self
+            .machine
+            .sequence()
+            .configuration_named(&head.configuration)?;
+        let proof = self
+            .machine
+            .sequence()
+            .tree()
+            .prove(tx.seqno - 1, head.tree_size)?;
+        let header = certified.header_bytes().clone();
+        let issuer = ReceiptIssuer::new(&self.network, header, head, certificate, configuration);
+        Some(issuer.issue(leaf, &proof, opening, Some(public)).encode())
+    }
+}

@@ -1,0 +1,450 @@
+//! One replica: the engine, the machine that it replicates, and the desk at which calls wait.
+//!
+//! A replica is sans-IO: [`Replica::step`] takes what happened and returns what to do. The rules that it adds
+//! to the engine's (DESIGN §5.4) stand in the modules beside this one, one sub-protocol each:
+//! `leading` (gather, execute, propose), `following` (check before append), `certifying` (signatures and
+//! certificates), `reading` (linearizable and local reads), `joining` (membership and keys).
+//!
+//! Invariants
+//! - the engine's log and the machine hold the same blocks at all times;
+//! - nothing leaves that rests on an uncertified block, but `Pending` and transaction ids;
+//! - after [`Notice::Halted`] a replica says nothing at all.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use synod_consensus::{Engine, Groups, Input as EngineInput, Role, Start, StartError, Tuning};
+use synod_crypto::{Digest, Entropy, HpkeSecretKey, SigningKey};
+use synod_ledger::{BlockSignature, Record, Sealer, SignedAt, Tally, VettedReading};
+
+use crate::app::App;
+use crate::calls::{Batch, CallError, Effects, Input, Notice, Reply, Request};
+use crate::desk::Desk;
+use crate::envelope::Envelope;
+use crate::law;
+use crate::machine::Machine;
+
+/// Keys that are born with a replica and never stored.
+pub struct Keys {
+    /// Signs blocks, readings and freshness statements.
+    pub identity: SigningKey,
+    /// Opens the keys that are released to this replica.
+    pub hpke: HpkeSecretKey,
+}
+
+/// What a replica starts from: a ledger that was verified to its end, and keys.
+pub struct Boot {
+    /// Its id, as the ledger records it.
+    pub id: u64,
+    /// Its keys.
+    pub keys: Keys,
+    /// The verified machine. Its tail above the certified block must have been retracted.
+    pub machine: Machine,
+    /// The secret key with which all trusted replicas certify their TLS keys for ordinary clients.
+    pub service_key: synod_crypto::Secret<32>,
+    /// What runs the users' operations.
+    pub app: Box<dyn App>,
+    /// Sizes and times of the engine.
+    pub tuning: Tuning,
+    /// Randomness of this replica alone.
+    pub entropy: Entropy,
+}
+
+/// One replica.
+pub struct Replica {
+    pub(crate) id: u64,
+    pub(crate) keys: Keys,
+    pub(crate) network: Digest,
+    pub(crate) service_key: synod_crypto::Secret<32>,
+    pub(crate) engine: Engine,
+    pub(crate) machine: Machine,
+    pub(crate) app: Box<dyn App>,
+    pub(crate) entropy: Entropy,
+    pub(crate) desk: Desk,
+    /// Seals while this replica leads.
+    pub(crate) sealer: Option<Sealer>,
+    /// One for each block of this view that is not certified yet; a leader's.
+    pub(crate) tallies: BTreeMap<u64, Tally>,
+    /// Own signatures by block index, to ride on acknowledgements.
+    pub(crate) signatures: BTreeMap<u64, BlockSignature>,
+    /// The newest reading of each voter; a leader's.
+    pub(crate) readings: BTreeMap<u64, VettedReading>,
+    /// The newest block that each learner signed: (index, header hash, signature); a leader's.
+    pub(crate) learners: BTreeMap<u64, (u64, Digest, BlockSignature)>,
+    /// Peers whose leadership messages are not heard, and for which view.
+    pub(crate) ignored: BTreeMap<u64, u64>,
+    /// A certificate for a block that has not arrived.
+    pub(crate) early_certificate: Option<synod_ledger::Certificate>,
+    /// The newest certificate as it goes over the wire.
+    pub(crate) certificate_bytes: Option<Bytes>,
+    /// Batches on their way to the disk: number and the last index that each makes durable.
+    pub(crate) unpersisted: VecDeque<(u64, u64)>,
+    pub(crate) ticks: u64,
+    /// The tick at which the newest block was proposed or taken.
+    pub(crate) last_block_tick: u64,
+    /// The tick at which a leader was last heard.
+    pub(crate) leader_heard_tick: u64,
+    pub(crate) last_reading_ms: u64,
+    pub(crate) compacted_seqno: u64,
+    /// No step of the membership is proposed before this tick.
+    pub(crate) membership_tick: u64,
+    /// The tick at which the ledger time was last brought up to date for a join.
+    pub(crate) freshened_tick: u64,
+    pub(crate) now_ms: u64,
+    pub(crate) disk_full: bool,
+    pub(crate) halted: bool,
+    pub(crate) misbehaviours: u64,
+}
+
+impl Replica {
+    /// Starts a replica at the end of a verified ledger. A sole voter campaigns at once.
+    ///
+    /// # Errors
+    /// [`StartError`] where the ledger's membership does not make an engine.
+    pub fn start(mut boot: Boot, now_ms: u64) -> Result<(Self, Effects), StartError> {
+        let engine = Engine::new(engine_start(&mut boot), boot.tuning)?;
+        let network = boot.machine.sequence().network();
+        let certificate_bytes = boot
+            .machine
+            .history()
+            .newest_certificate()
+            .map(synod_ledger::Certificate::encode);
+        let mut replica = Self {
+            id: boot.id,
+            keys: boot.keys,
+            network,
+            service_key: boot.service_key,
+            engine,
+            machine: boot.machine,
+            app: boot.app,
+            entropy: boot.entropy,
+            desk: Desk::default(),
+            sealer: None,
+            tallies: BTreeMap::new(),
+            signatures: BTreeMap::new(),
+            readings: BTreeMap::new(),
+            learners: BTreeMap::new(),
+            ignored: BTreeMap::new(),
+            early_certificate: None,
+            certificate_bytes,
+            unpersisted: VecDeque::new(),
+            ticks: 0,
+            last_block_tick: 0,
+            leader_heard_tick: 0,
+            last_reading_ms: 0,
+            compacted_seqno: 0,
+            membership_tick: 0,
+            freshened_tick: 0,
+            now_ms,
+            disk_full: false,
+            halted: false,
+            misbehaviours: 0,
+        };
+        let mut out = Effects::default();
+        replica.sign_newest(&mut out);
+        if replica.engine.voters() == [replica.id] {
+            replica.drive(EngineInput::Campaign, &mut out);
+        }
+        replica.settle(&mut out);
+        Ok((replica, out))
+    }
+
+    /// A joiner signs the certified block at which it starts: it has checked it and has it on disk.
+    fn sign_newest(&mut self, out: &mut Effects) {
+        let head = *self.machine.sequence().certified();
+        let signature = BlockSignature::sign(&self.keys.identity, self.id, &self.network, &head);
+        self.signatures.insert(head.index, signature);
+        let signed = SignedAt {
+            index: head.index,
+            header_hash: head.hash,
+            signature,
+        };
+        out.persist.push(Batch {
+            number: None,
+            records: vec![encoded(&Record::Signature(signed))],
+        });
+    }
+
+    /// Takes one input. `now_ms` is this machine's clock, Unix milliseconds: only ever a voter's reading.
+    pub fn step(&mut self, now_ms: u64, input: Input) -> Effects {
+        let mut out = Effects::default();
+        self.now_ms = now_ms;
+        if self.halted {
+            if let Input::Call(call) = input {
+                out.replies
+                    .push((call.id, Reply::Failed(CallError::Halted)));
+            }
+            return out;
+        }
+        match input {
+            Input::Tick => self.tick(&mut out),
+            Input::Call(call) => self.take_call(call, &mut out),
+            Input::Flush => {
+                self.flush_reads(&mut out);
+                self.propose_waiting(&mut out);
+            }
+            Input::Received { from, envelope } => self.receive(from, envelope, &mut out),
+            Input::Persisted(number) => self.persisted(number, &mut out),
+            Input::DiskFull(full) => self.disk_full = full,
+            Input::Unreachable(peer) => {
+                self.drive(EngineInput::Unreachable(peer), &mut out);
+            }
+        }
+        self.settle(&mut out);
+        out
+    }
+
+    /// This replica's id.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Whether this replica leads.
+    pub fn leads(&self) -> bool {
+        self.engine.role() == Role::Leader
+    }
+
+    /// The replicated machine.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// Index of the newest certified block.
+    pub(crate) fn certified_index(&self) -> u64 {
+        self.machine.sequence().certified().index
+    }
+
+    /// Gives the engine an input and carries out what it says. A refusal is counted by the engine.
+    pub(crate) fn drive(&mut self, input: EngineInput, out: &mut Effects) -> bool {
+        match self.engine.step(input) {
+            Ok(effects) => {
+                let taken = effects.dropped.is_none();
+                self.absorb(effects, out);
+                taken
+            }
+            Err(refused) => {
+                out.notices.push(Notice::Dropped {
+                    peer: 0,
+                    why: refused.to_string(),
+                });
+                false
+            }
+        }
+    }
+
+    fn tick(&mut self, out: &mut Effects) {
+        self.ticks += 1;
+        self.drive(EngineInput::Tick, out);
+        self.tick_reads(out);
+    }
+
+    fn take_call(&mut self, call: crate::calls::Call, out: &mut Effects) {
+        let id = call.id;
+        let refused = match &call.request {
+            Request::Status(tx) => {
+                out.replies
+                    .push((id, Reply::Status(self.machine.history().status(*tx))));
+                return;
+            }
+            Request::Receipt(tx) => {
+                let reply = self
+                    .receipt(*tx, call.caller)
+                    .map_or_else(Reply::Failed, Reply::Receipt);
+                out.replies.push((id, reply));
+                return;
+            }
+            Request::Operate(operate) if operate.operation.is_read() && operate.local => {
+                out.replies.push((id, self.local_read(&call)));
+                return;
+            }
+            _ if !self.leads() => Some(CallError::NotLeader {
+                leader: self.engine.leader(),
+            }),
+            Request::Operate(operate) if operate.operation.is_read() => {
+                self.desk.submit_read(call).err().map(|_| CallError::Busy)
+            }
+            _ if self.disk_full => Some(CallError::DiskFull),
+            _ => self.desk.submit(call).err().map(|_| CallError::Busy),
+        };
+        if let Some(error) = refused {
+            out.replies.push((id, Reply::Failed(error)));
+        }
+    }
+
+    /// Carries out what the engine decided.
+    fn absorb(&mut self, effects: synod_consensus::Effects, out: &mut Effects) {
+        if let Some(batch) = effects.persist {
+            self.persist(&batch, out);
+        }
+        for message in effects.send {
+            let to = message.to;
+            let envelope = self.envelope_for(message);
+            out.send.push((to, envelope));
+        }
+        for ready in effects.reads {
+            self.desk.confirm_round(ready.ctx, ready.index);
+        }
+        if let Some(fetch) = effects.fetch {
+            let entries = self.machine.history().entries(fetch.from, fetch.to);
+            self.drive(EngineInput::Fetched(entries), out);
+        }
+        if let Some(change) = effects.role {
+            self.change_role(&change, out);
+        }
+    }
+
+    /// Turns entries into records: each block, with this replica's signature if the block is of this view.
+    fn persist(&mut self, batch: &synod_consensus::Batch, out: &mut Effects) {
+        let mut records = Vec::new();
+        for entry in &batch.entries {
+            if entry.payload.block().is_none() {
+                continue;
+            }
+            let block = self
+                .machine
+                .history()
+                .block(entry.index)
+                .expect("the machine holds what the engine logs");
+            records.push(encoded(&Record::Block(block.bytes().clone())));
+            if entry.term == self.engine.term() {
+                let head = block.head();
+                let signature =
+                    BlockSignature::sign(&self.keys.identity, self.id, &self.network, &head);
+                self.signatures.insert(entry.index, signature);
+                let signed = SignedAt {
+                    index: entry.index,
+                    header_hash: head.hash,
+                    signature,
+                };
+                records.push(encoded(&Record::Signature(signed)));
+            }
+        }
+        let last = batch.entries.last().map_or(0, |entry| entry.index);
+        self.unpersisted.push_back((batch.number, last));
+        out.persist.push(Batch {
+            number: Some(batch.number),
+            records,
+        });
+    }
+
+    /// Keeps what the engine cannot know out of step: changes of membership, certificates, answers, new blocks.
+    fn settle(&mut self, out: &mut Effects) {
+        self.apply_changes(out);
+        self.answer_certified(out);
+        self.serve_reads(out);
+        self.propose_opening(out);
+        self.propose_membership(out);
+        self.propose_waiting_if_idle(out);
+        self.propose_tick_block(out);
+        self.compact();
+    }
+
+    fn change_role(&mut self, change: &synod_consensus::RoleChange, out: &mut Effects) {
+        let leading = change.role == Role::Leader;
+        self.leader_heard_tick = self.ticks;
+        if leading {
+            self.begin_leading(change.term);
+        } else {
+            self.stop_leading(change.leader, out);
+        }
+        out.notices.push(Notice::Role {
+            leading,
+            view: change.term,
+            leader: change.leader,
+        });
+        out.membership_changed = true;
+    }
+
+    fn compact(&mut self) {
+        const COMPACT_EVERY: u64 = 4096;
+        let certified = self.machine.history().certified_seqno();
+        if certified >= self.compacted_seqno + COMPACT_EVERY {
+            self.compacted_seqno = certified;
+            self.machine.compact();
+        }
+    }
+
+    /// Records what a peer did that no honest replica can do, and stops hearing it for this view.
+    pub(crate) fn refuse(
+        &mut self,
+        peer: u64,
+        what: String,
+        proof: Option<Bytes>,
+        out: &mut Effects,
+    ) {
+        self.misbehaviours += 1;
+        self.ignored.insert(peer, self.engine.term());
+        if let Some(proof) = proof {
+            out.persist.push(Batch {
+                number: None,
+                records: vec![encoded(&Record::Proof(proof))],
+            });
+        }
+        out.notices.push(Notice::Misbehaved { peer, what });
+    }
+
+    /// Stops for good.
+    pub(crate) fn halt(&mut self, why: &str, out: &mut Effects) {
+        self.halted = true;
+        out.send.clear();
+        out.replies = self.desk.clear(None);
+        out.notices.push(Notice::Halted(why.to_owned()));
+    }
+}
+
+/// The encoding of a record.
+pub(crate) fn encoded(record: &Record) -> Bytes {
+    let mut bytes = Vec::new();
+    record.encode(&mut bytes);
+    Bytes::from(bytes)
+}
+
+fn engine_start(boot: &mut Boot) -> Start {
+    let sequence = boot.machine.sequence();
+    let certified = *sequence.certified();
+    assert_eq!(
+        sequence.last().index,
+        certified.index,
+        "a replica starts from certified blocks only"
+    );
+    let membership = law::members(&boot.machine);
+    Start {
+        id: boot.id,
+        voters: membership.voters,
+        learners: membership.learners,
+        groups: membership.groups,
+        index: certified.index,
+        term: certified.view,
+        seed: u64::from_le_bytes(boot.entropy.take()),
+        history: boot.machine.history().term_runs(),
+        tail: Vec::new(),
+    }
+}
+
+/// The groups that the engine must span, from the members as the newest block leaves them.
+pub(crate) fn groups(machine: &Machine) -> Groups {
+    law::members(machine).groups
+}
+
+impl Replica {
+    fn envelope_for(&mut self, message: synod_consensus::Message) -> Envelope {
+        use synod_consensus::Body;
+        let mut envelope = Envelope::default();
+        match &message.body {
+            Body::Append { index, .. } => {
+                envelope.tail = self.machine.history().tail_hash(*index);
+                envelope.certificate = self.certificate_bytes.clone();
+            }
+            Body::Heartbeat { .. } => envelope.certificate = self.certificate_bytes.clone(),
+            Body::Accepted { index, .. } => {
+                envelope.tail = self.machine.history().tail_hash(*index);
+                envelope.signature = self.signature_for(*index, message.term);
+                envelope.reading = self.own_reading();
+            }
+            Body::HeartbeatReply { .. } => envelope.reading = self.own_reading(),
+            _ => {}
+        }
+        envelope.message = Some(message);
+        envelope
+    }
+}
