@@ -130,7 +130,14 @@ fn report_is_refused_when_a_field_has_a_value_that_is_not_known() {
         (0x00, [6], SnpError::Version(6)),
         (0x34, [2], SnpError::SignatureAlgorithm(2)),
         (0x48, [7 << 2], SnpError::SigningKey(7)),
-        (0x188, [0x17], SnpError::UnknownProduct { family: 0x17, model: 2 }),
+        (
+            0x188,
+            [0x17],
+            SnpError::UnknownProduct {
+                family: 0x17,
+                model: 2,
+            },
+        ),
     ] {
         assert_eq!(Case::with_report(at, &bytes).error(), expected);
     }
@@ -147,16 +154,25 @@ fn report_is_refused_when_a_reserved_field_is_set() {
         (0x29f, 0x208),
         (0x49, 0x48),
     ] {
-        assert_eq!(Case::with_report(at, &[1]).error(), SnpError::Reserved(named));
+        assert_eq!(
+            Case::with_report(at, &[1]).error(),
+            SnpError::Reserved(named)
+        );
     }
     // Bit 17 of the policy must be one.
-    assert_eq!(Case::with_report(0x0a, &[1]).error(), SnpError::Reserved(0x08));
+    assert_eq!(
+        Case::with_report(0x0a, &[1]).error(),
+        SnpError::Reserved(0x08)
+    );
 }
 
 #[test]
 fn report_is_refused_when_the_padding_of_its_signature_is_set() {
     for at in [0x2a0 + 48, 0x2a0 + 71, 0x2a0 + 72 + 48, 0x2a0 + 144, 0x49f] {
-        assert_eq!(Case::with_report(at, &[1]).error(), SnpError::SignaturePadding);
+        assert_eq!(
+            Case::with_report(at, &[1]).error(),
+            SnpError::SignaturePadding
+        );
     }
 }
 
@@ -177,14 +193,23 @@ fn report_is_refused_at_every_other_length() {
 fn report_is_refused_when_a_signed_byte_is_changed() {
     // Measurement, report data, host data, privilege level, launch firmware.
     for at in [0x90, 0x50, 0xc0, 0x30, 0x1f0] {
-        assert_eq!(Case::with_report(at, &[0xaa]).error(), SnpError::ReportSignature);
+        assert_eq!(
+            Case::with_report(at, &[0xaa]).error(),
+            SnpError::ReportSignature
+        );
     }
 }
 
 #[test]
 fn report_is_refused_when_its_signature_is_changed() {
-    assert_eq!(Case::with_report(0x2a0, &[0xaa]).error(), SnpError::ReportSignature);
-    assert_eq!(Case::with_report(0x2e8, &[0xaa]).error(), SnpError::ReportSignature);
+    assert_eq!(
+        Case::with_report(0x2a0, &[0xaa]).error(),
+        SnpError::ReportSignature
+    );
+    assert_eq!(
+        Case::with_report(0x2e8, &[0xaa]).error(),
+        SnpError::ReportSignature
+    );
 }
 
 #[test]
@@ -195,14 +220,23 @@ fn report_is_refused_when_it_states_other_firmware_than_its_key() {
 
 #[test]
 fn report_is_refused_when_it_states_another_chip_than_its_key() {
-    assert_eq!(Case::with_report(0x1a0, &[0xaa]).error(), SnpError::ChipMismatch);
+    assert_eq!(
+        Case::with_report(0x1a0, &[0xaa]).error(),
+        SnpError::ChipMismatch
+    );
     // Turin's id has eight bytes; the others are zero.
-    assert_eq!(Case::with_report(0x1a8, &[1]).error(), SnpError::ChipMismatch);
+    assert_eq!(
+        Case::with_report(0x1a8, &[1]).error(),
+        SnpError::ChipMismatch
+    );
 }
 
 #[test]
 fn report_is_refused_when_it_claims_a_masked_chip_but_shows_one() {
-    assert_eq!(Case::with_report(0x48, &[0b10]).error(), SnpError::ChipMismatch);
+    assert_eq!(
+        Case::with_report(0x48, &[0b10]).error(),
+        SnpError::ChipMismatch
+    );
 }
 
 #[test]
@@ -218,7 +252,10 @@ fn report_is_refused_when_it_is_of_another_product_than_its_chain() {
 fn chain_is_refused_under_the_roots_of_the_vendor() {
     let found = sha256(&[simulated::AMD_ARK]);
     let refused = Case::new().verify(&Anchors::Vendor(VendorRoots::built_in()));
-    assert_eq!(refused, Err(VerifyError::Snp(SnpError::RootNotTrusted { found })));
+    assert_eq!(
+        refused,
+        Err(VerifyError::Snp(SnpError::RootNotTrusted { found }))
+    );
 }
 
 #[test]
@@ -260,13 +297,19 @@ fn chain_is_refused_when_a_member_stands_in_for_another() {
     case.endorsements.intermediate = case.endorsements.root.clone();
     assert!(matches!(
         case.error(),
-        SnpError::CertificateName { link: Link::Intermediate, .. }
+        SnpError::CertificateName {
+            link: Link::Intermediate,
+            ..
+        }
     ));
     let mut case = Case::new();
     case.endorsements.signer = case.endorsements.intermediate.clone();
     assert!(matches!(
         case.error(),
-        SnpError::CertificateName { link: Link::Signer, .. }
+        SnpError::CertificateName {
+            link: Link::Signer,
+            ..
+        }
     ));
 }
 
@@ -370,7 +413,8 @@ fn chain_is_refused_when_the_revocation_list_is_stale_foreign_or_tampered_with()
             name: subject(simulated::AMD_ASK).expect("a name"),
             key: IssuerKey::RsaPss(&guest.ask),
         };
-        ask.revoke(&[], NOW_S - DAY_S, NOW_S + DAY_S).expect("a list")
+        ask.revoke(&[], NOW_S - DAY_S, NOW_S + DAY_S)
+            .expect("a list")
     });
     assert_eq!(foreign, CertificateError::WrongIssuer);
     assert_eq!(refused(&|_| vec![0x30]), CertificateError::Malformed);
