@@ -1,0 +1,440 @@
+//! Replicas that lie: what an honest replica refuses, keeps as proof, and survives.
+
+use bytes::Bytes;
+use synod_attestation::Tee;
+use synod_consensus::{Body, Entry, Message, Payload};
+use synod_crypto::{Digest, Entropy, Secret, Signature};
+use synod_governance::{Act, Input as GovernanceInput};
+use synod_kv::WriteSet;
+use synod_ledger::{
+    Block, BlockBuilder, BlockSignature, Certificate, Frame, Record, Scanner, Terms,
+};
+use synod_replica::{CallError, Envelope, Input, Notice, Reply, Request, TxStatus};
+
+use crate::cluster::{Cluster, attest, map, user};
+
+fn followers(cluster: &Cluster) -> Vec<u64> {
+    let leader = cluster.leader();
+    cluster
+        .nodes
+        .keys()
+        .copied()
+        .filter(|id| *id != leader)
+        .collect()
+}
+
+/// A block that the leader could propose next, with these frames.
+fn next_block(cluster: &Cluster, frames: &[Frame]) -> Block {
+    let leader = cluster.leader();
+    let replica = &cluster.nodes[&leader].replica;
+    let mut sequence = replica.machine().sequence().clone();
+    let gauges = replica.gauges();
+    let mut builder = BlockBuilder::new(gauges.view, sequence.next_seqno());
+    for frame in frames {
+        builder.push(frame.public.clone(), frame.sealed.clone(), frame.reply);
+    }
+    let terms = Terms {
+        index: gauges.last_index + 1,
+        proposer: leader,
+        readings: &[],
+        empties: Vec::new(),
+    };
+    sequence
+        .propose(builder, terms)
+        .expect("a block of the right form")
+        .0
+}
+
+/// Sends the block to a follower as the leader would.
+fn inject(cluster: &mut Cluster, to: u64, block: &Block, certificate: Option<Bytes>) {
+    let leader = cluster.leader();
+    let header = block.header();
+    let entry = Entry {
+        index: header.index,
+        term: header.view,
+        payload: Payload::Block(block.bytes().clone()),
+    };
+    let log_term = cluster.nodes[&leader]
+        .replica
+        .machine()
+        .history()
+        .block(header.index - 1)
+        .map_or(header.view, |b| b.header().view);
+    let body = Body::Append {
+        index: header.index - 1,
+        log_term,
+        commit: header.index - 1,
+        entry: Some(entry),
+    };
+    let message = Message {
+        from: leader,
+        to,
+        term: header.view,
+        body,
+    };
+    let envelope = Envelope {
+        message: Some(message),
+        tail: Some(header.previous),
+        certificate,
+        ..Envelope::default()
+    };
+    cluster.step(
+        to,
+        Input::Received {
+            from: leader,
+            envelope,
+        },
+    );
+}
+
+fn misbehaved(cluster: &Cluster, id: u64) -> Option<String> {
+    cluster.nodes[&id]
+        .notices
+        .iter()
+        .find_map(|notice| match notice {
+            Notice::Misbehaved { what, .. } => Some(what.clone()),
+            _ => None,
+        })
+}
+
+fn proofs(cluster: &Cluster, id: u64) -> usize {
+    let scanner = Scanner::new(Bytes::from(cluster.nodes[&id].disk.clone())).expect("a segment");
+    scanner
+        .into_iter()
+        .filter(|placed| matches!(placed, Ok(placed) if matches!(placed.record, Record::Proof(_))))
+        .count()
+}
+
+fn falsified_user() -> Frame {
+    let mut writes = WriteSet::new();
+    writes
+        .put(
+            &map("public:synod.users"),
+            Bytes::from_static(b"mallory"),
+            Bytes::from_static(b"me"),
+        )
+        .expect("a write");
+    Frame {
+        public: writes.encode().into(),
+        sealed: Bytes::new(),
+        reply: Digest::ZERO,
+    }
+}
+
+#[test]
+fn a_block_with_falsified_governance_is_refused_kept_as_proof_and_costs_the_leadership() {
+    let mut cluster = Cluster::three(40);
+    cluster.put("k", "v");
+    cluster.run(300);
+    let (leader, followers) = (cluster.leader(), followers(&cluster));
+    let block = next_block(&cluster, &[falsified_user()]);
+    for follower in &followers {
+        inject(&mut cluster, *follower, &block, None);
+        let what = misbehaved(&cluster, *follower).expect("it is reported");
+        assert!(what.contains("without an input"), "{what}");
+        assert_eq!(proofs(&cluster, *follower), 1);
+        assert!(
+            cluster.nodes[follower]
+                .replica
+                .machine()
+                .history()
+                .block(block.header().index)
+                .is_none()
+        );
+    }
+    cluster.run(4000);
+    assert_ne!(cluster.leader(), leader, "an election follows");
+    cluster.put("after", "v");
+}
+
+#[test]
+fn a_private_write_that_does_not_open_is_refused() {
+    let mut cluster = Cluster::three(41);
+    cluster.run(300);
+    let follower = followers(&cluster)[0];
+    let frame = Frame {
+        public: WriteSet::new().encode().into(),
+        sealed: Bytes::from_static(b"junk"),
+        reply: Digest::ZERO,
+    };
+    let block = next_block(&cluster, &[frame]);
+    inject(&mut cluster, follower, &block, None);
+    assert!(misbehaved(&cluster, follower).is_some());
+}
+
+#[test]
+fn another_block_at_the_same_view_and_index_is_refused() {
+    let mut cluster = Cluster::three(42);
+    cluster.run(300);
+    let other = next_block(&cluster, &[]);
+    cluster.put("k", "v");
+    cluster.run(300);
+    let follower = followers(&cluster)[0];
+    let certified = cluster.nodes[&follower].replica.gauges().certified_index;
+    assert!(other.header().index <= certified);
+    inject(&mut cluster, follower, &other, None);
+    assert!(misbehaved(&cluster, follower).is_some());
+    assert!(
+        !cluster.nodes[&follower].replica.gauges().halted,
+        "a leader's word alone halts nobody"
+    );
+}
+
+#[test]
+fn a_certificate_that_contradicts_a_certified_block_halts_the_replica() {
+    let mut cluster = Cluster::three(43);
+    cluster.run(300);
+    let other = next_block(&cluster, &[]);
+    cluster.put("k", "v");
+    cluster.run(300);
+    let follower = followers(&cluster)[0];
+    let signatures = cluster.nodes.iter().map(|(id, node)| {
+        let head = other.head();
+        let message = synod_ledger::block_signature_message(
+            &cluster.network,
+            &node
+                .replica
+                .machine()
+                .sequence()
+                .newest_configuration()
+                .voter(*id)
+                .expect("a voter")
+                .key
+                .digest(),
+            &head.hash,
+            head.view,
+            &head.root,
+        );
+        BlockSignature {
+            signer: *id,
+            signature: node.replica.sign_freshness(&message),
+        }
+    });
+    let certificate = Certificate {
+        header_hash: other.hash(),
+        view: other.header().view,
+        index: other.header().index,
+        signatures: signatures.collect(),
+    };
+    inject(&mut cluster, follower, &other, Some(certificate.encode()));
+    assert!(cluster.nodes[&follower].replica.gauges().halted);
+    let call = cluster.send(follower, Cluster::get_request("records", "k", true), user());
+    assert!(matches!(
+        cluster.replies.remove(&call),
+        Some(Reply::Failed(CallError::Halted))
+    ));
+}
+
+#[test]
+fn an_inflated_commit_index_commits_nothing() {
+    let mut cluster = Cluster::three(44);
+    let leader = cluster.leader();
+    cluster.tamper(leader, |envelope| {
+        if let Some(Message {
+            body: Body::Append { commit, .. } | Body::Heartbeat { commit, .. },
+            ..
+        }) = &mut envelope.message
+        {
+            *commit = 1 << 40;
+        }
+        envelope.certificate = None;
+    });
+    let before = cluster.nodes[&followers(&cluster)[0]]
+        .replica
+        .gauges()
+        .certified_index;
+    cluster.put("k", "v");
+    cluster.run(500);
+    for follower in followers(&cluster) {
+        assert_eq!(
+            cluster.nodes[&follower].replica.gauges().certified_index,
+            before
+        );
+    }
+}
+
+#[test]
+fn an_acknowledgement_without_a_signature_counts_for_nothing() {
+    let mut cluster = Cluster::three(45);
+    for follower in followers(&cluster) {
+        cluster.tamper(follower, |envelope| envelope.signature = None);
+    }
+    let leader = cluster.leader();
+    let call = cluster.send(leader, Cluster::put_request("records", "k", "v"), user());
+    cluster.run(1000);
+    assert!(!cluster.replies.contains_key(&call));
+}
+
+#[test]
+fn an_acknowledgement_with_a_wrong_signature_counts_for_nothing() {
+    let mut cluster = Cluster::three(46);
+    for follower in followers(&cluster) {
+        cluster.tamper(follower, |envelope| {
+            if let Some(signature) = &mut envelope.signature {
+                signature.signature = Signature::from([1; 64]);
+            }
+        });
+    }
+    let leader = cluster.leader();
+    let call = cluster.send(leader, Cluster::put_request("records", "k", "v"), user());
+    cluster.run(1000);
+    assert!(!cluster.replies.contains_key(&call));
+}
+
+#[test]
+fn a_message_under_another_name_is_dropped() {
+    let mut cluster = Cluster::three(47);
+    let (leader, followers) = (cluster.leader(), followers(&cluster));
+    let body = Body::Heartbeat {
+        commit: 1,
+        read: None,
+    };
+    let term = cluster.nodes[&leader].replica.gauges().view + 5;
+    let message = Message {
+        from: leader,
+        to: followers[0],
+        term,
+        body,
+    };
+    let envelope = Envelope {
+        message: Some(message),
+        ..Envelope::default()
+    };
+    cluster.step(
+        followers[0],
+        Input::Received {
+            from: followers[1],
+            envelope,
+        },
+    );
+    assert!(cluster.nodes[&followers[0]].replica.gauges().view < term);
+}
+
+#[test]
+fn an_action_is_carried_out_once() {
+    let mut cluster = Cluster::three(48);
+    let act = Act::RemoveUser {
+        name: "user".to_owned(),
+    };
+    let sequence = cluster
+        .leader_node()
+        .replica
+        .governance_view()
+        .governance
+        .next_sequence;
+    let request = cluster.signed(act, sequence);
+    assert!(matches!(
+        cluster.ask(request.clone(), user()),
+        Reply::Governed { .. }
+    ));
+    let again = cluster.ask(request, user());
+    assert!(
+        matches!(again, Reply::Failed(CallError::Refused(_))),
+        "{again:?}"
+    );
+}
+
+fn join(cluster: &mut Cluster, change: impl FnOnce(&mut synod_governance::Join)) -> Reply {
+    let (_, mut request) = cluster.join_request(Tee::Tdx);
+    change(&mut request);
+    let bytes = GovernanceInput::Join(Box::new(request)).encode();
+    cluster.ask(Request::Join(bytes.into()), user())
+}
+
+#[test]
+fn a_join_with_evidence_of_another_key_is_refused() {
+    let mut cluster = Cluster::three(49);
+    let (_, other) = cluster.join_request(Tee::Tdx);
+    let reply = join(&mut cluster, |request| {
+        request.attested.evidence = other.attested.evidence
+    });
+    assert!(
+        matches!(reply, Reply::Failed(CallError::Refused(_))),
+        "{reply:?}"
+    );
+}
+
+#[test]
+fn a_join_for_another_network_is_refused() {
+    let mut cluster = Cluster::three(50);
+    let view = cluster.leader_node().replica.network_view();
+    let (index, hash, _) = view.certified;
+    let mut entropy = Entropy::from_seed(Secret::new([1; 32]));
+    let nonce = |key: &synod_crypto::SigningKey| synod_governance::join_nonce(&hash, &key.public());
+    let (keys, attested) = attest(
+        Tee::Tdx,
+        Digest::from([3; 32]),
+        nonce,
+        cluster.now_ms,
+        &mut entropy,
+    );
+    let address = view.replicas[0].address.clone();
+    let request = synod_governance::Join::sign(
+        attested,
+        synod_governance::BlockRef { index, hash },
+        address,
+        &keys.identity,
+    );
+    let reply = cluster.ask(
+        Request::Join(GovernanceInput::Join(Box::new(request)).encode().into()),
+        user(),
+    );
+    assert!(
+        matches!(reply, Reply::Failed(CallError::Refused(_))),
+        "{reply:?}"
+    );
+}
+
+#[test]
+fn a_join_replayed_is_refused() {
+    let mut cluster = Cluster::three(51);
+    let (_, request) = cluster.join_request(Tee::Tdx);
+    let bytes: Bytes = GovernanceInput::Join(Box::new(request)).encode().into();
+    assert!(matches!(
+        cluster.ask(Request::Join(bytes.clone()), user()),
+        Reply::Governed { .. }
+    ));
+    let again = cluster.ask(Request::Join(bytes), user());
+    assert!(
+        matches!(again, Reply::Failed(CallError::Refused(_))),
+        "{again:?}"
+    );
+}
+
+#[test]
+fn keys_go_to_trusted_replicas_only() {
+    let mut cluster = Cluster::three(52);
+    let (keys, _) = cluster.join_request(Tee::Tdx);
+    let leader = cluster.leader();
+    let identity = keys.identity.public();
+    let refused = cluster
+        .nodes
+        .get_mut(&leader)
+        .expect("the leader")
+        .replica
+        .keys_for(&identity);
+    assert_eq!(refused, Err(CallError::NotFound));
+}
+
+#[test]
+fn a_transaction_is_never_invalid_before_that_is_decided() {
+    let mut cluster = Cluster::three(53);
+    let tx = cluster.put("k", "v");
+    let node = &cluster.nodes[&cluster.leader()];
+    let history = node.replica.machine().history();
+    let unknown = synod_ledger::TxId {
+        view: tx.view,
+        seqno: tx.seqno + 1,
+    };
+    assert_eq!(history.status(unknown), TxStatus::Unknown);
+    let older = synod_ledger::TxId {
+        view: tx.view - 1,
+        seqno: tx.seqno,
+    };
+    assert_eq!(history.status(older), TxStatus::Invalid);
+    let newer = synod_ledger::TxId {
+        view: tx.view + 1,
+        seqno: tx.seqno,
+    };
+    assert_eq!(history.status(newer), TxStatus::Unknown);
+}

@@ -1,0 +1,550 @@
+//! A synod in one process: virtual time, a seeded network, disks in memory. Equal seeds give equal runs.
+//!
+//! The language of the tests: `found`, `join`, `stop`, `cut`, `put`, `run`, `expect_…`.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use bytes::Bytes;
+use synod_attestation::{Measurement, NodeStatement, Policy, Role, Tee};
+use synod_attester::{Attester, Simulated};
+use synod_consensus::Tuning;
+use synod_crypto::{Digest, Entropy, HpkeSecretKey, Secret, SigningKey, sha256};
+use synod_governance::{
+    Act, Action, Address, Approval, AttestedStatement, BlockRef, Founder, Input as GovernanceInput,
+    Join, JoinRule, Manifest, ManifestFile, MemberEntry, SignedAction, UserEntry, join_nonce,
+};
+use synod_kv::MapName;
+use synod_ledger::{LedgerSecret, Scanner, SegmentHeader, TxId};
+use synod_replica::{
+    Boot, Call, Caller, Condition, Effects, Envelope, Input, Intake, Keys, KvApp, Machine, Notice,
+    Operate, Operation, Replica, Reply, Request, found, receive_keys,
+};
+
+pub(crate) const START_MS: u64 = 1_800_000_000_000;
+pub(crate) const MEASUREMENT: [u8; 48] = [0x5a; 48];
+const TICK_MS: u64 = 20;
+
+/// A replica with its disk.
+pub(crate) struct Node {
+    pub(crate) replica: Replica,
+    /// The segment's bytes: what was written, synced or not.
+    pub(crate) disk: Vec<u8>,
+    unsynced: VecDeque<u64>,
+    pub(crate) disk_works: bool,
+    pub(crate) notices: Vec<Notice>,
+    pub(crate) clock_skew_ms: i64,
+}
+
+pub(crate) struct Cluster {
+    pub(crate) network: Digest,
+    pub(crate) now_ms: u64,
+    pub(crate) nodes: BTreeMap<u64, Node>,
+    pub(crate) replies: BTreeMap<u64, Reply>,
+    pub(crate) members: Vec<SigningKey>,
+    /// Who said what to whom. Evidence holds randomised signatures, so hashes and blocks are left out.
+    pub(crate) trace: Vec<String>,
+    wires: VecDeque<(u64, u64, Vec<u8>)>,
+    cuts: BTreeSet<(u64, u64)>,
+    tampers: BTreeMap<u64, fn(&mut Envelope)>,
+    next_call: u64,
+    sequence: u64,
+    entropy: Entropy,
+}
+
+pub(crate) fn member(n: u8) -> SigningKey {
+    SigningKey::from_seed(&Secret::new([0x80 + n; 32]))
+}
+
+pub(crate) fn share_key(n: u8) -> HpkeSecretKey {
+    HpkeSecretKey::from_seed(&Secret::new([0xc0 + n; 32]))
+}
+
+pub(crate) fn user() -> Caller {
+    Caller {
+        fingerprint: Some(sha256(&[b"user"])),
+    }
+}
+
+pub(crate) fn map(name: &str) -> MapName {
+    MapName::new(name).expect("a map name")
+}
+
+pub(crate) fn manifest(required_vendors: u8) -> Manifest {
+    let measurement = Measurement::try_from(&MEASUREMENT[..]).expect("a measurement");
+    let workloads: Vec<_> = [Tee::SevSnp, Tee::Tdx, Tee::Nitro]
+        .into_iter()
+        .map(|tee| (tee, measurement.clone(), "synod"))
+        .collect();
+    let members = (0..3).map(|n| MemberEntry {
+        name: format!("member{n}"),
+        key: member(n).public(),
+        share_key: share_key(n).public(),
+        tls: None,
+    });
+    Manifest::try_from(ManifestFile {
+        version: 1,
+        name: "test".to_owned(),
+        start_time_ms: START_MS,
+        threshold: 2,
+        recovery_threshold: 2,
+        required_vendors,
+        join: JoinRule::Verdict,
+        members: members.collect(),
+        users: vec![UserEntry {
+            name: "user".to_owned(),
+            fingerprint: sha256(&[b"user"]),
+            roles: ["write".to_owned()].into(),
+        }],
+        policy: Policy::development(&workloads),
+    })
+    .expect("a manifest")
+}
+
+/// Keys and an attested statement of a replica.
+pub(crate) fn attest(
+    tee: Tee,
+    context: Digest,
+    nonce: impl Fn(&SigningKey) -> Digest,
+    now_ms: u64,
+    entropy: &mut Entropy,
+) -> (Keys, AttestedStatement) {
+    let keys = Keys {
+        identity: SigningKey::from_seed(&entropy.secret()),
+        hpke: HpkeSecretKey::from_seed(&entropy.secret()),
+    };
+    let statement = NodeStatement {
+        identity: keys.identity.public(),
+        tls: vec![7; 91],
+        hpke: keys.hpke.public(),
+        role: Role::Replica,
+        context,
+        nonce: nonce(&keys.identity),
+    };
+    let mut attester = Simulated::new(tee, MEASUREMENT, entropy.take()).expect("a simulated TEE");
+    let (evidence, endorsements) = attester.collect(&statement, now_ms).expect("evidence");
+    (
+        keys,
+        AttestedStatement {
+            statement,
+            evidence,
+            endorsements,
+        },
+    )
+}
+
+fn address(id: u64) -> Address {
+    Address {
+        public_url: format!("https://127.0.0.1:{}", 8000 + id),
+        peer: format!("127.0.0.1:{}", 9000 + id),
+    }
+}
+
+impl Cluster {
+    /// Founds a network of one replica.
+    pub(crate) fn found(seed: u8, required_vendors: u8) -> Self {
+        let mut entropy = Entropy::from_seed(Secret::new([seed; 32]));
+        let manifest = manifest(required_vendors);
+        let toml = manifest.to_toml();
+        let (keys, attested) = attest(
+            Tee::SevSnp,
+            manifest.digest(),
+            |_| Digest::ZERO,
+            START_MS,
+            &mut entropy,
+        );
+        let approval = Approval::of(manifest.digest(), &attested);
+        let approvals = (0..2).map(|n| approval.sign(&member(n))).collect();
+        let founder = Founder {
+            attested,
+            address: address(1),
+            approvals,
+        };
+        let founded =
+            found(toml.as_bytes(), vec![founder], &mut entropy, START_MS).expect("a network");
+        let mut intake = Intake::new(founded.network, Some(vec![founded.secret]));
+        let record = synod_ledger::Record::Block(founded.block.clone());
+        intake.feed(&record).expect("block 0");
+        let mut disk = SegmentHeader {
+            network: founded.network,
+            first_index: 1,
+        }
+        .encode()
+        .to_vec();
+        record.encode(&mut disk);
+        let mut cluster = Self {
+            network: founded.network,
+            now_ms: START_MS + 1000,
+            nodes: BTreeMap::new(),
+            replies: BTreeMap::new(),
+            members: (0..3).map(member).collect(),
+            trace: Vec::new(),
+            wires: VecDeque::new(),
+            cuts: BTreeSet::new(),
+            tampers: BTreeMap::new(),
+            next_call: 0,
+            sequence: 1,
+            entropy,
+        };
+        let machine = intake.finish().expect("a machine");
+        cluster.boot(1, keys, machine, Secret::new([9; 32]), disk);
+        cluster.run(200);
+        cluster
+    }
+
+    /// Founds three replicas of three vendors and opens the service.
+    pub(crate) fn three(seed: u8) -> Self {
+        let mut cluster = Self::found(seed, 2);
+        cluster.join(Tee::Tdx);
+        cluster.join(Tee::Nitro);
+        cluster.act(Act::Open);
+        cluster
+    }
+
+    fn boot(
+        &mut self,
+        id: u64,
+        keys: Keys,
+        machine: Machine,
+        service_key: Secret<32>,
+        disk: Vec<u8>,
+    ) {
+        let boot = Boot {
+            id,
+            keys,
+            machine,
+            service_key,
+            app: Box::new(KvApp),
+            tuning: Tuning::default(),
+            entropy: self.entropy.fork("replica"),
+        };
+        let (replica, effects) = Replica::start(boot, self.now_ms).expect("a replica");
+        let node = Node {
+            replica,
+            disk,
+            unsynced: VecDeque::new(),
+            disk_works: true,
+            notices: Vec::new(),
+            clock_skew_ms: 0,
+        };
+        self.nodes.insert(id, node);
+        self.carry_out(id, effects);
+    }
+
+    /// A replica joins by its evidence, fetches the ledger, and becomes a voter.
+    pub(crate) fn join(&mut self, tee: Tee) -> u64 {
+        let id = self.join_only(tee);
+        for _ in 0..200 {
+            self.run(100);
+            if self
+                .leader_node()
+                .replica
+                .network_view()
+                .configuration
+                .voter(id)
+                .is_some()
+            {
+                return id;
+            }
+        }
+        panic!(
+            "replica {id} did not become a voter: {:?}",
+            self.leader_node().notices
+        );
+    }
+
+    /// A replica joins and starts; it may not vote yet.
+    pub(crate) fn join_only(&mut self, tee: Tee) -> u64 {
+        let (keys, request) = self.join_request(tee);
+        let reply = self.ask(
+            Request::Join(GovernanceInput::Join(Box::new(request)).encode().into()),
+            user(),
+        );
+        let Reply::Governed {
+            replica: Some(id), ..
+        } = reply
+        else {
+            panic!("the join was refused: {reply:?}")
+        };
+        let leader = self.leader();
+        let identity = keys.identity.public();
+        let sealed = self
+            .nodes
+            .get_mut(&leader)
+            .expect("the leader")
+            .replica
+            .keys_for(&identity)
+            .expect("keys");
+        let ring = receive_keys(&sealed, &self.network, &identity, &keys.hpke).expect("a key ring");
+        assert_eq!(ring.id, id);
+        let disk = self.nodes[&leader].disk.clone();
+        let machine = self
+            .intake(&disk, Some(ring.secrets))
+            .finish()
+            .expect("a machine");
+        self.boot(id, keys, machine, ring.service_key, disk);
+        id
+    }
+
+    pub(crate) fn join_request(&mut self, tee: Tee) -> (Keys, Join) {
+        let view = self.leader_node().replica.network_view();
+        let (index, hash, _) = view.certified;
+        let network = self.network;
+        let (keys, attested) = attest(
+            tee,
+            network,
+            |key| join_nonce(&hash, &key.public()),
+            self.now_ms,
+            &mut self.entropy,
+        );
+        let next = view.replicas.len() as u64 + 1;
+        let request = Join::sign(
+            attested,
+            BlockRef { index, hash },
+            address(next),
+            &keys.identity,
+        );
+        (keys, request)
+    }
+
+    /// Takes a folder's bytes in, whole.
+    pub(crate) fn intake(&self, disk: &[u8], secrets: Option<Vec<LedgerSecret>>) -> Intake {
+        let mut intake = Intake::new(self.network, secrets);
+        for placed in Scanner::new(Bytes::copy_from_slice(disk)).expect("a segment") {
+            intake
+                .feed(&placed.expect("a whole record").record)
+                .expect("a sound record");
+        }
+        intake
+    }
+
+    /// An act of two members.
+    pub(crate) fn act(&mut self, act: Act) -> Reply {
+        let reply = self.ask(self.signed(act, self.sequence), user());
+        if matches!(reply, Reply::Governed { .. }) {
+            self.sequence += 1;
+        }
+        self.run(200);
+        reply
+    }
+
+    pub(crate) fn signed(&self, act: Act, sequence: u64) -> Request {
+        let action = Action {
+            network: self.network,
+            sequence,
+            act,
+        };
+        let signed = SignedAction::combine(self.members.iter().take(2).map(|key| action.sign(key)));
+        Request::Govern(signed.encode().into())
+    }
+
+    pub(crate) fn put_request(map_name: &str, key: &str, value: &str) -> Request {
+        Request::Operate(Operate {
+            operation: Operation::Put {
+                map: map(map_name),
+                key: Bytes::copy_from_slice(key.as_bytes()),
+                value: Bytes::copy_from_slice(value.as_bytes()),
+                condition: Condition::Any,
+            },
+            request: sha256(&[key.as_bytes(), value.as_bytes()]),
+            wait: true,
+            local: false,
+            receipt: true,
+            idempotency: None,
+        })
+    }
+
+    pub(crate) fn get_request(map_name: &str, key: &str, local: bool) -> Request {
+        Request::Operate(Operate {
+            operation: Operation::Get {
+                map: map(map_name),
+                key: Bytes::copy_from_slice(key.as_bytes()),
+            },
+            request: Digest::ZERO,
+            wait: true,
+            local,
+            receipt: false,
+            idempotency: None,
+        })
+    }
+
+    /// Writes through the leader and waits for the answer.
+    pub(crate) fn put(&mut self, key: &str, value: &str) -> TxId {
+        match self.ask(Self::put_request("records", key, value), user()) {
+            Reply::Answered { tx: Some(tx), .. } => tx,
+            other => panic!("not written: {other:?}"),
+        }
+    }
+
+    /// Hands a call to a replica; the reply comes to `replies`.
+    pub(crate) fn send(&mut self, to: u64, request: Request, caller: Caller) -> u64 {
+        self.next_call += 1;
+        let id = self.next_call;
+        self.step(
+            to,
+            Input::Call(Call {
+                id,
+                caller,
+                request,
+            }),
+        );
+        self.step(to, Input::Flush);
+        id
+    }
+
+    /// Asks the leader and runs until it answers.
+    pub(crate) fn ask(&mut self, request: Request, caller: Caller) -> Reply {
+        let leader = self.leader();
+        let id = self.send(leader, request, caller);
+        for _ in 0..500 {
+            if let Some(reply) = self.replies.remove(&id) {
+                return reply;
+            }
+            self.run(TICK_MS);
+        }
+        panic!("call {id} was not answered");
+    }
+
+    /// The replica that leads in the highest view.
+    pub(crate) fn leader(&self) -> u64 {
+        let leading = self.nodes.iter().filter(|(_, node)| node.replica.leads());
+        let newest = leading.max_by_key(|(_, node)| node.replica.gauges().view);
+        newest.map(|(id, _)| *id).expect("somebody leads")
+    }
+
+    pub(crate) fn leader_node(&self) -> &Node {
+        &self.nodes[&self.leader()]
+    }
+
+    /// Waits until somebody leads and serves.
+    pub(crate) fn await_leader(&mut self) -> u64 {
+        for _ in 0..500 {
+            self.run(TICK_MS);
+            let serving = self
+                .nodes
+                .iter()
+                .find(|(_, node)| node.replica.network_view().serves);
+            if let Some((id, _)) = serving {
+                return *id;
+            }
+        }
+        panic!("nobody leads");
+    }
+
+    pub(crate) fn stop(&mut self, id: u64) {
+        self.nodes.remove(&id);
+        self.wires.retain(|(from, to, _)| *from != id && *to != id);
+    }
+
+    /// No message passes between `a` and `b` any more.
+    pub(crate) fn cut(&mut self, a: u64, b: u64) {
+        self.cuts.extend([(a, b), (b, a)]);
+    }
+
+    pub(crate) fn heal(&mut self) {
+        self.cuts.clear();
+    }
+
+    /// Everything that `id` sends is changed on its way out, as a broken replica would.
+    pub(crate) fn tamper(&mut self, id: u64, how: fn(&mut Envelope)) {
+        self.tampers.insert(id, how);
+    }
+
+    /// Lets `ms` pass: everything is delivered, disks sync, clocks tick.
+    pub(crate) fn run(&mut self, ms: u64) {
+        let until = self.now_ms + ms;
+        while self.now_ms < until {
+            self.deliver();
+            self.now_ms += TICK_MS;
+            let ids: Vec<u64> = self.nodes.keys().copied().collect();
+            for id in ids {
+                self.step(id, Input::Tick);
+                self.step(id, Input::Flush);
+            }
+        }
+        self.deliver();
+    }
+
+    fn deliver(&mut self) {
+        for _ in 0..10_000 {
+            let synced = self.sync_disks();
+            let Some((from, to, bytes)) = self.wires.pop_front() else {
+                if synced {
+                    continue;
+                } else {
+                    return;
+                };
+            };
+            if self.cuts.contains(&(from, to)) || !self.nodes.contains_key(&to) {
+                continue;
+            }
+            let envelope = Envelope::decode(&bytes).expect("what a replica sends is well-formed");
+            self.trace
+                .push(format!("{from}>{to} {}", summary(&envelope)));
+            self.step(to, Input::Received { from, envelope });
+        }
+        panic!("the cluster does not come to rest");
+    }
+
+    fn sync_disks(&mut self) -> bool {
+        let works = self
+            .nodes
+            .iter()
+            .filter(|(_, node)| node.disk_works && !node.unsynced.is_empty());
+        let due: Vec<u64> = works.map(|(id, _)| *id).collect();
+        for id in &due {
+            let newest = self
+                .nodes
+                .get_mut(id)
+                .expect("the node")
+                .unsynced
+                .drain(..)
+                .last();
+            self.step(
+                *id,
+                Input::Persisted(newest.expect("something was unsynced")),
+            );
+        }
+        !due.is_empty()
+    }
+
+    pub(crate) fn step(&mut self, id: u64, input: Input) {
+        let Some(node) = self.nodes.get_mut(&id) else {
+            return;
+        };
+        let now = self.now_ms.saturating_add_signed(node.clock_skew_ms);
+        let effects = node.replica.step(now, input);
+        self.carry_out(id, effects);
+    }
+
+    fn carry_out(&mut self, id: u64, effects: Effects) {
+        let node = self.nodes.get_mut(&id).expect("the node");
+        for batch in effects.persist {
+            batch
+                .records
+                .iter()
+                .for_each(|record| node.disk.extend_from_slice(record));
+            node.unsynced.extend(batch.number);
+        }
+        node.notices.extend(effects.notices);
+        self.replies.extend(effects.replies);
+        for (to, mut envelope) in effects.send {
+            if let Some(how) = self.tampers.get(&id) {
+                how(&mut envelope);
+            }
+            self.wires.push_back((id, to, envelope.encode()));
+        }
+    }
+}
+
+/// The message without its blocks.
+fn summary(envelope: &Envelope) -> String {
+    let Some(message) = &envelope.message else {
+        return "certificate".to_owned();
+    };
+    let entry = message.entry().map(|entry| (entry.index, entry.term));
+    let kind = match &message.body {
+        synod_consensus::Body::Append { index, commit, .. } => format!("append {index} {commit}"),
+        other => format!("{other:?}"),
+    };
+    format!("{} {kind} {entry:?}", message.term)
+}

@@ -1,0 +1,309 @@
+//! Faults of the ordinary kind: cut networks, full disks, wrong clocks, torn files, impatient clients.
+
+use bytes::Bytes;
+use synod_attestation::Tee;
+use synod_governance::Act;
+use synod_ledger::Scanner;
+use synod_replica::{Answer, CallError, Input, Intake, Reply, Request, TxStatus};
+
+use crate::cluster::{Cluster, user};
+
+fn idempotent(key: &str, value: &str) -> Request {
+    match Cluster::put_request("records", key, value) {
+        Request::Operate(mut operate) => {
+            operate.idempotency = Some(Bytes::from_static(b"once"));
+            Request::Operate(operate)
+        }
+        other => other,
+    }
+}
+
+#[test]
+fn a_leader_without_a_quorum_answers_nothing_and_steps_down() {
+    let mut cluster = Cluster::three(20);
+    let old = cluster.leader();
+    let others: Vec<u64> = cluster
+        .nodes
+        .keys()
+        .copied()
+        .filter(|id| *id != old)
+        .collect();
+    others.iter().for_each(|id| cluster.cut(old, *id));
+    let call = cluster.send(old, Cluster::put_request("records", "lost", "v"), user());
+    cluster.run(300);
+    assert!(
+        !cluster.replies.contains_key(&call),
+        "nothing leaves before commit"
+    );
+    cluster.run(4000);
+    let reply = cluster
+        .replies
+        .remove(&call)
+        .expect("an answer once leadership is lost");
+    let Reply::Failed(CallError::Interrupted { tx }) = reply else {
+        panic!("{reply:?}")
+    };
+    assert_eq!(
+        cluster.nodes[&old].replica.machine().history().status(tx),
+        TxStatus::Pending
+    );
+    cluster.heal();
+    cluster.await_leader();
+    cluster.put("other", "v");
+    cluster.run(1000);
+    assert_eq!(
+        cluster.nodes[&old].replica.machine().history().status(tx),
+        TxStatus::Invalid
+    );
+}
+
+#[test]
+fn a_follower_names_the_leader() {
+    let mut cluster = Cluster::three(21);
+    let leader = cluster.leader();
+    let follower = cluster
+        .nodes
+        .keys()
+        .copied()
+        .find(|id| *id != leader)
+        .expect("a follower");
+    let call = cluster.send(follower, Cluster::put_request("records", "k", "v"), user());
+    let reply = cluster.replies.remove(&call);
+    assert!(
+        matches!(reply, Some(Reply::Failed(CallError::NotLeader { leader: Some(id) })) if id == leader),
+        "{reply:?}"
+    );
+}
+
+#[test]
+fn a_local_read_is_answered_by_a_follower_and_refused_without_a_leader() {
+    let mut cluster = Cluster::three(22);
+    cluster.put("k", "v");
+    cluster.run(500);
+    let leader = cluster.leader();
+    let follower = cluster
+        .nodes
+        .keys()
+        .copied()
+        .find(|id| *id != leader)
+        .expect("a follower");
+    let call = cluster.send(follower, Cluster::get_request("records", "k", true), user());
+    let reply = cluster.replies.remove(&call);
+    assert!(
+        matches!(
+            reply,
+            Some(Reply::Answered {
+                answer: Answer::Found(_),
+                ..
+            })
+        ),
+        "{reply:?}"
+    );
+    let others: Vec<u64> = cluster
+        .nodes
+        .keys()
+        .copied()
+        .filter(|id| *id != follower)
+        .collect();
+    others.into_iter().for_each(|id| cluster.cut(follower, id));
+    cluster.run(7000);
+    let call = cluster.send(follower, Cluster::get_request("records", "k", true), user());
+    let reply = cluster.replies.remove(&call);
+    assert!(
+        matches!(reply, Some(Reply::Failed(CallError::Stale))),
+        "{reply:?}"
+    );
+}
+
+#[test]
+fn an_idempotency_key_runs_once_even_across_leaders() {
+    let mut cluster = Cluster::three(23);
+    let first = cluster.ask(idempotent("k", "v"), user());
+    let Reply::Answered {
+        tx: Some(tx),
+        repeated: false,
+        ..
+    } = first
+    else {
+        panic!("{first:?}")
+    };
+    let dead = cluster.leader();
+    cluster.stop(dead);
+    cluster.await_leader();
+    let again = cluster.ask(idempotent("k", "v"), user());
+    let Reply::Answered {
+        tx: Some(same),
+        repeated: true,
+        ..
+    } = again
+    else {
+        panic!("{again:?}")
+    };
+    assert_eq!(same, tx);
+    let reused = cluster.ask(idempotent("k", "another"), user());
+    assert!(
+        matches!(reused, Reply::Failed(CallError::KeyReused)),
+        "{reused:?}"
+    );
+}
+
+#[test]
+fn a_full_disk_refuses_writes_and_serves_reads_until_space_returns() {
+    let mut cluster = Cluster::three(24);
+    cluster.put("k", "v");
+    let leader = cluster.leader();
+    cluster
+        .nodes
+        .get_mut(&leader)
+        .expect("the leader")
+        .disk_works = false;
+    cluster.step(leader, Input::DiskFull(true));
+    let reply = cluster.ask(Cluster::put_request("records", "k", "w"), user());
+    assert!(
+        matches!(reply, Reply::Failed(CallError::DiskFull)),
+        "{reply:?}"
+    );
+    let reply = cluster.ask(Cluster::get_request("records", "k", false), user());
+    assert!(
+        matches!(
+            reply,
+            Reply::Answered {
+                answer: Answer::Found(_),
+                ..
+            }
+        ),
+        "{reply:?}"
+    );
+    cluster
+        .nodes
+        .get_mut(&leader)
+        .expect("the leader")
+        .disk_works = true;
+    cluster.step(leader, Input::DiskFull(false));
+    cluster.put("k", "w");
+}
+
+#[test]
+fn a_quorum_of_slow_disks_does_not_depose_the_leader() {
+    let mut cluster = Cluster::three(25);
+    let leader = cluster.leader();
+    for (_, node) in cluster.nodes.iter_mut().filter(|(id, _)| **id != leader) {
+        node.disk_works = false;
+    }
+    let call = cluster.send(leader, Cluster::put_request("records", "k", "v"), user());
+    cluster.run(5000);
+    assert_eq!(cluster.leader(), leader);
+    assert!(
+        !cluster.replies.contains_key(&call),
+        "nothing is acknowledged before a quorum has it on disk"
+    );
+    cluster
+        .nodes
+        .values_mut()
+        .for_each(|node| node.disk_works = true);
+    cluster.run(200);
+    assert!(matches!(
+        cluster.replies.remove(&call),
+        Some(Reply::Answered { .. })
+    ));
+}
+
+#[test]
+fn the_ledger_time_outvotes_a_clock_that_is_set_back_or_forward() {
+    for skew in [-3_600_000, 3_600_000] {
+        let mut cluster = Cluster::three(26);
+        let leader = cluster.leader();
+        cluster
+            .nodes
+            .get_mut(&leader)
+            .expect("the leader")
+            .clock_skew_ms = skew;
+        let mut before = 0;
+        for n in 0..20 {
+            cluster.put(&format!("k{n}"), "v");
+            cluster.run(400);
+            let (_, _, time) = cluster.leader_node().replica.network_view().certified;
+            assert!(time >= before, "ledger time is monotone");
+            assert!(
+                time <= cluster.now_ms,
+                "one fast clock does not move the ledger's"
+            );
+            before = time;
+        }
+        assert!(
+            cluster.now_ms - before < 2000,
+            "one slow clock does not stop the ledger's: {}",
+            cluster.now_ms - before
+        );
+    }
+}
+
+#[test]
+fn a_leader_that_is_removed_hands_over_first() {
+    let mut cluster = Cluster::three(27);
+    cluster.put("k", "v");
+    cluster.join(Tee::SevSnp);
+    let leader = cluster.leader();
+    let act = Act::RemoveReplica {
+        id: leader,
+        cause: "rotation".to_owned(),
+    };
+    for _ in 0..20 {
+        match cluster.act(act.clone()) {
+            Reply::Governed { .. } => break,
+            Reply::Failed(CallError::Retry | CallError::NotLeader { .. }) => {}
+            other => panic!("{other:?}"),
+        }
+        cluster.await_leader();
+    }
+    assert_ne!(cluster.await_leader(), leader);
+    assert!(
+        cluster
+            .leader_node()
+            .replica
+            .network_view()
+            .configuration
+            .voter(leader)
+            .is_none()
+    );
+    cluster.put("after", "v");
+}
+
+#[test]
+fn a_folder_with_a_flipped_bit_is_refused() {
+    let mut cluster = Cluster::three(28);
+    cluster.put("k", "v");
+    let disk = cluster.leader_node().disk.clone();
+    for at in (0..disk.len()).step_by(disk.len() / 40) {
+        let mut broken = disk.clone();
+        broken[at] ^= 1;
+        let Ok(scanner) = Scanner::new(Bytes::from(broken)) else {
+            continue;
+        };
+        let mut intake = Intake::new(cluster.network, None);
+        let sound = scanner
+            .into_iter()
+            .all(|placed| placed.is_ok_and(|placed| intake.feed(&placed.record).is_ok()));
+        assert!(!sound || at < 60, "a flip at byte {at} went unseen");
+    }
+}
+
+#[test]
+fn a_folder_cut_anywhere_still_gives_its_certified_prefix() {
+    let mut cluster = Cluster::three(29);
+    cluster.put("k", "v");
+    let disk = cluster.leader_node().disk.clone();
+    for end in (60..disk.len()).step_by(disk.len() / 50) {
+        let mut intake = Intake::new(cluster.network, None);
+        let Ok(scanner) = Scanner::new(Bytes::copy_from_slice(&disk[..end])) else {
+            continue;
+        };
+        for placed in scanner {
+            let Ok(placed) = placed else { break };
+            intake.feed(&placed.record).expect("what is whole is sound");
+        }
+        if let Ok(machine) = intake.finish() {
+            assert!(machine.sequence().certified().index >= 1);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! What a synod promises, on an in-process cluster with virtual time.
+
+mod adversary;
+mod cluster;
+mod faults;
+mod life;
