@@ -232,11 +232,11 @@ impl Replica {
     ) {
         let bytes = certificate.encode();
         self.machine.advance(certificate, certified);
-        self.announce(bytes, out);
+        self.announce(&bytes, out);
     }
 
     /// Keeps a certificate, and a leader tells everybody.
-    fn announce(&mut self, bytes: Bytes, out: &mut Effects) {
+    fn announce(&mut self, bytes: &Bytes, out: &mut Effects) {
         let index = self.certified_index();
         out.persist.push(Batch {
             number: None,
@@ -286,7 +286,7 @@ impl Replica {
     fn try_certificate(&mut self, certificate: Certificate, out: &mut Effects) {
         let bytes = certificate.encode();
         match self.machine.certify(certificate.clone()) {
-            Ok(_) => self.announce(bytes, out),
+            Ok(_) => self.announce(&bytes, out),
             Err(
                 CertifyError::NotAtHand { .. }
                 | CertifyError::OtherBlock {

@@ -71,23 +71,23 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    /// Takes a call that writes (or may); gives it back where too many wait.
-    pub(crate) fn submit(&mut self, call: Call) -> Result<(), Call> {
-        if self.waiting.len() >= CALLS_WAITING_MAX {
-            return Err(call);
+    /// Takes a call that writes (or may). False where too many wait.
+    pub(crate) fn submit(&mut self, call: Call) -> bool {
+        let room = self.waiting.len() < CALLS_WAITING_MAX;
+        if room {
+            self.waiting.push_back(call);
         }
-        self.waiting.push_back(call);
-        Ok(())
+        room
     }
 
-    /// Takes a call that reads; gives it back where too many wait.
-    pub(crate) fn submit_read(&mut self, call: Call) -> Result<(), Call> {
+    /// Takes a call that reads. False where too many wait.
+    pub(crate) fn submit_read(&mut self, call: Call) -> bool {
         let out: usize = self.rounds.values().map(|round| round.calls.len()).sum();
-        if self.reads_new.len() + out >= CALLS_WAITING_MAX {
-            return Err(call);
+        let room = self.reads_new.len() + out < CALLS_WAITING_MAX;
+        if room {
+            self.reads_new.push(call);
         }
-        self.reads_new.push(call);
-        Ok(())
+        room
     }
 
     /// The next call to carry out, if `wanted` says so.

@@ -50,7 +50,7 @@ impl Envelope {
         let wire = Wire {
             message: self.message.as_ref().map(encode_message),
             tail: self.tail,
-            signature: self.signature.clone(),
+            signature: self.signature,
             certificate: self.certificate.as_ref().map(|bytes| bytes.to_vec()),
             reading: self.reading.clone(),
         };

@@ -43,10 +43,10 @@ impl Replica {
             return;
         };
         if message.from != from || message.to != self.id {
-            return self.drop_message(from, "sender or receiver is not the channel's", out);
+            return Self::drop_message(from, "sender or receiver is not the channel's", out);
         }
         if self.is_ignored(from, &message) {
-            return self.drop_message(from, "its leadership is not heard in this view", out);
+            return Self::drop_message(from, "its leadership is not heard in this view", out);
         }
         if message.is_from_leader() && message.term >= self.engine.term() {
             self.leader_heard_tick = self.ticks;
@@ -78,7 +78,7 @@ impl Replica {
                 .is_some_and(|view| *view == message.term)
     }
 
-    fn drop_message(&mut self, peer: u64, why: &str, out: &mut Effects) {
+    fn drop_message(peer: u64, why: &str, out: &mut Effects) {
         out.notices.push(Notice::Dropped {
             peer,
             why: why.to_owned(),
@@ -94,7 +94,7 @@ impl Replica {
         out: &mut Effects,
     ) {
         if let Err(refused) = self.engine.would_accept(&message) {
-            return self.drop_message(from, &refused.to_string(), out);
+            return Self::drop_message(from, &refused.to_string(), out);
         }
         let last = self.engine.last_index();
         match self.judge_append(&message, tail, certificate) {
@@ -106,7 +106,7 @@ impl Replica {
                     self.last_block_tick = self.ticks;
                 }
             }
-            Judgement::Drop(why) => self.drop_message(from, &why, out),
+            Judgement::Drop(why) => Self::drop_message(from, &why, out),
             Judgement::Refuse { what, proof } => self.refuse(from, what, proof, out),
             Judgement::Halt(why) => self.halt(&why, out),
         }
@@ -185,15 +185,12 @@ impl Replica {
                 certificate,
             );
         }
-        let gone = match self.machine.retract(entry.index - 1) {
-            Ok(gone) => gone,
-            Err(_) => {
-                return self.contradiction(
-                    entry,
-                    "a conflict at or below the certified block",
-                    certificate,
-                );
-            }
+        let Ok(gone) = self.machine.retract(entry.index - 1) else {
+            return self.contradiction(
+                entry,
+                "a conflict at or below the certified block",
+                certificate,
+            );
         };
         match self.take_entry(entry, from) {
             Ok(()) => {

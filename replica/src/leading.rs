@@ -162,7 +162,7 @@ impl Replica {
             };
             let id = call.id;
             if let Request::Operate(operate) = call.request {
-                self.operate(id, call.caller, operate, &mut draft);
+                self.operate(id, call.caller, &operate, &mut draft);
             }
         }
         if draft.builder.is_empty() {
@@ -188,11 +188,11 @@ impl Replica {
         &mut self,
         call: u64,
         caller: crate::app::Caller,
-        operate: Operate,
+        operate: &Operate,
         draft: &mut Draft,
     ) {
         let as_of = self.machine.store().head();
-        let outcome = match self.execute(caller, &operate, draft) {
+        let outcome = match self.execute(caller, operate, draft) {
             Ok(Executed::Wrote { tx, answer }) => {
                 if !operate.wait {
                     draft.pending.push((call, tx));
@@ -309,7 +309,7 @@ impl Replica {
         self.freshen(out);
         match law::enact(&self.machine, &input, self.engine.last_index() + 1) {
             Ok(enacted) if enacted.membership == Some(Membership::Remove(self.id)) => {
-                self.hand_over(&call, out)
+                self.hand_over(&call, out);
             }
             Ok(enacted) if enacted.membership.is_some() && !self.may_change() => {
                 self.desk.put_back(call);

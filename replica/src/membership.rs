@@ -40,12 +40,10 @@ impl Replica {
         if let Some(replica) = learner {
             return Some(Input::Learner(Learner { id: replica.id }));
         }
-        let learners = replicas
+        let mut learners = replicas
             .iter()
             .filter(|replica| replica.status == ReplicaStatus::Learner);
-        learners
-            .filter_map(|replica| self.promotion(replica.id))
-            .next()
+        learners.find_map(|replica| self.promotion(replica.id))
     }
 
     fn promotion(&self, id: u64) -> Option<Input> {

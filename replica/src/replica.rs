@@ -261,10 +261,10 @@ impl Replica {
                 leader: self.engine.leader(),
             }),
             Request::Operate(operate) if operate.operation.is_read() => {
-                self.desk.submit_read(call).err().map(|_| CallError::Busy)
+                (!self.desk.submit_read(call)).then_some(CallError::Busy)
             }
             _ if self.disk_full => Some(CallError::DiskFull),
-            _ => self.desk.submit(call).err().map(|_| CallError::Busy),
+            _ => (!self.desk.submit(call)).then_some(CallError::Busy),
         };
         if let Some(error) = refused {
             out.replies.push((id, Reply::Failed(error)));

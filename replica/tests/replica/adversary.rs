@@ -346,7 +346,7 @@ fn a_join_with_evidence_of_another_key_is_refused() {
     let mut cluster = Cluster::three(49);
     let (_, other) = cluster.join_request(Tee::Tdx);
     let reply = join(&mut cluster, |request| {
-        request.attested.evidence = other.attested.evidence
+        request.attested.evidence = other.attested.evidence;
     });
     assert!(
         matches!(reply, Reply::Failed(CallError::Refused(_))),

@@ -470,9 +470,8 @@ impl Cluster {
             let Some((from, to, bytes)) = self.wires.pop_front() else {
                 if synced {
                     continue;
-                } else {
-                    return;
-                };
+                }
+                return;
             };
             if self.cuts.contains(&(from, to)) || !self.nodes.contains_key(&to) {
                 continue;
@@ -498,7 +497,7 @@ impl Cluster {
                 .expect("the node")
                 .unsynced
                 .drain(..)
-                .last();
+                .next_back();
             self.step(
                 *id,
                 Input::Persisted(newest.expect("something was unsynced")),
