@@ -7,6 +7,8 @@
 use minicbor::Decoder;
 use minicbor::data::Type;
 
+use crate::canonical::head_len;
+
 /// The map that holds the configurations; the key is the number, 8 bytes big-endian.
 pub const CONFIGURATIONS_MAP: &str = "public:synod.configurations";
 
@@ -47,49 +49,109 @@ pub fn for_each<'b>(
     mut visit: impl FnMut(&'b str, Write<'b>),
 ) -> Result<(), MalformedWrites> {
     let mut decoder = Decoder::new(bytes);
-    read(&mut decoder, &mut visit).ok_or(MalformedWrites)?;
-    if decoder.position() == bytes.len() {
+    let shortest = read(&mut decoder, &mut visit).ok_or(MalformedWrites)?;
+    // Heads can only be longer than their shortest form, never shorter, so equal
+    // lengths mean that each is the shortest.
+    if decoder.position() == bytes.len() && shortest == bytes.len() {
         Ok(())
     } else {
         Err(MalformedWrites)
     }
 }
 
-fn read<'b>(decoder: &mut Decoder<'b>, visit: &mut impl FnMut(&'b str, Write<'b>)) -> Option<()> {
+/// Reads the set and returns the length of its shortest encoding.
+fn read<'b>(
+    decoder: &mut Decoder<'b>,
+    visit: &mut impl FnMut(&'b str, Write<'b>),
+) -> Option<usize> {
+    let maps = usize::try_from(decoder.array().ok()??).ok()?;
+    let mut shortest = head_len(maps);
     let mut last_map = None;
-    for _ in 0..decoder.array().ok()?? {
+    for _ in 0..maps {
         pair(decoder)?;
         let map = decoder.str().ok()?;
         if last_map.is_some_and(|last| last >= map.as_bytes()) {
             return None;
         }
         last_map = Some(map.as_bytes());
-        read_map(decoder, |write| visit(map, write))?;
+        shortest += 1 + string_len(map.len()) + read_map(decoder, |write| visit(map, write))?;
     }
-    Some(())
+    Some(shortest)
 }
 
-fn read_map<'b>(decoder: &mut Decoder<'b>, mut visit: impl FnMut(Write<'b>)) -> Option<()> {
+fn read_map<'b>(decoder: &mut Decoder<'b>, mut visit: impl FnMut(Write<'b>)) -> Option<usize> {
+    let keys = usize::try_from(decoder.array().ok()??)
+        .ok()
+        .filter(|&keys| keys > 0)?;
+    let mut shortest = head_len(keys);
     let mut last_key: Option<&[u8]> = None;
-    for _ in 0..decoder.array().ok()?? {
+    for _ in 0..keys {
         pair(decoder)?;
         let key = decoder.bytes().ok()?;
         if last_key.is_some_and(|last| last >= key) {
             return None;
         }
         last_key = Some(key);
-        let value = match decoder.datatype().ok()? {
-            Type::Null => {
-                decoder.null().ok()?;
-                None
-            }
-            _ => Some(decoder.bytes().ok()?),
-        };
+        let value = value(decoder).ok()?;
+        shortest += 1 + string_len(key.len()) + value.map_or(1, |v| string_len(v.len()));
         visit((key, value));
     }
-    Some(())
+    Some(shortest)
+}
+
+fn value<'b>(decoder: &mut Decoder<'b>) -> Result<Option<&'b [u8]>, minicbor::decode::Error> {
+    if decoder.datatype()? == Type::Null {
+        decoder.null()?;
+        return Ok(None);
+    }
+    decoder.bytes().map(Some)
 }
 
 fn pair(decoder: &mut Decoder<'_>) -> Option<()> {
     (decoder.array().ok()? == Some(2)).then_some(())
+}
+
+fn string_len(len: usize) -> usize {
+    head_len(len) + len
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `[["a", [[h'01', h'02'], [h'03', null]]]]`
+    const SET: &[u8] = &[
+        0x81, 0x82, 0x61, b'a', 0x82, 0x82, 0x41, 1, 0x41, 2, 0x82, 0x41, 3, 0xf6,
+    ];
+
+    #[test]
+    fn a_key_is_found_written_removed_or_untouched() {
+        assert_eq!(find(SET, "a", &[1]), Ok(Lookup::Written(&[2])));
+        assert_eq!(find(SET, "a", &[3]), Ok(Lookup::Removed));
+        assert_eq!(find(SET, "a", &[4]), Ok(Lookup::Untouched));
+        assert_eq!(find(SET, "b", &[1]), Ok(Lookup::Untouched));
+        assert_eq!(find(&[0x80], "a", &[1]), Ok(Lookup::Untouched));
+    }
+
+    #[test]
+    fn other_spellings_of_a_set_are_malformed() {
+        let broken: [&[u8]; 8] = [
+            &[],
+            &[0x80, 0],
+            &[0x98, 0],
+            &[0x9f, 0xff],
+            &[0x81, 0x82, 0x61, b'a', 0x80],
+            &[0x81, 0x82, 0x61, b'a', 0x81, 0x82, 0x58, 1, 1, 0x41, 2],
+            &[
+                0x81, 0x82, 0x61, b'a', 0x82, 0x82, 0x41, 3, 0xf6, 0x82, 0x41, 1, 0xf6,
+            ],
+            &[0x81, 0x82, 0x61, b'a', 0x81, 0x82, 0x41, 1, 0x61, b'x'],
+        ];
+        for bytes in broken {
+            assert_eq!(find(bytes, "a", &[1]), Err(MalformedWrites), "{bytes:02x?}");
+        }
+        for end in 0..SET.len() {
+            assert!(find(&SET[..end], "a", &[1]).is_err());
+        }
+    }
 }
