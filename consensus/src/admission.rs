@@ -180,6 +180,8 @@ fn check_transfer(state: &impl State, message: &Message) -> Result<(), Refused> 
     }
 }
 
+/// raft-rs would follow a stale rejection below what the peer holds, and send that again; one of
+/// what the peer acknowledged in this term is always stale.
 fn check_reply(state: &impl State, message: &Message) -> Result<(), Refused> {
     let from = message.from;
     let matched = state.matched(from).ok_or(Refused::UnknownPeer { from })?;

@@ -96,7 +96,7 @@ impl Default for Tuning {
             election_ticks_min: 40,
             election_ticks_max: 70,
             entries_in_memory_max: 8192,
-            bytes_in_memory_max: 64 * 1024 * 1024,
+            bytes_in_memory_max: 16 * 1024 * 1024,
             inflight_max: 64,
             unpersisted_max: 1024,
             fetch_max: 64,
@@ -136,7 +136,8 @@ pub enum Input {
     /// The groups change without a change of the membership.
     Groups(Groups),
     /// Answer to [`Fetch`]: verified old entries, contiguous, from `Fetch::from` on. Fewer than
-    /// asked are fine; none means that they cannot be read now.
+    /// asked are fine; none means that they cannot be read now. A refusal leaves the fetch
+    /// outstanding: answer it with none.
     Fetched(Vec<Entry>),
     /// The connection to this peer was lost, messages to it may be, too.
     Unreachable(u64),

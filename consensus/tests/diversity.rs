@@ -126,6 +126,36 @@ fn rule_begins_and_ends_with_the_groups_in_force() {
 }
 
 #[test]
+fn rule_begins_with_the_change_that_brings_the_second_vendor() {
+    let mut of_one = vendors(&[(1, 1), (2, 1)]);
+    of_one.required = 1;
+    let mut cluster = Cluster::with_groups(13, 2, of_one.clone());
+    cluster.elect(1);
+    cluster.commit("one vendor is enough");
+    cluster.change(Change::AddLearner(3));
+    cluster.join(3, &[1, 2], &[3]);
+    cluster.commit("3 learns");
+    cluster.groups = vendors(&[(1, 1), (2, 1), (3, 2)]);
+    cluster.change(Change::Promote(3));
+    cluster.partition(&[&[1, 2], &[3]]);
+    let index = cluster.propose("no more").index;
+    cluster.run_for(500);
+    assert!(cluster.engine(1).commit() < index);
+}
+
+#[test]
+fn rule_ends_with_the_change_that_takes_the_second_vendor_away() {
+    let mut cluster = Cluster::with_groups(17, 3, vendors(&[(1, 1), (2, 1), (3, 2)]));
+    cluster.elect(1);
+    cluster.commit("two vendors");
+    cluster.groups = vendors(&[(1, 1), (2, 1)]);
+    cluster.groups.required = 1;
+    cluster.change(Change::Remove(3));
+    cluster.stop(3);
+    cluster.commit("one vendor is all there is");
+}
+
+#[test]
 fn configuration_with_too_few_vendors_is_refused_at_start_and_later() {
     let start = |of: &[(u64, u64)]| Start {
         id: 1,

@@ -505,8 +505,7 @@ impl Cluster {
         self.node_mut(id)
             .committed
             .extend(effects.committed.iter().cloned());
-        self.oracle
-            .check_step(&self.nodes, id, effects, &self.groups);
+        self.oracle.check_step(&self.nodes, id, effects);
         if let Some(fetch) = effects.fetch {
             self.node_mut(id).fetches += 1;
             let delay = self.random.between(self.faults.disk_ms);

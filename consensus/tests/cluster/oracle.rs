@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use synod_consensus::{Effects, Entry, Groups, Role};
+use synod_consensus::{Effects, Entry, Role};
 
 use super::Node;
 
@@ -15,16 +15,10 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    pub fn check_step(
-        &mut self,
-        nodes: &BTreeMap<u64, Node>,
-        id: u64,
-        effects: &Effects,
-        groups: &Groups,
-    ) {
+    pub fn check_step(&mut self, nodes: &BTreeMap<u64, Node>, id: u64, effects: &Effects) {
         let node = &nodes[&id];
         for entry in &effects.committed {
-            self.check_commit(nodes, id, entry, groups);
+            self.check_commit(nodes, id, entry);
         }
         if node.engine.role() == Role::Leader {
             let term = node.engine.term();
@@ -52,13 +46,7 @@ impl Oracle {
         }
     }
 
-    fn check_commit(
-        &mut self,
-        nodes: &BTreeMap<u64, Node>,
-        id: u64,
-        entry: &Entry,
-        groups: &Groups,
-    ) {
+    fn check_commit(&mut self, nodes: &BTreeMap<u64, Node>, id: u64, entry: &Entry) {
         let first = !self.committed.contains_key(&entry.index);
         let agreed = self
             .committed
@@ -71,7 +59,8 @@ impl Oracle {
         if !first {
             return;
         }
-        let voters = nodes[&id].engine.voters();
+        let engine = &nodes[&id].engine;
+        let (voters, groups) = (engine.voters(), engine.groups());
         let holders: Vec<u64> = voters
             .iter()
             .copied()
