@@ -152,10 +152,9 @@ impl<O: Outlets> Thread<O> {
             return false;
         }
         for _ in 0..DRAIN_MAX {
-            match receiver.try_recv() {
-                Ok(next) if !self.take(next) => return false,
-                Ok(_) => {}
-                Err(_) => break,
+            let Ok(next) = receiver.try_recv() else { break };
+            if !self.take(next) {
+                return false;
             }
         }
         true

@@ -1,7 +1,10 @@
 //! `node`: the program that carries out a replica's effects. It owns the clock, the threads, the files and
 //! the sockets; it decides nothing.
 
+mod clock;
 mod config;
+mod core;
+mod peers;
 
 pub use config::{
     BadUrl, Beginning, CONFIG_BYTES_MAX, ConfigError, Durability, LogLevel, NodeConfig, NodeLimits,
