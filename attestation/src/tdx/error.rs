@@ -99,7 +99,9 @@ const GROUPS: [(&[&str], Make); 8] = [
         &[
             "quote version",
             "QE vendor",
-            "TEE type",
+            "Unsupported TEE type",
+            "Invalid TEE type",
+            "TEE quote must",
             "attestation key type",
             "body type",
         ],

@@ -334,7 +334,7 @@ fn chain_is_refused_before_and_after_the_validity_of_each_certificate() {
     assert!(matches!(late, CertificateError::Expired { .. }));
 }
 
-fn intermediate<'a>(key: &'a P384SigningKey) -> Profile<'a> {
+fn intermediate(key: &P384SigningKey) -> Profile<'_> {
     Profile {
         common_name: "SEV-Turin",
         key: SubjectKey::P384(key.public_sec1()),
