@@ -144,15 +144,17 @@ fn rule_begins_with_the_change_that_brings_the_second_vendor() {
 }
 
 #[test]
-fn rule_ends_with_the_change_that_takes_the_second_vendor_away() {
-    let mut cluster = Cluster::with_groups(17, 3, vendors(&[(1, 1), (2, 1), (3, 2)]));
+fn rule_ends_with_the_change_whose_configuration_lowers_it() {
+    let groups = vendors(&[(1, 1), (2, 1), (3, 2), (4, 1)]);
+    let mut cluster = Cluster::with_groups(17, 4, groups);
     cluster.elect(1);
     cluster.commit("two vendors");
-    cluster.groups = vendors(&[(1, 1), (2, 1)]);
+    cluster.groups = vendors(&[(1, 1), (2, 1), (3, 2)]);
     cluster.groups.required = 1;
-    cluster.change(Change::Remove(3));
+    cluster.change(Change::Remove(4));
+    cluster.stop(4);
     cluster.stop(3);
-    cluster.commit("one vendor is all there is");
+    cluster.commit("two replicas of one vendor are enough now");
 }
 
 #[test]
