@@ -4,6 +4,8 @@
 mod clock;
 mod config;
 mod core;
+mod founder;
+mod joiner;
 mod peers;
 
 pub use config::{

@@ -80,8 +80,17 @@ pub struct Compare {
     pub map: MapName,
     /// The key within the map.
     pub key: Bytes,
-    /// What must hold.
-    pub condition: Condition,
+    /// What must stand there.
+    pub expect: Expect,
+}
+
+/// What a comparison expects to stand at its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expect {
+    /// The value last written by the transaction with this seqno; 0: no value.
+    Version(u64),
+    /// Exactly this value.
+    Value(Bytes),
 }
 
 /// One step of a batch.

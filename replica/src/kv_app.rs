@@ -8,7 +8,7 @@ use bytes::Bytes;
 use synod_kv::{KeyRange, MapName, OWN_WRITE, Transaction};
 
 use crate::app::{
-    Answer, App, AppError, Compare, Condition, Item, Operation, Page, Step, may_write,
+    Answer, App, AppError, Compare, Condition, Expect, Item, Operation, Page, Step, may_write,
 };
 
 /// The built-in key-value app.
@@ -77,6 +77,17 @@ fn holds(
     if holds { Ok(()) } else { Err(version) }
 }
 
+/// Whether a comparison is met; if not, the version that stands there.
+fn meets(transaction: &Transaction<'_>, compare: &Compare) -> Result<(), u64> {
+    let found = find(transaction, &compare.map, &compare.key);
+    let version = found.as_ref().map_or(0, |item| item.version);
+    let met = match &compare.expect {
+        Expect::Version(wanted) => version == *wanted,
+        Expect::Value(wanted) => found.is_some_and(|item| item.value == *wanted),
+    };
+    if met { Ok(()) } else { Err(version) }
+}
+
 fn find(transaction: &Transaction<'_>, map: &MapName, key: &Bytes) -> Option<Item> {
     let found = transaction.get(map, key)?;
     let version = if found.version == OWN_WRITE {
@@ -124,7 +135,7 @@ fn batch(
     steps: &[Step],
 ) -> Result<Answer, AppError> {
     for (at, compare) in compares.iter().enumerate() {
-        if let Err(version) = holds(transaction, &compare.map, &compare.key, compare.condition) {
+        if let Err(version) = meets(transaction, compare) {
             return Ok(Answer::ConditionFailed { at, version });
         }
     }

@@ -28,8 +28,8 @@ mod replica;
 mod users;
 
 pub use app::{
-    Answer, App, AppError, Caller, Compare, Condition, Item, Operation, Page, Step, may_read,
-    may_write,
+    Answer, App, AppError, Caller, Compare, Condition, Expect, Item, Operation, Page, Step,
+    may_read, may_write,
 };
 pub use calls::{
     Batch, Call, CallError, Effects, Input, Notice, Operate, Reply, Request, TxStatus,

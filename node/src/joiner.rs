@@ -1,0 +1,1 @@
+//! How a joiner comes to be: the lead writes this file at this moment.
