@@ -1,1 +1,51 @@
-//! `client`.
+//! The client of a Synod service: it believes only what it verified.
+//!
+//! * [`Verifier`] turns a URL and a pinned network id into a [`VerifiedReplica`], check by check, before anything
+//!   of the caller's is sent.
+//! * [`Service`] speaks to whichever replica leads, over connections that end at verified keys (or, by the
+//!   caller's choice, at certificates of the service's authority), and repeats what may be repeated.
+//! * [`verify_receipt`] and [`verify_answer`] check receipts offline.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use synod_client::{Consistency, Patience, Service, Trust, Verifier, WriteOptions};
+//!
+//! let network = "ab".repeat(32).parse()?;
+//! let trust = Trust::Verified(Box::new(Verifier::new(network, None)));
+//! let service = Service::new(["https://127.0.0.1:8001".parse()?], trust, None, Patience::default())?;
+//! let written = service.put("accounts", b"alice", "100", &WriteOptions::default()).await?;
+//! let value = service.get("accounts", b"alice", Consistency::Linearizable).await?;
+//! println!("{} wrote {value:?}", written.transaction_id);
+//! # Ok(())
+//! # }
+//! ```
+
+mod bound;
+mod chain;
+mod checks;
+mod connection;
+mod dial;
+mod error;
+mod genesis;
+mod governance;
+mod kv;
+mod ledger;
+mod request;
+mod service;
+mod trust_file;
+mod url;
+mod verify;
+
+pub use bound::Bound;
+pub use chain::read_chain;
+pub use checks::{Check, Failure, Unverified};
+pub use connection::{ANSWER_BYTES_MAX, Connection};
+pub use dial::Trust;
+pub use error::ClientError;
+pub use kv::{Consistency, Listing, Transacted, Value, WriteOptions, Written, put_request};
+pub use ledger::{LedgerStream, ReceiptFailure, verify_answer, verify_receipt};
+pub use request::{Repeat, Request, Response};
+pub use service::{Patience, Service};
+pub use trust_file::{TRUST_FILE_BYTES_MAX, TrustFile, TrustFileError};
+pub use url::{ReplicaUrl, UrlError};
+pub use verify::{Attested, Nonce, Observation, VerifiedReplica, Verifier, fresh_nonce, observe};

@@ -1,0 +1,183 @@
+//! The checks that a client makes before it believes a replica, each with a name, and what fails them.
+//!
+//! The list is part of the result, good or bad: a user sees what was looked at, in the order in which it was
+//! looked at. After the first check that fails no further one is made.
+
+use std::fmt;
+
+use synod_attestation::{Refusal, StatementError};
+use synod_crypto::Digest;
+use synod_ledger::ChainError;
+
+/// One check that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Its stable name.
+    pub name: &'static str,
+    /// Whether it holds.
+    pub passed: bool,
+    /// What was seen.
+    pub seen: String,
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = if self.passed { '✓' } else { '✗' };
+        write!(f, "{mark} {}: {}", self.name, self.seen)
+    }
+}
+
+/// The checks made so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Checks(Vec<Check>);
+
+impl Checks {
+    /// Notes a check that holds.
+    pub(crate) fn pass(&mut self, name: &'static str, seen: impl fmt::Display) {
+        self.0.push(Check {
+            name,
+            passed: true,
+            seen: seen.to_string(),
+        });
+    }
+
+    /// Notes the check that does not hold, and ends.
+    pub(crate) fn fail(mut self, name: &'static str, failure: Failure) -> Unverified {
+        self.0.push(Check {
+            name,
+            passed: false,
+            seen: failure.to_string(),
+        });
+        Unverified {
+            checks: self.0,
+            failure,
+        }
+    }
+
+    /// Notes each check that a policy made.
+    pub(crate) fn appraised(&mut self, checks: &[synod_attestation::Check]) {
+        self.0.extend(checks.iter().map(|check| Check {
+            name: check.rule.code(),
+            passed: check.passed,
+            seen: if check.passed {
+                check.found.clone()
+            } else {
+                format!("{} (wanted: {})", check.found, check.expected)
+            },
+        }));
+    }
+
+    /// Ends with a refusal of the policy, whose checks are noted one by one.
+    pub(crate) fn refused(mut self, refusal: Refusal) -> Unverified {
+        self.appraised(refusal.checks());
+        Unverified {
+            checks: self.0,
+            failure: Failure::Refused(Box::new(refusal)),
+        }
+    }
+
+    pub(crate) fn done(self) -> Vec<Check> {
+        self.0
+    }
+}
+
+/// A replica that did not pass: the checks made, of which the last one failed.
+#[derive(Clone, Debug)]
+pub struct Unverified {
+    /// The checks, in order.
+    pub checks: Vec<Check>,
+    /// What failed.
+    pub failure: Failure,
+}
+
+impl fmt::Display for Unverified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.failure.fmt(f)
+    }
+}
+
+impl std::error::Error for Unverified {}
+
+/// What fails a verification; each says which check it was. The replica, or who stands between, is at fault.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// A part of the attestation cannot be read.
+    #[error("the {0} of the attestation cannot be read")]
+    Malformed(&'static str),
+    /// The statement cannot be read.
+    #[error("the statement cannot be read: {0}")]
+    Statement(#[from] StatementError),
+    /// The answer is for another nonce: it is replayed.
+    #[error("the answer is for another nonce than the one sent: it is stale or replayed")]
+    Nonce,
+    /// The signature over the nonce is not by the key that the statement names.
+    #[error("the identity key did not sign the nonce")]
+    Freshness,
+    /// The connection ends at another key than the one that the evidence names: somebody stands between.
+    #[error("the connection ends at the key {shown}, the evidence names {attested}")]
+    TlsKey {
+        /// Fingerprint of the key that the connection was made with.
+        shown: Digest,
+        /// Fingerprint of the key in the statement.
+        attested: Digest,
+    },
+    /// The chain file cannot be read.
+    #[error("the chain of configurations cannot be read: {0}")]
+    ChainFile(String),
+    /// Block 0 is not the one that was pinned, or is none.
+    #[error("block 0 is not that of network {pin}: {error}")]
+    Network {
+        /// The network id that was pinned.
+        pin: Digest,
+        /// Why.
+        error: Box<ChainError>,
+    },
+    /// The replica speaks for another network, although it shows the chain of this one.
+    #[error("the replica speaks for network {found}, not for {pin}")]
+    OtherNetwork {
+        /// The network id that was pinned.
+        pin: Digest,
+        /// The one that the replica signed for.
+        found: Digest,
+    },
+    /// A step of the chain of configurations does not hold.
+    #[error("the chain of configurations breaks at record {position}: {error}")]
+    Chain {
+        /// Which record, from 0.
+        position: usize,
+        /// Why.
+        error: Box<ChainError>,
+    },
+    /// Block 0 names no policy, and the caller gave none.
+    #[error("block 0 holds no appraisal policy that this program can read: {0}")]
+    NoPolicy(String),
+    /// The policy refuses the evidence.
+    #[error("{0}")]
+    Refused(Box<Refusal>),
+    /// The replica does not vote in the newest configuration.
+    #[error("identity {identity} is not a voter of configuration {configuration}")]
+    NotVoter {
+        /// Its identity key, in hexadecimal.
+        identity: String,
+        /// The number of the newest configuration.
+        configuration: u64,
+    },
+}
+
+impl Failure {
+    /// What the caller can do, if there is something.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.hint()),
+            Self::Network { .. } | Self::OtherNetwork { .. } => {
+                Some("compare the network id with the one that the members publish")
+            }
+            Self::TlsKey { .. } | Self::Nonce | Self::Freshness => {
+                Some("something stands between you and the replica; do not send it anything")
+            }
+            Self::NotVoter { .. } => Some("ask a replica that votes; `synod status` lists them"),
+            Self::NoPolicy(_) => Some("name a policy with `--policy FILE`"),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What a client asks of the ledger, and how it checks the answers offline.
+
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use synod_api::{TxId, TxReply, TxStatus};
+use synod_crypto::Digest;
+use synod_ledger::{
+    AnswerError, Chain, Committed, Malformed, Receipt, ReceiptError, ReceiptPolicy, Transaction,
+};
+
+use crate::bound::Bound;
+use crate::chain::read_chain;
+use crate::connection::Connection;
+use crate::error::ClientError;
+use crate::request::{Request, Response};
+use crate::service::Service;
+use crate::url::ReplicaUrl;
+
+impl Service {
+    /// How far a transaction is.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn transaction_status(&self, id: TxId) -> Result<TxStatus, ClientError> {
+        let reply: TxReply = self
+            .call(&Request::get(format!("/v1/tx/{id}")))
+            .await?
+            .json()?;
+        Ok(reply.status)
+    }
+
+    /// The receipt file of a committed transaction, not verified yet: see [`verify_receipt`].
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn receipt(&self, id: TxId) -> Result<Bytes, ClientError> {
+        Ok(self
+            .call(&Request::get(format!("/v1/receipts/{id}")))
+            .await?
+            .body)
+    }
+
+    /// The chain of configurations as the service tells it, followed from the pin.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a chain that does not hold is a bad answer.
+    pub async fn chain(&self, network: Digest) -> Result<Chain, ClientError> {
+        let response = self.call(&Request::get("/v1/chain")).await?;
+        read_chain(network, &response.body).map_err(|failure| response.bad(failure.to_string()))
+    }
+
+    /// The chain file, as the service tells it.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn chain_file(&self) -> Result<Bytes, ClientError> {
+        Ok(self.call(&Request::get("/v1/chain")).await?.body)
+    }
+
+    /// The ledger's records from block `from` (1 is block 0) up to the newest certificate of this replica, in
+    /// pieces as they arrive. Nothing of them is checked here.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn ledger(&self, url: &ReplicaUrl, from: u64) -> Result<LedgerStream, ClientError> {
+        let connection = self.connection(url).await?;
+        let answer = connection
+            .begin(&Request::get(format!("/v1/ledger?from={from}")))
+            .await?;
+        let (head, body) = answer.into_parts();
+        if head.status.is_success() {
+            return Ok(LedgerStream { connection, body });
+        }
+        let response = Response {
+            url: url.clone(),
+            status: head.status,
+            headers: head.headers,
+            body: Bytes::new(),
+        };
+        Err(response.bad(format!("status {} instead of the ledger", head.status)))
+    }
+}
+
+/// The ledger's records as they arrive.
+#[derive(Debug)]
+pub struct LedgerStream {
+    connection: Connection,
+    body: Incoming,
+}
+
+impl LedgerStream {
+    /// The next bytes; `None` at the end.
+    ///
+    /// # Errors
+    /// [`ClientError::Lost`], if the stream is cut off.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
+        while let Some(frame) = self.body.frame().await {
+            let frame = frame.map_err(|error| self.connection.lost(&error))?;
+            if let Ok(data) = frame.into_data() {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Why a receipt does not prove what the caller wants proven.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiptFailure {
+    /// The file is no receipt.
+    #[error("the receipt cannot be read: {0}")]
+    Malformed(#[from] Malformed),
+    /// It does not prove that the transaction is committed.
+    #[error(transparent)]
+    Refused(#[from] ReceiptError),
+    /// It proves another transaction than the one asked for.
+    #[error("the receipt is of transaction {found}, not of {expected}")]
+    OtherTransaction {
+        /// The one asked for.
+        expected: TxId,
+        /// The one proven.
+        found: TxId,
+    },
+    /// It proves another request or another answer.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+}
+
+/// Verifies a receipt file offline.
+///
+/// # Errors
+/// [`ReceiptFailure`].
+pub fn verify_receipt(
+    file: &[u8],
+    chain: &Chain,
+    policy: &ReceiptPolicy,
+) -> Result<Committed<Transaction>, ReceiptFailure> {
+    Ok(Receipt::decode(file)?.verify(chain, policy)?)
+}
+
+/// Verifies that a receipt file proves the transaction `id`, with this request and this answer.
+///
+/// # Errors
+/// [`ReceiptFailure`].
+pub fn verify_answer(
+    file: &[u8],
+    chain: &Chain,
+    policy: &ReceiptPolicy,
+    expected: TxId,
+    bound: &Bound,
+) -> Result<Committed<Transaction>, ReceiptFailure> {
+    let committed = verify_receipt(file, chain, policy)?;
+    let found = committed.id();
+    if found != expected {
+        return Err(ReceiptFailure::OtherTransaction { expected, found });
+    }
+    bound.check(&committed)?;
+    Ok(committed)
+}

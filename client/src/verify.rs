@@ -1,0 +1,454 @@
+//! Verification: from a URL and a pin to a replica that may be believed.
+//!
+//! Invariants
+//! - nothing but the request for evidence and chain, and a nonce, is sent to a replica that was not verified;
+//! - [`VerifiedReplica`] is made by [`Verifier::verify`] alone, and carries the key that connections must end at;
+//! - the newest configuration is the newest that the replica shows: a replica can withhold later ones, and a
+//!   client that knows of a later one from elsewhere must not go back.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use synod_api::{AttestationReply, ChainFile, freshness_message};
+use synod_attestation::{
+    Endorsements, Evidence, Expected, Freshness, NodeStatement, Policy, Role, Verdict,
+};
+use synod_channel::{Clock, Spki, dangerous_observe_config};
+use synod_crypto::{Digest, Signature};
+use synod_ledger::{Block, Chain};
+
+use crate::chain::follow_records;
+use crate::checks::{Check, Checks, Failure, Unverified};
+use crate::connection::Connection;
+use crate::error::ClientError;
+use crate::genesis;
+use crate::request::{Request, Response};
+use crate::url::ReplicaUrl;
+
+/// A nonce of the caller: fresh and random for each verification.
+pub type Nonce = [u8; 32];
+
+/// Decides whom to believe: a pinned network, and a policy for evidence.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    network: Digest,
+    policy: Option<Policy>,
+    timeout: Duration,
+}
+
+/// A replica that passed every check.
+#[derive(Clone, Debug)]
+pub struct VerifiedReplica {
+    url: ReplicaUrl,
+    tls_key: Spki,
+    id: u64,
+    verdict: Verdict,
+    chain: Chain,
+    checks: Vec<Check>,
+}
+
+impl VerifiedReplica {
+    /// Its address.
+    pub fn url(&self) -> &ReplicaUrl {
+        &self.url
+    }
+
+    /// The key that connections to it must end at: the one that its evidence names.
+    pub fn tls_key(&self) -> &Spki {
+        &self.tls_key
+    }
+
+    /// Its replica id.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// What the policy found.
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// The configurations, followed from the pin.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// Every check that was made; all passed.
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+}
+
+/// What a replica shows of itself, before anything of it is believed.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// Its address.
+    pub url: ReplicaUrl,
+    /// The key that the connection ended at.
+    pub tls_key: Spki,
+    /// The nonce that was sent.
+    pub nonce: Nonce,
+    /// Its answer.
+    pub attestation: AttestationReply,
+}
+
+/// Connects without trust and fetches the evidence; sends a nonce, and nothing of the caller's.
+///
+/// # Errors
+/// [`ClientError`], if there is no answer of the expected shape.
+pub async fn observe(
+    url: &ReplicaUrl,
+    nonce: Nonce,
+    timeout: Duration,
+) -> Result<Observation, ClientError> {
+    let connection = connect(url, timeout).await?;
+    observe_on(&connection, nonce, timeout).await
+}
+
+impl Observation {
+    /// The parts of the attestation, read, with the checks that need no pin: the answer is for this nonce, the
+    /// identity key is alive, the connection ends at the attested key.
+    ///
+    /// # Errors
+    /// [`Unverified`], with the checks made.
+    pub fn read(&self) -> Result<Attested, Unverified> {
+        self.check(Checks::default()).map(|(attested, _)| attested)
+    }
+
+    fn check(&self, mut checks: Checks) -> Result<(Attested, Checks), Unverified> {
+        let attested = match self.parse() {
+            Ok(attested) => attested,
+            Err(failure) => return Err(checks.fail("attestation", failure)),
+        };
+        if let Err(failure) = self.check_freshness(&attested) {
+            return Err(checks.fail("freshness", failure));
+        }
+        checks.pass("freshness", "the identity key signed this client's nonce");
+        let named = Spki::from_der(attested.statement.tls.clone());
+        if named != self.tls_key {
+            let failure = Failure::TlsKey {
+                shown: self.tls_key.fingerprint(),
+                attested: named.fingerprint(),
+            };
+            return Err(checks.fail("tls-key", failure));
+        }
+        checks.pass(
+            "tls-key",
+            format!(
+                "the connection ends at the attested key {}",
+                named.fingerprint()
+            ),
+        );
+        Ok((attested, checks))
+    }
+
+    fn parse(&self) -> Result<Attested, Failure> {
+        let reply = &self.attestation;
+        Ok(Attested {
+            statement: NodeStatement::decode(&reply.statement.0)?,
+            evidence: Evidence::decode(&reply.evidence.0)
+                .map_err(|_| Failure::Malformed("evidence"))?,
+            endorsements: Endorsements::decode(&reply.endorsements.0)
+                .map_err(|_| Failure::Malformed("endorsements"))?,
+            context: reply
+                .context
+                .parse()
+                .map_err(|_| Failure::Malformed("context"))?,
+        })
+    }
+
+    fn check_freshness(&self, attested: &Attested) -> Result<(), Failure> {
+        if self.attestation.nonce != hex::encode(self.nonce) {
+            return Err(Failure::Nonce);
+        }
+        let signature = Signature::try_from(&self.attestation.signature.0[..])
+            .map_err(|_| Failure::Freshness)?;
+        let message = freshness_message(attested.context.as_bytes(), &self.nonce);
+        attested
+            .statement
+            .identity
+            .verify(&message, &signature)
+            .map_err(|_| Failure::Freshness)
+    }
+}
+
+/// The parts of an attestation: read, not judged.
+#[derive(Clone, Debug)]
+pub struct Attested {
+    /// Whose keys.
+    pub statement: NodeStatement,
+    /// What the TEE signed.
+    pub evidence: Evidence,
+    /// What the vendor says of the platform.
+    pub endorsements: Endorsements,
+    /// The network id, or the manifest's digest of a founder that waits.
+    pub context: Digest,
+}
+
+impl Verifier {
+    /// Believes replicas of the network with this id (the hash of block 0). Evidence is judged by `policy`, or
+    /// without one by the policy that block 0 holds, which the pin covers.
+    pub fn new(network: Digest, policy: Option<Policy>) -> Self {
+        Self {
+            network,
+            policy,
+            timeout: Duration::from_secs(10),
+        }
+    }
+
+    /// The pinned network id.
+    pub fn network(&self) -> Digest {
+        self.network
+    }
+
+    /// Verifies the replica at `url`.
+    ///
+    /// # Errors
+    /// [`ClientError::NotVerified`] with every check that was made, or that there is no answer.
+    pub async fn verify(
+        &self,
+        url: &ReplicaUrl,
+        nonce: Nonce,
+    ) -> Result<VerifiedReplica, ClientError> {
+        let connection = connect(url, self.timeout).await?;
+        let observation = observe_on(&connection, nonce, self.timeout).await?;
+        let chain_file = fetch_chain(&connection, self.timeout).await?;
+        self.judge(&observation, &chain_file, now_ms())
+            .map_err(|why| ClientError::NotVerified {
+                url: url.clone(),
+                why: Box::new(why),
+            })
+    }
+
+    /// The checks alone, on what was fetched: no network, and the time (Unix milliseconds) is the caller's.
+    ///
+    /// # Errors
+    /// [`Unverified`]: the first check that fails, and all before it.
+    pub fn judge(
+        &self,
+        observation: &Observation,
+        chain_file: &Bytes,
+        now_ms: u64,
+    ) -> Result<VerifiedReplica, Unverified> {
+        let (attested, checks) = observation.check(Checks::default())?;
+        let (checks, block0, chain) = self.follow(checks, attested.context, chain_file)?;
+        let (checks, id) = membership(checks, &attested, &chain)?;
+        let subject = Subject {
+            attested: &attested,
+            block0: &block0,
+            chain: &chain,
+        };
+        let (checks, verdict) = self.appraise(checks, &subject, now_ms)?;
+        Ok(VerifiedReplica {
+            url: observation.url.clone(),
+            tls_key: observation.tls_key.clone(),
+            id,
+            verdict,
+            chain,
+            checks: checks.done(),
+        })
+    }
+
+    fn follow(
+        &self,
+        mut checks: Checks,
+        context: Digest,
+        file: &Bytes,
+    ) -> Result<(Checks, Block, Chain), Unverified> {
+        let file = match ChainFile::decode(file) {
+            Ok(file) => file,
+            Err(error) => return Err(checks.fail("chain", Failure::ChainFile(error.to_string()))),
+        };
+        let pin = self.network;
+        let mut chain = match Chain::start(pin, file.block0.clone()) {
+            Ok(chain) => chain,
+            Err(error) => {
+                return Err(checks.fail(
+                    "network",
+                    Failure::Network {
+                        pin,
+                        error: Box::new(error),
+                    },
+                ));
+            }
+        };
+        if context != pin {
+            return Err(checks.fail(
+                "network",
+                Failure::OtherNetwork {
+                    pin,
+                    found: context,
+                },
+            ));
+        }
+        checks.pass(
+            "network",
+            format!("block 0 hashes to the pinned network id {pin}"),
+        );
+        if let Err(failure) = follow_records(&mut chain, &file.records) {
+            return Err(checks.fail("chain", failure));
+        }
+        let (steps, voters) = (file.records.len(), chain.current().voters().len());
+        checks.pass(
+            "chain",
+            format!("{steps} changes of configuration, each certified; {voters} voters now"),
+        );
+        let block0 = Block::decode(file.block0).expect("the chain began with it");
+        Ok((checks, block0, chain))
+    }
+
+    fn appraise(
+        &self,
+        mut checks: Checks,
+        subject: &Subject<'_>,
+        now_ms: u64,
+    ) -> Result<(Checks, Verdict), Unverified> {
+        let policy = match self
+            .policy
+            .clone()
+            .map_or_else(|| genesis::policy(subject.block0), Ok)
+        {
+            Ok(policy) => policy,
+            Err(failure) => return Err(checks.fail("policy", failure)),
+        };
+        let whose = if self.policy.is_some() {
+            "the caller's"
+        } else {
+            "the members', in block 0"
+        };
+        checks.pass(
+            "policy",
+            format!("`{}` ({whose}), digest {}", policy.name(), policy.digest()),
+        );
+        let expected = Expected {
+            role: Role::Replica,
+            context: subject.expected_context(),
+            // Liveness was shown by the signature over the nonce; the statement's own nonce was checked when the
+            // replica joined, and stands on the ledger.
+            freshness: Freshness::Elsewhere,
+        };
+        let Attested {
+            statement,
+            evidence,
+            endorsements,
+            ..
+        } = subject.attested;
+        match policy.appraise(evidence, endorsements, statement, &expected, now_ms) {
+            Ok(verdict) => {
+                checks.appraised(verdict.checks());
+                Ok((checks, verdict))
+            }
+            Err(refusal) => Err(checks.refused(refusal)),
+        }
+    }
+}
+
+/// Whom a verification is about, once the chain was followed.
+struct Subject<'a> {
+    attested: &'a Attested,
+    block0: &'a Block,
+    chain: &'a Chain,
+}
+
+impl Subject<'_> {
+    /// Founders made their statement before there was a network id: theirs names the manifest, and their keys
+    /// are those of configuration 0.
+    fn expected_context(&self) -> Digest {
+        let first = self
+            .chain
+            .configurations()
+            .next()
+            .expect("a chain has a first configuration");
+        let is_founder = first
+            .voter_by_kid(&self.attested.statement.identity.digest())
+            .is_some();
+        match genesis::manifest_digest(self.block0) {
+            Some(manifest) if is_founder => manifest,
+            _ => self.chain.network(),
+        }
+    }
+}
+
+fn membership(
+    mut checks: Checks,
+    attested: &Attested,
+    chain: &Chain,
+) -> Result<(Checks, u64), Unverified> {
+    let identity = attested.statement.identity;
+    let current = chain.current();
+    let Some(voter) = current.voter_by_kid(&identity.digest()) else {
+        let failure = Failure::NotVoter {
+            identity: identity.to_string(),
+            configuration: current.number(),
+        };
+        return Err(checks.fail("membership", failure));
+    };
+    let seen = format!(
+        "replica {} ({}) votes in configuration {}",
+        voter.id,
+        voter.vendor,
+        current.number()
+    );
+    checks.pass("membership", seen);
+    Ok((checks, voter.id))
+}
+
+async fn connect(url: &ReplicaUrl, timeout: Duration) -> Result<Connection, ClientError> {
+    // Nothing is believed of this connection but what the checks below prove of its key.
+    Connection::open(url, dangerous_observe_config(&Clock::system()), timeout).await
+}
+
+async fn observe_on(
+    connection: &Connection,
+    nonce: Nonce,
+    timeout: Duration,
+) -> Result<Observation, ClientError> {
+    let request = Request::get(format!("/v1/attestation?nonce={}", hex::encode(nonce)));
+    let response = expect_ok(connection.exchange(&request, timeout).await?)?;
+    let tls_key = Spki::of_certificate(connection.certificate())
+        .map_err(|_| response.bad("it showed a certificate that cannot be read"))?;
+    Ok(Observation {
+        url: connection.url().clone(),
+        tls_key,
+        nonce,
+        attestation: response.json()?,
+    })
+}
+
+async fn fetch_chain(connection: &Connection, timeout: Duration) -> Result<Bytes, ClientError> {
+    let response = connection
+        .exchange(&Request::get("/v1/chain"), timeout)
+        .await?;
+    Ok(expect_ok(response)?.body)
+}
+
+/// The answer, if it is a success.
+pub(crate) fn expect_ok(response: Response) -> Result<Response, ClientError> {
+    if response.status.is_success() {
+        return Ok(response);
+    }
+    Err(match response.json() {
+        Ok(problem) => ClientError::Problem(Box::new(problem)),
+        Err(_) => response.bad(format!(
+            "status {} without problem details",
+            response.status
+        )),
+    })
+}
+
+/// A fresh nonce, from the operating system.
+///
+/// # Errors
+/// The system's own, if it has no randomness to give.
+pub fn fresh_nonce() -> Result<Nonce, getrandom::Error> {
+    let mut nonce = [0; 32];
+    getrandom::fill(&mut nonce)?;
+    Ok(nonce)
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    since.as_millis() as u64
+}
