@@ -50,6 +50,15 @@ impl Dialer {
         }
     }
 
+    /// The same trust, with connections of its own.
+    pub(crate) fn separate(&self) -> Self {
+        Self::new(
+            self.trust.clone(),
+            self.identity.clone(),
+            self.connect_timeout,
+        )
+    }
+
     /// An open connection to a trusted replica.
     pub(crate) async fn connection(&self, url: &ReplicaUrl) -> Result<Connection, ClientError> {
         let slot = self.slot(url);

@@ -91,6 +91,19 @@ impl Service {
         })))
     }
 
+    /// A client of the same service with connections of its own, which begins with the same leader.
+    pub fn separate(&self) -> Self {
+        let route = Route {
+            replicas: self.replicas(),
+            first: 0,
+        };
+        Self(Arc::new(Inner {
+            dialer: self.0.dialer.separate(),
+            patience: self.0.patience,
+            route: Mutex::new(route),
+        }))
+    }
+
     /// The replicas known, the one to be asked first in front.
     pub fn replicas(&self) -> Vec<ReplicaUrl> {
         let route = self.route();
