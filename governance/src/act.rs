@@ -136,3 +136,37 @@ impl SignedAction {
         Ok(Action::decode(&payload)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `spec/governance.cddl` has it.
+    #[test]
+    fn what_members_sign_is_drawn_to_the_byte() {
+        let action = |act| {
+            Action {
+                network: Digest::from([0xab; 32]),
+                sequence: 7,
+                act,
+            }
+            .encode()
+        };
+        let head = [&[0x82, 0x01, 0x83, 0x58, 0x20][..], &[0xab; 32], &[0x07]].concat();
+        let expect = |act, tail: &[u8]| assert_eq!(action(act), [&head, tail].concat());
+        expect(Act::Open, &[0x82, 0x00, 0x80]);
+        expect(
+            Act::RemoveUser {
+                name: "a".to_owned(),
+            },
+            &[0x82, 0x02, 0x81, 0x61, b'a'],
+        );
+        expect(Act::TrustReplica { id: 3 }, &[0x82, 0x03, 0x81, 0x03]);
+        let remove = Act::RemoveReplica {
+            id: 3,
+            cause: String::new(),
+        };
+        expect(remove, &[0x82, 0x04, 0x82, 0x03, 0x60]);
+        expect(Act::SetRequiredVendors { n: 1 }, &[0x82, 0x05, 0x81, 0x01]);
+    }
+}

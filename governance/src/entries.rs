@@ -97,3 +97,28 @@ pub(crate) fn check_name(name: &str) -> Result<(), BadEntry> {
 fn is_made_of(text: &str, length_max: usize, allowed: impl Fn(u8) -> bool) -> bool {
     (1..=length_max).contains(&text.len()) && text.bytes().all(allowed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec;
+
+    /// As `spec/governance.cddl` has it: the last field is left out, not null.
+    #[test]
+    fn a_member_without_certificate_has_three_fields() {
+        let mut member = MemberEntry {
+            name: "m".to_owned(),
+            key: PublicKey::from([1; 32]),
+            share_key: HpkePublicKey::from([2; 32]),
+            tls: None,
+        };
+        let short = codec::encode(&member);
+        assert_eq!(short[..5], [0x82, 0x01, 0x83, 0x61, b'm']);
+        member.tls = Some(Digest::from([3; 32]));
+        let long = codec::encode(&member);
+        assert_eq!(long[..5], [0x82, 0x01, 0x84, 0x61, b'm']);
+        for bytes in [short, long] {
+            assert!(codec::decode::<MemberEntry>(&bytes, 1000).is_ok());
+        }
+    }
+}

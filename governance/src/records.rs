@@ -205,6 +205,7 @@ mod tee_number {
     use minicbor::encode::{self, Encoder, Write};
     use synod_attestation::Tee;
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "what the derive calls")]
     pub(super) fn encode<C, W: Write>(
         tee: &Tee,
         encoder: &mut Encoder<W>,

@@ -1,7 +1,5 @@
 //! What the members decided takes effect.
 
-use synod_crypto::Digest;
-
 use crate::act::{Act, SignedAction};
 use crate::entries::UserEntry;
 use crate::execute::genesis::write_user;
@@ -60,24 +58,23 @@ fn open(state: &mut State<'_, '_>) -> Result<(), Refusal> {
 
 fn set_user(state: &mut State<'_, '_>, user: &UserEntry) -> Result<(), Refusal> {
     user.check()?;
-    match holder(state, &user.fingerprint)? {
-        Some(holder) if holder != user.name => return Err(Refusal::FingerprintInUse(holder)),
-        _ => {}
-    }
+    check_unused(state, user)?;
     if let Some(before) = state.view().user(&user.name)? {
         tables::delete(state.tx, map::FINGERPRINTS, before.fingerprint.as_bytes())?;
     }
     write_user(state.tx, user)
 }
 
-/// The name of the user or member who has this certificate.
-fn holder(state: &State<'_, '_>, fingerprint: &Digest) -> Result<Option<String>, Refusal> {
+/// A certificate is one user's or one member's.
+fn check_unused(state: &State<'_, '_>, user: &UserEntry) -> Result<(), Refusal> {
     let view = state.view();
-    if let Some(member) = view.member_by_fingerprint(fingerprint)? {
-        // A member's certificate is nobody's as a user, whatever the name.
-        return Ok(Some(format!("member {}", member.name)));
+    if let Some(member) = view.member_by_fingerprint(&user.fingerprint)? {
+        return Err(Refusal::FingerprintInUse(member.name));
     }
-    Ok(view.user_by_fingerprint(fingerprint)?.map(|user| user.name))
+    match view.user_by_fingerprint(&user.fingerprint)? {
+        Some(other) if other.name != user.name => Err(Refusal::FingerprintInUse(other.name)),
+        _ => Ok(()),
+    }
 }
 
 fn remove_user(state: &mut State<'_, '_>, name: &str) -> Result<(), Refusal> {

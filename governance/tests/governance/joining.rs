@@ -1,0 +1,294 @@
+//! A replica joins on fresh evidence for its own keys, and once.
+
+use synod_attestation::{Role, Rule, Tee};
+use synod_crypto::{Digest, sha256};
+use synod_governance::{
+    Act, AddressChange, BlockRef, FRESH_BLOCKS, FRESH_MS, Input, Join, JoinRule, Manifest,
+    ManifestFile, REPLICAS_MAX, Refusal, ReplicaStatus, join_nonce,
+};
+
+use crate::network::{Network, Node, address, key, manifest_file};
+
+fn node() -> Node {
+    Node::new(102, Tee::Tdx)
+}
+
+fn status(network: &Network, id: u64) -> ReplicaStatus {
+    network
+        .view(|view| view.replica(id))
+        .expect("sound")
+        .expect("recorded")
+        .status
+}
+
+fn refused(network: &Network, join: Join) -> Refusal {
+    network.refused(&Input::Join(Box::new(join)))
+}
+
+/// The rule by which the policy refuses a join that is changed and signed anew.
+fn broken_rule(change: impl FnOnce(&Network, &Node, Join) -> Join) -> Rule {
+    let (network, node) = (Network::founded(), node());
+    let join = change(&network, &node, network.join_input(&node));
+    let join = Join::sign(join.attested, join.block, join.address, &node.identity);
+    match refused(&network, join) {
+        Refusal::Appraisal(refusal) => refusal.rule(),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_passing_verdict_is_enough_where_the_manifest_says_so() {
+    let mut network = Network::founded();
+    for (seed, tee, id) in [
+        (102, Tee::Tdx, 2),
+        (103, Tee::Nitro, 3),
+        (104, Tee::SevSnp, 4),
+    ] {
+        assert_eq!(network.join(&Node::new(seed, tee)), Ok(id));
+        let replica = network
+            .view(|view| view.replica(id))
+            .expect("sound")
+            .expect("recorded");
+        assert_eq!((replica.status, replica.tee), (ReplicaStatus::Trusted, tee));
+        assert_eq!(replica.address, address(seed));
+        assert!(replica.simulated && replica.expires_ms > network.time_ms);
+    }
+}
+
+#[test]
+fn members_decide_where_the_manifest_says_so() {
+    let file = ManifestFile {
+        join: JoinRule::Members,
+        ..manifest_file()
+    };
+    let mut network = Network::founded_on(&Manifest::try_from(file).expect("valid"));
+    let id = network.join(&node()).expect("evidence passes");
+    assert_eq!(status(&network, id), ReplicaStatus::Pending);
+    let early = network.learn(id).expect_err("not trusted");
+    let (status_found, needed) = (ReplicaStatus::Pending, ReplicaStatus::Trusted);
+    assert_eq!(
+        early,
+        Refusal::NotDue {
+            id,
+            status: status_found,
+            needed
+        }
+    );
+    network
+        .act(Act::TrustReplica { id })
+        .expect("members decide");
+    assert_eq!(status(&network, id), ReplicaStatus::Trusted);
+    let again = network.act(Act::TrustReplica { id });
+    assert!(matches!(again, Err(Refusal::NotDue { .. })));
+}
+
+#[test]
+fn an_identity_key_is_accepted_once_even_after_removal() {
+    let mut network = Network::founded();
+    let id = network.join(&node()).expect("joins");
+    assert_eq!(
+        refused(&network, network.join_input(&node())),
+        Refusal::IdentityUsed { id }
+    );
+    network
+        .act(Act::RemoveReplica {
+            id,
+            cause: "test".to_owned(),
+        })
+        .expect("removed");
+    assert_eq!(
+        refused(&network, network.join_input(&node())),
+        Refusal::IdentityUsed { id }
+    );
+    let next = network
+        .join(&Node::new(103, Tee::Tdx))
+        .expect("a new identity");
+    assert_eq!(next, id + 1, "ids are never reused");
+}
+
+#[test]
+fn a_founders_identity_cannot_join() {
+    let network = Network::founded();
+    let join = network.join_input(&Node::new(101, Tee::SevSnp));
+    assert_eq!(refused(&network, join), Refusal::IdentityUsed { id: 1 });
+}
+
+#[test]
+fn a_block_that_is_not_certified_or_not_ours_proves_nothing() {
+    let network = Network::founded();
+    let mut join = network.join_input(&node());
+    let index = join.block.index + 1;
+    join.block.index = index;
+    assert_eq!(
+        refused(&network, join.clone()),
+        Refusal::BlockUnknown { index }
+    );
+    join.block = BlockRef {
+        index: index - 1,
+        hash: sha256(&[b"a fork"]),
+    };
+    assert_eq!(
+        refused(&network, join),
+        Refusal::BlockDiffers { index: index - 1 }
+    );
+}
+
+#[test]
+fn a_stale_block_proves_nothing() {
+    let mut network = Network::founded();
+    let join = network.join_input(&node());
+    let index = join.block.index;
+    network.time_ms += FRESH_MS + 1;
+    network
+        .writes(&Input::Join(Box::new(join.clone())))
+        .expect("an idle chain has no newer block");
+    for _ in 0..FRESH_BLOCKS {
+        network.end_block();
+    }
+    assert_eq!(refused(&network, join), Refusal::BlockTooOld { index });
+}
+
+#[test]
+fn a_replayed_or_foreign_nonce_is_refused() {
+    let stale = broken_rule(|network, node, join| {
+        let nonce = join_nonce(&sha256(&[b"an older block"]), &node.identity.public());
+        let attested = node.attest(node.statement(network.id, nonce), network.time_ms);
+        Join { attested, ..join }
+    });
+    assert_eq!(stale, Rule::Nonce);
+    let foreign = broken_rule(|network, node, join| {
+        let nonce = join_nonce(&join.block.hash, &key(9).public());
+        let attested = node.attest(node.statement(network.id, nonce), network.time_ms);
+        Join { attested, ..join }
+    });
+    assert_eq!(foreign, Rule::Nonce);
+}
+
+#[test]
+fn evidence_for_another_network_is_refused() {
+    let rule = broken_rule(|network, node, join| {
+        let statement = node.statement(Digest::from([1; 32]), join.attested.statement.nonce);
+        Join {
+            attested: node.attest(statement, network.time_ms),
+            ..join
+        }
+    });
+    assert_eq!(rule, Rule::Context);
+}
+
+#[test]
+fn evidence_for_another_role_is_refused() {
+    let rule = broken_rule(|network, node, join| {
+        let mut statement = join.attested.statement.clone();
+        statement.role = Role::Worker;
+        Join {
+            attested: node.attest(statement, network.time_ms),
+            ..join
+        }
+    });
+    assert_eq!(rule, Rule::Role);
+}
+
+#[test]
+fn evidence_of_another_key_is_refused() {
+    let rule = broken_rule(|network, _, join| {
+        let mut other = network.join_input(&Node::new(103, Tee::Tdx)).attested;
+        other.statement = join.attested.statement;
+        Join {
+            attested: other,
+            ..join
+        }
+    });
+    assert_eq!(rule, Rule::Binding);
+}
+
+#[test]
+fn another_workload_is_refused() {
+    let rule = broken_rule(|network, _, join| {
+        let other = Node {
+            measurement: [0; 48],
+            ..node()
+        };
+        let attested = other.attest(join.attested.statement.clone(), network.time_ms);
+        Join { attested, ..join }
+    });
+    assert_eq!(rule, Rule::Measurement);
+}
+
+#[test]
+fn only_the_owner_of_the_identity_key_can_ask() {
+    let network = Network::founded();
+    let mut join = network.join_input(&node());
+    join.address = address(9);
+    assert_eq!(refused(&network, join.clone()), Refusal::ReplicaSignature);
+    let join = Join::sign(join.attested, join.block, join.address, &key(9));
+    assert_eq!(refused(&network, join), Refusal::ReplicaSignature);
+}
+
+#[test]
+fn addresses_are_checked() {
+    let (network, node) = (Network::founded(), node());
+    let join = network.join_input(&node);
+    let mut bad = address(2);
+    bad.public_url.clear();
+    let join = Join::sign(join.attested, join.block, bad, &node.identity);
+    assert!(matches!(refused(&network, join), Refusal::Address(_)));
+}
+
+#[test]
+fn replicas_are_bounded() {
+    let mut network = Network::founded();
+    let join = network.join_input(&node());
+    for seed in 0..REPLICAS_MAX as u8 - 1 {
+        let input = crowd_member(&network, seed);
+        network.execute(&input).expect("there is room");
+    }
+    network.ledger.blocks.insert(
+        join.block.index,
+        synod_governance::CertifiedBlock {
+            hash: join.block.hash,
+            time_ms: network.time_ms,
+        },
+    );
+    assert_eq!(
+        refused(&network, join),
+        Refusal::TooManyReplicas(REPLICAS_MAX)
+    );
+}
+
+/// Evidence of Nitro is the cheapest to make and to judge.
+fn crowd_member(network: &Network, seed: u8) -> Input {
+    Input::Join(Box::new(
+        network.join_input(&Node::new(seed + 110, Tee::Nitro)),
+    ))
+}
+
+#[test]
+fn a_replica_can_move_and_an_old_address_cannot_be_replayed() {
+    let mut network = Network::founded();
+    let (node, id) = (node(), network.join(&node()).expect("joins"));
+    let change = |number, identity: &Node| {
+        let change = AddressChange::sign(&network.id, id, number, address(7), &identity.identity);
+        Input::Address(change)
+    };
+    let (first, stranger) = (change(1, &node), change(2, &Node::new(103, Tee::Tdx)));
+    let other_network = AddressChange::sign(&Digest::default(), id, 2, address(7), &node.identity);
+    network.execute(&first).expect("moves");
+    let replica = network
+        .view(|view| view.replica(id))
+        .expect("sound")
+        .expect("recorded");
+    assert_eq!((replica.address, replica.address_number), (address(7), 1));
+    assert_eq!(
+        network.refused(&first),
+        Refusal::AddressNumber {
+            newest: 1,
+            found: 1
+        }
+    );
+    assert_eq!(network.refused(&stranger), Refusal::ReplicaSignature);
+    assert_eq!(
+        network.refused(&Input::Address(other_network)),
+        Refusal::ReplicaSignature
+    );
+}

@@ -1,0 +1,11 @@
+//! What governance promises, driven through a small network of simulated nodes.
+
+mod actions;
+mod fuzz;
+mod genesis;
+mod joining;
+mod manifest;
+mod membership;
+mod network;
+mod recompute;
+mod shares;
