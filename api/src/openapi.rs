@@ -48,7 +48,9 @@ pub fn openapi() -> OpenApi {
 
 /// The document as the JSON text that `/v1/openapi.json` serves and `spec/openapi.json` holds.
 pub fn openapi_json() -> String {
-    let value = serde_json::to_value(openapi()).expect("the document has string keys only");
+    let mut value = serde_json::to_value(openapi()).expect("the document has string keys only");
+    // Whether maps keep their order depends on what else is built; the text must not.
+    value.sort_all_objects();
     let mut text = serde_json::to_string_pretty(&value).expect("a JSON value can be written");
     text.push('\n');
     text

@@ -58,15 +58,14 @@ pub(crate) fn media_type(headers: &HeaderMap, wanted: &str) -> Result<(), Refuse
     if essence.eq_ignore_ascii_case(wanted) {
         return Ok(());
     }
-    let mut refused = refuse(
+    let refused = refuse(
         ErrorCode::UnsupportedMediaType,
         format!(
             "the body has the media type {}, this route takes `{wanted}`",
             quoted(found)
         ),
     );
-    refused.hint = Some(format!("send the header `Content-Type: {wanted}`"));
-    Err(refused)
+    Err(refused.with_hint(format!("send the header `Content-Type: {wanted}`")))
 }
 
 fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Refused> {
@@ -132,7 +131,7 @@ mod tests {
             &[("if-none-match", "\"1\"")],
         ] {
             let refused = condition(&with(fields)).unwrap_err();
-            assert_eq!(refused.code, ErrorCode::InvalidHeader, "{fields:?}");
+            assert_eq!(refused.0.code, ErrorCode::InvalidHeader, "{fields:?}");
         }
     }
 
@@ -142,7 +141,7 @@ mod tests {
         assert_eq!(read("order-7").unwrap().unwrap(), "order-7");
         for bad in ["", "a b", "a\tb", &"x".repeat(65)] {
             assert_eq!(
-                read(bad).unwrap_err().code,
+                read(bad).unwrap_err().0.code,
                 ErrorCode::InvalidHeader,
                 "{bad}"
             );

@@ -54,9 +54,7 @@ impl<'a> Parameters<'a> {
         } else {
             format!("this route takes: {}", self.allowed.join(", "))
         };
-        let mut refused = invalid(format!("the parameter {} is unknown here", quoted(name)));
-        refused.hint = Some(hint);
-        refused
+        invalid(format!("the parameter {} is unknown here", quoted(name))).with_hint(hint)
     }
 
     fn value(&self, name: &str) -> Option<&'a str> {
@@ -246,13 +244,13 @@ mod tests {
         ] {
             let found = page(query);
             assert_eq!(
-                found.unwrap_err().code,
+                found.unwrap_err().0.code,
                 ErrorCode::InvalidParameter,
                 "{query}"
             );
         }
         let long = format!("from={}", "a".repeat(KEY_BYTES_MAX + 1));
-        assert_eq!(page(&long).unwrap_err().code, ErrorCode::InvalidParameter);
+        assert_eq!(page(&long).unwrap_err().0.code, ErrorCode::InvalidParameter);
     }
 
     #[test]
@@ -273,7 +271,7 @@ mod tests {
     #[test]
     fn foreign_names_are_repeated_printably_and_briefly() {
         let name = "\u{7f}".repeat(100);
-        let detail = page(&name).unwrap_err().detail.unwrap();
+        let detail = page(&name).unwrap_err().0.detail.unwrap();
         assert!(detail.is_ascii() || detail.contains('…'));
         assert!(detail.len() < 600);
     }

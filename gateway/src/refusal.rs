@@ -3,11 +3,26 @@
 use synod_api::{ErrorCode, Problem};
 
 /// Why a request is refused. The caller is at fault; nothing was done.
-pub(crate) type Refused = Box<Problem>;
+#[derive(Debug)]
+pub(crate) struct Refused(pub(crate) Box<Problem>);
+
+impl Refused {
+    /// Replaces the hint of the code by one for this case.
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<ErrorCode> for Refused {
+    fn from(code: ErrorCode) -> Self {
+        Self(Box::new(code.into()))
+    }
+}
 
 /// A refusal that says what was wrong with this request.
 pub(crate) fn refuse(code: ErrorCode, detail: impl Into<String>) -> Refused {
-    Box::new(Problem::new(code).with_detail(detail))
+    Refused(Box::new(Problem::new(code).with_detail(detail)))
 }
 
 /// Text of the caller's, cut and made printable so that it can be repeated in a problem.

@@ -49,7 +49,7 @@ where
     check_head(parts)?;
     let place = find_place(parts)?;
     if place.needs_certificate() && caller.fingerprint.is_none() {
-        return Err(ErrorCode::CertificateRequired).map_err(|code| Box::new(code.into()));
+        return Err(ErrorCode::CertificateRequired.into());
     }
     if parts.method == Method::GET || parts.method == Method::DELETE {
         if !body.is_end_stream() {
@@ -94,12 +94,12 @@ fn check_head(parts: &Parts) -> Result<(), Refused> {
 fn find_place(parts: &Parts) -> Result<Place<'_>, Refused> {
     let path = parts.uri.path();
     let Some(place) = Place::find(path) else {
-        let mut refused = refuse(
+        let refused = refuse(
             ErrorCode::RouteNotFound,
             format!("{} leads nowhere", quoted(path)),
         );
         if path.starts_with("/v1/kv/") {
-            refused.hint = Some("write a `/` in a key as `%2F`: `/v1/kv/{map}/{key}`".to_owned());
+            return Err(refused.with_hint("write a `/` in a key as `%2F`: `/v1/kv/{map}/{key}`"));
         }
         return Err(refused);
     };

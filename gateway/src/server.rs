@@ -125,7 +125,7 @@ impl<B: Backend> Shared<B> {
         let reply = match read_request(&parts, body, caller, bounds).await {
             Ok(Asked::Call(call)) => self.ask(caller, call).await,
             Ok(Asked::OpenApi) => return render_openapi(in_work),
-            Err(refused) => Reply::Problem(refused),
+            Err(refused) => Reply::Problem(refused.0),
         };
         render(reply, &parts.uri, in_work)
     }

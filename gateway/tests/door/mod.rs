@@ -1,0 +1,221 @@
+//! A gateway over a backend that repeats what it was asked, and the means to knock at it: with
+//! an HTTP client over an in-memory stream, or with raw bytes.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use synod_api::{ErrorCode, Limits, Problem, TxId, TxStatus, WriteReply};
+use synod_gateway::{Backend, Call, Caller, Gateway, Reply};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::sync::watch;
+
+/// The transaction that every answer of the backend names.
+pub const TRANSACTION: TxId = TxId { view: 2, seqno: 17 };
+
+/// A caller with a certificate.
+pub const USER: Caller = Caller {
+    fingerprint: Some([7; 32]),
+};
+
+/// What the backend does with a call.
+pub type Script = dyn Fn(&Call) -> Option<Reply> + Send + Sync;
+
+/// Notes the calls and answers as its script says; without an answer it stays silent for ever.
+#[derive(Clone)]
+pub struct Replica {
+    script: Arc<Script>,
+    calls: Arc<Mutex<VecDeque<(Caller, Call)>>>,
+}
+
+impl Backend for Replica {
+    async fn call(&self, caller: Caller, call: Call) -> Reply {
+        let reply = (self.script)(&call);
+        self.calls
+            .lock()
+            .expect("no test panics in between")
+            .push_back((caller, call));
+        match reply {
+            Some(reply) => reply,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Every write is committed, every read is answered with `value`.
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "it is a script, and a script may be silent"
+)]
+pub fn obliging(call: &Call) -> Option<Reply> {
+    Some(match call {
+        Call::Get { .. } => Reply::Value {
+            value: Bytes::from_static(b"value"),
+            version: 9,
+            as_of: TRANSACTION,
+        },
+        Call::Put { mode, .. } | Call::Delete { mode, .. } => Reply::Written(WriteReply {
+            transaction_id: TRANSACTION,
+            status: if mode.pending {
+                TxStatus::Pending
+            } else {
+                TxStatus::Committed
+            },
+            version: TRANSACTION.seqno,
+            receipt: None,
+        }),
+        _ => Problem::new(ErrorCode::NotReady).into(),
+    })
+}
+
+/// A gateway, and what it heard.
+pub struct Door {
+    gateway: Gateway<Replica>,
+    calls: Arc<Mutex<VecDeque<(Caller, Call)>>>,
+    /// Set to true, it stops the gateway.
+    pub stopping: watch::Sender<bool>,
+}
+
+impl Door {
+    pub fn new(script: impl Fn(&Call) -> Option<Reply> + Send + Sync + 'static) -> Self {
+        Self::with_limits(Limits::default(), script)
+    }
+
+    pub fn with_limits(
+        limits: Limits,
+        script: impl Fn(&Call) -> Option<Reply> + Send + Sync + 'static,
+    ) -> Self {
+        let calls = Arc::default();
+        let replica = Replica {
+            script: Arc::new(script),
+            calls: Arc::clone(&calls),
+        };
+        let (stopping, _) = watch::channel(false);
+        Self {
+            gateway: Gateway::new(replica, limits),
+            calls,
+            stopping,
+        }
+    }
+
+    /// The next call that the backend heard.
+    pub fn heard(&self) -> Option<(Caller, Call)> {
+        self.calls
+            .lock()
+            .expect("no test panics in between")
+            .pop_front()
+    }
+
+    /// Opens a connection as this caller.
+    pub fn connect(&self, caller: Caller) -> DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let gateway = self.gateway.clone();
+        let stopping = self.stopping.subscribe();
+        tokio::spawn(async move { gateway.serve(theirs, caller, stopping).await });
+        ours
+    }
+
+    /// Sends one request over HTTP/1.1 on a connection of its own.
+    pub async fn http1(&self, caller: Caller, request: Request<Full<Bytes>>) -> Answer {
+        let io = TokioIo::new(self.connect(caller));
+        let (mut client, connection) = hyper::client::conn::http1::handshake(io)
+            .await
+            .expect("a stream is there");
+        tokio::spawn(connection);
+        Answer::read(client.send_request(request).await.expect("an answer comes")).await
+    }
+
+    /// Opens an HTTP/2 connection.
+    pub async fn http2(
+        &self,
+        caller: Caller,
+    ) -> hyper::client::conn::http2::SendRequest<Full<Bytes>> {
+        let io = TokioIo::new(self.connect(caller));
+        let (client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io)
+            .await
+            .expect("it opens");
+        tokio::spawn(connection);
+        client
+    }
+
+    /// Sends raw bytes, ends the sending side, and reads all that comes back.
+    pub async fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = self.connect(USER);
+        // The gateway may close before it has read everything.
+        let _ = stream.write_all(bytes).await;
+        let _ = stream.shutdown().await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: http::HeaderMap,
+    pub body: Bytes,
+}
+
+impl Answer {
+    pub async fn read(response: Response<hyper::body::Incoming>) -> Self {
+        let (parts, body) = response.into_parts();
+        let body = body
+            .collect()
+            .await
+            .expect("the body comes whole")
+            .to_bytes();
+        Self {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body,
+        }
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().expect("it is ASCII"))
+    }
+
+    /// The problem in the body; the status must be the problem's own.
+    pub fn problem(&self) -> Problem {
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{self:?}"
+        );
+        let problem: Problem = serde_json::from_slice(&self.body).expect("it is a problem");
+        assert_eq!(problem.status, self.status);
+        problem
+    }
+}
+
+/// A request without a body.
+pub fn request(method: &str, path: &str) -> Request<Full<Bytes>> {
+    with_body(method, path, &[], "")
+}
+
+/// A request with headers and a body.
+pub fn with_body(
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> Request<Full<Bytes>> {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "synod");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request
+        .body(Full::new(body.into()))
+        .expect("the request is well-formed")
+}

@@ -1,0 +1,200 @@
+//! Clients that are slow, silent or gone cost bounded time and leave nothing behind. Time is
+//! virtual here.
+
+mod door;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use door::{Answer, Door, USER, obliging, request};
+use synod_api::ErrorCode;
+use synod_gateway::{Backend, Call, Caller, Gateway, Records, Reply};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, sleep, timeout};
+
+/// Reads until the gateway closes, and says after how many seconds it did.
+async fn closed_after(stream: &mut tokio::io::DuplexStream) -> (u64, String) {
+    let begin = Instant::now();
+    let mut answer = Vec::new();
+    let _ = timeout(Duration::from_mins(10), stream.read_to_end(&mut answer))
+        .await
+        .expect("it closes");
+    (
+        begin.elapsed().as_secs(),
+        String::from_utf8_lossy(&answer).into_owned(),
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn connection_that_says_nothing_is_closed() {
+    let door = Door::new(obliging);
+    let (seconds, answer) = closed_after(&mut door.connect(USER)).await;
+    assert_eq!((seconds, answer.as_str()), (10, ""));
+}
+
+#[tokio::test(start_paused = true)]
+async fn headers_that_trickle_are_cut_off() {
+    let door = Door::new(obliging);
+    let mut stream = door.connect(USER);
+    let begin = Instant::now();
+    let mut sent = stream
+        .write_all(b"GET /livez HTTP/1.1\r\nhost: s\r\nx: ")
+        .await;
+    while sent.is_ok() && begin.elapsed() < Duration::from_mins(2) {
+        sleep(Duration::from_secs(1)).await;
+        sent = stream.write_all(b"y").await;
+    }
+    assert!(
+        begin.elapsed() <= Duration::from_secs(12),
+        "{:?}",
+        begin.elapsed()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn body_that_trickles_is_answered_with_a_timeout() {
+    let door = Door::new(obliging);
+    let mut stream = door.connect(USER);
+    let head =
+        b"PUT /v1/kv/m/k HTTP/1.1\r\nhost: s\r\nconnection: close\r\ncontent-length: 9999\r\n\r\n";
+    stream.write_all(head).await.unwrap();
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let trickle = tokio::spawn(async move {
+        while writer.write_all(b"y").await.is_ok() {
+            sleep(Duration::from_secs(1)).await;
+        }
+    });
+    let mut answer = vec![0; 4096];
+    let length = reader.read(&mut answer).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer[..length]);
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(door.heard().is_none());
+    trickle.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn resting_connection_is_closed_and_a_used_one_is_kept() {
+    let door = Door::new(obliging);
+    let mut stream = door.connect(USER);
+    let mut buffer = vec![0; 4096];
+    for _ in 0..5 {
+        stream
+            .write_all(b"GET /v1/kv/m/k HTTP/1.1\r\nhost: s\r\n\r\n")
+            .await
+            .unwrap();
+        assert!(stream.read(&mut buffer).await.unwrap() > 0);
+        sleep(Duration::from_secs(50)).await;
+    }
+    let (seconds, _) = closed_after(&mut stream).await;
+    assert!((9..=11).contains(&seconds), "{seconds}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn replica_that_does_not_answer_is_not_waited_for() {
+    let door = Door::new(|_| None);
+    let begin = Instant::now();
+    let answer = door.http1(USER, request("GET", "/v1/kv/m/k")).await;
+    assert_eq!(answer.problem().code, ErrorCode::AnswerTimeout);
+    assert_eq!(begin.elapsed().as_secs(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_that_takes_no_byte_of_a_stream_is_given_up() {
+    let (pieces, receiver) = tokio::sync::mpsc::channel(1);
+    let receiver = std::sync::Mutex::new(Some(receiver));
+    let door = Door::new(move |_| Some(Reply::Ledger(Records(receiver.lock().unwrap().take()?))));
+    let mut stream = door.connect(USER);
+    stream
+        .write_all(b"GET /v1/ledger HTTP/1.1\r\nhost: s\r\n\r\n")
+        .await
+        .unwrap();
+    let begin = Instant::now();
+    while pieces
+        .send(Ok(bytes::Bytes::from(vec![0; 60_000])))
+        .await
+        .is_ok()
+    {}
+    assert!(
+        (60..=125).contains(&begin.elapsed().as_secs()),
+        "{:?}",
+        begin.elapsed()
+    );
+    drop(stream);
+}
+
+/// Counts the calls that wait, and those that were dropped.
+#[derive(Clone, Default)]
+struct Waiting {
+    begun: Arc<AtomicUsize>,
+    dropped: Arc<AtomicUsize>,
+}
+
+struct OnDrop(Arc<AtomicUsize>);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Backend for Waiting {
+    async fn call(&self, _caller: Caller, _call: Call) -> Reply {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        let _guard = OnDrop(Arc::clone(&self.dropped));
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn call_of_a_vanished_client_is_dropped() {
+    for http2 in [false, true] {
+        let backend = Waiting::default();
+        let gateway = Gateway::new(backend.clone(), synod_api::Limits::default());
+        let (ours, theirs) = tokio::io::duplex(4096);
+        let (_stop, stopping) = tokio::sync::watch::channel(false);
+        let served = tokio::spawn(async move { gateway.serve(theirs, USER, stopping).await });
+        let io = hyper_util::rt::TokioIo::new(ours);
+        let client = if http2 {
+            let executor = hyper_util::rt::TokioExecutor::new();
+            let (mut client, connection) = hyper::client::conn::http2::handshake(executor, io)
+                .await
+                .unwrap();
+            let connection = tokio::spawn(connection);
+            let asked = client.send_request(request("GET", "http://synod/v1/kv/m/k"));
+            let asked = tokio::spawn(async move { asked.await.is_ok() });
+            [connection.abort_handle(), asked.abort_handle()]
+        } else {
+            let (mut client, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
+            let connection = tokio::spawn(connection);
+            let asked = client.send_request(request("GET", "/v1/kv/m/k"));
+            let asked = tokio::spawn(async move { asked.await.is_ok() });
+            [connection.abort_handle(), asked.abort_handle()]
+        };
+        while backend.begun.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        client.iter().for_each(tokio::task::AbortHandle::abort);
+        timeout(Duration::from_secs(5), served)
+            .await
+            .expect("the connection ends")
+            .unwrap();
+        tokio::task::yield_now().await;
+        assert_eq!(backend.dropped.load(Ordering::SeqCst), 1, "http2: {http2}");
+    }
+}
+
+#[tokio::test]
+async fn other_clients_are_served_while_one_is_slow() {
+    let door = Door::new(obliging);
+    let mut slow = door.connect(USER);
+    slow.write_all(b"PUT /v1/kv/m/k HTTP/1.1\r\nhost: s\r\ncontent-length: 9\r\n\r\n")
+        .await
+        .unwrap();
+    let mut client = door.http2(USER).await;
+    let answer = client
+        .send_request(request("GET", "http://synod/v1/kv/m/k"))
+        .await
+        .unwrap();
+    assert_eq!(Answer::read(answer).await.body, "value");
+}
