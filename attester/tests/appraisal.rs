@@ -356,3 +356,26 @@ fn the_same_seed_is_the_same_platform_and_another_seed_another() {
         assert_ne!(hardware(1), hardware(2));
     }
 }
+
+#[test]
+fn mutated_endorsements_never_panic() {
+    for (tee, rounds) in [(Tee::SevSnp, 3_000), (Tee::Tdx, 300)] {
+        let mut scene = Scene::new(tee);
+        let sound = scene.endorsements.encode();
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        for _ in 0..rounds {
+            let mut bytes = sound.clone();
+            for _ in 0..2 {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                let at = (state >> 33) as usize % bytes.len();
+                bytes[at] = (state >> 56) as u8;
+            }
+            if let Ok(endorsements) = Endorsements::decode(&bytes) {
+                scene.endorsements = endorsements;
+                let _ = scene.appraise();
+            }
+        }
+    }
+}

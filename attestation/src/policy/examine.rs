@@ -233,3 +233,6 @@ fn required(rule: Rule, present: bool, required: bool, name: &str) -> Check {
         format!("{name} {found}"),
     )
 }
+
+#[cfg(test)]
+mod tests;
