@@ -10,9 +10,9 @@ pub const RESERVED_PREFIX: &str = "public:synod.";
 
 /// The names of the maps.
 pub mod map {
-    /// One row [`super::SERVICE`]: `ServiceRecord`.
+    /// One row `service`: `ServiceRecord`.
     pub const SERVICE: &str = "public:synod.service";
-    /// One row [`super::GOVERNANCE`]: `GovernanceRecord`.
+    /// One row `governance`: `GovernanceRecord`.
     pub const GOVERNANCE: &str = "public:synod.governance";
     /// Position (2 bytes, big-endian) to `MemberEntry`.
     pub const MEMBERS: &str = "public:synod.members";
@@ -24,7 +24,7 @@ pub mod map {
     pub const REPLICAS: &str = "public:synod.replicas";
     /// Identity key to id, for ever.
     pub const IDENTITIES: &str = "public:synod.identities";
-    /// One row [`super::POLICY`]: the appraisal policy in TOML.
+    /// One row `policy`: the appraisal policy in TOML.
     pub const POLICY: &str = "public:synod.policy";
     /// Generation (8 bytes, big-endian) to `WrappedSecret`.
     pub const SHARES: &str = "public:synod.shares";
