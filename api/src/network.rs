@@ -69,12 +69,20 @@ pub struct NetworkReply {
     #[serde(with = "tx_text")]
     #[schema(value_type = String, example = "2.17")]
     pub certified: TxId,
+    /// Index of the newest certified block that it knows; 0 while there is no network.
+    pub certified_index: u64,
+    /// Hash of that block, in lower-case hexadecimal: a joiner's nonce is made from it.
+    pub certified_hash: String,
     /// Ledger time of the newest certified block, in Unix milliseconds.
     pub ledger_time_ms: u64,
     /// The number of the configuration in force.
     pub configuration: u64,
     /// How many vendors a quorum must span.
     pub required_vendors: u8,
+    /// The certificate of the service's authority (PEM), which signs the replicas' TLS
+    /// certificates; absent while a founder waits. Take it from a verified replica only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_ca: Option<String>,
     /// All replicas on the ledger that were not removed, by id.
     pub replicas: Vec<ReplicaInfo>,
     /// The replicas whose loss, each alone, would stop the service.
