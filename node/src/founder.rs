@@ -1,1 +1,148 @@
-//! How a founder comes to be: the lead writes this file at this moment.
+//! How a founder comes to be (DESIGN §5.2).
+//!
+//! The founder shows its evidence, bound to the manifest's digest, and waits. The members appraise it and sign;
+//! with enough approvals it makes block 0, whose hash is the network id. Nothing is served to users before.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use minicbor::bytes::ByteVec;
+use synod_consensus::Tuning;
+use synod_crypto::Digest;
+use synod_governance::{Address, AttestedStatement, Founder, Manifest, ManifestError};
+use synod_ledger::Record;
+use synod_replica::{Boot, FoundError, Intake, IntakeError, KvApp, found};
+
+use crate::begun::Begun;
+use crate::born::{BirthError, Born};
+use crate::clock::now_ms;
+
+/// Longest request with approvals, in bytes.
+const APPROVALS_BYTES_MAX: usize = 64 * 1024;
+/// Most approvals in a request.
+const APPROVALS_MAX: usize = 64;
+
+/// Why no synod was founded.
+#[derive(Debug, thiserror::Error)]
+pub enum FounderError {
+    /// The manifest's file cannot be read.
+    #[error("the manifest `{path}` cannot be read: {cause}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// The manifest is not valid. Its author's fault.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// Keys or evidence could not be made.
+    #[error(transparent)]
+    Birth(#[from] BirthError),
+    /// The request with the approvals is malformed.
+    #[error("the approvals are not a CBOR list of at most {APPROVALS_MAX} byte strings")]
+    MalformedApprovals,
+    /// Evidence or approvals do not hold.
+    #[error(transparent)]
+    Found(#[from] FoundError),
+    /// Block 0 is not accepted by this replica itself.
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+}
+
+/// A founder that waits for the members.
+pub(crate) struct Waiting {
+    born: Born,
+    manifest: Vec<u8>,
+    parsed: Manifest,
+    address: Address,
+    attested: AttestedStatement,
+    collected_ms: u64,
+}
+
+impl Waiting {
+    /// Reads the manifest, makes keys and collects evidence.
+    pub(crate) fn new(manifest: &Path, born: Born, address: Address) -> Result<Self, FounderError> {
+        let read = |cause| FounderError::Read { path: manifest.to_path_buf(), cause };
+        let manifest = std::fs::read(manifest).map_err(read)?;
+        let parsed = Manifest::from_toml(&manifest)?;
+        let mut born = born;
+        let nonce = born.entropy.take().into();
+        let attested = born.attest(parsed.digest(), nonce)?;
+        Ok(Self { born, manifest, parsed, address, attested, collected_ms: now_ms() })
+    }
+
+    /// What the members appraise.
+    pub(crate) fn attested(&self) -> &AttestedStatement {
+        &self.attested
+    }
+
+    /// When the evidence was collected (Unix milliseconds).
+    pub(crate) fn collected_ms(&self) -> u64 {
+        self.collected_ms
+    }
+
+    /// The keys, for the door and for signatures of freshness.
+    pub(crate) fn born(&self) -> &Born {
+        &self.born
+    }
+
+    /// The manifest.
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.parsed
+    }
+
+    /// Founds the network with the members' approvals, a CBOR list of COSE_Sign1 messages.
+    ///
+    /// # Errors
+    /// [`FounderError`]; the founder goes on waiting.
+    pub(crate) fn found(&mut self, approvals: &[u8]) -> Result<Begun, FounderError> {
+        let approvals = read_approvals(approvals)?;
+        let founder = Founder { attested: self.attested.clone(), address: self.address.clone(), approvals };
+        let founded = found(&self.manifest, vec![founder], &mut self.born.entropy, now_ms())?;
+        let mut intake = Intake::new(founded.network, Some(vec![founded.secret]));
+        let record = Record::Block(founded.block);
+        intake.feed(&record)?;
+        let mut bytes = Vec::new();
+        record.encode(&mut bytes);
+        let machine = intake.finish()?;
+        let authority_from_ms = machine.sequence().certified().time_ms;
+        let service_key = self.born.entropy.secret::<32>();
+        let boot = Boot {
+            id: 1,
+            keys: self.born.keys(),
+            machine,
+            service_key: service_key.duplicate(),
+            app: Box::new(KvApp),
+            tuning: Tuning::default(),
+            entropy: self.born.entropy.fork("replica"),
+        };
+        Ok(Begun {
+            network: founded.network,
+            boot,
+            records: vec![Bytes::from(bytes)],
+            attested: self.attested.clone(),
+            trusted_by: None,
+            tls: self.born.tls(),
+            service_key,
+            authority_from_ms,
+        })
+    }
+}
+
+fn read_approvals(bytes: &[u8]) -> Result<Vec<Vec<u8>>, FounderError> {
+    if bytes.len() > APPROVALS_BYTES_MAX {
+        return Err(FounderError::MalformedApprovals);
+    }
+    let mut decoder = minicbor::Decoder::new(bytes);
+    let approvals: Vec<ByteVec> = decoder.decode().map_err(|_| FounderError::MalformedApprovals)?;
+    if approvals.len() > APPROVALS_MAX || decoder.position() != bytes.len() {
+        return Err(FounderError::MalformedApprovals);
+    }
+    Ok(approvals.into_iter().map(Vec::from).collect())
+}
+
+/// The founder's answer to enough approvals: the network id.
+pub(crate) fn answer(network: &Digest) -> Bytes {
+    minicbor::to_vec(network).expect("encoding into memory does not fail").into()
+}

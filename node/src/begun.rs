@@ -1,0 +1,27 @@
+//! A replica that is ready to run: what founding and joining both end in.
+
+use bytes::Bytes;
+use synod_channel::TlsKey;
+use synod_crypto::{Digest, Secret};
+use synod_governance::AttestedStatement;
+use synod_replica::Boot;
+
+/// Everything that running a replica takes.
+pub(crate) struct Begun {
+    /// The network id.
+    pub(crate) network: Digest,
+    /// What the replica starts from.
+    pub(crate) boot: Boot,
+    /// The records of the ledger so far, encoded, for this node's own files.
+    pub(crate) records: Vec<Bytes>,
+    /// The statement and evidence by which this replica was trusted.
+    pub(crate) attested: AttestedStatement,
+    /// The transaction that made it trusted; none for a founder.
+    pub(crate) trusted_by: Option<synod_ledger::TxId>,
+    /// The TLS key that the statement names.
+    pub(crate) tls: TlsKey,
+    /// The key that certifies TLS keys for ordinary clients.
+    pub(crate) service_key: Secret<32>,
+    /// From when the service's authority is valid: the same for all replicas.
+    pub(crate) authority_from_ms: u64,
+}

@@ -1,0 +1,119 @@
+//! What is born with a node's process and dies with it: keys, entropy, the statement and its evidence.
+
+use std::fs::File;
+use std::io::Read;
+
+use synod_attestation::{NodeStatement, Role, Tee};
+use synod_attester::{Attester, AttesterError, Simulated};
+use synod_channel::{Certificate, CertificateError, Identity, IdentityError, TlsKey};
+use synod_crypto::{Digest, Entropy, HpkeSecretKey, Secret, SigningKey, sha384};
+use synod_governance::AttestedStatement;
+use synod_replica::Keys;
+
+use crate::clock::now_ms;
+
+/// A self-signed certificate is good for this long; peers and clients look at its key alone.
+const SELF_SIGNED_MS: u64 = 365 * 24 * 3600 * 1000;
+
+/// Why nothing was born. Our environment's fault.
+#[derive(Debug, thiserror::Error)]
+pub enum BirthError {
+    /// The operating system gave no randomness.
+    #[error("the operating system gave no randomness: {0}")]
+    Randomness(std::io::Error),
+    /// The program's own file, which is what a TEE would measure, cannot be read.
+    #[error("this program's own file cannot be read: {0}")]
+    Measurement(std::io::Error),
+    /// The attester failed.
+    #[error(transparent)]
+    Attester(#[from] AttesterError),
+    /// The self-signed certificate could not be made.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// TLS key and certificate do not fit together.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+}
+
+/// A node's keys, and the TEE that vouches for them.
+pub(crate) struct Born {
+    identity_seed: Secret<32>,
+    hpke_seed: Secret<32>,
+    tls_seed: Secret<32>,
+    pub(crate) entropy: Entropy,
+    attester: Simulated,
+}
+
+impl Born {
+    /// New keys; the attester is simulated and measures this program's file.
+    pub(crate) fn new(tee: Tee) -> Result<Self, BirthError> {
+        let mut entropy = Entropy::from_seed(os_seed().map_err(BirthError::Randomness)?);
+        let measurement = measurement().map_err(BirthError::Measurement)?;
+        Ok(Self {
+            identity_seed: entropy.secret(),
+            hpke_seed: entropy.secret(),
+            tls_seed: entropy.secret(),
+            attester: Simulated::new(tee, measurement, entropy.take())?,
+            entropy,
+        })
+    }
+
+    /// The identity key.
+    pub(crate) fn identity(&self) -> SigningKey {
+        SigningKey::from_seed(&self.identity_seed)
+    }
+
+    /// The key of this node's TLS connections.
+    pub(crate) fn tls(&self) -> TlsKey {
+        TlsKey::from_seed(&self.tls_seed)
+    }
+
+    /// The key to which secrets are sealed.
+    pub(crate) fn hpke(&self) -> HpkeSecretKey {
+        HpkeSecretKey::from_seed(&self.hpke_seed)
+    }
+
+    /// The keys that a replica works with.
+    pub(crate) fn keys(&self) -> Keys {
+        Keys { identity: self.identity(), hpke: self.hpke() }
+    }
+
+    /// A statement of these keys for `context`, with fresh evidence.
+    pub(crate) fn attest(&mut self, context: Digest, nonce: Digest) -> Result<AttestedStatement, BirthError> {
+        let statement = NodeStatement {
+            identity: self.identity().public(),
+            tls: self.tls().spki().as_der().to_vec(),
+            hpke: self.hpke().public(),
+            role: Role::Replica,
+            context,
+            nonce,
+        };
+        let (evidence, endorsements) = self.attester.collect(&statement, now_ms())?;
+        Ok(AttestedStatement { statement, evidence, endorsements })
+    }
+
+    /// A certificate of the TLS key over itself, for the time before the service's authority vouches for it,
+    /// and for peers.
+    pub(crate) fn self_signed(&self) -> Result<Certificate, BirthError> {
+        let now = now_ms();
+        Ok(Certificate::self_signed(&self.tls(), "synod replica", now, now + SELF_SIGNED_MS)?)
+    }
+
+    /// Key and self-signed certificate together.
+    pub(crate) fn tls_identity(&self) -> Result<Identity, BirthError> {
+        Ok(Identity::new(&self.tls(), &self.self_signed()?)?)
+    }
+}
+
+/// What a TEE would measure: SHA-384 of this program's file.
+pub fn measurement() -> std::io::Result<[u8; 48]> {
+    let mut program = Vec::new();
+    File::open("/proc/self/exe")?.read_to_end(&mut program)?;
+    Ok(sha384(&[&program]))
+}
+
+fn os_seed() -> std::io::Result<Secret<32>> {
+    let mut seed = [0; 32];
+    File::open("/dev/urandom")?.read_exact(&mut seed)?;
+    Ok(Secret::new(seed))
+}
