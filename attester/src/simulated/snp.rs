@@ -126,13 +126,18 @@ impl SnpGuest {
         ] {
             report[at..at + field.len()].copy_from_slice(field);
         }
+        self.sign(&mut report);
+        report
+    }
+
+    /// Signs a report: R and S little-endian, each in a field of 72 bytes.
+    fn sign(&self, report: &mut [u8]) {
         let signature = self.vcek.sign(&report[..SIGNED_BYTES]);
         let (r, s) = signature.split_at(48);
         for (at, scalar) in [(SIGNED_BYTES, r), (SIGNED_BYTES + 72, s)] {
             let little_endian: Vec<u8> = scalar.iter().rev().copied().collect();
             report[at..at + 48].copy_from_slice(&little_endian);
         }
-        report
     }
 
     fn vcek_certificate(

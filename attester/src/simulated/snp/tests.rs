@@ -451,6 +451,63 @@ fn signing_key_is_refused_when_an_extension_stands_there_twice() {
     assert_eq!(case.error(), expected);
 }
 
+/// Evidence under a key of a cloud provider's fleet, which names no chip.
+fn fleet(extensions: Vec<(ObjectIdentifier, Vec<u8>)>) -> Case {
+    let key = other_key();
+    let mut profile = intermediate(&key);
+    profile.common_name = "SEV-VLEK-Turin";
+    let mut case = Case::with_intermediate(&profile, &key);
+    let asvk = Issuer {
+        name: name("SEV-VLEK-Turin").expect("a name"),
+        key: IssuerKey::P384(&key),
+    };
+    let signer = asvk.issue(&Profile {
+        common_name: "SEV-VLEK",
+        key: SubjectKey::P384(case.guest.vcek.public_sec1()),
+        extensions,
+        authority: None,
+        ..intermediate(&key)
+    });
+    case.endorsements.signer = signer.expect("a certificate");
+    // Key kind VLEK, chip masked.
+    case.report[0x48] = 1 << 2 | 0b10;
+    case.report[0x1a0..0x1e0].fill(0);
+    case.guest.sign(&mut case.report);
+    case
+}
+
+fn fleet_extensions() -> Vec<(ObjectIdentifier, Vec<u8>)> {
+    let mut extensions = Case::new().guest.vcek_extensions();
+    extensions.pop();
+    extensions.push((amd(&[5]), der::text("cloud.example")));
+    extensions
+}
+
+#[test]
+fn fleet_key_is_genuine_and_names_its_provider() {
+    let claims = fleet(fleet_extensions())
+        .verify(&Anchors::Simulated(MockRoots::published()))
+        .expect("a fleet key is genuine");
+    assert_eq!(claims.hardware_id.as_str(), "amd-fleet:cloud.example");
+}
+
+#[test]
+fn fleet_key_is_refused_without_a_provider_or_in_the_place_of_a_chip_key() {
+    let mut nameless = fleet_extensions();
+    nameless.pop();
+    assert_eq!(fleet(nameless).error(), SnpError::Extension("CSP_ID"));
+    let mut swapped = fleet(fleet_extensions());
+    swapped.report[0x48] = 0;
+    swapped.guest.sign(&mut swapped.report);
+    assert!(matches!(
+        swapped.error(),
+        SnpError::CertificateName {
+            link: Link::Intermediate,
+            ..
+        }
+    ));
+}
+
 #[test]
 fn mutated_evidence_never_panics_and_is_never_genuine() {
     let mut case = Case::new();
