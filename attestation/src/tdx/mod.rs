@@ -2,8 +2,9 @@
 //!
 //! Signatures, chains, revocation and TCB levels are checked by `dcap-qvl`,
 //! which is pure Rust and offline. Here stand what it leaves to its caller:
-//! which root, typed reasons, and claims.
+//! which root, typed reasons, and claims. Its primitives come from `crypto`.
 
+mod backend;
 pub mod claims;
 pub mod error;
 pub(crate) mod verify;

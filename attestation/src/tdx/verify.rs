@@ -2,7 +2,6 @@
 
 use dcap_qvl::{
     QuoteClaims, QuoteCollateralV3, QuotePolicy, TcbStatus as QvlStatus,
-    configs::RustCryptoConfig,
     intel::extract_cert_chain,
     quote::{Quote, TDReport10},
     verify::QuoteVerifier,
@@ -13,6 +12,7 @@ use crate::{
     anchors::RootSet,
     endorsements::TdxCollateral,
     tdx::{
+        backend::Backend,
         claims::{TcbStatus, TdAttributes, TdxClaims},
         error::TdxError,
     },
@@ -30,7 +30,7 @@ pub(crate) fn verify(
     let root = check_root(bytes, collateral, roots)?;
     let now_s = now_ms / 1000;
     // Debug and service domains are claims, for a policy to judge.
-    let claims = QuoteVerifier::<RustCryptoConfig>::new_with_config(roots.intel.clone())
+    let claims = QuoteVerifier::<Backend>::new_with_config(roots.intel.clone())
         .allow_debug(true)
         .allow_service_td(true)
         .verify_with_policy(
