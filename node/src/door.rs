@@ -1,0 +1,341 @@
+//! The public door: HTTPS in front of whatever this node is at the moment, a waiting founder, a joiner, or a
+//! running replica.
+//!
+//! Invariants
+//! - before the network exists a founder answers for its attestation and takes approvals, and nothing else;
+//! - what is not the leader's to answer is answered here, what is, by the leader: a follower names its address;
+//! - nothing of private state, and no key, passes through here but in the answers that the replica gives.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bytes::Bytes;
+use synod_api::{
+    ActionReply, AttestationReply, Base64, ChainFile, ErrorCode, HealthReply, Problem, freshness_message,
+};
+use synod_crypto::{Digest, SigningKey};
+use synod_gateway::{Backend, Broken, Call, Caller, Records, Reply};
+use synod_governance::{AttestedStatement, SignedAction};
+use synod_ledger::TxId;
+use synod_replica::{CallError, Caller as Who, Replica, Request};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::answers;
+use crate::begun::Begun;
+use crate::catalog::Catalog;
+use crate::core::Core;
+use crate::founder::{self, FounderError, Waiting};
+use crate::joiner;
+use crate::ledger_reader::read_ledger;
+use crate::log;
+use crate::metrics;
+use crate::views;
+
+/// Pieces of the ledger that wait for a slow reader.
+const PIECES_WAITING: usize = 4;
+
+/// What this node is at the moment.
+pub(crate) enum Stage {
+    /// It waits for the members' approvals.
+    Founding(Arc<Founding>),
+    /// It joins; it has nothing to say yet.
+    Joining,
+    /// It is a replica.
+    Running(Arc<Running>),
+}
+
+/// A founder that waits, and where to hand what comes of it.
+pub(crate) struct Founding {
+    pub(crate) waiting: std::sync::Mutex<Waiting>,
+    /// Takes the founded network; answers once it runs.
+    pub(crate) begun: mpsc::Sender<(Begun, oneshot::Sender<()>)>,
+}
+
+/// A running replica, as the door sees it.
+pub(crate) struct Running {
+    pub(crate) core: Core,
+    pub(crate) network: Digest,
+    pub(crate) identity: SigningKey,
+    pub(crate) attested: AttestedStatement,
+    pub(crate) collected_ms: u64,
+    pub(crate) trusted_by: Option<TxId>,
+    pub(crate) catalog: Catalog,
+    pub(crate) streams: Arc<tokio::sync::Semaphore>,
+    pub(crate) authority_pem: String,
+    /// Public addresses of the replicas, for redirects.
+    pub(crate) urls: RwLock<BTreeMap<u64, String>>,
+    pub(crate) calls: Arc<tokio::sync::Semaphore>,
+}
+
+/// The backend of the gateway; clones share the stage.
+#[derive(Clone)]
+pub(crate) struct Door {
+    stage: Arc<RwLock<Stage>>,
+}
+
+impl Door {
+    /// A door that opens on `stage`.
+    pub(crate) fn new(stage: Stage) -> Self {
+        Self { stage: Arc::new(RwLock::new(stage)) }
+    }
+
+    /// The node has become something else.
+    pub(crate) fn enter(&self, stage: Stage) {
+        *self.stage.write().unwrap_or_else(PoisonError::into_inner) = stage;
+    }
+
+    fn running(&self) -> Option<Arc<Running>> {
+        match &*self.stage.read().unwrap_or_else(PoisonError::into_inner) {
+            Stage::Running(running) => Some(running.clone()),
+            _ => None,
+        }
+    }
+
+    fn founding(&self) -> Option<Arc<Founding>> {
+        match &*self.stage.read().unwrap_or_else(PoisonError::into_inner) {
+            Stage::Founding(founding) => Some(founding.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl Backend for Door {
+    async fn call(&self, caller: Caller, call: Call) -> Reply {
+        let answer = match (self.running(), self.founding()) {
+            (Some(running), _) => running.answer(caller, call).await,
+            (None, Some(founding)) => founding.answer(call).await,
+            (None, None) => early(&call, "joining"),
+        };
+        answer.unwrap_or_else(Reply::from)
+    }
+}
+
+/// The answers of a node that is no replica yet.
+fn early(call: &Call, state: &str) -> Result<Reply, Problem> {
+    let health = |ok| Reply::Health(HealthReply { ok, state: state.to_owned() });
+    match call {
+        Call::Live => Ok(health(true)),
+        Call::Ready => Ok(health(false)),
+        Call::Metrics => Ok(Reply::Metrics(metrics::before_running())),
+        _ => Err(Problem::new(ErrorCode::NotReady).with_detail(format!("this node is {state}"))),
+    }
+}
+
+impl Founding {
+    async fn answer(&self, call: Call) -> Result<Reply, Problem> {
+        match call {
+            Call::Attest { nonce } => Ok(Reply::Attestation(Box::new(self.attestation(nonce)))),
+            Call::Bootstrap(approvals) => self.found(approvals).await,
+            Call::Network => Ok(Reply::Network(Box::new(views::founder(&self.lock())))),
+            other => early(&other, "waiting for the members' approvals"),
+        }
+    }
+
+    fn attestation(&self, nonce: [u8; 32]) -> AttestationReply {
+        let waiting = self.lock();
+        let identity = waiting.born().identity();
+        attestation(waiting.attested(), &identity, waiting.manifest().digest(), nonce, waiting.collected_ms())
+    }
+
+    async fn found(&self, approvals: Bytes) -> Result<Reply, Problem> {
+        let begun = self.lock().found(&approvals).map_err(|error| founding_problem(&error))?;
+        let network = begun.network;
+        let (runs, running) = oneshot::channel();
+        let gone = |()| Problem::new(ErrorCode::ShuttingDown);
+        self.begun.send((begun, runs)).await.map_err(|_| gone(()))?;
+        running.await.map_err(|_| gone(()))?;
+        Ok(Reply::Cbor(founder::answer(&network)))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn founding_problem(error: &FounderError) -> Problem {
+    let code = match error {
+        FounderError::MalformedApprovals => ErrorCode::InvalidBody,
+        FounderError::Found(_) => ErrorCode::EvidenceRefused,
+        _ => ErrorCode::Internal,
+    };
+    Problem::new(code).with_detail(error.to_string())
+}
+
+fn attestation(
+    attested: &AttestedStatement,
+    identity: &SigningKey,
+    context: Digest,
+    nonce: [u8; 32],
+    collected_ms: u64,
+) -> AttestationReply {
+    let signature = identity.sign(&freshness_message(context.as_bytes(), &nonce));
+    AttestationReply {
+        context: context.to_string(),
+        statement: base64(attested.statement.encode()),
+        evidence: base64(attested.evidence.encode()),
+        endorsements: base64(attested.endorsements.encode()),
+        nonce: Digest::from(nonce).to_string(),
+        signature: base64(signature.as_bytes().to_vec()),
+        collected_ms,
+        membership: None,
+        configuration: None,
+    }
+}
+
+fn base64(bytes: Vec<u8>) -> Base64 {
+    Base64(bytes.into())
+}
+
+impl Running {
+    async fn answer(&self, caller: Caller, call: Call) -> Result<Reply, Problem> {
+        let who = Who { fingerprint: caller.fingerprint.map(Digest::from) };
+        match call {
+            Call::Get { .. } | Call::Put { .. } | Call::Delete { .. } | Call::List { .. } | Call::Transact { .. } => {
+                self.operate(who, call).await
+            }
+            Call::Status(tx) => match self.core.ask(who, Request::Status(tx)).await {
+                synod_replica::Reply::Status(status) => Ok(answers::status(tx, status)),
+                other => self.failed(other),
+            },
+            Call::Receipt(tx) => self.receipt(who, tx).await,
+            Call::Act { signatures, receipt } => self.act(who, signatures, receipt).await,
+            Call::Join(request) => self.join(who, request).await,
+            Call::JoinKeys(identity) => self.keys(&identity).await,
+            Call::Bootstrap(_) => Err(Problem::new(ErrorCode::AlreadyDone)),
+            Call::Attest { nonce } => self.attest(nonce).await,
+            Call::Ledger { from } => self.ledger(from),
+            Call::Chain => {
+                let (block0, records) = self.look(|replica| replica.chain()).await?;
+                Ok(Reply::Chain(ChainFile { block0, records }.encode().into()))
+            }
+            Call::Network => {
+                let view = self.look(|replica| (replica.network_view(), replica.gauges())).await?;
+                Ok(Reply::Network(Box::new(views::network(&view.0, &view.1, &self.authority_pem))))
+            }
+            Call::Governance => {
+                let network = self.network;
+                let view = self.look(|replica| replica.governance_view()).await?;
+                Ok(Reply::Governance(Box::new(views::governance(network, &view))))
+            }
+            Call::Live => Ok(self.health(|gauges, _| (!gauges.halted, "running")).await?),
+            Call::Ready => Ok(self.health(views::readiness).await?),
+            Call::Metrics => {
+                let (gauges, view) = self.look(|replica| (replica.gauges(), replica.network_view())).await?;
+                Ok(Reply::Metrics(metrics::text(&gauges, &view, self.catalog.bytes())))
+            }
+        }
+    }
+
+    async fn operate(&self, who: Who, call: Call) -> Result<Reply, Problem> {
+        let _place = self.calls.try_acquire().map_err(|_| Problem::new(ErrorCode::Overloaded))?;
+        let (operate, form) = answers::operation(call)?;
+        let reply = self.core.ask(who, Request::Operate(operate)).await;
+        match reply {
+            synod_replica::Reply::Failed(error) => self.refused(&error),
+            reply => answers::reply(reply, form),
+        }
+    }
+
+    /// A refusal: of a follower the way to the leader.
+    fn refused(&self, error: &CallError) -> Result<Reply, Problem> {
+        if let CallError::NotLeader { leader: Some(leader) } = error {
+            let urls = self.urls.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(url) = urls.get(leader) {
+                return Ok(Reply::Leader { url: url.clone() });
+            }
+        }
+        Err(answers::problem(error))
+    }
+
+    fn failed(&self, reply: synod_replica::Reply) -> Result<Reply, Problem> {
+        match reply {
+            synod_replica::Reply::Failed(error) => self.refused(&error),
+            _ => Err(Problem::new(ErrorCode::Internal)),
+        }
+    }
+
+    async fn receipt(&self, who: Who, tx: TxId) -> Result<Reply, Problem> {
+        match self.core.ask(who, Request::Receipt(tx)).await {
+            synod_replica::Reply::Receipt(file) => Ok(Reply::Receipt { transaction: tx, file }),
+            other => self.failed(other),
+        }
+    }
+
+    async fn act(&self, who: Who, signatures: Vec<Bytes>, receipt: bool) -> Result<Reply, Problem> {
+        let signed = SignedAction::combine(signatures.iter().map(|signature| signature.to_vec()));
+        let reply = self.core.ask(who, Request::Govern(signed.encode().into())).await;
+        let synod_replica::Reply::Governed { tx, .. } = reply else { return self.failed(reply) };
+        let sequence = self.look(move |replica| views::sequence_of(replica, tx)).await?.unwrap_or_default();
+        let receipt = if receipt { self.receipt_file(who, tx).await } else { None };
+        Ok(Reply::Acted(ActionReply { transaction_id: tx, sequence, receipt: receipt.map(Base64) }))
+    }
+
+    async fn receipt_file(&self, who: Who, tx: TxId) -> Option<Bytes> {
+        match self.core.ask(who, Request::Receipt(tx)).await {
+            synod_replica::Reply::Receipt(file) => Some(file),
+            _ => None,
+        }
+    }
+
+    async fn join(&self, who: Who, request: Bytes) -> Result<Reply, Problem> {
+        match self.core.ask(who, Request::Join(request)).await {
+            synod_replica::Reply::Governed { tx, replica: Some(id) } => Ok(Reply::Cbor(joiner::joined(tx, id))),
+            synod_replica::Reply::Failed(CallError::Refused(why)) => {
+                Err(Problem::new(ErrorCode::EvidenceRefused).with_detail(why))
+            }
+            other => self.failed(other),
+        }
+    }
+
+    async fn keys(&self, identity: &[u8]) -> Result<Reply, Problem> {
+        let identity = minicbor::decode(identity).map_err(|_| {
+            Problem::new(ErrorCode::InvalidBody).with_detail("the body is not an identity key in CBOR")
+        })?;
+        let sealed = self.look(move |replica| replica.keys_for(&identity)).await?;
+        let sealed = sealed.map_err(|_| {
+            Problem::new(ErrorCode::Forbidden).with_detail("no trusted replica has this identity key")
+        })?;
+        let bytes = minicbor::to_vec(minicbor::bytes::ByteVec::from(sealed)).expect("encoding into memory does not fail");
+        Ok(Reply::Cbor(bytes.into()))
+    }
+
+    async fn attest(&self, nonce: [u8; 32]) -> Result<Reply, Problem> {
+        let mut reply = attestation(&self.attested, &self.identity, self.network, nonce, self.collected_ms);
+        let id = self.look(|replica| replica.network_view()).await?;
+        reply.configuration = id.configuration.voter(id.id).map(|_| id.configuration.number());
+        if let Some(tx) = self.trusted_by {
+            reply.membership = self.receipt_file(Who::default(), tx).await.map(Base64);
+        }
+        Ok(Reply::Attestation(Box::new(reply)))
+    }
+
+    fn ledger(&self, from: u64) -> Result<Reply, Problem> {
+        let place = self.streams.clone().try_acquire_owned().map_err(|_| {
+            Problem::new(ErrorCode::Overloaded).with_detail("too many streams of the ledger at once")
+        })?;
+        let (pieces, records) = mpsc::channel(PIECES_WAITING);
+        let catalog = self.catalog.clone();
+        tokio::task::spawn_blocking(move || {
+            let _place = place;
+            if let Err(error) = read_ledger(&catalog, from, |piece| pieces.blocking_send(Ok(piece)).is_ok()) {
+                log::warn("ledger", &error);
+                // The reader may be gone already.
+                let _ = pieces.blocking_send(Err(Broken));
+            }
+        });
+        Ok(Reply::Ledger(Records(records)))
+    }
+
+    async fn health(
+        &self,
+        judge: impl FnOnce(&synod_replica::Gauges, &synod_replica::NetworkView) -> (bool, &'static str),
+    ) -> Result<Reply, Problem> {
+        let (gauges, view) = self.look(|replica| (replica.gauges(), replica.network_view())).await?;
+        let (ok, state) = judge(&gauges, &view);
+        Ok(Reply::Health(HealthReply { ok, state: state.to_owned() }))
+    }
+
+    async fn look<T: Send + 'static>(&self, look: impl FnOnce(&mut Replica) -> T + Send + 'static) -> Result<T, Problem> {
+        self.core.look(look).await.ok_or_else(|| Problem::new(ErrorCode::ShuttingDown))
+    }
+}
