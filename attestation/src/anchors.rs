@@ -113,15 +113,9 @@ pub(crate) struct RootSet {
 }
 
 impl RootSet {
-    /// The product whose ARK has this digest.
-    pub(crate) fn amd_product(&self, ark: &Digest) -> Option<Product> {
-        self.amd
-            .iter()
-            .find(|(_, digest)| digest == ark)
-            .map(|(product, _)| *product)
-    }
-
     fn contains(&self, root: &Digest) -> bool {
-        self.amd_product(root).is_some() || *root == self.aws || *root == sha256(&[&self.intel])
+        self.amd.iter().any(|(_, amd)| amd == root)
+            || *root == self.aws
+            || *root == sha256(&[&self.intel])
     }
 }

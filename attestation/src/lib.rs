@@ -1,7 +1,7 @@
 //! `attestation`: who is at the other end, proved by hardware.
 //!
 //! In the terms of RFC 9334: [`Evidence`] and [`Endorsements`] come in,
-//! [`verify`] turns them into [`Claims`] or refuses, and [`Policy::appraise`]
+//! [`verify()`] turns them into [`Claims`] or refuses, and [`Policy::appraise`]
 //! turns claims into a [`Verdict`] about the keys of a [`NodeStatement`], or
 //! into a [`Refusal`] that explains itself.
 //!

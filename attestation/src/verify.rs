@@ -91,7 +91,7 @@ fn of_snp(
     roots: &RootSet,
     now_ms: u64,
 ) -> Result<Claims, SnpError> {
-    let (snp, root) = snp::verify::verify(evidence.bytes(), endorsements, roots, now_ms)?;
+    let (snp, root) = snp::verify::verify(evidence.bytes(), endorsements, &roots.amd, now_ms)?;
     Ok(Claims {
         tee: Tee::SevSnp,
         measurement: Measurement::from(snp.measurement),
@@ -120,7 +120,7 @@ fn of_tdx(
     roots: &RootSet,
     now_ms: u64,
 ) -> Result<Claims, TdxError> {
-    let (tdx, root) = tdx::verify::verify(evidence.bytes(), collateral, roots, now_ms)?;
+    let (tdx, root) = tdx::verify::verify(evidence.bytes(), collateral, &roots.intel, now_ms)?;
     Ok(tdx_claims(tdx, root))
 }
 
@@ -141,7 +141,7 @@ fn tdx_claims(tdx: TdxClaims, root: synod_crypto::Digest) -> Claims {
 }
 
 fn of_nitro(evidence: &Evidence, roots: &RootSet, now_ms: u64) -> Result<Claims, NitroError> {
-    let (nitro, root) = nitro::verify::verify(evidence.bytes(), roots, now_ms)?;
+    let (nitro, root) = nitro::verify::verify(evidence.bytes(), &roots.aws, now_ms)?;
     Ok(nitro_claims(nitro, root))
 }
 

@@ -5,7 +5,6 @@
 use synod_crypto::{Digest, ecdsa};
 
 use crate::{
-    anchors::RootSet,
     nitro::{claims::NitroClaims, document::Document, error::NitroError},
     x509::{Certificate, CertificateError},
 };
@@ -14,12 +13,12 @@ use crate::{
 /// comes with the claims.
 pub(crate) fn verify(
     bytes: &[u8],
-    roots: &RootSet,
+    trusted_root: &Digest,
     now_ms: u64,
 ) -> Result<(NitroClaims, Digest), NitroError> {
     let document = Document::parse(bytes)?;
     let chain = parse_chain(&document)?;
-    let root = check_chain(&chain, roots, now_ms / 1000)?;
+    let root = check_chain(&chain, trusted_root, now_ms / 1000)?;
     check_signature(&chain, &document)?;
     let chain_expires_ms = chain.iter().map(Certificate::expires_ms).min().unwrap_or(0);
     let claims = NitroClaims {
@@ -49,9 +48,13 @@ fn parse_chain(document: &Document) -> Result<Vec<Certificate>, NitroError> {
         .collect()
 }
 
-fn check_chain(chain: &[Certificate], roots: &RootSet, now_s: u64) -> Result<Digest, NitroError> {
+fn check_chain(
+    chain: &[Certificate],
+    trusted_root: &Digest,
+    now_s: u64,
+) -> Result<Digest, NitroError> {
     let root = chain.first().ok_or(NitroError::ChainLength(0))?;
-    if root.digest() != roots.aws {
+    if root.digest() != *trusted_root {
         return Err(NitroError::RootNotTrusted {
             found: root.digest(),
         });

@@ -2,10 +2,10 @@
 //!
 //! Source: AMD 57230, certificate extensions and names.
 
+use synod_crypto::Digest;
 use x509_cert::der::{Decode, asn1::ObjectIdentifier};
 
 use crate::{
-    anchors::RootSet,
     endorsements::SnpEndorsements,
     snp::{
         error::{Link, SnpError},
@@ -28,7 +28,7 @@ const CSP_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.3704.
 pub(crate) struct Chain {
     signer: Certificate,
     pub(crate) product: Product,
-    pub(crate) root: synod_crypto::Digest,
+    pub(crate) root: Digest,
     pub(crate) expires_ms: u64,
     pub(crate) revocation_checked: bool,
 }
@@ -38,15 +38,11 @@ impl Chain {
     pub(crate) fn verify(
         endorsements: &SnpEndorsements,
         key_kind: KeyKind,
-        roots: &RootSet,
+        roots: &[(Product, Digest)],
         now_s: u64,
     ) -> Result<Self, SnpError> {
         let ark = parse(Link::Ark, &endorsements.root)?;
-        let product = roots
-            .amd_product(&ark.digest())
-            .ok_or(SnpError::RootNotTrusted {
-                found: ark.digest(),
-            })?;
+        let product = product_of(roots, &ark)?;
         let intermediate = parse(Link::Intermediate, &endorsements.intermediate)?;
         let signer = parse(Link::Signer, &endorsements.signer)?;
         check_names(product, key_kind, &ark, &intermediate, &signer)?;
@@ -159,6 +155,16 @@ impl Chain {
             .map_err(at(Link::Signer))?
             .ok_or(SnpError::Extension(name))
     }
+}
+
+/// The product whose root this is.
+fn product_of(roots: &[(Product, Digest)], ark: &Certificate) -> Result<Product, SnpError> {
+    let found = ark.digest();
+    roots
+        .iter()
+        .find(|(_, root)| *root == found)
+        .map(|(product, _)| *product)
+        .ok_or(SnpError::RootNotTrusted { found })
 }
 
 fn parse(link: Link, der: &[u8]) -> Result<Certificate, SnpError> {

@@ -3,13 +3,12 @@
 use synod_crypto::{Digest, ecdsa};
 
 use crate::{
-    anchors::RootSet,
     endorsements::SnpEndorsements,
     snp::{
         chain::Chain,
         claims::{GuestPolicy, Mitigations, PlatformInfo, SigningKey, SnpClaims},
         error::SnpError,
-        product::TcbVersion,
+        product::{Product, TcbVersion},
         report::{KeyKind, Report, SIGNED_BYTES},
     },
 };
@@ -19,7 +18,7 @@ use crate::{
 pub(crate) fn verify(
     bytes: &[u8],
     endorsements: &SnpEndorsements,
-    roots: &RootSet,
+    roots: &[(Product, Digest)],
     now_ms: u64,
 ) -> Result<(SnpClaims, Digest), SnpError> {
     let report = Report::parse(bytes)?;

@@ -9,7 +9,6 @@ use dcap_qvl::{
 use synod_crypto::{Digest, sha256};
 
 use crate::{
-    anchors::RootSet,
     endorsements::TdxCollateral,
     tdx::{
         backend::Backend,
@@ -23,14 +22,14 @@ use crate::{
 pub(crate) fn verify(
     bytes: &[u8],
     collateral: &TdxCollateral,
-    roots: &RootSet,
+    trusted_root: &[u8],
     now_ms: u64,
 ) -> Result<(TdxClaims, Digest), TdxError> {
     check_kind(bytes)?;
-    let root = check_root(bytes, collateral, roots)?;
+    let root = check_root(bytes, collateral, trusted_root)?;
     let now_s = now_ms / 1000;
     // Debug and service domains are claims, for a policy to judge.
-    let claims = QuoteVerifier::<Backend>::new_with_config(roots.intel.clone())
+    let claims = QuoteVerifier::<Backend>::new_with_config(trusted_root.to_vec())
         .allow_debug(true)
         .allow_service_td(true)
         .verify_with_policy(
@@ -87,14 +86,14 @@ fn too_short() -> TdxError {
 fn check_root(
     bytes: &[u8],
     collateral: &TdxCollateral,
-    roots: &RootSet,
+    trusted_root: &[u8],
 ) -> Result<Digest, TdxError> {
     let last = match &collateral.pck_certificate_chain {
         Some(pem) => last_of_pem(pem)?,
         None => last_in_quote(bytes)?,
     };
     let found = sha256(&[&last]);
-    if found != sha256(&[&roots.intel]) {
+    if found != sha256(&[trusted_root]) {
         return Err(TdxError::RootNotTrusted { found });
     }
     Ok(found)
