@@ -1,7 +1,7 @@
 //! The root certificates of the simulated vendors.
 //!
 //! Their private keys stand in the repository, in `attester/mock`, for
-//! everybody to read. Only [`crate::anchors::MockRoots`] takes them, and every
+//! everybody to read. Only `MockRoots` takes them, and every
 //! verdict under them says `simulated`.
 
 /// Stands for AMD's ARK of Turin: RSA-4096, DER.
