@@ -26,13 +26,19 @@ pub struct Catalog {
 impl Catalog {
     /// An empty list of files in `folder`.
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder, segments: Arc::default() }
+        Self {
+            folder,
+            segments: Arc::default(),
+        }
     }
 
     /// The files that can hold blocks from index `from` on, in order, as they are now.
     pub fn from_index(&self, from: u64) -> Vec<Segment> {
         let segments = self.lock();
-        let first = segments.iter().rposition(|segment| segment.first_index <= from).unwrap_or(0);
+        let first = segments
+            .iter()
+            .rposition(|segment| segment.first_index <= from)
+            .unwrap_or(0);
         segments[first..].to_vec()
     }
 
@@ -44,13 +50,19 @@ impl Catalog {
     /// Adds a file of which nothing may be read yet.
     pub(crate) fn add(&self, name: &str, first_index: u64) {
         let path = self.folder.join(name);
-        self.lock().push(Segment { path, first_index, readable: 0 });
+        self.lock().push(Segment {
+            path,
+            first_index,
+            readable: 0,
+        });
     }
 
     /// Lets the newest file be read up to `readable`.
     pub(crate) fn advance(&self, readable: u64) {
         let mut segments = self.lock();
-        let newest = segments.last_mut().expect("a file is added before it grows");
+        let newest = segments
+            .last_mut()
+            .expect("a file is added before it grows");
         assert!(newest.readable <= readable, "what may be read only grows");
         newest.readable = readable;
     }

@@ -240,7 +240,9 @@ impl ServiceUrl {
         if !plain || authority.as_str().contains('@') || authority.host().is_empty() {
             return Err(bad());
         }
-        if authority.port().is_some() && authority.port_u16().is_none_or(|port| port == 0) {
+        let after_host = &authority.as_str()[authority.host().len()..];
+        let port = after_host.strip_prefix(':').map(str::parse::<u16>);
+        if !after_host.is_empty() && !matches!(port, Some(Ok(1..))) {
             return Err(bad());
         }
         Ok(Self(format!("https://{authority}")))

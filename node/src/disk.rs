@@ -43,11 +43,24 @@ impl Disk {
     ///
     /// # Errors
     /// What the system says when it gives no thread.
-    pub fn start(segments: Segments, report: impl Fn(DiskReport) + Send + 'static) -> std::io::Result<Self> {
+    pub fn start(
+        segments: Segments,
+        report: impl Fn(DiskReport) + Send + 'static,
+    ) -> std::io::Result<Self> {
         let (sender, receiver) = channel();
-        let writer = Writer { segments, report, newest: None, failed: None };
-        let thread = std::thread::Builder::new().name("synod-disk".to_owned()).spawn(move || writer.run(&receiver))?;
-        Ok(Self { sender: Some(sender), thread: Some(thread) })
+        let writer = Writer {
+            segments,
+            report,
+            newest: None,
+            failed: None,
+        };
+        let thread = std::thread::Builder::new()
+            .name("synod-disk".to_owned())
+            .spawn(move || writer.run(&receiver))?;
+        Ok(Self {
+            sender: Some(sender),
+            thread: Some(thread),
+        })
     }
 
     /// Hands over a batch. Never waits.
@@ -94,7 +107,10 @@ impl<F: Fn(DiskReport)> Writer<F> {
             }
         }
         if let Err(error) = self.segments.write().and_then(|()| self.segments.sync()) {
-            log::error("disk", format_args!("the last records could not be written: {error}"));
+            log::error(
+                "disk",
+                format_args!("the last records could not be written: {error}"),
+            );
         }
     }
 
@@ -102,7 +118,9 @@ impl<F: Fn(DiskReport)> Writer<F> {
         if self.segments.is_durable() {
             return batches.recv().map_err(|_| RecvTimeoutError::Disconnected);
         }
-        let pause = self.failed.map_or(REST, |(_, until)| until.saturating_duration_since(Instant::now()));
+        let pause = self.failed.map_or(REST, |(_, until)| {
+            until.saturating_duration_since(Instant::now())
+        });
         batches.recv_timeout(pause)
     }
 
@@ -115,7 +133,10 @@ impl<F: Fn(DiskReport)> Writer<F> {
     fn settle(&mut self) {
         let rested = self.segments.is_written();
         let wanted = self.newest.is_some() || rested;
-        let done = self.segments.write().and_then(|()| if wanted { self.segments.sync() } else { Ok(()) });
+        let done = self
+            .segments
+            .write()
+            .and_then(|()| if wanted { self.segments.sync() } else { Ok(()) });
         match done {
             Ok(()) => self.succeed(),
             Err(error) => self.fail(&error),
@@ -137,10 +158,15 @@ impl<F: Fn(DiskReport)> Writer<F> {
 
     fn fail(&mut self, error: &std::io::Error) {
         if self.failed.is_none() {
-            log::error("disk", format_args!("the disk refuses writes, they are kept and tried again: {error}"));
+            log::error(
+                "disk",
+                format_args!("the disk refuses writes, they are kept and tried again: {error}"),
+            );
             (self.report)(DiskReport::Full(true));
         }
-        let pause = self.failed.map_or(RETRY_FIRST, |(pause, _)| (pause * 2).min(RETRY_LONGEST));
+        let pause = self
+            .failed
+            .map_or(RETRY_FIRST, |(pause, _)| (pause * 2).min(RETRY_LONGEST));
         self.failed = Some((pause, Instant::now() + pause));
     }
 }
@@ -158,6 +184,7 @@ mod tests {
     use super::*;
     use crate::catalog::Catalog;
     use crate::config::Durability;
+    use crate::sample::{self, encoded};
     use crate::volume::{SegmentFile, Volume};
 
     /// Files in memory, on a disk that can be full, that writes short, and whose sync can fail.
@@ -195,17 +222,27 @@ mod tests {
             let file = &mut state.files[self.1].1;
             assert_eq!(file.len() as u64, at, "writes begin at the end");
             file.extend_from_slice(&bytes[..short]);
-            if short < bytes.len() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+            if short < bytes.len() {
+                Err(io::ErrorKind::StorageFull.into())
+            } else {
+                Ok(())
+            }
         }
 
         fn sync(&mut self) -> io::Result<()> {
             let mut state = self.0.0.lock().unwrap();
             state.syncs += 1;
-            if state.syncs_fail { Err(io::ErrorKind::Other.into()) } else { Ok(()) }
+            if state.syncs_fail {
+                Err(io::ErrorKind::Other.into())
+            } else {
+                Ok(())
+            }
         }
 
         fn cut(&mut self, len: u64) -> io::Result<()> {
-            self.0.0.lock().unwrap().files[self.1].1.truncate(len as usize);
+            self.0.0.lock().unwrap().files[self.1]
+                .1
+                .truncate(len as usize);
             Ok(())
         }
     }
@@ -219,7 +256,13 @@ mod tests {
 
         fn segments(&self, segment_bytes: u64, durability: Durability) -> (Segments, Catalog) {
             let catalog = Catalog::new("/nowhere".into());
-            let segments = Segments::new(self.clone(), catalog.clone(), Digest::default(), segment_bytes, durability);
+            let segments = Segments::new(
+                self.clone(),
+                catalog.clone(),
+                Digest::default(),
+                segment_bytes,
+                durability,
+            );
             (segments, catalog)
         }
 
@@ -228,16 +271,16 @@ mod tests {
             let state = self.0.lock().unwrap();
             let scan = |bytes: &Vec<u8>| {
                 let scanner = Scanner::new(Bytes::from(bytes.clone())).expect("a segment header");
-                scanner.map(|placed| placed.expect("a whole record").record).collect::<Vec<_>>()
+                scanner
+                    .map(|placed| placed.expect("a whole record").record)
+                    .collect::<Vec<_>>()
             };
-            state.files.iter().flat_map(|(_, bytes)| scan(bytes)).collect()
+            state
+                .files
+                .iter()
+                .flat_map(|(_, bytes)| scan(bytes))
+                .collect()
         }
-    }
-
-    fn encoded(record: &Record) -> Bytes {
-        let mut bytes = Vec::new();
-        record.encode(&mut bytes);
-        bytes.into()
     }
 
     fn proof(number: u8) -> Record {
@@ -245,11 +288,14 @@ mod tests {
     }
 
     fn block() -> Record {
-        Record::Block(crate::sample::block_bytes())
+        sample::block(1)
     }
 
     fn batch(number: u64, records: &[Record]) -> Batch {
-        Batch { number: Some(number), records: records.iter().map(encoded).collect() }
+        Batch {
+            number: Some(number),
+            records: records.iter().map(encoded).collect(),
+        }
     }
 
     const LARGE: u64 = 1 << 20;
@@ -260,13 +306,19 @@ mod tests {
         let header_and_block = 60 + encoded(&block()).len();
         let fake = Fake::with_room(header_and_block + 50);
         let (told, reports) = channel();
-        let disk = Disk::start(fake.segments(LARGE, Durability::Disk).0, move |report| told.send(report).unwrap()).unwrap();
+        let disk = Disk::start(fake.segments(LARGE, Durability::Disk).0, move |report| {
+            told.send(report).unwrap()
+        })
+        .unwrap();
         disk.persist(batch(1, &[block()]));
         assert_eq!(reports.recv_timeout(SOON), Ok(DiskReport::Persisted(1)));
         disk.persist(batch(2, &[proof(1)]));
         assert_eq!(reports.recv_timeout(SOON), Ok(DiskReport::Full(true)));
         disk.persist(batch(3, &[proof(2)]));
-        assert!(reports.recv_timeout(Duration::from_millis(300)).is_err(), "told once, and nothing is called durable");
+        assert!(
+            reports.recv_timeout(Duration::from_millis(300)).is_err(),
+            "told once, and nothing is called durable"
+        );
         fake.0.lock().unwrap().room = 10_000;
         assert_eq!(reports.recv_timeout(SOON), Ok(DiskReport::Persisted(3)));
         assert_eq!(reports.recv_timeout(SOON), Ok(DiskReport::Full(false)));
@@ -278,7 +330,10 @@ mod tests {
     fn full_disk_at_a_new_file_loses_nothing() {
         let fake = Fake::with_room(0);
         let (told, reports) = channel();
-        let disk = Disk::start(fake.segments(LARGE, Durability::Disk).0, move |report| told.send(report).unwrap()).unwrap();
+        let disk = Disk::start(fake.segments(LARGE, Durability::Disk).0, move |report| {
+            told.send(report).unwrap()
+        })
+        .unwrap();
         disk.persist(batch(1, &[block(), proof(1)]));
         assert_eq!(reports.recv_timeout(SOON), Ok(DiskReport::Full(true)));
         for room in [30, 1, 10_000] {
@@ -333,17 +388,29 @@ mod tests {
     fn files_roll_at_their_size_and_begin_with_a_block() {
         let fake = Fake::with_room(1_000_000);
         let (mut segments, catalog) = fake.segments(2_000, Durability::Disk);
-        let records: Vec<Record> = (0..30).flat_map(|n| [block(), proof(n), proof(n)]).collect();
+        let records: Vec<Record> = (0..30)
+            .flat_map(|n| [block(), proof(n), proof(n)])
+            .collect();
         segments.queue(records.iter().map(encoded));
         segments.write().and_then(|()| segments.sync()).unwrap();
         let files = fake.0.lock().unwrap().files.clone();
         assert!(files.len() > 2 && files.is_sorted_by_key(|(name, _)| name.clone()));
         for (_, bytes) in &files {
-            let first = Scanner::new(Bytes::from(bytes.clone())).unwrap().next().unwrap().unwrap();
+            let first = Scanner::new(Bytes::from(bytes.clone()))
+                .unwrap()
+                .next()
+                .unwrap()
+                .unwrap();
             assert!(matches!(first.record, Record::Block(_)));
         }
         assert_eq!(fake.records(), records);
-        assert_eq!(catalog.bytes(), files.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>());
+        assert_eq!(
+            catalog.bytes(),
+            files
+                .iter()
+                .map(|(_, bytes)| bytes.len() as u64)
+                .sum::<u64>()
+        );
     }
 
     #[test]
@@ -351,7 +418,10 @@ mod tests {
         let fake = Fake::with_room(100_000);
         let (segments, catalog) = fake.segments(LARGE, Durability::Disk);
         let disk = Disk::start(segments, |_| {}).unwrap();
-        disk.persist(Batch { number: None, records: vec![encoded(&block())] });
+        disk.persist(Batch {
+            number: None,
+            records: vec![encoded(&block())],
+        });
         let begun = Instant::now();
         while catalog.bytes() == 0 && begun.elapsed() < SOON {
             std::thread::sleep(Duration::from_millis(5));

@@ -102,7 +102,9 @@ impl Segments {
     /// # Errors
     /// What the system says; all since the last success is written again by the next [`Self::write`].
     pub fn sync(&mut self) -> io::Result<()> {
-        let Some(open) = &mut self.open else { return Ok(()) };
+        let Some(open) = &mut self.open else {
+            return Ok(());
+        };
         if open.written == open.durable {
             return Ok(());
         }
@@ -148,8 +150,19 @@ impl Segments {
         let file = self.volume.create(&name)?;
         self.ordinal += 1;
         self.catalog.add(&name, first_index);
-        let header = SegmentHeader { network: self.network, first_index }.encode();
-        self.open = Some(Open { file, header: Some(header), durable: 0, written: 0, records: 0, dirty: false });
+        let header = SegmentHeader {
+            network: self.network,
+            first_index,
+        }
+        .encode();
+        self.open = Some(Open {
+            file,
+            header: Some(header),
+            durable: 0,
+            written: 0,
+            records: 0,
+            dirty: false,
+        });
         Ok(())
     }
 
@@ -162,14 +175,17 @@ impl Segments {
         }
         let mut records = 0;
         for record in self.queue.range(open.records..) {
-            let full = open.written + bytes.len() as u64 >= self.segment_bytes && first_index(record).is_some();
+            let full = open.written + bytes.len() as u64 >= self.segment_bytes
+                && first_index(record).is_some();
             if records > 0 && (full || bytes.len() + record.len() > WRITE_BYTES_MAX) {
                 break;
             }
             bytes.extend_from_slice(record);
             records += 1;
         }
-        open.file.write(open.written, &bytes).inspect_err(|_| open.forget())?;
+        open.file
+            .write(open.written, &bytes)
+            .inspect_err(|_| open.forget())?;
         open.written += bytes.len() as u64;
         open.records += records;
         Ok(())
@@ -198,7 +214,8 @@ fn segment_name(ordinal: u64, first_index: u64) -> String {
 /// Index of the block in an encoded record; none for other records.
 fn first_index(record: &Bytes) -> Option<u64> {
     (record.get(4) == Some(&BLOCK_KIND)).then(|| {
-        let block = Block::decode(record.slice(RECORD_HEADER_LEN..)).expect("the replica hands out whole blocks");
+        let block = Block::decode(record.slice(RECORD_HEADER_LEN..))
+            .expect("the replica hands out whole blocks");
         block.header().index
     })
 }
@@ -211,7 +228,10 @@ pub fn segment_files(folder: &std::path::Path) -> io::Result<Vec<std::path::Path
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "ledger") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "ledger")
+        {
             files.push(path);
         }
     }
