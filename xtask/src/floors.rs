@@ -1,0 +1,163 @@
+//! The floor table: which crate may import which. Arrows run only downward.
+//!
+//! Dependencies of tests may look upward, because they are in nobody's product.
+
+use crate::finding::Finding;
+use crate::workspace::Package;
+
+/// A crate, its floor, and the crates that it may import.
+struct Floor {
+    crate_name: &'static str,
+    level: u8,
+    may_import: &'static [&'static str],
+}
+
+const fn floor(level: u8, crate_name: &'static str, may_import: &'static [&'static str]) -> Floor {
+    Floor {
+        crate_name,
+        level,
+        may_import,
+    }
+}
+
+/// The house, from the ground up.
+const FLOORS: &[Floor] = &[
+    floor(1, "synod-kv", &[]),
+    floor(1, "synod-consensus", &[]),
+    floor(1, "synod-crypto", &[]),
+    floor(2, "synod-attestation", &["synod-crypto"]),
+    floor(2, "synod-ledger", &["synod-crypto"]),
+    floor(
+        3,
+        "synod-governance",
+        &["synod-kv", "synod-attestation", "synod-crypto"],
+    ),
+    floor(3, "synod-attester", &["synod-attestation", "synod-crypto"]),
+    floor(3, "synod-channel", &["synod-attestation", "synod-crypto"]),
+    floor(3, "synod-api", &["synod-ledger", "synod-attestation"]),
+    floor(
+        4,
+        "synod-replica",
+        &[
+            "synod-kv",
+            "synod-consensus",
+            "synod-crypto",
+            "synod-attestation",
+            "synod-ledger",
+            "synod-governance",
+        ],
+    ),
+    floor(
+        4,
+        "synod-client",
+        &[
+            "synod-api",
+            "synod-channel",
+            "synod-ledger",
+            "synod-attestation",
+            "synod-crypto",
+        ],
+    ),
+    floor(
+        5,
+        "synod-gateway",
+        &["synod-api", "synod-replica", "synod-governance"],
+    ),
+    floor(6, "synod-node", ALL_BELOW_PROGRAMS),
+    floor(7, "synod-cli", PROGRAMS_TOO),
+    floor(0, "xtask", &[]),
+];
+
+/// What the wiring of a program may import: everything below it.
+const ALL_BELOW_PROGRAMS: &[&str] = &[
+    "synod-kv",
+    "synod-consensus",
+    "synod-crypto",
+    "synod-attestation",
+    "synod-ledger",
+    "synod-governance",
+    "synod-attester",
+    "synod-channel",
+    "synod-api",
+    "synod-replica",
+    "synod-client",
+    "synod-gateway",
+];
+
+/// The one binary carries the programs as sub-commands.
+const PROGRAMS_TOO: &[&str] = &[
+    "synod-kv",
+    "synod-consensus",
+    "synod-crypto",
+    "synod-attestation",
+    "synod-ledger",
+    "synod-governance",
+    "synod-attester",
+    "synod-channel",
+    "synod-api",
+    "synod-replica",
+    "synod-client",
+    "synod-gateway",
+    "synod-node",
+];
+
+/// Holds the packages against the table, and the table against itself.
+pub(crate) fn check(packages: &[Package]) -> Vec<Finding> {
+    let mut findings = check_table();
+    for package in packages {
+        let Some(floor) = find(&package.name) else {
+            let message = format!(
+                "`{}` stands on no floor (xtask/src/floors.rs)",
+                package.name
+            );
+            findings.push(Finding::of(&package.manifest, message));
+            continue;
+        };
+        for imported in &package.imports {
+            if !floor.may_import.contains(&imported.as_str()) {
+                let message = format!("`{}` may not import `{imported}`", package.name);
+                findings.push(Finding::of(&package.manifest, message));
+            }
+        }
+    }
+    for floor in FLOORS {
+        if !packages
+            .iter()
+            .any(|package| package.name == floor.crate_name)
+        {
+            let message = format!(
+                "`{}` is in the floor table, and does not exist",
+                floor.crate_name
+            );
+            findings.push(Finding::of("xtask/src/floors.rs", message));
+        }
+    }
+    findings
+}
+
+fn check_table() -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for floor in FLOORS {
+        for name in floor.may_import {
+            if find(name).is_none_or(|imported| imported.level >= floor.level) {
+                let message = format!("`{}` → `{name}` does not run downward", floor.crate_name);
+                findings.push(Finding::of("xtask/src/floors.rs", message));
+            }
+        }
+    }
+    findings
+}
+
+fn find(name: &str) -> Option<&'static Floor> {
+    FLOORS.iter().find(|floor| floor.crate_name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_arrow_of_the_table_runs_downward() {
+        assert_eq!(check_table(), []);
+    }
+}
