@@ -1,1 +1,99 @@
-fn main(){}
+//! `synod`: one program for all sides of a service: it runs replicas, speaks for members and users, verifies and
+//! audits, and gives a tour of all of it on one machine (`synod up`).
+//!
+//! Data go to standard output, talk to standard error. Exit codes: 0 done and verified, 1 the user's mistake,
+//! 2 our failure, 3 not verified.
+
+mod clock;
+mod commands;
+mod connect;
+mod files;
+mod founding;
+mod ledger_folder;
+mod member_key;
+mod outcome;
+mod output;
+mod receipt_files;
+mod recovery;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::outcome::{Exit, Failure, Outcome};
+use crate::output::Output;
+
+/// A confidential, replicated and provable service
+#[derive(Parser, Debug)]
+#[command(name = "synod", version, arg_required_else_help = true, after_help = "Begin with:
+  synod up             # starts a service of three replicas on this machine, and proves what it does
+  synod status
+  synod kv put notes hello 'a private value'
+
+Exit codes: 0 done and verified, 1 your mistake, 2 our failure, 3 not verified")]
+struct Cli {
+    /// Write results as JSON, one object on one line
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Up(up::UpArgs),
+    Verify(commands::verify::VerifyArgs),
+    Kv(commands::kv::KvArgs),
+    Receipt(commands::receipt::ReceiptArgs),
+    Status(commands::status::StatusArgs),
+    Ledger(commands::ledger::LedgerArgs),
+    Member(commands::member::MemberArgs),
+    User(commands::user::UserArgs),
+    Node(commands::node::NodeArgs),
+    Bench(commands::bench::BenchArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no mistakes; clap prints them to standard output.
+            let exit = if error.use_stderr() { Exit::Mistake } else { Exit::Done };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    let output = Output { json: cli.json };
+    match run(&cli.command, output) {
+        Ok(()) => Exit::Done.into(),
+        Err(failure) => {
+            output.fail(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(command: &Command, output: Output) -> Outcome {
+    match command {
+        // A node makes its own threads and runtime.
+        Command::Node(args) => commands::node::run(args),
+        Command::User(args) => commands::user::run(args, output),
+        Command::Ledger(args) => commands::ledger::run(args, output),
+        Command::Up(args) => block_on(up::run(args, output)),
+        Command::Verify(args) => block_on(commands::verify::run(args, output)),
+        Command::Kv(args) => block_on(commands::kv::run(args, output)),
+        Command::Receipt(args) => block_on(commands::receipt::run(args, output)),
+        Command::Status(args) => block_on(commands::status::run(args, output)),
+        Command::Member(args) => block_on(commands::member::run(args, output)),
+        Command::Bench(args) => block_on(commands::bench::run(args, output)),
+    }
+}
+
+fn block_on(work: impl Future<Output = Outcome>) -> Outcome {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::broken(format!("cannot start threads: {error}")))?
+        .block_on(work)
+}

@@ -1,0 +1,275 @@
+//! `synod member`: what members of a synod do: make keys, approve founders, sign acts, hand them in.
+//!
+//! Keys stay with their owners: each member signs on the own machine, and the signatures are files that can be
+//! sent about and combined.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use clap::{Args, Subcommand};
+use serde_json::json;
+use synod_api::ActionReply;
+use synod_client::{ReplicaUrl, TrustFile};
+use synod_crypto::Digest;
+use synod_governance::{Act, Action, Manifest};
+
+use crate::connect::ServiceArgs;
+use crate::files::{self, Readers};
+use crate::founding::appraise_founder;
+use crate::member_key::MemberKey;
+use crate::outcome::{Failure, Outcome};
+use crate::output::Output;
+
+/// Makes members' keys, approves founders, signs acts of governance and hands them in
+#[derive(Args, Debug)]
+pub(crate) struct MemberArgs {
+    #[command(subcommand)]
+    command: MemberCommand,
+}
+
+#[derive(Subcommand, Debug)]
+enum MemberCommand {
+    /// Makes a member's keys: NAME.key (mode 0600), and prints the entry for the manifest
+    #[command(after_help = "Example:
+  synod member keygen alice --out keys >> manifest.toml")]
+    Keygen {
+        /// The member's name
+        name: String,
+        /// The folder for the file
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        out: PathBuf,
+    },
+    /// Appraises a founder that waits, and signs that it may found this synod
+    #[command(after_help = "Example:
+  synod member approve https://127.0.0.1:7101 --manifest manifest.toml --key alice.key --out alice.approval")]
+    Approve {
+        /// The founder's address
+        url: ReplicaUrl,
+        /// The genesis manifest
+        #[arg(long, value_name = "FILE")]
+        manifest: PathBuf,
+        /// Your key file
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// The file for the approval
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Hands the members' approvals to the founder, and writes the trust file for users
+    #[command(after_help = "Example:
+  synod member found https://127.0.0.1:7101 --manifest manifest.toml --trust-out trust.toml *.approval")]
+    Found {
+        /// The founder's address
+        url: ReplicaUrl,
+        /// The genesis manifest
+        #[arg(long, value_name = "FILE")]
+        manifest: PathBuf,
+        /// The file for what users need to know
+        #[arg(long, value_name = "FILE")]
+        trust_out: PathBuf,
+        /// The members' approvals
+        #[arg(required = true, value_name = "APPROVAL")]
+        approvals: Vec<PathBuf>,
+    },
+    /// Signs an act; enough members sign the same act, then one hands it in
+    #[command(after_help = "Examples:
+  synod member act open --key alice.key --out open.alice
+  synod member act set-user bob 3f9a… --role read --key alice.key --out bob.alice
+  synod member act remove-replica 1 --cause 'lost its disk' --key alice.key --out gone.alice")]
+    Act(ActArgs),
+    /// Hands in an act with the members' signatures
+    #[command(after_help = "Example:
+  synod member submit open.alice open.bob")]
+    Submit {
+        #[command(flatten)]
+        service: ServiceArgs,
+        /// The files that `synod member act` wrote, all for the same act
+        #[arg(required = true, value_name = "SIGNATURE")]
+        signatures: Vec<PathBuf>,
+    },
+}
+
+#[derive(Args, Debug)]
+struct ActArgs {
+    #[command(subcommand)]
+    act: ActCommand,
+    #[command(flatten)]
+    service: ServiceArgs,
+    /// Your key file
+    #[arg(long, value_name = "FILE", global = true)]
+    key: Option<PathBuf>,
+    /// The file for the signature
+    #[arg(long, value_name = "FILE", global = true)]
+    out: Option<PathBuf>,
+    /// The sequence number of the act; without it, the service is asked for the next
+    #[arg(long, value_name = "N", global = true)]
+    sequence: Option<u64>,
+}
+
+#[derive(Subcommand, Debug)]
+enum ActCommand {
+    /// Opens the service to users
+    Open,
+    /// Admits a user, or changes the roles
+    SetUser {
+        /// The user's name
+        name: String,
+        /// SHA-256 of the public key in the user's certificate, as `synod user keygen` prints it
+        fingerprint: String,
+        /// A role: `read` or `write`; can be repeated
+        #[arg(long, value_name = "ROLE")]
+        role: Vec<String>,
+    },
+    /// Takes all rights from a user
+    RemoveUser {
+        /// The user's name
+        name: String,
+    },
+    /// Trusts a replica whose evidence passed, where the manifest wants the members' word as well
+    TrustReplica {
+        /// The replica
+        id: u64,
+    },
+    /// Removes a replica for good
+    RemoveReplica {
+        /// The replica
+        id: u64,
+        /// Why; it stands on the ledger, in public
+        #[arg(long, default_value = "removed by the members")]
+        cause: String,
+    },
+    /// Sets how many vendors a quorum must span
+    SetRequiredVendors {
+        /// 1 or 2
+        n: u8,
+    },
+}
+
+pub(crate) async fn run(args: &MemberArgs, output: Output) -> Outcome {
+    match &args.command {
+        MemberCommand::Keygen { name, out } => keygen(name, out, output),
+        MemberCommand::Approve { url, manifest, key, out } => approve(url, manifest, key, out, output).await,
+        MemberCommand::Found { url, manifest, trust_out, approvals } => {
+            found(url, manifest, trust_out, approvals, output).await
+        }
+        MemberCommand::Act(args) => sign(args, output).await,
+        MemberCommand::Submit { service, signatures } => submit(service, signatures, output).await,
+    }
+}
+
+fn keygen(name: &str, out: &Path, output: Output) -> Outcome {
+    files::make_folder(out)?;
+    let key = MemberKey::generate(name)?;
+    let path = out.join(format!("{name}.key"));
+    key.create(&path)?;
+    output.say(format!("wrote {}", path.display()));
+    let entry = key.entry();
+    output.result(&entry, || {
+        let entry = toml::to_string(&entry).expect("an entry is plain strings");
+        format!("\n[[members]]\n{entry}")
+    })
+}
+
+async fn approve(url: &ReplicaUrl, manifest: &Path, key: &Path, out: &Path, output: Output) -> Outcome {
+    let manifest = read_manifest(manifest)?;
+    let key = MemberKey::read(key)?;
+    let founder = appraise_founder(url, &manifest).await?;
+    for check in founder.verdict.checks() {
+        output.say(format!("  {check}"));
+    }
+    files::create(out, &founder.approve(&manifest, &key), Readers::Everybody)?;
+    let data = json!({
+        "file": out, "member": key.name(), "manifest": manifest.digest().to_string(),
+        "identity": founder.verdict.identity().to_string(), "simulated": founder.verdict.simulated(),
+    });
+    output.result(&data, || format!("{} approves {url}: {}", key.name(), out.display()))
+}
+
+async fn found(
+    url: &ReplicaUrl,
+    manifest: &Path,
+    trust_out: &Path,
+    approvals: &[PathBuf],
+    output: Output,
+) -> Outcome {
+    let manifest = read_manifest(manifest)?;
+    let approvals = approvals.iter().map(|path| files::read(path)).collect::<Outcome<Vec<_>>>()?;
+    let network = appraise_founder(url, &manifest).await?.found(url, &approvals).await?;
+    let trust = TrustFile { network, urls: vec![url.clone()], service_ca: None, policy: None };
+    files::create(trust_out, trust.to_toml().as_bytes(), Readers::Everybody)?;
+    let data = json!({ "network_id": network.to_string(), "trust": trust_out });
+    output.result(&data, || format!("network {network}"))
+}
+
+async fn sign(args: &ActArgs, output: Output) -> Outcome {
+    let needed = |what: &str| Failure::mistake(format!("`--{what} FILE` is needed"));
+    let key = MemberKey::read(args.key.as_deref().ok_or_else(|| needed("key"))?)?;
+    let out = args.out.as_deref().ok_or_else(|| needed("out"))?;
+    let action = Action {
+        network: args.service.known()?.network,
+        sequence: args.sequence().await?,
+        act: args.act.act()?,
+    };
+    files::create(out, &action.sign(&key.signing_key()), Readers::Everybody)?;
+    let data = json!({ "file": out, "member": key.name(), "sequence": action.sequence });
+    output.result(&data, || {
+        format!("{} signs act {} as number {}: {}", key.name(), args.act.name(), action.sequence, out.display())
+    })
+}
+
+async fn submit(service: &ServiceArgs, signatures: &[PathBuf], output: Output) -> Outcome {
+    let signatures =
+        signatures.iter().map(|path| files::read(path).map(Bytes::from)).collect::<Outcome<Vec<_>>>()?;
+    let reply: ActionReply = service.service()?.act(signatures).await?;
+    output.result(&reply, || format!("act {} is committed as transaction {}", reply.sequence, reply.transaction_id))
+}
+
+impl ActArgs {
+    async fn sequence(&self) -> Outcome<u64> {
+        match self.sequence {
+            Some(sequence) => Ok(sequence),
+            None => Ok(self.service.service()?.governance().await?.next_sequence),
+        }
+    }
+}
+
+impl ActCommand {
+    fn act(&self) -> Outcome<Act> {
+        Ok(match self {
+            Self::Open => Act::Open,
+            Self::SetUser { name, fingerprint, role } => Act::SetUser {
+                name: name.clone(),
+                fingerprint: parse_fingerprint(fingerprint)?,
+                roles: role.iter().cloned().collect(),
+            },
+            Self::RemoveUser { name } => Act::RemoveUser { name: name.clone() },
+            Self::TrustReplica { id } => Act::TrustReplica { id: *id },
+            Self::RemoveReplica { id, cause } => Act::RemoveReplica { id: *id, cause: cause.clone() },
+            Self::SetRequiredVendors { n } => Act::SetRequiredVendors { n: *n },
+        })
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::SetUser { .. } => "set-user",
+            Self::RemoveUser { .. } => "remove-user",
+            Self::TrustReplica { .. } => "trust-replica",
+            Self::RemoveReplica { .. } => "remove-replica",
+            Self::SetRequiredVendors { .. } => "set-required-vendors",
+        }
+    }
+}
+
+/// Reads a genesis manifest.
+fn read_manifest(path: &Path) -> Outcome<Manifest> {
+    Manifest::from_toml(&files::read(path)?)
+        .map_err(|error| Failure::mistake(format!("`{}` is no manifest: {error}", path.display())))
+}
+
+fn parse_fingerprint(text: &str) -> Outcome<Digest> {
+    text.parse().map_err(|_| {
+        Failure::mistake(format!("`{text}` is no fingerprint"))
+            .with_hint("`synod user keygen` prints the fingerprint of the certificate that it makes")
+    })
+}

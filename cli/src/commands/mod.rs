@@ -1,0 +1,11 @@
+//! The commands, one file each.
+
+pub(crate) mod bench;
+pub(crate) mod kv;
+pub(crate) mod ledger;
+pub(crate) mod member;
+pub(crate) mod node;
+pub(crate) mod receipt;
+pub(crate) mod status;
+pub(crate) mod user;
+pub(crate) mod verify;

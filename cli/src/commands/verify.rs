@@ -1,0 +1,138 @@
+//! `synod verify`: looks at a replica before anything is sent to it, and says check by check what was proven.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+use synod_attestation::Policy;
+use synod_client::{Check, ClientError, ReplicaUrl, TrustFile, Unverified, VerifiedReplica, Verifier};
+use synod_client::{fresh_nonce, observe};
+
+use crate::connect::{parse_network, read_policy};
+use crate::files;
+use crate::outcome::{Failure, Outcome, of_unverified};
+use crate::output::Output;
+
+/// Verifies a replica: evidence, measurement, keys, configurations, freshness
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  synod verify https://127.0.0.1:7101 --trust .synod/trust.toml
+  synod verify https://127.0.0.1:7101 --network 5c1f…  --policy production.toml
+  synod verify https://127.0.0.1:7101          # shows what is there, and how to pin it; exit code 3")]
+pub(crate) struct VerifyArgs {
+    /// The replica's address
+    #[arg(value_name = "URL")]
+    url: ReplicaUrl,
+    /// The network id, as the members publish it
+    #[arg(long, value_name = "ID", conflicts_with = "trust")]
+    network: Option<String>,
+    /// A trust file
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+    /// An appraisal policy of your own (TOML); without one the members' policy counts, which the network id covers
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+}
+
+pub(crate) async fn run(args: &VerifyArgs, output: Output) -> Outcome {
+    let policy = args.policy.as_deref().map(read_policy).transpose()?;
+    match args.verifier(policy)? {
+        Some(verifier) => verify(&verifier, &args.url, output).await,
+        None => look(&args.url, output).await,
+    }
+}
+
+impl VerifyArgs {
+    fn verifier(&self, policy: Option<Policy>) -> Outcome<Option<Verifier>> {
+        if let Some(path) = &self.trust {
+            let file = TrustFile::parse(&files::read_text(path)?)?;
+            return Ok(Some(Verifier::new(file.network, policy.or(file.policy))));
+        }
+        let network = self.network.as_deref().map(parse_network).transpose()?;
+        Ok(network.map(|network| Verifier::new(network, policy)))
+    }
+}
+
+async fn verify(verifier: &Verifier, url: &ReplicaUrl, output: Output) -> Outcome {
+    let nonce = fresh_nonce().map_err(Failure::broken)?;
+    match verifier.verify(url, nonce).await {
+        Ok(replica) => output.result(&verified_json(&replica), || verified_text(&replica)),
+        Err(ClientError::NotVerified { why, .. }) => {
+            output.result(&unverified_json(&why), || checks_text(&why.checks))?;
+            Err(of_unverified(&why).during(format!("{url} is NOT verified")))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Without a pin nothing can be verified: says what was seen, and how to pin it.
+async fn look(url: &ReplicaUrl, output: Output) -> Outcome {
+    let nonce = fresh_nonce().map_err(Failure::broken)?;
+    let seen = observe(url, nonce, std::time::Duration::from_secs(10)).await?;
+    let attested = seen.read().map_err(|why| of_unverified(&why))?;
+    let (context, tee) = (attested.context, attested.evidence.tee());
+    let data = json!({
+        "verified": false, "url": url, "claimed_network_id": context.to_string(), "claimed_tee": tee.to_string(),
+        "identity": attested.statement.identity.to_string(), "tls_key": seen.tls_key.fingerprint().to_string(),
+    });
+    output.result(&data, || {
+        format!(
+            "{url} says of itself, and nothing of it is verified:\n  network id  {context}\n  \
+             TEE         {tee}\n  identity    {}\n  TLS key     {}",
+            attested.statement.identity,
+            seen.tls_key.fingerprint()
+        )
+    })?;
+    Err(Failure::not_verified("nothing was verified, because no network id is pinned").with_hint(format!(
+        "compare the network id with what the members publish, then `synod verify {url} --network {context}`"
+    )))
+}
+
+/// The checks, one a line.
+pub(crate) fn checks_text(checks: &[Check]) -> String {
+    let lines: Vec<String> = checks.iter().map(|check| format!("  {check}")).collect();
+    lines.join("\n")
+}
+
+fn verified_text(replica: &VerifiedReplica) -> String {
+    format!("{}\nverified: {}", checks_text(replica.checks()), summary(replica))
+}
+
+/// Who was verified, in one line.
+pub(crate) fn summary(replica: &VerifiedReplica) -> String {
+    let verdict = replica.verdict();
+    let mark = if verdict.simulated() { ", SIMULATED: no hardware vouches for it" } else { "" };
+    format!(
+        "{} is replica {} of network {} ({}{mark})",
+        replica.url(),
+        replica.id(),
+        replica.chain().network(),
+        verdict.tee()
+    )
+}
+
+fn verified_json(replica: &VerifiedReplica) -> serde_json::Value {
+    let verdict = replica.verdict();
+    json!({
+        "verified": true,
+        "url": replica.url(),
+        "network_id": replica.chain().network().to_string(),
+        "replica": replica.id(),
+        "tee": verdict.tee().to_string(),
+        "vendor": verdict.vendor(),
+        "simulated": verdict.simulated(),
+        "measurement": verdict.claims().measurement.to_string(),
+        "policy": verdict.policy().to_string(),
+        "verdict_expires_ms": verdict.expires_ms(),
+        "configuration": replica.chain().current().number(),
+        "checks": checks_json(replica.checks()),
+    })
+}
+
+fn unverified_json(why: &Unverified) -> serde_json::Value {
+    json!({ "verified": false, "reason": why.failure.to_string(), "checks": checks_json(&why.checks) })
+}
+
+fn checks_json(checks: &[Check]) -> serde_json::Value {
+    checks.iter().map(|check| json!({ "name": check.name, "passed": check.passed, "seen": check.seen })).collect()
+}

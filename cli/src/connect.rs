@@ -1,0 +1,156 @@
+//! How commands find and trust a service.
+//!
+//! After `synod up` nothing needs to be named: the trust file and the user's certificate stand in the folder
+//! `.synod`. Every replica is verified, evidence and chain, before a request is sent to it, unless the caller
+//! asks for `--via-ca`, which trusts the service's authority as `curl` does.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use synod_attestation::Policy;
+use synod_channel::{Identity, ServerTrust};
+use synod_client::{Patience, ReplicaUrl, Service, Trust, TrustFile, Verifier};
+use synod_crypto::Digest;
+
+use crate::files;
+use crate::outcome::{Failure, Outcome};
+
+/// The folder that `synod up` writes, unless it is told otherwise.
+pub(crate) const DEFAULT_DIR: &str = ".synod";
+
+/// Which service, and who asks.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ServiceArgs {
+    /// The folder that `synod up` wrote: trust file and user certificate are taken from it
+    #[arg(long, env = "SYNOD_DIR", value_name = "DIR", default_value = DEFAULT_DIR)]
+    pub(crate) dir: PathBuf,
+    /// The trust file [default: DIR/trust.toml]
+    #[arg(long, env = "SYNOD_TRUST", value_name = "FILE")]
+    pub(crate) trust: Option<PathBuf>,
+    /// A replica's address, instead of those in the trust file; can be repeated
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Vec<ReplicaUrl>,
+    /// The network id to pin, instead of that in the trust file
+    #[arg(long, value_name = "ID")]
+    pub(crate) network: Option<String>,
+    /// An appraisal policy of your own (TOML), instead of the members'
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Your certificate (PEM) [default: DIR/users/user.pem, if it is there]
+    #[arg(long, env = "SYNOD_CERT", value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+    /// Your private key (PEM) [default: DIR/users/user.key]
+    #[arg(long, env = "SYNOD_KEY", value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+    /// Trust whatever replica the service's authority certified, without verifying evidence
+    #[arg(long)]
+    pub(crate) via_ca: bool,
+    /// Seconds that a request may take with all its repetitions
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) timeout: u64,
+}
+
+/// What is known of a service before it is asked anything.
+pub(crate) struct Known {
+    pub(crate) urls: Vec<ReplicaUrl>,
+    pub(crate) network: Digest,
+    pub(crate) policy: Option<Policy>,
+    pub(crate) service_ca: Option<String>,
+}
+
+impl ServiceArgs {
+    /// Puts together what the trust file and the options say.
+    pub(crate) fn known(&self) -> Outcome<Known> {
+        let file = self.trust_file()?;
+        let policy = match &self.policy {
+            Some(path) => Some(read_policy(path)?),
+            None => file.as_ref().and_then(|file| file.policy.clone()),
+        };
+        let network = match (&self.network, &file) {
+            (Some(text), _) => parse_network(text)?,
+            (None, Some(file)) => file.network,
+            (None, None) => return Err(no_pin(&self.dir)),
+        };
+        let mut urls = self.url.clone();
+        if urls.is_empty() {
+            urls = file.as_ref().map(|file| file.urls.clone()).unwrap_or_default();
+        }
+        if urls.is_empty() {
+            return Err(Failure::mistake("no replica's address is known").with_hint("name one with `--url URL`"));
+        }
+        Ok(Known { urls, network, policy, service_ca: file.and_then(|file| file.service_ca) })
+    }
+
+    /// A client of the service.
+    pub(crate) fn service(&self) -> Outcome<Service> {
+        let known = self.known()?;
+        let trust = if self.via_ca { known.authority()? } else { known.verifier() };
+        Ok(Service::new(known.urls, trust, self.identity()?, self.patience())?)
+    }
+
+    fn patience(&self) -> Patience {
+        Patience { call: Duration::from_secs(self.timeout), ..Patience::default() }
+    }
+
+    /// The trust file: the one named, or the default one if it is there and nothing else was said.
+    fn trust_file(&self) -> Outcome<Option<TrustFile>> {
+        let default = self.dir.join("trust.toml");
+        let path = match &self.trust {
+            Some(path) => path,
+            None if default.exists() => &default,
+            None => return Ok(None),
+        };
+        Ok(Some(TrustFile::parse(&files::read_text(path)?)?))
+    }
+
+    fn identity(&self) -> Outcome<Option<Identity>> {
+        if let (Some(cert), Some(key)) = (&self.cert, &self.key) {
+            return read_identity(cert, key).map(Some);
+        }
+        let users = self.dir.join("users");
+        let (cert, key) = (users.join("user.pem"), users.join("user.key"));
+        if cert.exists() { read_identity(&cert, &key).map(Some) } else { Ok(None) }
+    }
+}
+
+impl Known {
+    /// Trust in evidence.
+    pub(crate) fn verifier(&self) -> Trust {
+        Trust::Verified(Box::new(Verifier::new(self.network, self.policy.clone())))
+    }
+
+    /// Trust in the service's authority.
+    fn authority(&self) -> Outcome<Trust> {
+        let pem = self.service_ca.as_ref().ok_or_else(|| {
+            Failure::mistake("the trust file holds no authority").with_hint("leave `--via-ca` out")
+        })?;
+        let trust = ServerTrust::service_ca_from_pem(pem).map_err(Failure::mistake)?;
+        Ok(Trust::Authority(trust))
+    }
+}
+
+/// Reads a network id.
+pub(crate) fn parse_network(text: &str) -> Outcome<Digest> {
+    text.parse().map_err(|_| {
+        Failure::mistake(format!("`{text}` is no network id")).with_hint("a network id has 64 hexadecimal digits")
+    })
+}
+
+/// Reads an appraisal policy.
+pub(crate) fn read_policy(path: &Path) -> Outcome<Policy> {
+    Policy::from_toml(&files::read_text(path)?)
+        .map_err(|error| Failure::mistake(format!("`{}` is no appraisal policy: {error}", path.display())))
+}
+
+/// Reads a certificate with its private key.
+pub(crate) fn read_identity(cert: &Path, key: &Path) -> Outcome<Identity> {
+    let (cert_pem, key_pem) = (files::read_text(cert)?, zeroize::Zeroizing::new(files::read_text(key)?));
+    Identity::from_pem(&cert_pem, &key_pem)
+        .map_err(|error| Failure::mistake(format!("`{}` and `{}`: {error}", cert.display(), key.display())))
+}
+
+fn no_pin(dir: &Path) -> Failure {
+    Failure::mistake(format!("no service is known: there is no `{}`", dir.join("trust.toml").display()))
+        .with_hint("start one with `synod up`, or name it with `--url URL --network ID` or `--trust FILE`")
+}
