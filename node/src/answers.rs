@@ -2,15 +2,16 @@
 
 use bytes::Bytes;
 use synod_api::{
-    Base64, Blob, BoundCondition, BoundRequest, Entry, ErrorCode, Expectation, ListReply, OperationResult, Problem,
-    TxReply, TxStatus, TxnReply, TxnRequest, WriteReply, write_cursor,
+    Base64, Blob, BoundCondition, BoundRequest, Entry, ErrorCode, Expectation, ListReply,
+    OperationResult, Problem, TxReply, TxStatus, TxnReply, TxnRequest, WriteReply, write_cursor,
 };
 use synod_crypto::{Digest, sha256};
 use synod_gateway as door;
 use synod_kv::MapName;
 use synod_ledger::TxId;
 use synod_replica::{
-    Answer, AppError, CallError, Compare, Condition, Expect, Item, Operate, Operation, Page, Reply, Step,
+    Answer, AppError, CallError, Compare, Condition, Expect, Item, Operate, Operation, Page, Reply,
+    Step,
 };
 
 /// What the answer to an operation looks like at the door.
@@ -28,20 +29,56 @@ pub(crate) enum Form {
 /// A call on the maps, in the replica's words.
 pub(crate) fn operation(call: door::Call) -> Result<(Operate, Form), Problem> {
     Ok(match call {
-        door::Call::Get { at, consistency } => {
-            (read(Operation::Get { map: map(&at.map)?, key: at.key }, consistency), Form::Value)
+        door::Call::Get { at, consistency } => (
+            read(
+                Operation::Get {
+                    map: map(&at.map)?,
+                    key: at.key,
+                },
+                consistency,
+            ),
+            Form::Value,
+        ),
+        door::Call::List { page, consistency } => {
+            (read(Operation::List(list(page)?), consistency), Form::List)
         }
-        door::Call::List { page, consistency } => (read(Operation::List(list(page)?), consistency), Form::List),
-        door::Call::Put { at, value, condition, mode } => {
-            let bound = BoundRequest::Put { map: &at.map, key: &at.key, value: &value, condition: bound(condition) };
+        door::Call::Put {
+            at,
+            value,
+            condition,
+            mode,
+        } => {
+            let bound = BoundRequest::Put {
+                map: &at.map,
+                key: &at.key,
+                value: &value,
+                condition: bound(condition),
+            };
             let digest = sha256(&[&bound.message()]);
-            let put = Operation::Put { map: map(&at.map)?, key: at.key, value, condition: held(condition) };
+            let put = Operation::Put {
+                map: map(&at.map)?,
+                key: at.key,
+                value,
+                condition: held(condition),
+            };
             (write(put, digest, mode), Form::Write { removed: false })
         }
-        door::Call::Delete { at, condition, mode } => {
-            let bound = BoundRequest::Delete { map: &at.map, key: &at.key, condition: bound(condition) };
+        door::Call::Delete {
+            at,
+            condition,
+            mode,
+        } => {
+            let bound = BoundRequest::Delete {
+                map: &at.map,
+                key: &at.key,
+                condition: bound(condition),
+            };
             let digest = sha256(&[&bound.message()]);
-            let delete = Operation::Delete { map: map(&at.map)?, key: at.key, condition: held(condition) };
+            let delete = Operation::Delete {
+                map: map(&at.map)?,
+                key: at.key,
+                condition: held(condition),
+            };
             (write(delete, digest, mode), Form::Write { removed: true })
         }
         door::Call::Transact { txn, mode } => {
@@ -76,7 +113,8 @@ fn write(operation: Operation, request: Digest, mode: door::WriteMode) -> Operat
 }
 
 fn map(name: &str) -> Result<MapName, Problem> {
-    MapName::new(name).map_err(|error| Problem::new(ErrorCode::InvalidMapName).with_detail(error.to_string()))
+    MapName::new(name)
+        .map_err(|error| Problem::new(ErrorCode::InvalidMapName).with_detail(error.to_string()))
 }
 
 fn list(page: door::Page) -> Result<Page, Problem> {
@@ -114,27 +152,49 @@ fn batch(txn: TxnRequest) -> Result<(Operation, Vec<synod_api::Operation>), Prob
             Expectation::Version(version) => Expect::Version(version),
             Expectation::Value(value) => Expect::Value(value.0),
         };
-        Ok::<_, Problem>(Compare { map: map(&compare.map)?, key: compare.key.0, expect })
+        Ok::<_, Problem>(Compare {
+            map: map(&compare.map)?,
+            key: compare.key.0,
+            expect,
+        })
     };
-    let compares = txn.compares.into_iter().map(compare).collect::<Result<_, _>>()?;
+    let compares = txn
+        .compares
+        .into_iter()
+        .map(compare)
+        .collect::<Result<_, _>>()?;
     let steps = txn.operations.iter().map(step).collect::<Result<_, _>>()?;
     Ok((Operation::Batch { compares, steps }, txn.operations))
 }
 
 fn step(operation: &synod_api::Operation) -> Result<Step, Problem> {
     Ok(match operation {
-        synod_api::Operation::Get(at) => Step::Get { map: map(&at.map)?, key: at.key.0.clone() },
-        synod_api::Operation::Delete(at) => Step::Delete { map: map(&at.map)?, key: at.key.0.clone() },
-        synod_api::Operation::Put(put) => {
-            Step::Put { map: map(&put.map)?, key: put.key.0.clone(), value: put.value.0.clone() }
-        }
+        synod_api::Operation::Get(at) => Step::Get {
+            map: map(&at.map)?,
+            key: at.key.0.clone(),
+        },
+        synod_api::Operation::Delete(at) => Step::Delete {
+            map: map(&at.map)?,
+            key: at.key.0.clone(),
+        },
+        synod_api::Operation::Put(put) => Step::Put {
+            map: map(&put.map)?,
+            key: put.key.0.clone(),
+            value: put.value.0.clone(),
+        },
     })
 }
 
 /// The replica's reply to an operation, in the door's words.
 pub(crate) fn reply(reply: Reply, form: Form) -> Result<door::Reply, Problem> {
     match reply {
-        Reply::Answered { tx, as_of, answer, receipt, .. } => answered(tx, as_of, answer, receipt, form),
+        Reply::Answered {
+            tx,
+            as_of,
+            answer,
+            receipt,
+            ..
+        } => answered(tx, as_of, answer, receipt, form),
         Reply::Pending(tx) => Ok(pending(tx, &form)),
         Reply::Failed(error) => Err(problem(&error)),
         _ => Err(Problem::new(ErrorCode::Internal)),
@@ -150,16 +210,25 @@ fn answered(
 ) -> Result<door::Reply, Problem> {
     let receipt = receipt.map(Base64);
     match (answer, form) {
-        (Answer::Found(item), _) => {
-            Ok(door::Reply::Value { value: item.value, version: item.version, as_of })
-        }
+        (Answer::Found(item), _) => Ok(door::Reply::Value {
+            value: item.value,
+            version: item.version,
+            as_of,
+        }),
         (Answer::Missing, _) => Err(Problem::new(ErrorCode::KeyNotFound)),
         (Answer::Page { items, more }, _) => Ok(door::Reply::Listed(page(items, more, as_of))),
-        (Answer::ConditionFailed { at, version }, form) => Err(condition_failed(at, version, &form)),
+        (Answer::ConditionFailed { at, version }, form) => {
+            Err(condition_failed(at, version, &form))
+        }
         (Answer::Written, Form::Write { removed }) => {
             let transaction_id = tx.unwrap_or(as_of);
             let version = if removed { 0 } else { transaction_id.seqno };
-            Ok(door::Reply::Written(WriteReply { transaction_id, status: TxStatus::Committed, version, receipt }))
+            Ok(door::Reply::Written(WriteReply {
+                transaction_id,
+                status: TxStatus::Committed,
+                version,
+                receipt,
+            }))
         }
         (Answer::Batch(found), Form::Batch(operations)) => Ok(door::Reply::Transacted(TxnReply {
             transaction_id: tx.unwrap_or(as_of),
@@ -172,14 +241,33 @@ fn answered(
 }
 
 fn page(items: Vec<Item>, more: bool, as_of: TxId) -> ListReply {
-    let next_cursor = items.last().filter(|_| more).map(|last| write_cursor(&last.key));
-    let entry = |item: Item| Entry { key: Blob(item.key), value: Blob(item.value), version: item.version };
-    ListReply { transaction_id: as_of, entries: items.into_iter().map(entry).collect(), next_cursor }
+    let next_cursor = items
+        .last()
+        .filter(|_| more)
+        .map(|last| write_cursor(&last.key));
+    let entry = |item: Item| Entry {
+        key: Blob(item.key),
+        value: Blob(item.value),
+        version: item.version,
+    };
+    ListReply {
+        transaction_id: as_of,
+        entries: items.into_iter().map(entry).collect(),
+        next_cursor,
+    }
 }
 
 fn condition_failed(at: usize, version: u64, form: &Form) -> Problem {
-    let stands = if version == 0 { "the key has no value".to_owned() } else { format!("its version is {version}") };
-    let which = if matches!(form, Form::Batch(_)) { format!("compare {at}: ") } else { String::new() };
+    let stands = if version == 0 {
+        "the key has no value".to_owned()
+    } else {
+        format!("its version is {version}")
+    };
+    let which = if matches!(form, Form::Batch(_)) {
+        format!("compare {at}: ")
+    } else {
+        String::new()
+    };
     Problem::new(ErrorCode::PreconditionFailed).with_detail(format!("{which}{stands}"))
 }
 
@@ -207,8 +295,17 @@ fn pending(tx: TxId, form: &Form) -> door::Reply {
             receipt: None,
         }),
         form => {
-            let version = if matches!(form, Form::Write { removed: true }) { 0 } else { tx.seqno };
-            door::Reply::Written(WriteReply { transaction_id: tx, status: TxStatus::Pending, version, receipt: None })
+            let version = if matches!(form, Form::Write { removed: true }) {
+                0
+            } else {
+                tx.seqno
+            };
+            door::Reply::Written(WriteReply {
+                transaction_id: tx,
+                status: TxStatus::Pending,
+                version,
+                receipt: None,
+            })
         }
     }
 }
@@ -221,17 +318,24 @@ pub(crate) fn status(transaction_id: TxId, status: synod_replica::TxStatus) -> d
         synod_replica::TxStatus::Invalid => TxStatus::Invalid,
         synod_replica::TxStatus::Unknown => TxStatus::Unknown,
     };
-    door::Reply::Status(TxReply { transaction_id, status })
+    door::Reply::Status(TxReply {
+        transaction_id,
+        status,
+    })
 }
 
 /// A failed call, in the door's words. A redirect is made elsewhere.
 pub(crate) fn problem(error: &CallError) -> Problem {
     let code = match error {
         CallError::NotLeader { .. } | CallError::Stale => ErrorCode::NoLeader,
-        CallError::Interrupted { tx } => return Problem::new(ErrorCode::LeadershipLost).with_transaction(*tx),
+        CallError::Interrupted { tx } => {
+            return Problem::new(ErrorCode::LeadershipLost).with_transaction(*tx);
+        }
         CallError::Retry => ErrorCode::NoLeader,
         CallError::NotOpen => ErrorCode::ServiceNotOpen,
-        CallError::UnknownCaller | CallError::Forbidden | CallError::App(AppError::Reserved(_)) => ErrorCode::Forbidden,
+        CallError::UnknownCaller | CallError::Forbidden | CallError::App(AppError::Reserved(_)) => {
+            ErrorCode::Forbidden
+        }
         CallError::App(AppError::Limit(_)) => ErrorCode::TransactionTooLarge,
         CallError::Refused(_) => ErrorCode::ActionRefused,
         CallError::Malformed(_) => ErrorCode::InvalidBody,
@@ -239,7 +343,9 @@ pub(crate) fn problem(error: &CallError) -> Problem {
         CallError::Busy => ErrorCode::Overloaded,
         CallError::DiskFull => ErrorCode::StorageFull,
         CallError::NotFound => ErrorCode::TransactionUnknown,
-        CallError::NotYet { tx } => return Problem::new(ErrorCode::TransactionPending).with_transaction(*tx),
+        CallError::NotYet { tx } => {
+            return Problem::new(ErrorCode::TransactionPending).with_transaction(*tx);
+        }
         CallError::Halted => ErrorCode::Halted,
     };
     Problem::new(code).with_detail(error.to_string())

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use synod_channel::TlsKey;
-use synod_crypto::{Digest, Secret};
+use synod_crypto::{Digest, Secret, SigningKey};
 use synod_governance::AttestedStatement;
 use synod_replica::Boot;
 
@@ -18,6 +18,8 @@ pub(crate) struct Begun {
     pub(crate) attested: AttestedStatement,
     /// The transaction that made it trusted; none for a founder.
     pub(crate) trusted_by: Option<synod_ledger::TxId>,
+    /// The identity key once more, for statements of freshness at the door.
+    pub(crate) identity: SigningKey,
     /// The TLS key that the statement names.
     pub(crate) tls: TlsKey,
     /// The key that certifies TLS keys for ordinary clients.

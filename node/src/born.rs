@@ -75,11 +75,18 @@ impl Born {
 
     /// The keys that a replica works with.
     pub(crate) fn keys(&self) -> Keys {
-        Keys { identity: self.identity(), hpke: self.hpke() }
+        Keys {
+            identity: self.identity(),
+            hpke: self.hpke(),
+        }
     }
 
     /// A statement of these keys for `context`, with fresh evidence.
-    pub(crate) fn attest(&mut self, context: Digest, nonce: Digest) -> Result<AttestedStatement, BirthError> {
+    pub(crate) fn attest(
+        &mut self,
+        context: Digest,
+        nonce: Digest,
+    ) -> Result<AttestedStatement, BirthError> {
         let statement = NodeStatement {
             identity: self.identity().public(),
             tls: self.tls().spki().as_der().to_vec(),
@@ -89,14 +96,23 @@ impl Born {
             nonce,
         };
         let (evidence, endorsements) = self.attester.collect(&statement, now_ms())?;
-        Ok(AttestedStatement { statement, evidence, endorsements })
+        Ok(AttestedStatement {
+            statement,
+            evidence,
+            endorsements,
+        })
     }
 
     /// A certificate of the TLS key over itself, for the time before the service's authority vouches for it,
     /// and for peers.
     pub(crate) fn self_signed(&self) -> Result<Certificate, BirthError> {
         let now = now_ms();
-        Ok(Certificate::self_signed(&self.tls(), "synod replica", now, now + SELF_SIGNED_MS)?)
+        Ok(Certificate::self_signed(
+            &self.tls(),
+            "synod replica",
+            now,
+            now + SELF_SIGNED_MS,
+        )?)
     }
 
     /// Key and self-signed certificate together.

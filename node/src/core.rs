@@ -12,7 +12,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use synod_replica::{Batch, Call, CallError, Caller, Effects, Envelope, Input, Notice, Replica, Reply, Request};
+use synod_replica::{
+    Batch, Call, CallError, Caller, Effects, Envelope, Input, Notice, Replica, Reply, Request,
+};
 use tokio::sync::oneshot;
 
 use crate::clock::now_ms;
@@ -72,7 +74,11 @@ impl Core {
     /// Asks and waits for the answer. Dropping the future drops the answer, not the call.
     pub(crate) async fn ask(&self, caller: Caller, request: Request) -> Reply {
         let (answer, waiting) = oneshot::channel();
-        let asked = ToCore::Asked { caller, request, answer };
+        let asked = ToCore::Asked {
+            caller,
+            request,
+            answer,
+        };
         if self.sender.send(asked).is_err() {
             return Reply::Failed(CallError::Halted);
         }
@@ -108,12 +114,19 @@ pub(crate) fn start(
     outlets: impl Outlets,
     tick: Duration,
 ) -> std::io::Result<JoinHandle<()>> {
-    let mut thread = Thread { replica, outlets, answers: HashMap::new(), next_call: 0 };
-    std::thread::Builder::new().name("consensus".to_owned()).spawn(move || {
-        thread.carry_out(begun);
-        thread.outlets.membership_changed(&thread.replica);
-        thread.run(&receiver, tick);
-    })
+    let mut thread = Thread {
+        replica,
+        outlets,
+        answers: HashMap::new(),
+        next_call: 0,
+    };
+    std::thread::Builder::new()
+        .name("consensus".to_owned())
+        .spawn(move || {
+            thread.carry_out(begun);
+            thread.outlets.membership_changed(&thread.replica);
+            thread.run(&receiver, tick);
+        })
 }
 
 struct Thread<O> {
@@ -163,10 +176,18 @@ impl<O: Outlets> Thread<O> {
     fn take(&mut self, message: ToCore) -> bool {
         match message {
             ToCore::Happened(input) => self.step(input),
-            ToCore::Asked { caller, request, answer } => {
+            ToCore::Asked {
+                caller,
+                request,
+                answer,
+            } => {
                 self.next_call += 1;
                 self.answers.insert(self.next_call, answer);
-                self.step(Input::Call(Call { id: self.next_call, caller, request }));
+                self.step(Input::Call(Call {
+                    id: self.next_call,
+                    caller,
+                    request,
+                }));
             }
             ToCore::Looked(look) => look(&mut self.replica),
             ToCore::Stop => return false,

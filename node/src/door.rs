@@ -11,7 +11,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use synod_api::{
-    ActionReply, AttestationReply, Base64, ChainFile, ErrorCode, HealthReply, Problem, freshness_message,
+    ActionReply, AttestationReply, Base64, ChainFile, ErrorCode, HealthReply, Problem,
+    freshness_message,
 };
 use synod_crypto::{Digest, SigningKey};
 use synod_gateway::{Backend, Broken, Call, Caller, Records, Reply};
@@ -76,7 +77,9 @@ pub(crate) struct Door {
 impl Door {
     /// A door that opens on `stage`.
     pub(crate) fn new(stage: Stage) -> Self {
-        Self { stage: Arc::new(RwLock::new(stage)) }
+        Self {
+            stage: Arc::new(RwLock::new(stage)),
+        }
     }
 
     /// The node has become something else.
@@ -112,7 +115,12 @@ impl Backend for Door {
 
 /// The answers of a node that is no replica yet.
 fn early(call: &Call, state: &str) -> Result<Reply, Problem> {
-    let health = |ok| Reply::Health(HealthReply { ok, state: state.to_owned() });
+    let health = |ok| {
+        Reply::Health(HealthReply {
+            ok,
+            state: state.to_owned(),
+        })
+    };
     match call {
         Call::Live => Ok(health(true)),
         Call::Ready => Ok(health(false)),
@@ -134,11 +142,20 @@ impl Founding {
     fn attestation(&self, nonce: [u8; 32]) -> AttestationReply {
         let waiting = self.lock();
         let identity = waiting.born().identity();
-        attestation(waiting.attested(), &identity, waiting.manifest().digest(), nonce, waiting.collected_ms())
+        attestation(
+            waiting.attested(),
+            &identity,
+            waiting.manifest().digest(),
+            nonce,
+            waiting.collected_ms(),
+        )
     }
 
     async fn found(&self, approvals: Bytes) -> Result<Reply, Problem> {
-        let begun = self.lock().found(&approvals).map_err(|error| founding_problem(&error))?;
+        let begun = self
+            .lock()
+            .found(&approvals)
+            .map_err(|error| founding_problem(&error))?;
         let network = begun.network;
         let (runs, running) = oneshot::channel();
         let gone = |()| Problem::new(ErrorCode::ShuttingDown);
@@ -188,17 +205,24 @@ fn base64(bytes: Vec<u8>) -> Base64 {
 
 impl Running {
     async fn answer(&self, caller: Caller, call: Call) -> Result<Reply, Problem> {
-        let who = Who { fingerprint: caller.fingerprint.map(Digest::from) };
+        let who = Who {
+            fingerprint: caller.fingerprint.map(Digest::from),
+        };
         match call {
-            Call::Get { .. } | Call::Put { .. } | Call::Delete { .. } | Call::List { .. } | Call::Transact { .. } => {
-                self.operate(who, call).await
-            }
+            Call::Get { .. }
+            | Call::Put { .. }
+            | Call::Delete { .. }
+            | Call::List { .. }
+            | Call::Transact { .. } => self.operate(who, call).await,
             Call::Status(tx) => match self.core.ask(who, Request::Status(tx)).await {
                 synod_replica::Reply::Status(status) => Ok(answers::status(tx, status)),
                 other => self.failed(other),
             },
             Call::Receipt(tx) => self.receipt(who, tx).await,
-            Call::Act { signatures, receipt } => self.act(who, signatures, receipt).await,
+            Call::Act {
+                signatures,
+                receipt,
+            } => self.act(who, signatures, receipt).await,
             Call::Join(request) => self.join(who, request).await,
             Call::JoinKeys(identity) => self.keys(&identity).await,
             Call::Bootstrap(_) => Err(Problem::new(ErrorCode::AlreadyDone)),
@@ -209,25 +233,42 @@ impl Running {
                 Ok(Reply::Chain(ChainFile { block0, records }.encode().into()))
             }
             Call::Network => {
-                let view = self.look(|replica| (replica.network_view(), replica.gauges())).await?;
-                Ok(Reply::Network(Box::new(views::network(&view.0, &view.1, &self.authority_pem))))
+                let view = self
+                    .look(|replica| (replica.network_view(), replica.gauges()))
+                    .await?;
+                Ok(Reply::Network(Box::new(views::network(
+                    &view.0,
+                    &view.1,
+                    &self.authority_pem,
+                ))))
             }
             Call::Governance => {
                 let network = self.network;
                 let view = self.look(|replica| replica.governance_view()).await?;
-                Ok(Reply::Governance(Box::new(views::governance(network, &view))))
+                Ok(Reply::Governance(Box::new(views::governance(
+                    network, &view,
+                ))))
             }
             Call::Live => Ok(self.health(|gauges, _| (!gauges.halted, "running")).await?),
             Call::Ready => Ok(self.health(views::readiness).await?),
             Call::Metrics => {
-                let (gauges, view) = self.look(|replica| (replica.gauges(), replica.network_view())).await?;
-                Ok(Reply::Metrics(metrics::text(&gauges, &view, self.catalog.bytes())))
+                let (gauges, view) = self
+                    .look(|replica| (replica.gauges(), replica.network_view()))
+                    .await?;
+                Ok(Reply::Metrics(metrics::text(
+                    &gauges,
+                    &view,
+                    self.catalog.bytes(),
+                )))
             }
         }
     }
 
     async fn operate(&self, who: Who, call: Call) -> Result<Reply, Problem> {
-        let _place = self.calls.try_acquire().map_err(|_| Problem::new(ErrorCode::Overloaded))?;
+        let _place = self
+            .calls
+            .try_acquire()
+            .map_err(|_| Problem::new(ErrorCode::Overloaded))?;
         let (operate, form) = answers::operation(call)?;
         let reply = self.core.ask(who, Request::Operate(operate)).await;
         match reply {
@@ -238,7 +279,10 @@ impl Running {
 
     /// A refusal: of a follower the way to the leader.
     fn refused(&self, error: &CallError) -> Result<Reply, Problem> {
-        if let CallError::NotLeader { leader: Some(leader) } = error {
+        if let CallError::NotLeader {
+            leader: Some(leader),
+        } = error
+        {
             let urls = self.urls.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(url) = urls.get(leader) {
                 return Ok(Reply::Leader { url: url.clone() });
@@ -256,18 +300,37 @@ impl Running {
 
     async fn receipt(&self, who: Who, tx: TxId) -> Result<Reply, Problem> {
         match self.core.ask(who, Request::Receipt(tx)).await {
-            synod_replica::Reply::Receipt(file) => Ok(Reply::Receipt { transaction: tx, file }),
+            synod_replica::Reply::Receipt(file) => Ok(Reply::Receipt {
+                transaction: tx,
+                file,
+            }),
             other => self.failed(other),
         }
     }
 
     async fn act(&self, who: Who, signatures: Vec<Bytes>, receipt: bool) -> Result<Reply, Problem> {
         let signed = SignedAction::combine(signatures.iter().map(|signature| signature.to_vec()));
-        let reply = self.core.ask(who, Request::Govern(signed.encode().into())).await;
-        let synod_replica::Reply::Governed { tx, .. } = reply else { return self.failed(reply) };
-        let sequence = self.look(move |replica| views::sequence_of(replica, tx)).await?.unwrap_or_default();
-        let receipt = if receipt { self.receipt_file(who, tx).await } else { None };
-        Ok(Reply::Acted(ActionReply { transaction_id: tx, sequence, receipt: receipt.map(Base64) }))
+        let reply = self
+            .core
+            .ask(who, Request::Govern(signed.encode().into()))
+            .await;
+        let synod_replica::Reply::Governed { tx, .. } = reply else {
+            return self.failed(reply);
+        };
+        let sequence = self
+            .look(move |replica| views::sequence_of(replica, tx))
+            .await?
+            .unwrap_or_default();
+        let receipt = if receipt {
+            self.receipt_file(who, tx).await
+        } else {
+            None
+        };
+        Ok(Reply::Acted(ActionReply {
+            transaction_id: tx,
+            sequence,
+            receipt: receipt.map(Base64),
+        }))
     }
 
     async fn receipt_file(&self, who: Who, tx: TxId) -> Option<Bytes> {
@@ -279,7 +342,10 @@ impl Running {
 
     async fn join(&self, who: Who, request: Bytes) -> Result<Reply, Problem> {
         match self.core.ask(who, Request::Join(request)).await {
-            synod_replica::Reply::Governed { tx, replica: Some(id) } => Ok(Reply::Cbor(joiner::joined(tx, id))),
+            synod_replica::Reply::Governed {
+                tx,
+                replica: Some(id),
+            } => Ok(Reply::Cbor(joiner::joined(tx, id))),
             synod_replica::Reply::Failed(CallError::Refused(why)) => {
                 Err(Problem::new(ErrorCode::EvidenceRefused).with_detail(why))
             }
@@ -289,20 +355,34 @@ impl Running {
 
     async fn keys(&self, identity: &[u8]) -> Result<Reply, Problem> {
         let identity = minicbor::decode(identity).map_err(|_| {
-            Problem::new(ErrorCode::InvalidBody).with_detail("the body is not an identity key in CBOR")
+            Problem::new(ErrorCode::InvalidBody)
+                .with_detail("the body is not an identity key in CBOR")
         })?;
-        let sealed = self.look(move |replica| replica.keys_for(&identity)).await?;
+        let sealed = self
+            .look(move |replica| replica.keys_for(&identity))
+            .await?;
         let sealed = sealed.map_err(|_| {
-            Problem::new(ErrorCode::Forbidden).with_detail("no trusted replica has this identity key")
+            Problem::new(ErrorCode::Forbidden)
+                .with_detail("no trusted replica has this identity key")
         })?;
-        let bytes = minicbor::to_vec(minicbor::bytes::ByteVec::from(sealed)).expect("encoding into memory does not fail");
+        let bytes = minicbor::to_vec(minicbor::bytes::ByteVec::from(sealed))
+            .expect("encoding into memory does not fail");
         Ok(Reply::Cbor(bytes.into()))
     }
 
     async fn attest(&self, nonce: [u8; 32]) -> Result<Reply, Problem> {
-        let mut reply = attestation(&self.attested, &self.identity, self.network, nonce, self.collected_ms);
+        let mut reply = attestation(
+            &self.attested,
+            &self.identity,
+            self.network,
+            nonce,
+            self.collected_ms,
+        );
         let id = self.look(|replica| replica.network_view()).await?;
-        reply.configuration = id.configuration.voter(id.id).map(|_| id.configuration.number());
+        reply.configuration = id
+            .configuration
+            .voter(id.id)
+            .map(|_| id.configuration.number());
         if let Some(tx) = self.trusted_by {
             reply.membership = self.receipt_file(Who::default(), tx).await.map(Base64);
         }
@@ -311,13 +391,16 @@ impl Running {
 
     fn ledger(&self, from: u64) -> Result<Reply, Problem> {
         let place = self.streams.clone().try_acquire_owned().map_err(|_| {
-            Problem::new(ErrorCode::Overloaded).with_detail("too many streams of the ledger at once")
+            Problem::new(ErrorCode::Overloaded)
+                .with_detail("too many streams of the ledger at once")
         })?;
         let (pieces, records) = mpsc::channel(PIECES_WAITING);
         let catalog = self.catalog.clone();
         tokio::task::spawn_blocking(move || {
             let _place = place;
-            if let Err(error) = read_ledger(&catalog, from, |piece| pieces.blocking_send(Ok(piece)).is_ok()) {
+            if let Err(error) = read_ledger(&catalog, from, |piece| {
+                pieces.blocking_send(Ok(piece)).is_ok()
+            }) {
                 log::warn("ledger", &error);
                 // The reader may be gone already.
                 let _ = pieces.blocking_send(Err(Broken));
@@ -330,12 +413,23 @@ impl Running {
         &self,
         judge: impl FnOnce(&synod_replica::Gauges, &synod_replica::NetworkView) -> (bool, &'static str),
     ) -> Result<Reply, Problem> {
-        let (gauges, view) = self.look(|replica| (replica.gauges(), replica.network_view())).await?;
+        let (gauges, view) = self
+            .look(|replica| (replica.gauges(), replica.network_view()))
+            .await?;
         let (ok, state) = judge(&gauges, &view);
-        Ok(Reply::Health(HealthReply { ok, state: state.to_owned() }))
+        Ok(Reply::Health(HealthReply {
+            ok,
+            state: state.to_owned(),
+        }))
     }
 
-    async fn look<T: Send + 'static>(&self, look: impl FnOnce(&mut Replica) -> T + Send + 'static) -> Result<T, Problem> {
-        self.core.look(look).await.ok_or_else(|| Problem::new(ErrorCode::ShuttingDown))
+    async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&mut Replica) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.core
+            .look(look)
+            .await
+            .ok_or_else(|| Problem::new(ErrorCode::ShuttingDown))
     }
 }

@@ -63,13 +63,23 @@ pub(crate) struct Waiting {
 impl Waiting {
     /// Reads the manifest, makes keys and collects evidence.
     pub(crate) fn new(manifest: &Path, born: Born, address: Address) -> Result<Self, FounderError> {
-        let read = |cause| FounderError::Read { path: manifest.to_path_buf(), cause };
+        let read = |cause| FounderError::Read {
+            path: manifest.to_path_buf(),
+            cause,
+        };
         let manifest = std::fs::read(manifest).map_err(read)?;
         let parsed = Manifest::from_toml(&manifest)?;
         let mut born = born;
         let nonce = born.entropy.take().into();
         let attested = born.attest(parsed.digest(), nonce)?;
-        Ok(Self { born, manifest, parsed, address, attested, collected_ms: now_ms() })
+        Ok(Self {
+            born,
+            manifest,
+            parsed,
+            address,
+            attested,
+            collected_ms: now_ms(),
+        })
     }
 
     /// What the members appraise.
@@ -98,8 +108,17 @@ impl Waiting {
     /// [`FounderError`]; the founder goes on waiting.
     pub(crate) fn found(&mut self, approvals: &[u8]) -> Result<Begun, FounderError> {
         let approvals = read_approvals(approvals)?;
-        let founder = Founder { attested: self.attested.clone(), address: self.address.clone(), approvals };
-        let founded = found(&self.manifest, vec![founder], &mut self.born.entropy, now_ms())?;
+        let founder = Founder {
+            attested: self.attested.clone(),
+            address: self.address.clone(),
+            approvals,
+        };
+        let founded = found(
+            &self.manifest,
+            vec![founder],
+            &mut self.born.entropy,
+            now_ms(),
+        )?;
         let mut intake = Intake::new(founded.network, Some(vec![founded.secret]));
         let record = Record::Block(founded.block);
         intake.feed(&record)?;
@@ -123,6 +142,7 @@ impl Waiting {
             records: vec![Bytes::from(bytes)],
             attested: self.attested.clone(),
             trusted_by: None,
+            identity: self.born.identity(),
             tls: self.born.tls(),
             service_key,
             authority_from_ms,
@@ -135,7 +155,9 @@ fn read_approvals(bytes: &[u8]) -> Result<Vec<Vec<u8>>, FounderError> {
         return Err(FounderError::MalformedApprovals);
     }
     let mut decoder = minicbor::Decoder::new(bytes);
-    let approvals: Vec<ByteVec> = decoder.decode().map_err(|_| FounderError::MalformedApprovals)?;
+    let approvals: Vec<ByteVec> = decoder
+        .decode()
+        .map_err(|_| FounderError::MalformedApprovals)?;
     if approvals.len() > APPROVALS_MAX || decoder.position() != bytes.len() {
         return Err(FounderError::MalformedApprovals);
     }
@@ -144,5 +166,7 @@ fn read_approvals(bytes: &[u8]) -> Result<Vec<Vec<u8>>, FounderError> {
 
 /// The founder's answer to enough approvals: the network id.
 pub(crate) fn answer(network: &Digest) -> Bytes {
-    minicbor::to_vec(network).expect("encoding into memory does not fail").into()
+    minicbor::to_vec(network)
+        .expect("encoding into memory does not fail")
+        .into()
 }

@@ -14,7 +14,7 @@ use synod_client::{ClientError, Patience, ReplicaUrl, Request, Service, Trust, V
 use synod_consensus::Tuning;
 use synod_crypto::Digest;
 use synod_governance::{Address, AttestedStatement, BlockRef, Input, Join, join_nonce};
-use synod_ledger::{Damage, LedgerSecret, Scanner, SEGMENT_HEADER_LEN, SegmentHeader, TxId};
+use synod_ledger::{Damage, LedgerSecret, SEGMENT_HEADER_LEN, Scanner, SegmentHeader, TxId};
 use synod_replica::{Boot, Intake, IntakeError, KeyRing, KeyRingError, KvApp, receive_keys};
 
 use crate::begun::Begun;
@@ -71,16 +71,30 @@ pub(crate) async fn join(
 ) -> Result<Begun, JoinerError> {
     let policy = policy.map(read_policy).transpose()?;
     let trust = Trust::Verified(Box::new(Verifier::new(network, policy)));
-    let service = Service::new(services, trust, Some(born.tls_identity()?), Patience::default())?;
+    let service = Service::new(
+        services,
+        trust,
+        Some(born.tls_identity()?),
+        Patience::default(),
+    )?;
     let (attested, trusted_by, id) = ask(&service, &mut born, network, address).await?;
-    log::info("join", format_args!("trusted as replica {id} by transaction {trusted_by}"));
+    log::info(
+        "join",
+        format_args!("trusted as replica {id} by transaction {trusted_by}"),
+    );
     let ring = fetch_keys(&service, &born, network).await?;
     if ring.id != id {
         return Err(JoinerError::Answer("key ring"));
     }
     let (intake, records) = fetch_ledger(&service, network, ring.secrets).await?;
     let counts = intake.counts();
-    log::info("join", format_args!("verified {} blocks and {} certificates", counts.blocks, counts.certificates));
+    log::info(
+        "join",
+        format_args!(
+            "verified {} blocks and {} certificates",
+            counts.blocks, counts.certificates
+        ),
+    );
     let machine = intake.finish()?;
     let authority_from_ms = block0_time(&machine);
     let boot = Boot {
@@ -99,6 +113,7 @@ pub(crate) async fn join(
         records,
         attested,
         trusted_by: Some(trusted_by),
+        identity: born.identity(),
         tls: born.tls(),
         service_key,
         authority_from_ms,
@@ -106,7 +121,10 @@ pub(crate) async fn join(
 }
 
 fn read_policy(path: &Path) -> Result<Policy, JoinerError> {
-    let text = std::fs::read_to_string(path).map_err(|cause| JoinerError::Read { path: path.to_path_buf(), cause })?;
+    let text = std::fs::read_to_string(path).map_err(|cause| JoinerError::Read {
+        path: path.to_path_buf(),
+        cause,
+    })?;
     Ok(Policy::from_toml(&text)?)
 }
 
@@ -123,28 +141,48 @@ async fn ask(
     address: Address,
 ) -> Result<(AttestedStatement, TxId, u64), JoinerError> {
     let seen = service.network().await?;
-    let hash: Digest = seen.certified_hash.parse().map_err(|_| JoinerError::Answer("block hash"))?;
-    let block = BlockRef { index: seen.certified_index, hash };
+    let hash: Digest = seen
+        .certified_hash
+        .parse()
+        .map_err(|_| JoinerError::Answer("block hash"))?;
+    let block = BlockRef {
+        index: seen.certified_index,
+        hash,
+    };
     let identity = born.identity();
     let attested = born.attest(network, join_nonce(&hash, &identity.public()))?;
     let request = Join::sign(attested.clone(), block, address, &identity);
     let body = Input::Join(Box::new(request)).encode();
-    let answer = service.call(&Request::post_cbor("/v1/join", body, synod_client::Repeat::Never)).await?;
-    let (view, seqno, id) = read::<(u64, u64, u64)>(&answer.body).ok_or(JoinerError::Answer("join reply"))?;
+    let answer = service
+        .call(&Request::post_cbor(
+            "/v1/join",
+            body,
+            synod_client::Repeat::Never,
+        ))
+        .await?;
+    let (view, seqno, id) =
+        read::<(u64, u64, u64)>(&answer.body).ok_or(JoinerError::Answer("join reply"))?;
     Ok((attested, TxId { view, seqno }, id))
 }
 
 /// The answer to a join: `[view, seqno, replica id]`.
 pub(crate) fn joined(tx: TxId, id: u64) -> Bytes {
-    minicbor::to_vec((tx.view, tx.seqno, id)).expect("encoding into memory does not fail").into()
+    minicbor::to_vec((tx.view, tx.seqno, id))
+        .expect("encoding into memory does not fail")
+        .into()
 }
 
-async fn fetch_keys(service: &Service, born: &Born, network: Digest) -> Result<KeyRing, JoinerError> {
+async fn fetch_keys(
+    service: &Service,
+    born: &Born,
+    network: Digest,
+) -> Result<KeyRing, JoinerError> {
     let identity = born.identity().public();
     let body = minicbor::to_vec(identity).expect("encoding into memory does not fail");
     let request = Request::post_cbor("/v1/join/keys", body, synod_client::Repeat::Freely);
     let answer = service.call(&request).await?;
-    let sealed: minicbor::bytes::ByteVec = read(&answer.body).ok_or(JoinerError::Answer("key reply"))?;
+    let sealed: minicbor::bytes::ByteVec =
+        read(&answer.body).ok_or(JoinerError::Answer("key reply"))?;
     Ok(receive_keys(&sealed, &network, &identity, &born.hpke())?)
 }
 
@@ -160,14 +198,26 @@ async fn fetch_ledger(
     network: Digest,
     secrets: Vec<LedgerSecret>,
 ) -> Result<(Intake, Vec<Bytes>), JoinerError> {
-    let from = service.replicas().into_iter().next().ok_or(ClientError::NoReplica)?;
+    let from = service
+        .replicas()
+        .into_iter()
+        .next()
+        .ok_or(ClientError::NoReplica)?;
     let mut stream = service.ledger(&from, 1).await?;
-    let mut taker = Taker { intake: Intake::new(network, Some(secrets)), rest: BytesMut::new(), records: Vec::new() };
+    let mut taker = Taker {
+        intake: Intake::new(network, Some(secrets)),
+        rest: BytesMut::new(),
+        records: Vec::new(),
+    };
     while let Some(piece) = stream.next().await? {
         taker.rest.extend_from_slice(&piece);
         taker.take_whole(network)?;
     }
-    if taker.rest.is_empty() { Ok((taker.intake, taker.records)) } else { Err(JoinerError::CutOff) }
+    if taker.rest.is_empty() {
+        Ok((taker.intake, taker.records))
+    } else {
+        Err(JoinerError::CutOff)
+    }
 }
 
 /// Takes records in from a stream that is cut anywhere.
@@ -179,19 +229,26 @@ struct Taker {
 
 impl Taker {
     fn take_whole(&mut self, network: Digest) -> Result<(), JoinerError> {
-        let head = SegmentHeader { network, first_index: 1 }.encode();
+        let head = SegmentHeader {
+            network,
+            first_index: 1,
+        }
+        .encode();
         let bytes = Bytes::from([&head[..], &self.rest[..]].concat());
         let mut scanner = Scanner::new(bytes.clone())?;
         loop {
             match scanner.next() {
-                Some(Ok(placed)) => self.intake.feed(&placed.record)?,
+                Some(Ok(placed)) => {
+                    self.intake.feed(&placed.record)?;
+                    self.records
+                        .push(bytes.slice(placed.at as usize..placed.end as usize));
+                }
                 None | Some(Err(Damage::Torn { .. })) => break,
                 Some(Err(damage)) => return Err(damage.into()),
             }
         }
         let whole = scanner.valid_len() as usize;
         if whole > SEGMENT_HEADER_LEN {
-            self.records.push(bytes.slice(SEGMENT_HEADER_LEN..whole));
             let _ = self.rest.split_to(whole - SEGMENT_HEADER_LEN);
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! `node`: the program that carries out a replica's effects. It owns the clock, the threads, the files and
 //! the sockets; it decides nothing.
 
+mod answers;
 mod begun;
 mod born;
 mod catalog;
@@ -8,18 +9,24 @@ mod clock;
 mod config;
 mod core;
 mod disk;
+mod door;
 mod founder;
 mod joiner;
 mod ledger_reader;
 mod log;
+mod metrics;
 mod peers;
+mod run;
 #[cfg(test)]
 mod sample;
 mod segments;
+mod views;
 mod volume;
 
+pub use born::{BirthError, measurement};
 pub use config::{
     BadUrl, Beginning, CONFIG_BYTES_MAX, ConfigError, Durability, LogLevel, NodeConfig, NodeLimits,
     SERVICES_MAX, ServiceUrl,
 };
+pub use run::{NodeError, run};
 pub use segments::segment_files;

@@ -38,7 +38,11 @@ pub(crate) fn debug(area: &str, message: impl Display) {
 
 fn line(level: LogLevel, name: &str, area: &str, message: &dyn Display) {
     if level as u8 <= LEVEL.load(Ordering::Relaxed) {
-        let text = format!("{} {name} {area} {}\n", clock::now_ms(), one_line(&message.to_string()));
+        let text = format!(
+            "{} {name} {area} {}\n",
+            clock::now_ms(),
+            one_line(&message.to_string())
+        );
         // Standard error may be closed; a node goes on without it.
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     }
@@ -46,7 +50,10 @@ fn line(level: LogLevel, name: &str, area: &str, message: &dyn Display) {
 
 /// What others sent may stand in a message: it must not be able to fake a line.
 fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LINE_CHARS_MAX).collect()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(LINE_CHARS_MAX)
+        .collect()
 }
 
 const LINE_CHARS_MAX: usize = 2000;

@@ -10,19 +10,20 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use rustls::{ClientConfig, ServerConfig};
 use synod_channel::{
-    Clock, Framer, Identity, PeerReceiver, PeerSender, PeerTable, Spki, peer_client_config, peer_of, peer_server_config,
-    peer_server_name,
+    Clock, Framer, Identity, PeerReceiver, PeerSender, PeerTable, Spki, peer_client_config,
+    peer_of, peer_server_config, peer_server_name,
 };
 use synod_crypto::Digest;
 use synod_governance::ReplicaRecord;
 use synod_replica::{Envelope, Input};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -32,6 +33,10 @@ use crate::core::Core;
 
 /// A handshake that takes longer is given up.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
+/// So many unknown connections may be in their handshake; more wait.
+const HANDSHAKES_MAX: usize = 64;
+/// A peer that takes no bytes for so long is connected to anew.
+const WRITE_MAX: Duration = Duration::from_secs(5);
 /// Pauses between attempts to connect.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
@@ -54,7 +59,12 @@ pub(crate) struct Peers {
     wiring: Arc<Wiring>,
     table: PeerTable,
     links: Mutex<BTreeMap<u64, Link>>,
+    /// Numbers the frames to each peer, over all links to it.
+    senders: Mutex<BTreeMap<u64, Arc<Mutex<PeerSender>>>>,
+    /// Checks the numbers of the frames from each peer, over all its connections.
     receivers: Mutex<BTreeMap<u64, Arc<Mutex<PeerReceiver>>>>,
+    /// Handshakes that may be under way at the same time.
+    handshakes: Arc<Semaphore>,
     runtime: tokio::runtime::Handle,
 }
 
@@ -78,7 +88,9 @@ impl Peers {
             wiring: Arc::new(wiring),
             table: PeerTable::new(),
             links: Mutex::default(),
+            senders: Mutex::default(),
             receivers: Mutex::default(),
+            handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
             runtime,
         })
     }
@@ -103,15 +115,23 @@ impl Peers {
             .filter(|replica| replica.id != self.wiring.id && replica.status.is_trusted())
             .map(|replica| (replica.id, replica))
             .collect();
-        let keys = others.iter().map(|(id, replica)| (*id, Spki::from_der(replica.statement.tls.clone())));
+        let keys = others
+            .iter()
+            .map(|(id, replica)| (*id, Spki::from_der(replica.statement.tls.clone())));
         if self.table.replace(keys.collect()).is_err() {
             // Governance accepts no TLS key twice; without a sound table nobody is believed.
             return lock(&self.links).clear();
         }
         let mut links = lock(&self.links);
-        links.retain(|id, link| others.get(id).is_some_and(|replica| replica.address.peer == link.address));
+        links.retain(|id, link| {
+            others
+                .get(id)
+                .is_some_and(|replica| replica.address.peer == link.address)
+        });
         for (id, replica) in others {
-            links.entry(id).or_insert_with(|| self.link(id, &replica.address.peer));
+            links
+                .entry(id)
+                .or_insert_with(|| self.link(id, &replica.address.peer));
         }
     }
 
@@ -127,30 +147,45 @@ impl Peers {
             wiring: self.wiring.clone(),
             waiting,
             queued: queued.clone(),
-            sender: PeerSender::new(self.wiring.network, self.wiring.id, id),
+            sender: self.sender(id),
         };
         let task = self.runtime.spawn(dialer.run());
-        Link { address: address.to_owned(), queue, queued, task }
+        Link {
+            address: address.to_owned(),
+            queue,
+            queued,
+            task,
+        }
     }
 
     /// Accepts peers until the task is dropped.
     pub(crate) async fn accept(self: Arc<Self>, listener: TcpListener) {
-        let config: Arc<ServerConfig> = peer_server_config(&self.wiring.identity, &self.table, &self.wiring.clock);
+        let config: Arc<ServerConfig> =
+            peer_server_config(&self.wiring.identity, &self.table, &self.wiring.clock);
         let acceptor = TlsAcceptor::from(config);
         loop {
+            let place = self.handshakes.clone().acquire_owned().await;
+            let place = place.expect("the semaphore is never closed");
             let Ok((stream, _)) = listener.accept().await else {
                 sleep(PAUSE_MIN).await;
                 continue;
             };
             let (peers, acceptor) = (self.clone(), acceptor.clone());
-            tokio::spawn(async move { peers.receive(stream, acceptor).await });
+            tokio::spawn(async move {
+                let accepted = timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await;
+                drop(place);
+                if let Ok(Ok(stream)) = accepted {
+                    peers.receive(stream).await;
+                }
+            });
         }
     }
 
     /// Reads one peer's frames until anything is wrong with them.
-    async fn receive(&self, stream: TcpStream, acceptor: TlsAcceptor) {
-        let Ok(Ok(mut stream)) = timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await else { return };
-        let Ok(peer) = peer_of(stream.get_ref().1, &self.table) else { return };
+    async fn receive(&self, mut stream: tokio_rustls::server::TlsStream<TcpStream>) {
+        let Ok(peer) = peer_of(stream.get_ref().1, &self.table) else {
+            return;
+        };
         let key = self.table.key_of(peer);
         let receiver = self.receiver(peer);
         let mut framer = Framer::default();
@@ -174,19 +209,45 @@ impl Peers {
                 Ok(None) => return true,
                 Err(_) => return false,
             };
-            let Ok(body) = receiver.unwrap(frame) else { return false };
-            let Ok(envelope) = Envelope::decode(&body) else { return false };
-            if !self.wiring.core.happened(Input::Received { from: peer, envelope }) {
+            let Ok(body) = receiver.unwrap(frame) else {
+                return false;
+            };
+            let Ok(envelope) = Envelope::decode(&body) else {
+                return false;
+            };
+            if !self.wiring.core.happened(Input::Received {
+                from: peer,
+                envelope,
+            }) {
                 return false;
             }
         }
     }
 
+    /// One sender for each peer, over all links to it, so that no number comes twice.
+    fn sender(&self, peer: u64) -> Arc<Mutex<PeerSender>> {
+        let wiring = &self.wiring;
+        let fresh = || Arc::new(Mutex::new(PeerSender::new(wiring.network, wiring.id, peer)));
+        lock(&self.senders)
+            .entry(peer)
+            .or_insert_with(fresh)
+            .clone()
+    }
+
     /// One receiver for each peer, over all its connections, so that no old frame comes twice.
     fn receiver(&self, peer: u64) -> Arc<Mutex<PeerReceiver>> {
         let wiring = &self.wiring;
-        let fresh = || Arc::new(Mutex::new(PeerReceiver::new(wiring.network, peer, wiring.id)));
-        lock(&self.receivers).entry(peer).or_insert_with(fresh).clone()
+        let fresh = || {
+            Arc::new(Mutex::new(PeerReceiver::new(
+                wiring.network,
+                peer,
+                wiring.id,
+            )))
+        };
+        lock(&self.receivers)
+            .entry(peer)
+            .or_insert_with(fresh)
+            .clone()
     }
 }
 
@@ -199,7 +260,7 @@ struct Dialer {
     wiring: Arc<Wiring>,
     waiting: UnboundedReceiver<Bytes>,
     queued: Arc<AtomicUsize>,
-    sender: PeerSender,
+    sender: Arc<Mutex<PeerSender>>,
 }
 
 type Wire = tokio_rustls::client::TlsStream<TcpStream>;
@@ -208,12 +269,16 @@ impl Dialer {
     async fn run(mut self) {
         let mut pause = PAUSE_MIN;
         loop {
+            let begun = Instant::now();
             if let Some(stream) = self.connect().await {
-                pause = PAUSE_MIN;
                 if self.write_all(stream).await {
                     return;
                 }
                 self.wiring.core.happened(Input::Unreachable(self.peer));
+            }
+            // A peer that does not trust this replica yet ends each connection at once.
+            if begun.elapsed() > PAUSE_MAX {
+                pause = PAUSE_MIN;
             }
             sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
@@ -222,10 +287,16 @@ impl Dialer {
     }
 
     async fn connect(&self) -> Option<Wire> {
-        let stream = timeout(HANDSHAKE_MAX, TcpStream::connect(&self.address)).await.ok()?.ok()?;
+        let stream = timeout(HANDSHAKE_MAX, TcpStream::connect(&self.address))
+            .await
+            .ok()?
+            .ok()?;
         stream.set_nodelay(true).ok()?;
         let connector = TlsConnector::from(self.config.clone());
-        let stream = timeout(HANDSHAKE_MAX, connector.connect(peer_server_name(), stream)).await.ok()?.ok()?;
+        let stream = timeout(HANDSHAKE_MAX, connector.connect(peer_server_name(), stream))
+            .await
+            .ok()?
+            .ok()?;
         let peer = peer_of(stream.get_ref().1, &self.table).ok()?;
         (peer == self.peer).then_some(stream)
     }
@@ -234,13 +305,22 @@ impl Dialer {
     async fn write_all(&mut self, mut stream: Wire) -> bool {
         let mut buffer = BytesMut::new();
         loop {
-            let Some(first) = self.waiting.recv().await else { return true };
+            let first = tokio::select! {
+                waiting = self.waiting.recv() => waiting,
+                // The other side never writes: whatever comes of reading, the connection has ended.
+                _ = stream.read_u8() => return false,
+            };
+            let Some(first) = first else { return true };
             self.frame(first, &mut buffer);
             while buffer.len() < WRITE_BYTES {
-                let Ok(next) = self.waiting.try_recv() else { break };
+                let Ok(next) = self.waiting.try_recv() else {
+                    break;
+                };
                 self.frame(next, &mut buffer);
             }
-            if stream.write_all(&buffer).await.is_err() || stream.flush().await.is_err() {
+            let written =
+                async { stream.write_all(&buffer).await.is_ok() && stream.flush().await.is_ok() };
+            if !timeout(WRITE_MAX, written).await.unwrap_or(false) {
                 return false;
             }
             buffer.clear();
@@ -250,7 +330,7 @@ impl Dialer {
     fn frame(&mut self, body: Bytes, buffer: &mut BytesMut) {
         self.queued.fetch_sub(body.len(), Ordering::Relaxed);
         // What is too long for a frame is dropped; the bounds of blocks keep it from happening.
-        if let Ok(bytes) = self.sender.wrap(body).encode() {
+        if let Ok(bytes) = lock(&self.sender).wrap(body).encode() {
             buffer.extend_from_slice(&bytes);
         }
     }
@@ -266,4 +346,205 @@ impl Dialer {
 /// No thread panics while it holds these locks; if one did, the data would still be whole.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::Receiver;
+
+    use synod_attestation::{NodeStatement, Role, Tee};
+    use synod_channel::{Certificate, TlsKey};
+    use synod_crypto::{HpkeSecretKey, Secret, SigningKey};
+    use synod_governance::{Address, ReplicaStatus};
+    use synod_ledger::Reading;
+
+    use super::*;
+    use crate::clock::now_ms;
+    use crate::core::{ToCore, core};
+
+    const SOON: Duration = Duration::from_secs(10);
+    const NOT_SOON: Duration = Duration::from_millis(400);
+
+    /// A replica's wires without a replica.
+    struct Side {
+        peers: Arc<Peers>,
+        heard: Receiver<ToCore>,
+        record: ReplicaRecord,
+        accepting: JoinHandle<()>,
+    }
+
+    fn key(id: u64) -> TlsKey {
+        TlsKey::from_seed(&Secret::new([id as u8; 32]))
+    }
+
+    fn record(id: u64, peer: String) -> ReplicaRecord {
+        let seed = Secret::new([100 + id as u8; 32]);
+        ReplicaRecord {
+            id,
+            statement: NodeStatement {
+                identity: SigningKey::from_seed(&seed).public(),
+                tls: key(id).spki().as_der().to_vec(),
+                hpke: HpkeSecretKey::from_seed(&seed).public(),
+                role: Role::Replica,
+                context: Digest::ZERO,
+                nonce: Digest::ZERO,
+            },
+            tee: Tee::Tdx,
+            simulated: true,
+            measurement: Vec::new(),
+            status: ReplicaStatus::Voter,
+            cause: None,
+            policy: Digest::ZERO,
+            expires_ms: u64::MAX,
+            address: Address { public_url: String::new(), peer },
+            address_number: 0,
+            joined_seqno: 1,
+            since_index: 1,
+        }
+    }
+
+    async fn side(id: u64, queue_bytes_max: usize) -> Side {
+        let now = now_ms();
+        let certificate = Certificate::self_signed(&key(id), "test", now - 1000, now + 1_000_000).unwrap();
+        let (core, heard) = core();
+        let wiring = Wiring {
+            network: Digest::from([7; 32]),
+            id,
+            identity: Identity::new(&key(id), &certificate).unwrap(),
+            clock: Clock::system(),
+            queue_bytes_max,
+            core,
+        };
+        let peers = Peers::new(wiring, tokio::runtime::Handle::current());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let record = record(id, listener.local_addr().unwrap().to_string());
+        let accepting = tokio::spawn(peers.clone().accept(listener));
+        Side { peers, heard, record, accepting }
+    }
+
+    /// An envelope that can be told from others.
+    fn envelope(number: u64) -> Envelope {
+        let signature = SigningKey::from_seed(&Secret::new([1; 32])).sign(b"");
+        let reading = Reading { replica: 1, time_ms: number, newest: Digest::ZERO, signature };
+        Envelope { reading: Some(reading), ..Envelope::default() }
+    }
+
+    impl Side {
+        /// The number of the next envelope from `peer`.
+        fn hear(&self, peer: u64, patience: Duration) -> Option<u64> {
+            let until = Instant::now() + patience;
+            while let Ok(message) = self.heard.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                if let ToCore::Happened(Input::Received { from, envelope }) = message {
+                    assert_eq!(from, peer);
+                    return Some(envelope.reading.unwrap().time_ms);
+                }
+            }
+            None
+        }
+
+        fn lost(&self, peer: u64) -> bool {
+            let message = self.heard.recv_timeout(SOON);
+            matches!(message, Ok(ToCore::Happened(Input::Unreachable(lost))) if lost == peer)
+        }
+    }
+
+    /// Sends until the other side hears it: what is sent before there is a connection may be dropped.
+    fn pass(from: &Side, to: &Side, number: u64) {
+        let begun = Instant::now();
+        while begun.elapsed() < SOON {
+            from.peers.send(to.record.id, &envelope(number));
+            while let Some(heard) = to.hear(from.record.id, Duration::from_millis(100)) {
+                if heard == number {
+                    return;
+                }
+            }
+        }
+        panic!("message {number} did not arrive");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn messages_arrive_in_order_between_replicas_that_trust_each_other() {
+        let (a, b) = (side(1, 1 << 20).await, side(2, 1 << 20).await);
+        a.peers.update(&[a.record.clone(), b.record.clone()]);
+        b.peers.update(&[a.record.clone(), b.record.clone()]);
+        pass(&a, &b, 0);
+        pass(&b, &a, 0);
+        (1..200).for_each(|number| a.peers.send(2, &envelope(number)));
+        let heard: Vec<u64> = std::iter::from_fn(|| b.hear(1, SOON).filter(|n| *n < 199)).filter(|n| *n > 0).collect();
+        assert_eq!(heard, (1..199).collect::<Vec<u64>>());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn replica_that_the_ledger_does_not_name_is_not_heard() {
+        let (a, b) = (side(1, 1 << 20).await, side(2, 1 << 20).await);
+        a.peers.update(&[b.record.clone()]);
+        for number in 0..4 {
+            a.peers.send(2, &envelope(number));
+            assert_eq!(b.hear(1, NOT_SOON / 4), None);
+        }
+        b.peers.update(&[a.record.clone()]);
+        pass(&a, &b, 9);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn another_key_at_the_address_of_a_replica_gets_nothing() {
+        let (a, b) = (side(1, 1 << 20).await, side(2, 1 << 20).await);
+        let claimed = record(3, b.record.address.peer.clone());
+        a.peers.update(&[claimed]);
+        b.peers.update(&[a.record.clone()]);
+        a.peers.send(3, &envelope(1));
+        assert_eq!(b.hear(1, NOT_SOON), None);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn removed_replica_is_cut_off() {
+        let (a, b) = (side(1, 1 << 20).await, side(2, 1 << 20).await);
+        a.peers.update(&[b.record.clone()]);
+        b.peers.update(&[a.record.clone()]);
+        pass(&a, &b, 1);
+        let removed = ReplicaRecord { status: ReplicaStatus::Removed, ..a.record.clone() };
+        b.peers.update(&[removed]);
+        for number in 2..5 {
+            a.peers.send(2, &envelope(number));
+            assert_eq!(b.hear(1, NOT_SOON / 4), None);
+        }
+        assert!(a.lost(2), "the sender learns of it");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn frames_keep_their_numbers_when_a_replica_moves() {
+        let (a, b) = (side(1, 1 << 20).await, side(2, 1 << 20).await);
+        a.peers.update(&[b.record.clone()]);
+        b.peers.update(&[a.record.clone()]);
+        (0..5).for_each(|number| pass(&a, &b, number));
+        b.accepting.abort();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let moved = record(2, listener.local_addr().unwrap().to_string());
+        tokio::spawn(b.peers.clone().accept(listener));
+        a.peers.update(&[moved]);
+        pass(&a, &b, 9);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn queue_to_a_silent_peer_is_bounded() {
+        let a = side(1, 2_000).await;
+        // It accepts connections, but never answers the handshake.
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        a.peers.update(&[record(2, silent.local_addr().unwrap().to_string())]);
+        (0..1000).for_each(|number| a.peers.send(2, &envelope(number)));
+        let queued = lock(&a.peers.links)[&2].queued.load(Ordering::Relaxed);
+        assert!(queued > 0 && queued <= 2_000, "{queued} bytes wait");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn garbage_and_strangers_at_the_door_leave_the_others_alone() {
+        let (a, b) = (side(1, 1 << 20).await, side(2, 1 << 20).await);
+        a.peers.update(&[b.record.clone()]);
+        b.peers.update(&[a.record.clone()]);
+        for _ in 0..HANDSHAKES_MAX / 2 {
+            let mut stranger = TcpStream::connect(&b.record.address.peer).await.unwrap();
+            stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        }
+        pass(&a, &b, 1);
+    }
 }

@@ -60,8 +60,8 @@ pub enum Reply {
     Answered {
         /// The transaction, where something was written.
         tx: Option<TxId>,
-        /// The seqno whose state was seen.
-        as_of: u64,
+        /// The newest transaction whose state was seen.
+        as_of: TxId,
         /// What the app said.
         answer: Answer,
         /// The receipt, if it was asked for and something was written.

@@ -200,6 +200,14 @@ impl History {
         }
     }
 
+    /// The certified transaction with this seqno; the newest certified one for a later seqno.
+    pub fn certified_tx(&self, seqno: u64) -> TxId {
+        let seqno = seqno.min(self.certified_seqno);
+        let after = self.views.partition_point(|(first, _)| *first <= seqno);
+        let view = after.checked_sub(1).map_or(0, |at| self.views[at].1);
+        TxId { view, seqno }
+    }
+
     /// What became of `tx`. Invalid is said only where a certified block of a higher view holds the seqno.
     pub fn status(&self, tx: TxId) -> TxStatus {
         if tx.seqno > self.certified_seqno {

@@ -337,6 +337,7 @@ pub(crate) fn governance(reader: &impl Read) -> GovernanceView {
         governance: sound(view.governance()).expect("a founded network has its row"),
         members: sound(view.members()),
         users: sound(view.users()),
+        policy: sound(view.policy()).digest(),
     }
 }
 

@@ -49,6 +49,8 @@ pub struct GovernanceView {
     pub members: Vec<MemberEntry>,
     /// The users.
     pub users: Vec<UserEntry>,
+    /// The digest of the appraisal policy in force.
+    pub policy: Digest,
 }
 
 /// Numbers for the operator; nothing of private state.
@@ -88,10 +90,7 @@ impl Replica {
             leader: self.engine.leader(),
             serves: self.is_settled_leader(),
             certified: (certified.index, certified.hash, certified.time_ms),
-            newest: TxId {
-                view: certified.view,
-                seqno: certified.tree_size,
-            },
+            newest: self.machine.history().certified_tx(certified.tree_size),
             service: law::service(&state),
             replicas: law::replicas_in(&state),
             configuration: (**self.machine.sequence().newest_configuration()).clone(),

@@ -68,7 +68,7 @@ impl Replica {
         match self.read_at(as_of, call.caller, operate) {
             Ok(answer) => Reply::Answered {
                 tx: None,
-                as_of,
+                as_of: self.machine.history().certified_tx(as_of),
                 answer,
                 receipt: None,
                 repeated: false,
@@ -118,6 +118,7 @@ impl Replica {
                 repeats,
             } => {
                 let tx = repeats.or(resting.tx);
+                let as_of = self.machine.history().certified_tx(as_of);
                 let receipt = tx
                     .filter(|_| receipt)
                     .and_then(|tx| self.receipt_with_opening(tx));
