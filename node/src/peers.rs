@@ -396,7 +396,10 @@ mod tests {
             cause: None,
             policy: Digest::ZERO,
             expires_ms: u64::MAX,
-            address: Address { public_url: String::new(), peer },
+            address: Address {
+                public_url: String::new(),
+                peer,
+            },
             address_number: 0,
             joined_seqno: 1,
             since_index: 1,
@@ -405,7 +408,8 @@ mod tests {
 
     async fn side(id: u64, queue_bytes_max: usize) -> Side {
         let now = now_ms();
-        let certificate = Certificate::self_signed(&key(id), "test", now - 1000, now + 1_000_000).unwrap();
+        let certificate =
+            Certificate::self_signed(&key(id), "test", now - 1000, now + 1_000_000).unwrap();
         let (core, heard) = core();
         let wiring = Wiring {
             network: Digest::from([7; 32]),
@@ -419,21 +423,37 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let record = record(id, listener.local_addr().unwrap().to_string());
         let accepting = tokio::spawn(peers.clone().accept(listener));
-        Side { peers, heard, record, accepting }
+        Side {
+            peers,
+            heard,
+            record,
+            accepting,
+        }
     }
 
     /// An envelope that can be told from others.
     fn envelope(number: u64) -> Envelope {
         let signature = SigningKey::from_seed(&Secret::new([1; 32])).sign(b"");
-        let reading = Reading { replica: 1, time_ms: number, newest: Digest::ZERO, signature };
-        Envelope { reading: Some(reading), ..Envelope::default() }
+        let reading = Reading {
+            replica: 1,
+            time_ms: number,
+            newest: Digest::ZERO,
+            signature,
+        };
+        Envelope {
+            reading: Some(reading),
+            ..Envelope::default()
+        }
     }
 
     impl Side {
         /// The number of the next envelope from `peer`.
         fn hear(&self, peer: u64, patience: Duration) -> Option<u64> {
             let until = Instant::now() + patience;
-            while let Ok(message) = self.heard.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            while let Ok(message) = self
+                .heard
+                .recv_timeout(until.saturating_duration_since(Instant::now()))
+            {
                 if let ToCore::Happened(Input::Received { from, envelope }) = message {
                     assert_eq!(from, peer);
                     return Some(envelope.reading.unwrap().time_ms);
@@ -470,7 +490,9 @@ mod tests {
         pass(&a, &b, 0);
         pass(&b, &a, 0);
         (1..200).for_each(|number| a.peers.send(2, &envelope(number)));
-        let heard: Vec<u64> = std::iter::from_fn(|| b.hear(1, SOON).filter(|n| *n < 199)).filter(|n| *n > 0).collect();
+        let heard: Vec<u64> = std::iter::from_fn(|| b.hear(1, SOON).filter(|n| *n < 199))
+            .filter(|n| *n > 0)
+            .collect();
         assert_eq!(heard, (1..199).collect::<Vec<u64>>());
     }
 
@@ -502,7 +524,10 @@ mod tests {
         a.peers.update(&[b.record.clone()]);
         b.peers.update(&[a.record.clone()]);
         pass(&a, &b, 1);
-        let removed = ReplicaRecord { status: ReplicaStatus::Removed, ..a.record.clone() };
+        let removed = ReplicaRecord {
+            status: ReplicaStatus::Removed,
+            ..a.record.clone()
+        };
         b.peers.update(&[removed]);
         for number in 2..5 {
             a.peers.send(2, &envelope(number));
@@ -530,7 +555,8 @@ mod tests {
         let a = side(1, 2_000).await;
         // It accepts connections, but never answers the handshake.
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        a.peers.update(&[record(2, silent.local_addr().unwrap().to_string())]);
+        a.peers
+            .update(&[record(2, silent.local_addr().unwrap().to_string())]);
         (0..1000).for_each(|number| a.peers.send(2, &envelope(number)));
         let queued = lock(&a.peers.links)[&2].queued.load(Ordering::Relaxed);
         assert!(queued > 0 && queued <= 2_000, "{queued} bytes wait");
