@@ -1,0 +1,138 @@
+//! Claims about the life of a synod: it is founded, grows, loses its leader, and gets a new replica.
+
+use std::time::Instant;
+
+use synod_api::Role;
+use synod_attestation::Tee;
+use synod_client::{Consistency, WriteOptions};
+use synod_governance::Act;
+use synod_ledger::audit_segments;
+
+use crate::synod::{Node, Synod, segments};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_replica_serves_and_its_folder_passes_the_audit() {
+    let mut synod = Synod::found().await;
+    synod.act(Act::Open).await;
+    let written = synod.put("a", "1").await;
+    assert!(written.receipt.is_some());
+    assert_eq!(synod.get("a").await.as_deref(), Some("1"));
+    assert!(synod.ready(0).await.expect("health").ok);
+    assert!(
+        synod.nodes[0].stop(),
+        "it ends well when its standard input closes"
+    );
+    let folders = synod.nodes[0].ledgers();
+    assert_eq!(folders.len(), 1);
+    let (_, report) = audit_segments(synod.network, segments(&folders[0])).expect("a sound ledger");
+    assert!(
+        report.torn.is_none(),
+        "what stops in order leaves nothing torn"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn service_survives_its_leader_and_takes_a_fresh_replica_in_its_place() {
+    let mut synod = Synod::three().await;
+    for number in 0..20 {
+        synod.put(&format!("before{number}"), "x").await;
+    }
+    let leader = synod.leader().await;
+    synod.nodes[leader].kill();
+    let begun = Instant::now();
+    synod.put("after", "y").await;
+    let failover = begun.elapsed();
+    assert!(failover.as_secs() < 10, "a new leader took {failover:?}");
+    for number in 0..20 {
+        assert_eq!(
+            synod.get(&format!("before{number}")).await.as_deref(),
+            Some("x"),
+            "no acknowledged write is lost"
+        );
+    }
+    let lost = leader as u64 + 1;
+    synod
+        .act(Act::RemoveReplica {
+            id: lost,
+            cause: "killed".to_owned(),
+        })
+        .await;
+    let tee = synod.nodes[leader].config.tee;
+    synod.join(tee).await;
+    synod.put("with a new replica", "z").await;
+    let network = synod
+        .await_network("three voters", |network| network.replicas.len() == 3)
+        .await;
+    assert!(
+        network
+            .replicas
+            .iter()
+            .all(|replica| replica.id != lost && replica.simulated)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replica_that_restarts_with_its_old_files_comes_back_as_a_new_one() {
+    let mut synod = Synod::three().await;
+    synod.put("a", "1").await;
+    let leader = synod.leader().await;
+    let place = (0..3).find(|place| *place != leader).expect("a follower");
+    let config = synod.nodes[place].config.clone();
+    synod.nodes[place].kill();
+    let before = synod.nodes[place].ledgers();
+    let old = segments(&before[0]);
+    let mut again = synod.joiner(&(place + 1).to_string(), config.tee);
+    again.dir = config.dir;
+    synod.nodes[place] = Node::start(again);
+    synod.await_voter(place).await;
+    let network = synod
+        .await_network("four voters", |network| network.replicas.len() == 4)
+        .await;
+    assert!(
+        network.replicas.iter().any(|replica| replica.id == 4),
+        "ids are never used again"
+    );
+    let after = synod.nodes[place].ledgers();
+    assert_eq!(after.len(), 2, "a run has a ledger of its own");
+    assert_eq!(segments(&before[0]), old, "the older one stays as it was");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_started_from_copied_folders_are_two_replicas() {
+    let mut synod = Synod::found().await;
+    synod.act(Act::Open).await;
+    let joiner = synod.joiner("copy", Tee::Tdx);
+    let mut twin = synod.joiner("twin", Tee::Nitro);
+    twin.dir.clone_from(&joiner.dir);
+    synod.nodes.push(Node::start(joiner));
+    synod.await_voter(1).await;
+    synod.nodes.push(Node::start(twin));
+    synod.await_voter(2).await;
+    assert_eq!(synod.nodes[2].ledgers().len(), 2);
+    synod.put("a", "1").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn follower_redirects_and_answers_local_reads() {
+    let synod = Synod::three().await;
+    synod.put("a", "1").await;
+    let leader = synod.leader().await;
+    let follower = (0..3).find(|place| *place != leader).expect("a follower");
+    let service = synod.service();
+    let network = service
+        .network_of(&synod.nodes[follower].url())
+        .await
+        .expect("an answer");
+    assert_eq!(network.role, Role::Follower);
+    assert_eq!(network.leader, Some(leader as u64 + 1));
+    let read = service
+        .get("records", b"a", Consistency::Local)
+        .await
+        .expect("an answer");
+    assert_eq!(read.expect("a value").value, "1");
+    // The client begins with any replica and is sent on.
+    service
+        .put("records", b"b", "2", &WriteOptions::default())
+        .await
+        .expect("written");
+}

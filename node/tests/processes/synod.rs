@@ -1,0 +1,431 @@
+//! A synod of real processes on loopback, and the small language that the claims are written in.
+//!
+//! Each node is this very test program, started again to run [`node_process`](crate::node_process) alone: so the
+//! measurement that the simulated TEEs report is that of this file, and nothing needs to be built beside it.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use synod_api::{HealthReply, NetworkReply, Standing};
+use synod_attestation::{Expected, Freshness, Measurement, Policy, Role, Tee};
+use synod_channel::{KeyFiles, ServerTrust};
+use synod_client::{
+    ClientError, Consistency, Patience, ReplicaUrl, Service, Trust, Verifier, WriteOptions,
+    Written, fresh_nonce, observe,
+};
+use synod_crypto::{Digest, HpkeSecretKey, Secret, SigningKey};
+use synod_governance::{
+    Act, Action, Approval, AttestedStatement, JoinRule, Manifest, ManifestFile, MemberEntry,
+    UserEntry,
+};
+use synod_node::{
+    Beginning, Durability, LogLevel, NodeConfig, NodeLimits, ServiceUrl, segment_files,
+};
+
+/// How long anything may take on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// Names the configuration file to the process that runs a node.
+pub(crate) const CONFIG_VARIABLE: &str = "SYNOD_TEST_NODE_CONFIG";
+
+/// A node's process and what it was started with.
+pub(crate) struct Node {
+    pub(crate) config: NodeConfig,
+    child: Child,
+}
+
+/// A synod, its members and its user.
+pub(crate) struct Synod {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) network: Digest,
+    pub(crate) nodes: Vec<Node>,
+    user: KeyFiles,
+    sequence: u64,
+}
+
+fn member(number: u8) -> SigningKey {
+    SigningKey::from_seed(&Secret::new([0x80 + number; 32]))
+}
+
+fn manifest(user: &KeyFiles) -> Manifest {
+    let measured = synod_node::measurement().expect("this program's file");
+    let measurement = Measurement::try_from(&measured[..]).expect("48 bytes");
+    let workloads: Vec<_> = Tee::ALL
+        .into_iter()
+        .map(|tee| (tee, measurement.clone(), "synod"))
+        .collect();
+    let members = (0..3).map(|number| MemberEntry {
+        name: format!("member{number}"),
+        key: member(number).public(),
+        share_key: HpkeSecretKey::from_seed(&Secret::new([0xc0 + number; 32])).public(),
+        tls: None,
+    });
+    Manifest::try_from(ManifestFile {
+        version: 1,
+        name: "test".to_owned(),
+        start_time_ms: 1_700_000_000_000,
+        threshold: 2,
+        recovery_threshold: 2,
+        required_vendors: 2,
+        join: JoinRule::Verdict,
+        members: members.collect(),
+        users: vec![UserEntry {
+            name: "user".to_owned(),
+            fingerprint: user.fingerprint,
+            roles: ["read".to_owned(), "write".to_owned()].into(),
+        }],
+        policy: Policy::development(&workloads),
+    })
+    .expect("a manifest")
+}
+
+/// A port that is free now.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+/// A configuration for a node in a folder of its own.
+pub(crate) fn config(dir: &Path, tee: Tee, beginning: Beginning) -> NodeConfig {
+    let (port, peer_port) = (free_port(), free_port());
+    NodeConfig {
+        dir: dir.to_owned(),
+        listen: ([127, 0, 0, 1], port).into(),
+        peer_listen: ([127, 0, 0, 1], peer_port).into(),
+        public_url: ServiceUrl::parse(&format!("https://127.0.0.1:{port}")).expect("an address"),
+        peer_address: format!("127.0.0.1:{peer_port}"),
+        tee,
+        durability: Durability::Disk,
+        stop_with_stdin: true,
+        log: LogLevel::Info,
+        beginning,
+        limits: NodeLimits::default(),
+    }
+}
+
+impl Node {
+    /// Starts a process with this configuration; its log goes to `log` in its folder.
+    pub(crate) fn start(config: NodeConfig) -> Self {
+        std::fs::create_dir_all(&config.dir).expect("a folder");
+        let file = config.dir.join("node.toml");
+        std::fs::write(&file, config.to_toml()).expect("a configuration");
+        let log = std::fs::File::options()
+            .append(true)
+            .create(true)
+            .open(config.dir.join("log"))
+            .expect("a log");
+        let child = Command::new(std::env::current_exe().expect("this program"))
+            .args([
+                "--exact",
+                "node_process",
+                "--ignored",
+                "--nocapture",
+                "--test-threads=1",
+            ])
+            .env(CONFIG_VARIABLE, &file)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("a process");
+        Self { config, child }
+    }
+
+    pub(crate) fn url(&self) -> ReplicaUrl {
+        self.config.public_url.as_str().parse().expect("an address")
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.config.dir.join("log")).expect("a log")
+    }
+
+    /// The ledger folders of this and earlier runs.
+    pub(crate) fn ledgers(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(&self.config.dir).expect("the folder");
+        let mut folders: Vec<PathBuf> = entries
+            .map(|entry| entry.expect("an entry").path())
+            .filter(|path| {
+                path.file_name()
+                    .is_some_and(|name| name.to_string_lossy().starts_with("ledger-"))
+            })
+            .collect();
+        folders.sort();
+        folders
+    }
+
+    /// Ends the process as a loss of power would.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ended");
+    }
+
+    /// Asks the process to stop by closing its standard input; whether it ended well.
+    pub(crate) fn stop(&mut self) -> bool {
+        drop(self.child.stdin.take());
+        self.ended()
+    }
+
+    /// Waits for the end of the process; whether it ended well.
+    pub(crate) fn ended(&mut self) -> bool {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status.success();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("the node does not end: {}", self.log());
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Synod {
+    /// Starts a founder and has two members approve it.
+    pub(crate) async fn found() -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let user =
+            KeyFiles::generate(&Secret::new([5; 32]), "user", 0, 4_000_000_000_000).expect("keys");
+        let manifest = manifest(&user);
+        let path = dir.path().join("manifest.toml");
+        std::fs::write(&path, manifest.to_toml()).expect("a manifest");
+        let founder = Node::start(config(
+            &dir.path().join("1"),
+            Tee::SevSnp,
+            Beginning::Start { manifest: path },
+        ));
+        let network = approve(&founder, &manifest).await;
+        Self {
+            dir,
+            network,
+            nodes: vec![founder],
+            user,
+            sequence: 1,
+        }
+    }
+
+    /// Three replicas of three vendors, open to users.
+    pub(crate) async fn three() -> Self {
+        let mut synod = Self::found().await;
+        synod.join(Tee::Tdx).await;
+        synod.join(Tee::Nitro).await;
+        synod.act(Act::Open).await;
+        synod
+    }
+
+    /// The configuration of a node that joins through all nodes of now.
+    pub(crate) fn joiner(&self, name: &str, tee: Tee) -> NodeConfig {
+        let services = self
+            .nodes
+            .iter()
+            .map(|node| node.config.public_url.clone())
+            .collect();
+        config(
+            &self.dir.path().join(name),
+            tee,
+            Beginning::Join {
+                network: self.network,
+                services,
+                policy: None,
+            },
+        )
+    }
+
+    /// A node joins; returns its place among the nodes once it votes.
+    pub(crate) async fn join(&mut self, tee: Tee) -> usize {
+        let name = (self.nodes.len() + 1).to_string();
+        self.nodes.push(Node::start(self.joiner(&name, tee)));
+        self.await_voter(self.nodes.len() - 1).await;
+        self.nodes.len() - 1
+    }
+
+    /// Waits until the node at this place votes.
+    pub(crate) async fn await_voter(&self, place: usize) {
+        let url = self.nodes[place].url().to_string();
+        self.await_network(&format!("{url} votes"), |network| {
+            network.replicas.iter().any(|replica| {
+                replica.standing == Standing::Voter
+                    && replica.url.trim_end_matches('/') == url.trim_end_matches('/')
+            })
+        })
+        .await;
+    }
+
+    /// Waits until the service says so of itself.
+    pub(crate) async fn await_network(
+        &self,
+        what: &str,
+        holds: impl Fn(&NetworkReply) -> bool,
+    ) -> NetworkReply {
+        let begun = Instant::now();
+        let service = self.service();
+        let mut newest = String::new();
+        while begun.elapsed() < PATIENCE {
+            match service.network().await {
+                Ok(network) if holds(&network) => return network,
+                other => newest = format!("{other:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let logs: Vec<String> = self.nodes.iter().map(Node::log).collect();
+        panic!(
+            "never seen: {what}; newest: {newest}; logs:\n{}",
+            logs.join("\n---\n")
+        );
+    }
+
+    /// A client that verifies every replica before it sends anything.
+    pub(crate) fn service(&self) -> Service {
+        let trust = Trust::Verified(Box::new(Verifier::new(self.network, None)));
+        let urls = self.nodes.iter().map(Node::url);
+        Service::new(
+            urls,
+            trust,
+            Some(self.user.identity().expect("an identity")),
+            Patience::default(),
+        )
+        .expect("a client")
+    }
+
+    pub(crate) async fn put(&self, key: &str, value: &str) -> Written {
+        let options = WriteOptions {
+            receipt: true,
+            ..WriteOptions::default()
+        };
+        match self
+            .service()
+            .put("records", key.as_bytes(), value.to_owned(), &options)
+            .await
+        {
+            Ok(written) => written,
+            Err(error) => panic!("{key} was not written: {error}"),
+        }
+    }
+
+    pub(crate) async fn get(&self, key: &str) -> Option<String> {
+        let found = self
+            .service()
+            .get("records", key.as_bytes(), Consistency::Linearizable)
+            .await;
+        found
+            .expect("an answer")
+            .map(|found| String::from_utf8(found.value.to_vec()).expect("text"))
+    }
+
+    /// Two members sign an act.
+    pub(crate) async fn act(&mut self, act: Act) {
+        let action = Action {
+            network: self.network,
+            sequence: self.sequence,
+            act,
+        };
+        let signatures = (0..2)
+            .map(|number| action.sign(&member(number)).into())
+            .collect();
+        self.service()
+            .act(signatures)
+            .await
+            .expect("the act is carried out");
+        self.sequence += 1;
+    }
+
+    /// What one replica says of its health.
+    pub(crate) async fn ready(&self, place: usize) -> Result<HealthReply, ClientError> {
+        self.service().ready(&self.nodes[place].url()).await
+    }
+
+    /// The place of the replica that leads.
+    pub(crate) async fn leader(&self) -> usize {
+        let network = self
+            .await_network("a leader", |network| network.leader.is_some())
+            .await;
+        let leader = network
+            .replicas
+            .iter()
+            .find(|replica| Some(replica.id) == network.leader)
+            .expect("a replica");
+        let url: ReplicaUrl = leader.url.parse().expect("an address");
+        self.nodes
+            .iter()
+            .position(|node| node.url() == url)
+            .expect("one of ours")
+    }
+}
+
+/// Appraises the founder as the members would, and hands two approvals in.
+async fn approve(founder: &Node, manifest: &Manifest) -> Digest {
+    let seen = await_answer(founder).await;
+    let parts = seen.read().expect("a fresh answer of the attested key");
+    let expected = Expected {
+        role: Role::Replica,
+        context: manifest.digest(),
+        freshness: Freshness::Elsewhere,
+    };
+    let verdict = manifest
+        .policy()
+        .appraise(
+            &parts.evidence,
+            &parts.endorsements,
+            &parts.statement,
+            &expected,
+            seen.attestation.collected_ms,
+        )
+        .expect("sound evidence");
+    let attested = AttestedStatement {
+        statement: parts.statement,
+        evidence: parts.evidence,
+        endorsements: parts.endorsements,
+    };
+    let approval = Approval::of(manifest.digest(), &attested);
+    let trust = Trust::Authority(ServerTrust::attested(&verdict).expect("a key"));
+    let service =
+        Service::new([founder.url()], trust, None, Patience::default()).expect("a client");
+    let too_few = approvals(&[approval.sign(&member(0))]);
+    service
+        .bootstrap(&founder.url(), too_few.into())
+        .await
+        .expect_err("one approval is too few");
+    let enough = approvals(&[approval.sign(&member(0)), approval.sign(&member(1))]);
+    let answer = service
+        .bootstrap(&founder.url(), enough.into())
+        .await
+        .expect("a network");
+    minicbor::decode(&answer).expect("a network id")
+}
+
+fn approvals(signatures: &[Vec<u8>]) -> Vec<u8> {
+    let list: Vec<minicbor::bytes::ByteVec> = signatures
+        .iter()
+        .map(|bytes| bytes.clone().into())
+        .collect();
+    minicbor::to_vec(list).expect("writing to memory")
+}
+
+async fn await_answer(node: &Node) -> synod_client::Observation {
+    let begun = Instant::now();
+    loop {
+        match observe(&node.url(), fresh_nonce().expect("randomness"), PATIENCE).await {
+            Ok(seen) => return seen,
+            Err(error) if begun.elapsed() > PATIENCE => {
+                panic!("no answer: {error}; log: {}", node.log())
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+/// The ledger's bytes in a folder, segment by segment.
+pub(crate) fn segments(folder: &Path) -> Vec<bytes::Bytes> {
+    let files = segment_files(folder).expect("the folder");
+    files
+        .iter()
+        .map(|file| std::fs::read(file).expect("a file").into())
+        .collect()
+}
