@@ -1,0 +1,43 @@
+# What is done often. `just check` is what every change must pass; `.ci/run` does the same without just.
+
+# All checks but the slow ones.
+check: fmt-check tidy clippy doc test deny
+
+fmt:
+    cargo fmt --all
+
+fmt-check:
+    cargo fmt --all --check
+
+# The rules of the house that a machine can check.
+tidy:
+    cargo xtask tidy
+
+clippy:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+
+test:
+    cargo test --workspace
+
+# Licences, sources, advisories. Needs `cargo install cargo-deny`.
+deny:
+    cargo deny check
+
+# Writes spec/openapi.json anew, to be looked at with `git diff`.
+openapi:
+    SYNOD_BLESS=1 cargo test --package synod-api --test openapi_document
+
+# One fuzz target for some seconds. Needs a nightly compiler and `cargo install cargo-fuzz`.
+fuzz target seconds="60":
+    cd fuzz && cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}}
+
+# What one HTTP request costs the gateway.
+bench-gateway:
+    cargo run --release --package synod-gateway --example throughput
+
+# Everything that the machine of the project runs.
+ci:
+    .ci/run
