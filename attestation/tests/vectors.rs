@@ -4,6 +4,10 @@
 //! and whether the baseline policy accepts it, at a time of its own. The
 //! folder is found by `SYNOD_VECTORS`, else beside the repository; without it
 //! these tests say so loudly and check nothing.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the vectors are files beside the repository"
+)]
 
 use std::{
     fs,

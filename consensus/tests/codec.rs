@@ -8,6 +8,10 @@ use synod_consensus::{
     BLOCK_BYTES_MAX, Body, Change, DecodeError, Entry, MESSAGE_BYTES_MAX, Message, Payload,
 };
 
+#[allow(
+    clippy::too_many_lines,
+    reason = "a flat list, one message of each kind"
+)]
 fn samples() -> Vec<Message> {
     let block = Bytes::from_static(b"some block");
     let payloads = [

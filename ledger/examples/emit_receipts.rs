@@ -6,6 +6,7 @@
 //! Layout: `DIR/keys.txt` has a line `kid-hex public-key-hex` for each signer;
 //! each folder beside it is one transaction, with `leaf.bin` (the tree's entry)
 //! and a `<kid-hex>.cose` for each signature.
+#![allow(clippy::disallowed_methods, reason = "an example writes files")]
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
