@@ -391,6 +391,20 @@ impl Cluster {
         id
     }
 
+    /// Hands a call to a replica without a flush: others may follow.
+    pub(crate) fn enqueue(&mut self, to: u64, request: Request, caller: Caller) {
+        self.next_call += 1;
+        let id = self.next_call;
+        self.step(
+            to,
+            Input::Call(Call {
+                id,
+                caller,
+                request,
+            }),
+        );
+    }
+
     /// Asks the leader and runs until it answers.
     pub(crate) fn ask(&mut self, request: Request, caller: Caller) -> Reply {
         let leader = self.leader();

@@ -1,0 +1,49 @@
+//! How many writes a second the whole machine takes on one thread: three replicas, sealing, hashing, signatures,
+//! codecs, without sockets and disks.
+//!
+//! `cargo run --release -p synod-replica --example pipeline -- [WRITES] [IN_FLIGHT]`
+#![allow(clippy::disallowed_methods, reason = "an example measures time")]
+
+#[path = "../tests/replica/cluster.rs"]
+#[allow(dead_code)]
+mod cluster;
+
+use std::time::Instant;
+
+use cluster::{Cluster, user};
+use synod_replica::{Reply, Request};
+
+fn main() {
+    let mut arguments = std::env::args()
+        .skip(1)
+        .filter_map(|text| text.parse::<usize>().ok());
+    let writes = arguments.next().unwrap_or(100_000);
+    let in_flight = arguments.next().unwrap_or(512);
+    let mut cluster = Cluster::three(1);
+    let value = "v".repeat(256);
+    let begun = Instant::now();
+    let mut done = 0;
+    while done < writes {
+        let leader = cluster.leader();
+        for n in 0..in_flight {
+            let mut request = Cluster::put_request("records", &format!("key{}", done + n), &value);
+            if let Request::Operate(operate) = &mut request {
+                operate.receipt = false;
+            }
+            cluster.enqueue(leader, request, user());
+        }
+        cluster.run(20);
+        let answered = std::mem::take(&mut cluster.replies);
+        assert!(
+            answered
+                .values()
+                .all(|reply| matches!(reply, Reply::Answered { .. }))
+        );
+        done += answered.len();
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    println!(
+        "{done} writes of 256 bytes, {in_flight} in flight: {:.0} writes/s",
+        done as f64 / seconds
+    );
+}
