@@ -12,5 +12,5 @@ mod simulated;
 
 pub use crate::{
     attester::{Attester, AttesterError},
-    simulated::{Fault, Simulated},
+    simulated::{Simulated, fault::Fault},
 };

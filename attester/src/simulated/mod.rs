@@ -8,6 +8,7 @@
 
 mod certificate;
 mod der;
+pub mod fault;
 mod keys;
 mod nitro;
 mod snp;
@@ -17,21 +18,8 @@ use synod_attestation::{Endorsements, Evidence, NodeStatement, Tee};
 
 use crate::{
     attester::{Attester, AttesterError},
-    simulated::{keys::Keys, nitro::NitroEnclave, snp::SnpGuest, tdx::TrustDomain},
+    simulated::{fault::Fault, keys::Keys, nitro::NitroEnclave, snp::SnpGuest, tdx::TrustDomain},
 };
-
-/// A way in which a simulated platform is not as it should be. Its evidence
-/// stays genuine; policies refuse it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The host can look into the workload.
-    Debug,
-    /// The firmware is old. Nitro states no firmware, so there it changes
-    /// nothing.
-    OldFirmware,
-    /// The workload can be moved. Only SEV-SNP states this.
-    Migratable,
-}
 
 /// A simulated TEE.
 pub struct Simulated {

@@ -9,8 +9,8 @@ use synod_crypto::ecdsa::P384SigningKey;
 use crate::{
     attester::AttesterError,
     simulated::{
-        Fault,
         certificate::{Issuer, IssuerKey, Profile, SubjectKey, name, subject},
+        fault::Fault,
         keys::{self, Keys},
     },
 };

@@ -11,9 +11,9 @@ use x509_cert::der::asn1::ObjectIdentifier;
 use crate::{
     attester::AttesterError,
     simulated::{
-        Fault,
         certificate::{Issuer, IssuerKey, Profile, SubjectKey, subject},
         der,
+        fault::Fault,
         keys::{Keys, RsaKey},
     },
 };

@@ -11,9 +11,9 @@ use x509_cert::der::{DateTime, Decode, EncodePem, asn1::ObjectIdentifier, pem::L
 use crate::{
     attester::AttesterError,
     simulated::{
-        Fault,
         certificate::{Issuer, IssuerKey, Profile, SubjectKey, name, subject},
         der,
+        fault::Fault,
         keys::{self, Keys},
     },
 };
