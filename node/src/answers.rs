@@ -27,7 +27,7 @@ pub(crate) enum Form {
 }
 
 /// A call on the maps, in the replica's words.
-pub(crate) fn operation(call: door::Call) -> Result<(Operate, Form), Problem> {
+pub(crate) fn operation(call: door::Call) -> Result<(Operate, Form), Box<Problem>> {
     Ok(match call {
         door::Call::Get { at, consistency } => (
             read(
@@ -86,7 +86,7 @@ pub(crate) fn operation(call: door::Call) -> Result<(Operate, Form), Problem> {
             let (batch, operations) = batch(txn)?;
             (write(batch, digest, mode), Form::Batch(operations))
         }
-        _ => return Err(Problem::new(ErrorCode::Internal)),
+        _ => return Err(Problem::new(ErrorCode::Internal).into()),
     })
 }
 
@@ -112,12 +112,13 @@ fn write(operation: Operation, request: Digest, mode: door::WriteMode) -> Operat
     }
 }
 
-fn map(name: &str) -> Result<MapName, Problem> {
-    MapName::new(name)
-        .map_err(|error| Problem::new(ErrorCode::InvalidMapName).with_detail(error.to_string()))
+fn map(name: &str) -> Result<MapName, Box<Problem>> {
+    MapName::new(name).map_err(|error| {
+        Box::new(Problem::new(ErrorCode::InvalidMapName).with_detail(error.to_string()))
+    })
 }
 
-fn list(page: door::Page) -> Result<Page, Problem> {
+fn list(page: door::Page) -> Result<Page, Box<Problem>> {
     Ok(Page {
         map: map(&page.map)?,
         prefix: page.prefix,
@@ -146,13 +147,13 @@ fn held(condition: door::Condition) -> Condition {
     }
 }
 
-fn batch(txn: TxnRequest) -> Result<(Operation, Vec<synod_api::Operation>), Problem> {
+fn batch(txn: TxnRequest) -> Result<(Operation, Vec<synod_api::Operation>), Box<Problem>> {
     let compare = |compare: synod_api::Compare| {
         let expect = match compare.expect {
             Expectation::Version(version) => Expect::Version(version),
             Expectation::Value(value) => Expect::Value(value.0),
         };
-        Ok::<_, Problem>(Compare {
+        Ok::<_, Box<Problem>>(Compare {
             map: map(&compare.map)?,
             key: compare.key.0,
             expect,
@@ -167,7 +168,7 @@ fn batch(txn: TxnRequest) -> Result<(Operation, Vec<synod_api::Operation>), Prob
     Ok((Operation::Batch { compares, steps }, txn.operations))
 }
 
-fn step(operation: &synod_api::Operation) -> Result<Step, Problem> {
+fn step(operation: &synod_api::Operation) -> Result<Step, Box<Problem>> {
     Ok(match operation {
         synod_api::Operation::Get(at) => Step::Get {
             map: map(&at.map)?,
@@ -186,7 +187,7 @@ fn step(operation: &synod_api::Operation) -> Result<Step, Problem> {
 }
 
 /// The replica's reply to an operation, in the door's words.
-pub(crate) fn reply(reply: Reply, form: Form) -> Result<door::Reply, Problem> {
+pub(crate) fn reply(reply: Reply, form: Form) -> Result<door::Reply, Box<Problem>> {
     match reply {
         Reply::Answered {
             tx,
@@ -196,8 +197,8 @@ pub(crate) fn reply(reply: Reply, form: Form) -> Result<door::Reply, Problem> {
             ..
         } => answered(tx, as_of, answer, receipt, form),
         Reply::Pending(tx) => Ok(pending(tx, &form)),
-        Reply::Failed(error) => Err(problem(&error)),
-        _ => Err(Problem::new(ErrorCode::Internal)),
+        Reply::Failed(error) => Err(problem(&error).into()),
+        _ => Err(Problem::new(ErrorCode::Internal).into()),
     }
 }
 
@@ -207,7 +208,7 @@ fn answered(
     answer: Answer,
     receipt: Option<Bytes>,
     form: Form,
-) -> Result<door::Reply, Problem> {
+) -> Result<door::Reply, Box<Problem>> {
     let receipt = receipt.map(Base64);
     match (answer, form) {
         (Answer::Found(item), _) => Ok(door::Reply::Value {
@@ -215,10 +216,10 @@ fn answered(
             version: item.version,
             as_of,
         }),
-        (Answer::Missing, _) => Err(Problem::new(ErrorCode::KeyNotFound)),
+        (Answer::Missing, _) => Err(Problem::new(ErrorCode::KeyNotFound).into()),
         (Answer::Page { items, more }, _) => Ok(door::Reply::Listed(page(items, more, as_of))),
         (Answer::ConditionFailed { at, version }, form) => {
-            Err(condition_failed(at, version, &form))
+            Err(condition_failed(at, version, &form).into())
         }
         (Answer::Written, Form::Write { removed }) => {
             let transaction_id = tx.unwrap_or(as_of);
@@ -236,7 +237,7 @@ fn answered(
             results: results(&operations, found),
             receipt,
         })),
-        _ => Err(Problem::new(ErrorCode::Internal)),
+        _ => Err(Problem::new(ErrorCode::Internal).into()),
     }
 }
 
@@ -327,11 +328,10 @@ pub(crate) fn status(transaction_id: TxId, status: synod_replica::TxStatus) -> d
 /// A failed call, in the door's words. A redirect is made elsewhere.
 pub(crate) fn problem(error: &CallError) -> Problem {
     let code = match error {
-        CallError::NotLeader { .. } | CallError::Stale => ErrorCode::NoLeader,
+        CallError::NotLeader { .. } | CallError::Stale | CallError::Retry => ErrorCode::NoLeader,
         CallError::Interrupted { tx } => {
             return Problem::new(ErrorCode::LeadershipLost).with_transaction(*tx);
         }
-        CallError::Retry => ErrorCode::NoLeader,
         CallError::NotOpen => ErrorCode::ServiceNotOpen,
         CallError::UnknownCaller | CallError::Forbidden | CallError::App(AppError::Reserved(_)) => {
             ErrorCode::Forbidden

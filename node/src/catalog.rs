@@ -7,25 +7,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// One ledger file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Segment {
+pub(crate) struct Segment {
     /// Where it lies.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Index of the first block in it.
-    pub first_index: u64,
+    pub(crate) first_index: u64,
     /// How many of its bytes may be read.
-    pub readable: u64,
+    pub(crate) readable: u64,
 }
 
 /// The list of ledger files, shared between the writer and the readers.
 #[derive(Debug, Clone)]
-pub struct Catalog {
+pub(crate) struct Catalog {
     folder: PathBuf,
     segments: Arc<Mutex<Vec<Segment>>>,
 }
 
 impl Catalog {
     /// An empty list of files in `folder`.
-    pub fn new(folder: PathBuf) -> Self {
+    pub(crate) fn new(folder: PathBuf) -> Self {
         Self {
             folder,
             segments: Arc::default(),
@@ -33,7 +33,7 @@ impl Catalog {
     }
 
     /// The files that can hold blocks from index `from` on, in order, as they are now.
-    pub fn from_index(&self, from: u64) -> Vec<Segment> {
+    pub(crate) fn starting_at(&self, from: u64) -> Vec<Segment> {
         let segments = self.lock();
         let first = segments
             .iter()
@@ -43,7 +43,7 @@ impl Catalog {
     }
 
     /// Bytes of all files together.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.lock().iter().map(|segment| segment.readable).sum()
     }
 

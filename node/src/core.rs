@@ -13,11 +13,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use synod_replica::{
-    Batch, Call, CallError, Caller, Effects, Envelope, Input, Notice, Replica, Reply, Request,
+    Batch, Call, Caller, Effects, Envelope, Input, Notice, Replica, Reply, Request,
 };
 use tokio::sync::oneshot;
 
 use crate::clock::now_ms;
+use crate::vital;
 
 /// At most so many messages are taken before the replica is flushed.
 const DRAIN_MAX: usize = 4096;
@@ -71,18 +72,17 @@ impl Core {
         self.sender.send(ToCore::Happened(input)).is_ok()
     }
 
-    /// Asks and waits for the answer. Dropping the future drops the answer, not the call.
-    pub(crate) async fn ask(&self, caller: Caller, request: Request) -> Reply {
+    /// Asks and waits for the answer. Dropping the future drops the answer, not the call. None once the thread
+    /// has ended.
+    pub(crate) async fn ask(&self, caller: Caller, request: Request) -> Option<Reply> {
         let (answer, waiting) = oneshot::channel();
         let asked = ToCore::Asked {
             caller,
             request,
             answer,
         };
-        if self.sender.send(asked).is_err() {
-            return Reply::Failed(CallError::Halted);
-        }
-        waiting.await.unwrap_or(Reply::Failed(CallError::Halted))
+        self.sender.send(asked).ok()?;
+        waiting.await.ok()
     }
 
     /// Looks at the replica. None once the thread has ended.
@@ -120,13 +120,11 @@ pub(crate) fn start(
         answers: HashMap::new(),
         next_call: 0,
     };
-    std::thread::Builder::new()
-        .name("consensus".to_owned())
-        .spawn(move || {
-            thread.carry_out(begun);
-            thread.outlets.membership_changed(&thread.replica);
-            thread.run(&receiver, tick);
-        })
+    vital::spawn("consensus", move || {
+        thread.carry_out(begun);
+        thread.outlets.membership_changed(&thread.replica);
+        thread.run(&receiver, tick);
+    })
 }
 
 struct Thread<O> {

@@ -14,10 +14,11 @@ use synod_replica::Batch;
 
 use crate::log;
 use crate::segments::Segments;
+use crate::vital;
 
 /// What the disk thread reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DiskReport {
+pub(crate) enum DiskReport {
     /// The batch with this number, and all before it, is durable.
     Persisted(u64),
     /// Whether the disk refuses writes, told once for each change.
@@ -25,15 +26,15 @@ pub enum DiskReport {
 }
 
 /// The first pause after a failed write.
-pub const RETRY_FIRST: Duration = Duration::from_millis(50);
+pub(crate) const RETRY_FIRST: Duration = Duration::from_millis(50);
 /// The longest pause after a failed write.
-pub const RETRY_LONGEST: Duration = Duration::from_secs(2);
+pub(crate) const RETRY_LONGEST: Duration = Duration::from_secs(2);
 /// Records that nobody waits for become durable after this time of rest.
 const REST: Duration = Duration::from_millis(20);
 
 /// A running disk thread. Dropping it makes durable what was handed over, if the disk allows, and ends it.
 #[derive(Debug)]
-pub struct Disk {
+pub(crate) struct Disk {
     sender: Option<Sender<Batch>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -43,7 +44,7 @@ impl Disk {
     ///
     /// # Errors
     /// What the system says when it gives no thread.
-    pub fn start(
+    pub(crate) fn start(
         segments: Segments,
         report: impl Fn(DiskReport) + Send + 'static,
     ) -> std::io::Result<Self> {
@@ -54,9 +55,7 @@ impl Disk {
             newest: None,
             failed: None,
         };
-        let thread = std::thread::Builder::new()
-            .name("synod-disk".to_owned())
-            .spawn(move || writer.run(&receiver))?;
+        let thread = vital::spawn("disk", move || writer.run(&receiver))?;
         Ok(Self {
             sender: Some(sender),
             thread: Some(thread),
@@ -64,9 +63,9 @@ impl Disk {
     }
 
     /// Hands over a batch. Never waits.
-    pub fn persist(&self, batch: Batch) {
+    pub(crate) fn persist(&self, batch: Batch) {
         if let Some(sender) = &self.sender {
-            // The thread ends only when this sender is dropped, or by a panic, which ends the process.
+            // The thread ends only when this sender is dropped.
             let _ = sender.send(batch);
         }
     }
@@ -307,7 +306,7 @@ mod tests {
         let fake = Fake::with_room(header_and_block + 50);
         let (told, reports) = channel();
         let disk = Disk::start(fake.segments(LARGE, Durability::Disk).0, move |report| {
-            told.send(report).unwrap()
+            told.send(report).unwrap();
         })
         .unwrap();
         disk.persist(batch(1, &[block()]));
@@ -331,7 +330,7 @@ mod tests {
         let fake = Fake::with_room(0);
         let (told, reports) = channel();
         let disk = Disk::start(fake.segments(LARGE, Durability::Disk).0, move |report| {
-            told.send(report).unwrap()
+            told.send(report).unwrap();
         })
         .unwrap();
         disk.persist(batch(1, &[block(), proof(1)]));

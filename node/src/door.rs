@@ -65,7 +65,10 @@ pub(crate) struct Running {
     pub(crate) authority_pem: String,
     /// Public addresses of the replicas, for redirects.
     pub(crate) urls: RwLock<BTreeMap<u64, String>>,
-    pub(crate) calls: Arc<tokio::sync::Semaphore>,
+    /// Calls that may wait for the replica at the same time.
+    pub(crate) calls: tokio::sync::Semaphore,
+    /// Joins that may wait for the replica at the same time: one.
+    pub(crate) joins: tokio::sync::Semaphore,
 }
 
 /// The backend of the gateway; clones share the stage.
@@ -109,12 +112,12 @@ impl Backend for Door {
             (None, Some(founding)) => founding.answer(call).await,
             (None, None) => early(&call, "joining"),
         };
-        answer.unwrap_or_else(Reply::from)
+        answer.unwrap_or_else(Reply::Problem)
     }
 }
 
 /// The answers of a node that is no replica yet.
-fn early(call: &Call, state: &str) -> Result<Reply, Problem> {
+fn early(call: &Call, state: &str) -> Result<Reply, Box<Problem>> {
     let health = |ok| {
         Reply::Health(HealthReply {
             ok,
@@ -125,12 +128,14 @@ fn early(call: &Call, state: &str) -> Result<Reply, Problem> {
         Call::Live => Ok(health(true)),
         Call::Ready => Ok(health(false)),
         Call::Metrics => Ok(Reply::Metrics(metrics::before_running())),
-        _ => Err(Problem::new(ErrorCode::NotReady).with_detail(format!("this node is {state}"))),
+        _ => Err(Problem::new(ErrorCode::NotReady)
+            .with_detail(format!("this node is {state}"))
+            .into()),
     }
 }
 
 impl Founding {
-    async fn answer(&self, call: Call) -> Result<Reply, Problem> {
+    async fn answer(&self, call: Call) -> Result<Reply, Box<Problem>> {
         match call {
             Call::Attest { nonce } => Ok(Reply::Attestation(Box::new(self.attestation(nonce)))),
             Call::Bootstrap(approvals) => self.found(approvals).await,
@@ -151,7 +156,7 @@ impl Founding {
         )
     }
 
-    async fn found(&self, approvals: Bytes) -> Result<Reply, Problem> {
+    async fn found(&self, approvals: Bytes) -> Result<Reply, Box<Problem>> {
         let begun = self
             .lock()
             .found(&approvals)
@@ -173,6 +178,7 @@ fn founding_problem(error: &FounderError) -> Problem {
     let code = match error {
         FounderError::MalformedApprovals => ErrorCode::InvalidBody,
         FounderError::Found(_) => ErrorCode::EvidenceRefused,
+        FounderError::AlreadyFounded => ErrorCode::AlreadyDone,
         _ => ErrorCode::Internal,
     };
     Problem::new(code).with_detail(error.to_string())
@@ -204,17 +210,21 @@ fn base64(bytes: Vec<u8>) -> Base64 {
 }
 
 impl Running {
-    async fn answer(&self, caller: Caller, call: Call) -> Result<Reply, Problem> {
+    async fn answer(&self, caller: Caller, call: Call) -> Result<Reply, Box<Problem>> {
         let who = Who {
             fingerprint: caller.fingerprint.map(Digest::from),
         };
+        let _place = self
+            .calls
+            .try_acquire()
+            .map_err(|_| Problem::new(ErrorCode::Overloaded))?;
         match call {
             Call::Get { .. }
             | Call::Put { .. }
             | Call::Delete { .. }
             | Call::List { .. }
             | Call::Transact { .. } => self.operate(who, call).await,
-            Call::Status(tx) => match self.core.ask(who, Request::Status(tx)).await {
+            Call::Status(tx) => match self.ask(who, Request::Status(tx)).await? {
                 synod_replica::Reply::Status(status) => Ok(answers::status(tx, status)),
                 other => self.failed(other),
             },
@@ -225,7 +235,7 @@ impl Running {
             } => self.act(who, signatures, receipt).await,
             Call::Join(request) => self.join(who, request).await,
             Call::JoinKeys(identity) => self.keys(&identity).await,
-            Call::Bootstrap(_) => Err(Problem::new(ErrorCode::AlreadyDone)),
+            Call::Bootstrap(_) => Err(Problem::new(ErrorCode::AlreadyDone).into()),
             Call::Attest { nonce } => self.attest(nonce).await,
             Call::Ledger { from } => self.ledger(from),
             Call::Chain => {
@@ -264,13 +274,9 @@ impl Running {
         }
     }
 
-    async fn operate(&self, who: Who, call: Call) -> Result<Reply, Problem> {
-        let _place = self
-            .calls
-            .try_acquire()
-            .map_err(|_| Problem::new(ErrorCode::Overloaded))?;
+    async fn operate(&self, who: Who, call: Call) -> Result<Reply, Box<Problem>> {
         let (operate, form) = answers::operation(call)?;
-        let reply = self.core.ask(who, Request::Operate(operate)).await;
+        let reply = self.ask(who, Request::Operate(operate)).await?;
         match reply {
             synod_replica::Reply::Failed(error) => self.refused(&error),
             reply => answers::reply(reply, form),
@@ -278,7 +284,7 @@ impl Running {
     }
 
     /// A refusal: of a follower the way to the leader.
-    fn refused(&self, error: &CallError) -> Result<Reply, Problem> {
+    fn refused(&self, error: &CallError) -> Result<Reply, Box<Problem>> {
         if let CallError::NotLeader {
             leader: Some(leader),
         } = error
@@ -288,18 +294,18 @@ impl Running {
                 return Ok(Reply::Leader { url: url.clone() });
             }
         }
-        Err(answers::problem(error))
+        Err(answers::problem(error).into())
     }
 
-    fn failed(&self, reply: synod_replica::Reply) -> Result<Reply, Problem> {
+    fn failed(&self, reply: synod_replica::Reply) -> Result<Reply, Box<Problem>> {
         match reply {
             synod_replica::Reply::Failed(error) => self.refused(&error),
-            _ => Err(Problem::new(ErrorCode::Internal)),
+            _ => Err(Problem::new(ErrorCode::Internal).into()),
         }
     }
 
-    async fn receipt(&self, who: Who, tx: TxId) -> Result<Reply, Problem> {
-        match self.core.ask(who, Request::Receipt(tx)).await {
+    async fn receipt(&self, who: Who, tx: TxId) -> Result<Reply, Box<Problem>> {
+        match self.ask(who, Request::Receipt(tx)).await? {
             synod_replica::Reply::Receipt(file) => Ok(Reply::Receipt {
                 transaction: tx,
                 file,
@@ -308,12 +314,16 @@ impl Running {
         }
     }
 
-    async fn act(&self, who: Who, signatures: Vec<Bytes>, receipt: bool) -> Result<Reply, Problem> {
+    async fn act(
+        &self,
+        who: Who,
+        signatures: Vec<Bytes>,
+        receipt: bool,
+    ) -> Result<Reply, Box<Problem>> {
         let signed = SignedAction::combine(signatures.iter().map(|signature| signature.to_vec()));
         let reply = self
-            .core
             .ask(who, Request::Govern(signed.encode().into()))
-            .await;
+            .await?;
         let synod_replica::Reply::Governed { tx, .. } = reply else {
             return self.failed(reply);
         };
@@ -334,27 +344,31 @@ impl Running {
     }
 
     async fn receipt_file(&self, who: Who, tx: TxId) -> Option<Bytes> {
-        match self.core.ask(who, Request::Receipt(tx)).await {
+        match self.core.ask(who, Request::Receipt(tx)).await? {
             synod_replica::Reply::Receipt(file) => Some(file),
             _ => None,
         }
     }
 
-    async fn join(&self, who: Who, request: Bytes) -> Result<Reply, Problem> {
-        match self.core.ask(who, Request::Join(request)).await {
+    async fn join(&self, who: Who, request: Bytes) -> Result<Reply, Box<Problem>> {
+        // Evidence is judged on the thread that orders everything: one joiner at a time.
+        let _turn = self.joins.acquire().await;
+        match self.ask(who, Request::Join(request)).await? {
             synod_replica::Reply::Governed {
                 tx,
                 replica: Some(id),
             } => Ok(Reply::Cbor(joiner::joined(tx, id))),
             synod_replica::Reply::Failed(CallError::Refused(why)) => {
-                Err(Problem::new(ErrorCode::EvidenceRefused).with_detail(why))
+                Err(Problem::new(ErrorCode::EvidenceRefused)
+                    .with_detail(why)
+                    .into())
             }
             other => self.failed(other),
         }
     }
 
-    async fn keys(&self, identity: &[u8]) -> Result<Reply, Problem> {
-        let identity = minicbor::decode(identity).map_err(|_| {
+    async fn keys(&self, identity: &[u8]) -> Result<Reply, Box<Problem>> {
+        let identity = joiner::read(identity).ok_or_else(|| {
             Problem::new(ErrorCode::InvalidBody)
                 .with_detail("the body is not an identity key in CBOR")
         })?;
@@ -370,7 +384,7 @@ impl Running {
         Ok(Reply::Cbor(bytes.into()))
     }
 
-    async fn attest(&self, nonce: [u8; 32]) -> Result<Reply, Problem> {
+    async fn attest(&self, nonce: [u8; 32]) -> Result<Reply, Box<Problem>> {
         let mut reply = attestation(
             &self.attested,
             &self.identity,
@@ -389,7 +403,7 @@ impl Running {
         Ok(Reply::Attestation(Box::new(reply)))
     }
 
-    fn ledger(&self, from: u64) -> Result<Reply, Problem> {
+    fn ledger(&self, from: u64) -> Result<Reply, Box<Problem>> {
         let place = self.streams.clone().try_acquire_owned().map_err(|_| {
             Problem::new(ErrorCode::Overloaded)
                 .with_detail("too many streams of the ledger at once")
@@ -412,7 +426,7 @@ impl Running {
     async fn health(
         &self,
         judge: impl FnOnce(&synod_replica::Gauges, &synod_replica::NetworkView) -> (bool, &'static str),
-    ) -> Result<Reply, Problem> {
+    ) -> Result<Reply, Box<Problem>> {
         let (gauges, view) = self
             .look(|replica| (replica.gauges(), replica.network_view()))
             .await?;
@@ -423,13 +437,18 @@ impl Running {
         }))
     }
 
+    async fn ask(&self, who: Who, request: Request) -> Result<synod_replica::Reply, Box<Problem>> {
+        let reply = self.core.ask(who, request).await;
+        reply.ok_or_else(|| Problem::new(ErrorCode::ShuttingDown).into())
+    }
+
     async fn look<T: Send + 'static>(
         &self,
         look: impl FnOnce(&mut Replica) -> T + Send + 'static,
-    ) -> Result<T, Problem> {
+    ) -> Result<T, Box<Problem>> {
         self.core
             .look(look)
             .await
-            .ok_or_else(|| Problem::new(ErrorCode::ShuttingDown))
+            .ok_or_else(|| Problem::new(ErrorCode::ShuttingDown).into())
     }
 }

@@ -42,6 +42,9 @@ pub enum FounderError {
     /// The request with the approvals is malformed.
     #[error("the approvals are not a CBOR list of at most {APPROVALS_MAX} byte strings")]
     MalformedApprovals,
+    /// The network was founded before: a founder founds one.
+    #[error("this founder has founded its network")]
+    AlreadyFounded,
     /// Evidence or approvals do not hold.
     #[error(transparent)]
     Found(#[from] FoundError),
@@ -58,6 +61,7 @@ pub(crate) struct Waiting {
     address: Address,
     attested: AttestedStatement,
     collected_ms: u64,
+    founded: bool,
 }
 
 impl Waiting {
@@ -79,6 +83,7 @@ impl Waiting {
             address,
             attested,
             collected_ms: now_ms(),
+            founded: false,
         })
     }
 
@@ -107,6 +112,9 @@ impl Waiting {
     /// # Errors
     /// [`FounderError`]; the founder goes on waiting.
     pub(crate) fn found(&mut self, approvals: &[u8]) -> Result<Begun, FounderError> {
+        if self.founded {
+            return Err(FounderError::AlreadyFounded);
+        }
         let approvals = read_approvals(approvals)?;
         let founder = Founder {
             attested: self.attested.clone(),
@@ -125,6 +133,7 @@ impl Waiting {
         let mut bytes = Vec::new();
         record.encode(&mut bytes);
         let machine = intake.finish()?;
+        self.founded = true;
         let authority_from_ms = machine.sequence().certified().time_ms;
         let service_key = self.born.entropy.secret::<32>();
         let boot = Boot {

@@ -186,7 +186,8 @@ async fn fetch_keys(
     Ok(receive_keys(&sealed, &network, &identity, &born.hpke())?)
 }
 
-fn read<'b, T: minicbor::Decode<'b, ()>>(bytes: &'b [u8]) -> Option<T> {
+/// Reads one item of CBOR that fills the bytes.
+pub(crate) fn read<'b, T: minicbor::Decode<'b, ()>>(bytes: &'b [u8]) -> Option<T> {
     let mut decoder = minicbor::Decoder::new(bytes);
     let value = decoder.decode().ok()?;
     (decoder.position() == bytes.len()).then_some(value)

@@ -21,7 +21,7 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 /// Why the ledger cannot be read back. The disk's fault, or of whoever changed the files.
 #[derive(Debug, thiserror::Error)]
-pub enum ReadError {
+pub(crate) enum ReadError {
     /// What the system says.
     #[error("cannot read the ledger: {0}")]
     Io(#[from] io::Error),
@@ -43,7 +43,7 @@ pub enum ReadError {
 ///
 /// # Errors
 /// [`ReadError`]; what was given out before is sound.
-pub fn read_ledger(
+pub(crate) fn read_ledger(
     catalog: &Catalog,
     from: u64,
     mut take: impl FnMut(Bytes) -> bool,
@@ -53,7 +53,7 @@ pub fn read_ledger(
         begun: false,
         records: Vec::new(),
     };
-    for segment in catalog.from_index(from) {
+    for segment in catalog.starting_at(from) {
         read_segment(&segment, |record, raw| {
             let wanted = held.push(record, raw).is_none_or(&mut take);
             if wanted { Ok(()) } else { Err(ReadError::Gone) }

@@ -2,6 +2,7 @@
 //! the sockets; it decides nothing.
 
 mod answers;
+mod authority;
 mod begun;
 mod born;
 mod catalog;
@@ -20,7 +21,10 @@ mod run;
 #[cfg(test)]
 mod sample;
 mod segments;
+mod serve;
+mod told;
 mod views;
+mod vital;
 mod volume;
 
 pub use born::{BirthError, measurement};

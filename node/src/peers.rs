@@ -499,12 +499,12 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn replica_that_the_ledger_does_not_name_is_not_heard() {
         let (a, b) = (side(1, 1 << 20).await, side(2, 1 << 20).await);
-        a.peers.update(&[b.record.clone()]);
+        a.peers.update(std::slice::from_ref(&b.record));
         for number in 0..4 {
             a.peers.send(2, &envelope(number));
             assert_eq!(b.hear(1, NOT_SOON / 4), None);
         }
-        b.peers.update(&[a.record.clone()]);
+        b.peers.update(std::slice::from_ref(&a.record));
         pass(&a, &b, 9);
     }
 
@@ -513,7 +513,7 @@ mod tests {
         let (a, b) = (side(1, 1 << 20).await, side(2, 1 << 20).await);
         let claimed = record(3, b.record.address.peer.clone());
         a.peers.update(&[claimed]);
-        b.peers.update(&[a.record.clone()]);
+        b.peers.update(std::slice::from_ref(&a.record));
         a.peers.send(3, &envelope(1));
         assert_eq!(b.hear(1, NOT_SOON), None);
     }
@@ -521,8 +521,8 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn removed_replica_is_cut_off() {
         let (a, b) = (side(1, 1 << 20).await, side(2, 1 << 20).await);
-        a.peers.update(&[b.record.clone()]);
-        b.peers.update(&[a.record.clone()]);
+        a.peers.update(std::slice::from_ref(&b.record));
+        b.peers.update(std::slice::from_ref(&a.record));
         pass(&a, &b, 1);
         let removed = ReplicaRecord {
             status: ReplicaStatus::Removed,
@@ -539,8 +539,8 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn frames_keep_their_numbers_when_a_replica_moves() {
         let (a, b) = (side(1, 1 << 20).await, side(2, 1 << 20).await);
-        a.peers.update(&[b.record.clone()]);
-        b.peers.update(&[a.record.clone()]);
+        a.peers.update(std::slice::from_ref(&b.record));
+        b.peers.update(std::slice::from_ref(&a.record));
         (0..5).for_each(|number| pass(&a, &b, number));
         b.accepting.abort();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -565,8 +565,8 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn garbage_and_strangers_at_the_door_leave_the_others_alone() {
         let (a, b) = (side(1, 1 << 20).await, side(2, 1 << 20).await);
-        a.peers.update(&[b.record.clone()]);
-        b.peers.update(&[a.record.clone()]);
+        a.peers.update(std::slice::from_ref(&b.record));
+        b.peers.update(std::slice::from_ref(&a.record));
         for _ in 0..HANDSHAKES_MAX / 2 {
             let mut stranger = TcpStream::connect(&b.record.address.peer).await.unwrap();
             stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();

@@ -5,27 +5,30 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, RwLock};
+use std::pin::pin;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use synod_channel::{
-    CertificateError, Clock, IdentityError, KeyMismatch, PublicDoor, ServiceCa, TlsKey,
-    caller_fingerprint,
+    Certificate, CertificateError, Clock, Identity, IdentityError, KeyMismatch, PublicDoor,
+    ServiceCa, TlsKey,
 };
-use synod_gateway::{Caller, Gateway};
+use synod_crypto::Digest;
+use synod_gateway::Gateway;
 use synod_governance::Address;
 use synod_ledger::TxId;
 use synod_replica::{Batch, Envelope, Input, Notice, Replica};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
-use tokio_rustls::TlsAcceptor;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use crate::authority::{AuthorityError, Issuer};
 use crate::begun::Begun;
 use crate::born::{BirthError, Born};
 use crate::catalog::Catalog;
 use crate::clock::now_ms;
-use crate::config::{Beginning, Durability, NodeConfig};
+use crate::config::{Beginning, NodeConfig};
 use crate::core::{self, Core, Outlets};
 use crate::disk::{Disk, DiskReport};
 use crate::door::{Door, Founding, Running, Stage};
@@ -34,15 +37,13 @@ use crate::joiner::{self, JoinerError};
 use crate::log;
 use crate::peers::{Peers, Wiring};
 use crate::segments::Segments;
+use crate::serve::PublicListener;
+use crate::told::told_to_stop;
 use crate::volume::Folder;
 
-/// A TLS handshake at the public door that takes longer is given up.
-const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
-/// Certificates of the service's authority live this long.
-const CERTIFICATE_MS: u64 = 24 * 3600 * 1000;
-/// How often it is looked whether the certificate must be issued anew.
-const REISSUE_LOOK: Duration = Duration::from_secs(60);
-/// Connections that are at work get this long to end when the node stops.
+/// The certificate that peers see lives this long; they look at its key alone.
+const PEER_CERTIFICATE_MS: u64 = 365 * 24 * 3600 * 1000;
+/// What is in work gets this long to be answered when the node stops.
 const STOP_MAX: Duration = Duration::from_secs(3);
 /// A founder's clock may be this much ahead: the authority is valid from so much earlier.
 const AUTHORITY_SKEW_MS: u64 = 3600 * 1000;
@@ -58,8 +59,8 @@ pub enum NodeError {
         /// What the system says.
         cause: std::io::Error,
     },
-    /// The ledger's folder cannot be made.
-    #[error("cannot make the ledger's folder `{path}`: {cause}")]
+    /// A folder cannot be made.
+    #[error("cannot make the folder `{path}`: {cause}")]
     Folder {
         /// The folder.
         path: std::path::PathBuf,
@@ -84,12 +85,18 @@ pub enum NodeError {
     /// A certificate does not fit its key.
     #[error(transparent)]
     Key(#[from] KeyMismatch),
+    /// The public door gets no certificate.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     /// An identity for TLS cannot be made.
     #[error(transparent)]
     Identity(#[from] IdentityError),
     /// The ledger's membership does not make an engine.
     #[error("the ledger's membership is not one: {0}")]
     Membership(#[from] synod_consensus::StartError),
+    /// The thread that orders everything ended by itself. Our fault.
+    #[error("the consensus thread ended")]
+    Ended,
     /// A URL in the configuration is not one.
     #[error("`{0}` is not an address of a service")]
     Url(String),
@@ -107,44 +114,49 @@ pub fn run(config: NodeConfig) -> Result<(), NodeError> {
         .build()
         .map_err(NodeError::Start)?;
     let outcome = runtime.block_on(live(config));
-    runtime.shutdown_timeout(STOP_MAX);
+    runtime.shutdown_background();
     outcome
 }
 
 async fn live(config: NodeConfig) -> Result<(), NodeError> {
     let public = listen(config.listen).await?;
     let peers = listen(config.peer_listen).await?;
+    std::fs::create_dir_all(&config.dir).map_err(|cause| NodeError::Folder {
+        path: config.dir.clone(),
+        cause,
+    })?;
     let born = Born::new(config.tee)?;
-    let tls = born.tls();
-    let own = born.self_signed()?;
     let clock = Clock::system();
-    let shown = Arc::new(PublicDoor::new(&tls, &own, &clock)?);
-    let (stop, stopping) = watch::channel(false);
+    let shown = Arc::new(PublicDoor::new(&born.tls(), &born.self_signed()?, &clock)?);
     let (begun_sender, begun_receiver) = mpsc::channel(1);
     let (stage, joiner) = first_stage(&config, born, begun_sender)?;
     let door = Door::new(stage);
-    tokio::spawn(accept(
-        public,
-        shown.clone(),
-        gateway(&config, &door),
-        config.limits.connections_max,
-        stopping,
-    ));
+    let gateway = gateway(&config, &door);
+    let connections_max = config.limits.connections_max;
+    let listener = PublicListener::open(public, shown.clone(), gateway, connections_max);
     log::info("node", format_args!("listening on {}", config.listen));
+    let mut told = pin!(told_to_stop(config.stop_with_stdin));
     let node = Node {
         config,
         door,
         shown,
         clock,
     };
-    tokio::select! {
-        outcome = node.begin_and_run(joiner, begun_receiver, peers) => outcome?,
-        () = told_to_stop(node.config.stop_with_stdin) => {}
-    }
-    // The door may have no connection left that listens.
-    let _ = stop.send(true);
-    log::info("node", "stopping");
-    Ok(())
+    let begun = tokio::select! {
+        begun = node.begin(joiner, begun_receiver) => Some(begun?),
+        () = &mut told => None,
+    };
+    let outcome = match begun {
+        Some((begun, runs)) => {
+            let alive = node.start(begun, peers)?;
+            // Whoever sent the approvals may have gone; the network stands all the same.
+            let _ = runs.send(());
+            alive.until(told, listener).await
+        }
+        None => Ok(()),
+    };
+    log::info("node", "stopped");
+    outcome
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {
@@ -164,13 +176,8 @@ fn first_stage(
         Beginning::Start { manifest } => {
             let waiting = Waiting::new(manifest, born, address(config))?;
             log::info("founder", "waiting for the members' approvals");
-            (
-                Stage::Founding(Arc::new(Founding {
-                    waiting: waiting.into(),
-                    begun,
-                })),
-                None,
-            )
+            let waiting = waiting.into();
+            (Stage::Founding(Arc::new(Founding { waiting, begun })), None)
         }
     })
 }
@@ -191,91 +198,6 @@ fn gateway(config: &NodeConfig, door: &Door) -> Gateway<Door> {
     Gateway::new(door.clone(), limits)
 }
 
-/// Accepts connections at the public door.
-async fn accept(
-    listener: TcpListener,
-    shown: Arc<PublicDoor>,
-    gateway: Gateway<Door>,
-    connections_max: usize,
-    stopping: watch::Receiver<bool>,
-) {
-    let places = Arc::new(Semaphore::new(connections_max));
-    loop {
-        let Ok(place) = places.clone().acquire_owned().await else {
-            return;
-        };
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        let (acceptor, gateway, stopping) = (
-            TlsAcceptor::from(shown.config()),
-            gateway.clone(),
-            stopping.clone(),
-        );
-        tokio::spawn(async move {
-            serve(stream, acceptor, gateway, stopping).await;
-            drop(place);
-        });
-    }
-}
-
-async fn serve(
-    stream: TcpStream,
-    acceptor: TlsAcceptor,
-    gateway: Gateway<Door>,
-    stopping: watch::Receiver<bool>,
-) {
-    if stream.set_nodelay(true).is_err() {
-        return;
-    }
-    let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await else {
-        return;
-    };
-    let fingerprint = caller_fingerprint(stream.get_ref().1).map(|digest| *digest.as_bytes());
-    gateway
-        .serve(stream, Caller { fingerprint }, stopping)
-        .await;
-}
-
-/// Waits for SIGTERM, SIGINT, or the end of standard input where the configuration says so.
-async fn told_to_stop(with_stdin: bool) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let stdin = async {
-        if with_stdin {
-            stdin_closed().await;
-        } else {
-            std::future::pending::<()>().await;
-        }
-    };
-    let (Ok(mut term), Ok(mut int)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        return stdin.await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
-        () = stdin => {}
-    }
-}
-
-/// A thread of its own reads: a blocked read must not hold up the end of the runtime.
-async fn stdin_closed() {
-    let (closed, waiting) = oneshot::channel();
-    let reader = std::thread::Builder::new()
-        .name("stdin".to_owned())
-        .spawn(move || {
-            // Whatever comes is thrown away; an error ends it like the end does.
-            let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
-            let _ = closed.send(());
-        });
-    if reader.is_ok() {
-        let _ = waiting.await;
-    }
-}
-
 struct Node {
     config: NodeConfig,
     door: Door,
@@ -283,96 +205,89 @@ struct Node {
     clock: Clock,
 }
 
+/// A replica at work.
+struct Alive {
+    core: Core,
+    thread: JoinHandle<()>,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Alive {
+    /// Lives until it is told to stop, then ends in order: nobody new, what is in work, replica, disk.
+    async fn until(
+        self,
+        told: impl Future<Output = ()>,
+        listener: PublicListener,
+    ) -> Result<(), NodeError> {
+        tokio::select! {
+            () = told => {}
+            _ = self.ended => return Err(NodeError::Ended),
+        }
+        log::info("node", "stopping");
+        listener.close(STOP_MAX).await;
+        self.core.stop();
+        // The thread takes the disk with it, which writes what it was given. A panic has ended the process.
+        let _ = tokio::task::spawn_blocking(|| self.thread.join()).await;
+        Ok(())
+    }
+}
+
 impl Node {
-    async fn begin_and_run(
+    /// Founds or joins; what comes with it takes the news that the replica runs.
+    async fn begin(
         &self,
         joiner: Option<Born>,
         mut begun: mpsc::Receiver<(Begun, oneshot::Sender<()>)>,
-        peers: TcpListener,
-    ) -> Result<(), NodeError> {
-        let (begun, runs) = match (&self.config.beginning, joiner) {
-            (
-                Beginning::Join {
-                    network,
-                    services,
-                    policy,
-                },
-                Some(born),
-            ) => {
-                let services = services.iter().map(ToString::to_string);
-                let urls = services
-                    .map(|url| url.parse().map_err(|_| NodeError::Url(url)))
-                    .collect::<Result<_, _>>()?;
-                let joined = joiner::join(
-                    born,
-                    address(&self.config),
-                    *network,
-                    urls,
-                    policy.as_deref(),
-                )
-                .await?;
-                (joined, None)
-            }
-            _ => match begun.recv().await {
-                Some((begun, runs)) => (begun, Some(runs)),
-                None => return Ok(()),
+    ) -> Result<(Begun, oneshot::Sender<()>), NodeError> {
+        let (
+            Beginning::Join {
+                network,
+                services,
+                policy,
             },
+            Some(born),
+        ) = (&self.config.beginning, joiner)
+        else {
+            return begun.recv().await.ok_or(NodeError::Ended);
         };
-        let (core, ended) = self.start(begun, peers)?;
-        if let Some(runs) = runs {
-            // Whoever sent the approvals may have gone; the network stands all the same.
-            let _ = runs.send(());
-        }
-        // Both threads live as long as the node; if one ends, the node ends.
-        let _ = ended.await;
-        core.stop();
-        Ok(())
+        let services = services.iter().map(ToString::to_string);
+        let urls = services
+            .map(|url| url.parse().map_err(|_| NodeError::Url(url)))
+            .collect::<Result<_, _>>()?;
+        let address = address(&self.config);
+        let joined = joiner::join(born, address, *network, urls, policy.as_deref()).await?;
+        Ok((joined, oneshot::channel().0))
     }
 
     /// Starts disk, wires and the consensus thread, and opens the door.
-    fn start(
-        &self,
-        begun: Begun,
-        peers: TcpListener,
-    ) -> Result<(Core, oneshot::Receiver<()>), NodeError> {
-        let Begun {
-            network,
-            boot,
-            records,
-            attested,
-            trusted_by,
-            identity,
-            tls,
-            service_key,
-            authority_from_ms,
-        } = begun;
-        let id = boot.id;
-        let tick = Duration::from_millis(boot.tuning.tick_ms);
+    fn start(&self, begun: Begun, peers: TcpListener) -> Result<Alive, NodeError> {
+        let id = begun.boot.id;
+        let tick = Duration::from_millis(begun.boot.tuning.tick_ms);
         let (core, receiver) = core::core();
-        let (catalog, disk) = self.disk(network, &identity.public().to_string(), &core)?;
+        let (catalog, disk) =
+            self.disk(begun.network, &begun.identity.public().to_string(), &core)?;
+        // A crash here leaves a folder that nobody reads: the next run is a new replica with a new one.
         disk.persist(Batch {
             number: None,
-            records,
+            records: begun.records,
         });
-        let wires = self.wires(network, id, &tls, &core, peers)?;
-        let (replica, effects) = Replica::start(boot, now_ms())?;
-        let authority = ServiceCa::new(
-            &service_key,
-            network,
-            authority_from_ms.saturating_sub(AUTHORITY_SKEW_MS),
-        )?;
+        let wires = self.wires(begun.network, id, &begun.tls, &core, peers)?;
+        let (replica, effects) = Replica::start(begun.boot, now_ms())?;
+        let from_ms = begun.authority_from_ms.saturating_sub(AUTHORITY_SKEW_MS);
+        let authority = ServiceCa::new(&begun.service_key, begun.network, from_ms)?;
         let running = Arc::new(Running {
             core: core.clone(),
-            network,
-            identity,
-            attested,
+            network: begun.network,
+            identity: begun.identity,
+            attested: begun.attested,
             collected_ms: now_ms(),
-            trusted_by,
+            trusted_by: begun.trusted_by,
             catalog,
             streams: Arc::new(Semaphore::new(self.config.limits.ledger_streams_max)),
             authority_pem: authority.certificate().pem(),
             urls: RwLock::new(BTreeMap::new()),
-            calls: Arc::new(Semaphore::new(self.config.limits.calls_max)),
+            calls: Semaphore::new(self.config.limits.calls_max),
+            joins: Semaphore::new(1),
         });
         let (ends, ended) = oneshot::channel();
         let outlets = Wires {
@@ -381,24 +296,40 @@ impl Node {
             running: running.clone(),
             _ends: ends,
         };
-        core::start(replica, effects, receiver, outlets, tick).map_err(NodeError::Start)?;
-        self.certify(&authority, &tls)?;
-        tokio::spawn(reissue(self.shown.clone(), authority, tls, self.host()));
+        let thread =
+            core::start(replica, effects, receiver, outlets, tick).map_err(NodeError::Start)?;
+        let subject = begun.tls.spki().clone();
+        let issuer = Issuer::new(
+            authority,
+            self.shown.clone(),
+            subject,
+            &self.config.public_url,
+        );
+        let due_ms = issuer.issue()?;
+        tokio::spawn(issuer.keep_fresh(due_ms));
         self.door.enter(Stage::Running(running));
+        let by = begun.trusted_by.map_or_else(
+            || "block 0".to_owned(),
+            |tx: TxId| format!("transaction {tx}"),
+        );
         log::info(
             "node",
             format_args!(
-                "replica {id} of network {network} runs; trusted by {}",
-                by(trusted_by)
+                "replica {id} of network {} runs; trusted by {by}",
+                begun.network
             ),
         );
-        Ok((core, ended))
+        Ok(Alive {
+            core,
+            thread,
+            ended,
+        })
     }
 
     /// The ledger's folder is named by the identity, so a restart never touches an older one.
     fn disk(
         &self,
-        network: synod_crypto::Digest,
+        network: Digest,
         identity: &str,
         core: &Core,
     ) -> Result<(Catalog, Disk), NodeError> {
@@ -408,42 +339,39 @@ impl Node {
             cause,
         })?;
         let catalog = Catalog::new(path);
-        let durability: Durability = self.config.durability;
-        let bytes = self.config.limits.segment_bytes;
+        let (bytes, durability) = (self.config.limits.segment_bytes, self.config.durability);
         let segments = Segments::new(folder, catalog.clone(), network, bytes, durability);
         let core = core.clone();
         let report = move |report| {
-            let input = match report {
+            // Once the consensus thread has ended nobody waits for the disk any more.
+            let _ = core.happened(match report {
                 DiskReport::Persisted(number) => Input::Persisted(number),
                 DiskReport::Full(full) => Input::DiskFull(full),
-            };
-            core.happened(input);
+            });
         };
-        Ok((
-            catalog,
-            Disk::start(segments, report).map_err(NodeError::Start)?,
-        ))
+        let disk = Disk::start(segments, report).map_err(NodeError::Start)?;
+        Ok((catalog, disk))
     }
 
     fn wires(
         &self,
-        network: synod_crypto::Digest,
+        network: Digest,
         id: u64,
         tls: &TlsKey,
         core: &Core,
         listener: TcpListener,
     ) -> Result<Arc<Peers>, NodeError> {
         let now = now_ms();
-        let certificate = synod_channel::Certificate::self_signed(
+        let certificate = Certificate::self_signed(
             tls,
             "synod replica",
             now,
-            now + CERTIFICATE_MS,
+            now.saturating_add(PEER_CERTIFICATE_MS),
         )?;
         let wiring = Wiring {
             network,
             id,
-            identity: synod_channel::Identity::new(tls, &certificate)?,
+            identity: Identity::new(tls, &certificate)?,
             clock: self.clock.clone(),
             queue_bytes_max: self.config.limits.peer_queue_bytes_max,
             core: core.clone(),
@@ -451,53 +379,6 @@ impl Node {
         let peers = Peers::new(wiring, Handle::current());
         tokio::spawn(peers.clone().accept(listener));
         Ok(peers)
-    }
-
-    fn certify(&self, authority: &ServiceCa, tls: &TlsKey) -> Result<(), NodeError> {
-        let now = now_ms();
-        let certificate = authority.issue(
-            tls.spki(),
-            &self.host(),
-            now - AUTHORITY_SKEW_MS,
-            now + CERTIFICATE_MS - AUTHORITY_SKEW_MS,
-        )?;
-        Ok(self.shown.show(&certificate)?)
-    }
-
-    /// The names that ordinary clients may call this replica by.
-    fn host(&self) -> Vec<String> {
-        let url = self.config.public_url.to_string();
-        let authority = url.trim_start_matches("https://");
-        let host = authority
-            .rsplit_once(':')
-            .map_or(authority, |(host, _)| host);
-        let mut names = vec![host.trim_matches(['[', ']']).to_owned()];
-        if names[0] == "127.0.0.1" {
-            names.push("localhost".to_owned());
-        }
-        names
-    }
-}
-
-fn by(tx: Option<TxId>) -> String {
-    tx.map_or_else(|| "block 0".to_owned(), |tx| format!("transaction {tx}"))
-}
-
-/// Issues the certificate anew before it ends.
-async fn reissue(shown: Arc<PublicDoor>, authority: ServiceCa, tls: TlsKey, names: Vec<String>) {
-    let mut due = now_ms() + CERTIFICATE_MS / 2;
-    loop {
-        tokio::time::sleep(REISSUE_LOOK).await;
-        let now = now_ms();
-        if now < due {
-            continue;
-        }
-        let until = now + CERTIFICATE_MS - AUTHORITY_SKEW_MS;
-        match authority.issue(tls.spki(), &names, now - AUTHORITY_SKEW_MS, until) {
-            Ok(certificate) if shown.show(&certificate).is_ok() => due = now + CERTIFICATE_MS / 2,
-            Ok(_) => log::warn("node", "the new certificate does not fit the key"),
-            Err(error) => log::warn("node", format_args!("no new certificate: {error}")),
-        }
     }
 }
 
@@ -540,11 +421,11 @@ impl Outlets for Wires {
                 log::info("consensus", format_args!("view {view}: {what} leads"));
             }
             Notice::Misbehaved { peer, what } => {
-                log::error("consensus", format_args!("replica {peer}: {what}"))
+                log::error("consensus", format_args!("replica {peer}: {what}"));
             }
             Notice::Halted(why) => log::error("consensus", format_args!("halted: {why}")),
             Notice::Dropped { peer, why } => {
-                log::debug("consensus", format_args!("from {peer}: {why}"))
+                log::debug("consensus", format_args!("from {peer}: {why}"));
             }
         }
     }
@@ -560,6 +441,6 @@ impl Outlets for Wires {
             .running
             .urls
             .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = urls.collect();
+            .unwrap_or_else(PoisonError::into_inner) = urls.collect();
     }
 }

@@ -18,7 +18,7 @@ use crate::config::Durability;
 use crate::volume::{SegmentFile, Volume};
 
 /// The files of one ledger, open for appending.
-pub struct Segments {
+pub(crate) struct Segments {
     volume: Box<dyn Volume>,
     catalog: Catalog,
     network: Digest,
@@ -46,7 +46,7 @@ struct Open {
 
 impl Segments {
     /// The ledger of `network`, whose files begin a new one past `segment_bytes`.
-    pub fn new(
+    pub(crate) fn new(
         volume: impl Volume,
         catalog: Catalog,
         network: Digest,
@@ -66,17 +66,17 @@ impl Segments {
     }
 
     /// Queues encoded records.
-    pub fn queue(&mut self, records: impl IntoIterator<Item = Bytes>) {
+    pub(crate) fn queue(&mut self, records: impl IntoIterator<Item = Bytes>) {
         self.queue.extend(records);
     }
 
     /// Whether everything that was queued is durable.
-    pub fn is_durable(&self) -> bool {
+    pub(crate) fn is_durable(&self) -> bool {
         self.queue.is_empty()
     }
 
     /// Whether everything that was queued is with the system, durable or not.
-    pub fn is_written(&self) -> bool {
+    pub(crate) fn is_written(&self) -> bool {
         self.queue.len() == self.open.as_ref().map_or(0, |open| open.records)
     }
 
@@ -85,7 +85,7 @@ impl Segments {
     /// # Errors
     /// What the system says. A crash here leaves a torn tail, which the reader cuts off; carrying on, the next
     /// call does.
-    pub fn write(&mut self) -> io::Result<()> {
+    pub(crate) fn write(&mut self) -> io::Result<()> {
         self.mend()?;
         while let Some(next) = self.next_unwritten() {
             if self.must_roll(&next) {
@@ -101,7 +101,7 @@ impl Segments {
     ///
     /// # Errors
     /// What the system says; all since the last success is written again by the next [`Self::write`].
-    pub fn sync(&mut self) -> io::Result<()> {
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
         let Some(open) = &mut self.open else {
             return Ok(());
         };

@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Makes files. No name is made twice, unless the first attempt failed.
-pub trait Volume: Send + 'static {
+pub(crate) trait Volume: Send + 'static {
     /// An empty file under `name`, whose folder entry is durable when this returns.
     ///
     /// # Errors
@@ -17,7 +17,7 @@ pub trait Volume: Send + 'static {
 }
 
 /// A file that is appended to.
-pub trait SegmentFile: Send {
+pub(crate) trait SegmentFile: Send {
     /// Puts `bytes` at the offset `at`, which is the end of what was written before.
     ///
     /// # Errors
@@ -39,7 +39,7 @@ pub trait SegmentFile: Send {
 
 /// A folder of the file system.
 #[derive(Debug)]
-pub struct Folder {
+pub(crate) struct Folder {
     path: PathBuf,
 }
 
@@ -48,7 +48,7 @@ impl Folder {
     ///
     /// # Errors
     /// What the system says; [`io::ErrorKind::AlreadyExists`] where the folder is there.
-    pub fn create(path: &Path) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
         std::fs::create_dir(path)?;
         if let Some(parent) = path.parent() {
             File::open(parent)?.sync_all()?;
