@@ -8,7 +8,7 @@
 
 mod certificate;
 mod der;
-pub mod fault;
+pub(crate) mod fault;
 mod keys;
 mod nitro;
 mod snp;
