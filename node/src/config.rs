@@ -537,6 +537,73 @@ mod tests {
         manifest = "manifest.toml"
     "#;
 
+    /// What to replace, by what, and what the error names.
+    const WRONG: [(&str, &str, &str); 15] = [
+        ("tee = \"sev-snp\"", "tee = \"sgx\"", "`tee`"),
+        (
+            "attester = \"simulated\"",
+            "attester = \"none\"",
+            "attester",
+        ),
+        (
+            "https://127.0.0.1:8001",
+            "http://127.0.0.1:8001",
+            "`public_url`",
+        ),
+        (
+            "https://127.0.0.1:8001",
+            "https://127.0.0.1:8001/path",
+            "`public_url`",
+        ),
+        (
+            "https://127.0.0.1:8001",
+            "https://me@127.0.0.1:8001",
+            "`public_url`",
+        ),
+        (
+            "https://127.0.0.1:8001",
+            "https://127.0.0.1:99999",
+            "`public_url`",
+        ),
+        (
+            "peer_listen = \"127.0.0.1:9001\"",
+            "peer_listen = \"127.0.0.1:8001\"",
+            "`peer_listen`",
+        ),
+        ("[start]", "surprise = 1\n[start]", "surprise"),
+        ("[start]", "durability = \"none\"\n[start]", "durability"),
+        (
+            "[start]",
+            "peer_address = \"nowhere\"\n[start]",
+            "`peer_address`",
+        ),
+        (
+            "[start]",
+            "[limits]\nconnections_max = 0\n[start]",
+            "`limits.connections_max`",
+        ),
+        (
+            "[start]",
+            "[limits]\nsegment_bytes = 1\n[start]",
+            "`limits.segment_bytes`",
+        ),
+        (
+            "[start]",
+            "[join]\nnetwork = \"00\"\nservices = []\n[start]",
+            "exclude",
+        ),
+        (
+            "[start]\n        manifest = \"manifest.toml\"",
+            "",
+            "`[start]`",
+        ),
+        (
+            "[start]\n        manifest = \"manifest.toml\"",
+            "[join]\nnetwork = \"00\"\nservices = []",
+            "`join.network`",
+        ),
+    ];
+
     fn parse(text: &str) -> Result<NodeConfig, ConfigError> {
         NodeConfig::parse(text, Path::new("/base"))
     }
@@ -569,72 +636,7 @@ mod tests {
 
     #[test]
     fn every_wrong_value_is_refused_with_its_key() {
-        let cases = [
-            ("tee = \"sev-snp\"", "tee = \"sgx\"", "`tee`"),
-            (
-                "attester = \"simulated\"",
-                "attester = \"none\"",
-                "attester",
-            ),
-            (
-                "https://127.0.0.1:8001",
-                "http://127.0.0.1:8001",
-                "`public_url`",
-            ),
-            (
-                "https://127.0.0.1:8001",
-                "https://127.0.0.1:8001/path",
-                "`public_url`",
-            ),
-            (
-                "https://127.0.0.1:8001",
-                "https://me@127.0.0.1:8001",
-                "`public_url`",
-            ),
-            (
-                "https://127.0.0.1:8001",
-                "https://127.0.0.1:99999",
-                "`public_url`",
-            ),
-            (
-                "peer_listen = \"127.0.0.1:9001\"",
-                "peer_listen = \"127.0.0.1:8001\"",
-                "`peer_listen`",
-            ),
-            ("[start]", "surprise = 1\n[start]", "surprise"),
-            ("[start]", "durability = \"none\"\n[start]", "durability"),
-            (
-                "[start]",
-                "peer_address = \"nowhere\"\n[start]",
-                "`peer_address`",
-            ),
-            (
-                "[start]",
-                "[limits]\nconnections_max = 0\n[start]",
-                "`limits.connections_max`",
-            ),
-            (
-                "[start]",
-                "[limits]\nsegment_bytes = 1\n[start]",
-                "`limits.segment_bytes`",
-            ),
-            (
-                "[start]",
-                "[join]\nnetwork = \"00\"\nservices = []\n[start]",
-                "exclude",
-            ),
-            (
-                "[start]\n        manifest = \"manifest.toml\"",
-                "",
-                "`[start]`",
-            ),
-            (
-                "[start]\n        manifest = \"manifest.toml\"",
-                "[join]\nnetwork = \"00\"\nservices = []",
-                "`join.network`",
-            ),
-        ];
-        for (from, to, named) in cases {
+        for (from, to, named) in WRONG {
             let text = START.replace(from, to);
             assert_ne!(text, START, "the case `{to}` changes nothing");
             let error = parse(&text).expect_err(to).to_string();

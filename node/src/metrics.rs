@@ -8,12 +8,7 @@ use synod_replica::{Gauges, NetworkView};
 /// What a node that is no replica yet tells.
 pub(crate) fn before_running() -> String {
     let mut text = String::new();
-    gauge(
-        &mut text,
-        "synod_up",
-        "Whether the node is a running replica.",
-        0,
-    );
+    gauge(&mut text, UP.0, UP.1, 0);
     text
 }
 
@@ -22,93 +17,67 @@ pub(crate) fn text(gauges: &Gauges, view: &NetworkView, ledger_bytes: u64) -> St
     let voters = view
         .replicas
         .iter()
-        .filter(|replica| replica.status == ReplicaStatus::Voter)
-        .count();
-    let mut text = String::with_capacity(2048);
-    let rows: [(&str, &str, u64); 14] = [
-        ("synod_up", "Whether the node is a running replica.", 1),
-        (
-            "synod_view",
-            "The view (term) that the replica is in.",
-            gauges.view,
-        ),
-        (
-            "synod_leads",
-            "Whether the replica leads.",
-            gauges.leads.into(),
-        ),
-        (
-            "synod_log_last_index",
-            "Newest index in the log.",
-            gauges.last_index,
-        ),
-        (
-            "synod_certified_index",
-            "Index of the newest certified block.",
-            gauges.certified_index,
-        ),
-        (
-            "synod_certified_seqno",
-            "Newest certified transaction.",
-            gauges.certified_seqno,
-        ),
-        (
-            "synod_ledger_time_ms",
-            "Ledger time of the newest certified block, Unix milliseconds.",
-            view.certified.2,
-        ),
-        (
-            "synod_calls_waiting",
-            "Calls that wait to be carried out.",
-            gauges.calls_waiting as u64,
-        ),
-        (
-            "synod_voters",
-            "Voters of the newest configuration.",
-            voters as u64,
-        ),
-        (
-            "synod_configuration",
-            "Number of the newest configuration.",
-            view.configuration.number(),
-        ),
-        (
-            "synod_ledger_bytes",
-            "Durable bytes of this replica's ledger files.",
-            ledger_bytes,
-        ),
-        (
-            "synod_disk_full",
-            "Whether the disk does not take writes.",
-            gauges.disk_full.into(),
-        ),
-        (
-            "synod_halted",
-            "Whether the replica has stopped for good.",
-            gauges.halted.into(),
-        ),
-        (
-            "synod_memory_bytes",
-            "Resident memory of the process.",
-            resident_bytes().unwrap_or(0),
-        ),
+        .filter(|replica| replica.status == ReplicaStatus::Voter);
+    let values = [
+        1,
+        gauges.view,
+        gauges.leads.into(),
+        gauges.last_index,
+        gauges.certified_index,
+        gauges.certified_seqno,
+        view.certified.2,
+        gauges.calls_waiting as u64,
+        voters.count() as u64,
+        view.configuration.number(),
+        ledger_bytes,
+        gauges.disk_full.into(),
+        gauges.halted.into(),
+        resident_bytes().unwrap_or(0),
     ];
-    rows.iter()
-        .for_each(|(name, help, value)| gauge(&mut text, name, help, *value));
-    counter(
-        &mut text,
-        "synod_misbehaviours_total",
-        "Messages that no honest peer sends.",
-        gauges.misbehaviours,
-    );
-    counter(
-        &mut text,
-        "synod_refusals_total",
-        "Messages that the engine refused.",
-        gauges.refusals,
-    );
+    let mut text = String::with_capacity(2048);
+    for ((name, help), value) in GAUGES.iter().zip(values) {
+        gauge(&mut text, name, help, value);
+    }
+    for ((name, help), value) in COUNTERS.iter().zip([gauges.misbehaviours, gauges.refusals]) {
+        counter(&mut text, name, help, value);
+    }
     text
 }
+
+/// Names and meanings, in the order of the values in [`text`].
+const GAUGES: [(&str, &str); 14] = [
+    UP,
+    ("synod_view", "The view (term) that the replica is in."),
+    ("synod_leads", "Whether the replica leads."),
+    ("synod_log_last_index", "Newest index in the log."),
+    (
+        "synod_certified_index",
+        "Index of the newest certified block.",
+    ),
+    ("synod_certified_seqno", "Newest certified transaction."),
+    (
+        "synod_ledger_time_ms",
+        "Ledger time of the newest certified block, Unix milliseconds.",
+    ),
+    ("synod_calls_waiting", "Calls that wait to be carried out."),
+    ("synod_voters", "Voters of the newest configuration."),
+    ("synod_configuration", "Number of the newest configuration."),
+    (
+        "synod_ledger_bytes",
+        "Durable bytes of this replica's ledger files.",
+    ),
+    ("synod_disk_full", "Whether the disk does not take writes."),
+    ("synod_halted", "Whether the replica has stopped for good."),
+    ("synod_memory_bytes", "Resident memory of the process."),
+];
+const COUNTERS: [(&str, &str); 2] = [
+    (
+        "synod_misbehaviours_total",
+        "Messages that no honest peer sends.",
+    ),
+    ("synod_refusals_total", "Messages that the engine refused."),
+];
+const UP: (&str, &str) = ("synod_up", "Whether the node is a running replica.");
 
 fn gauge(text: &mut String, name: &str, help: &str, value: u64) {
     row(text, name, help, "gauge", value);

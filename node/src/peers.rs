@@ -209,7 +209,7 @@ impl Peers {
                 Ok(None) => return true,
                 Err(_) => return false,
             };
-            let Ok(body) = receiver.unwrap(frame) else {
+            let Ok(body) = PeerReceiver::unwrap(&mut receiver, frame) else {
                 return false;
             };
             let Ok(envelope) = Envelope::decode(&body) else {
