@@ -74,23 +74,44 @@ impl ServiceArgs {
         };
         let mut urls = self.url.clone();
         if urls.is_empty() {
-            urls = file.as_ref().map(|file| file.urls.clone()).unwrap_or_default();
+            urls = file
+                .as_ref()
+                .map(|file| file.urls.clone())
+                .unwrap_or_default();
         }
         if urls.is_empty() {
-            return Err(Failure::mistake("no replica's address is known").with_hint("name one with `--url URL`"));
+            return Err(Failure::mistake("no replica's address is known")
+                .with_hint("name one with `--url URL`"));
         }
-        Ok(Known { urls, network, policy, service_ca: file.and_then(|file| file.service_ca) })
+        Ok(Known {
+            urls,
+            network,
+            policy,
+            service_ca: file.and_then(|file| file.service_ca),
+        })
     }
 
     /// A client of the service.
     pub(crate) fn service(&self) -> Outcome<Service> {
         let known = self.known()?;
-        let trust = if self.via_ca { known.authority()? } else { known.verifier() };
-        Ok(Service::new(known.urls, trust, self.identity()?, self.patience())?)
+        let trust = if self.via_ca {
+            known.authority()?
+        } else {
+            known.verifier()
+        };
+        Ok(Service::new(
+            known.urls,
+            trust,
+            self.identity()?,
+            self.patience(),
+        )?)
     }
 
     fn patience(&self) -> Patience {
-        Patience { call: Duration::from_secs(self.timeout), ..Patience::default() }
+        Patience {
+            call: Duration::from_secs(self.timeout),
+            ..Patience::default()
+        }
     }
 
     /// The trust file: the one named, or the default one if it is there and nothing else was said.
@@ -110,7 +131,11 @@ impl ServiceArgs {
         }
         let users = self.dir.join("users");
         let (cert, key) = (users.join("user.pem"), users.join("user.key"));
-        if cert.exists() { read_identity(&cert, &key).map(Some) } else { Ok(None) }
+        if cert.exists() {
+            read_identity(&cert, &key).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 }
 
@@ -133,24 +158,42 @@ impl Known {
 /// Reads a network id.
 pub(crate) fn parse_network(text: &str) -> Outcome<Digest> {
     text.parse().map_err(|_| {
-        Failure::mistake(format!("`{text}` is no network id")).with_hint("a network id has 64 hexadecimal digits")
+        Failure::mistake(format!("`{text}` is no network id"))
+            .with_hint("a network id has 64 hexadecimal digits")
     })
 }
 
 /// Reads an appraisal policy.
 pub(crate) fn read_policy(path: &Path) -> Outcome<Policy> {
-    Policy::from_toml(&files::read_text(path)?)
-        .map_err(|error| Failure::mistake(format!("`{}` is no appraisal policy: {error}", path.display())))
+    Policy::from_toml(&files::read_text(path)?).map_err(|error| {
+        Failure::mistake(format!(
+            "`{}` is no appraisal policy: {error}",
+            path.display()
+        ))
+    })
 }
 
 /// Reads a certificate with its private key.
 pub(crate) fn read_identity(cert: &Path, key: &Path) -> Outcome<Identity> {
-    let (cert_pem, key_pem) = (files::read_text(cert)?, zeroize::Zeroizing::new(files::read_text(key)?));
-    Identity::from_pem(&cert_pem, &key_pem)
-        .map_err(|error| Failure::mistake(format!("`{}` and `{}`: {error}", cert.display(), key.display())))
+    let (cert_pem, key_pem) = (
+        files::read_text(cert)?,
+        zeroize::Zeroizing::new(files::read_text(key)?),
+    );
+    Identity::from_pem(&cert_pem, &key_pem).map_err(|error| {
+        Failure::mistake(format!(
+            "`{}` and `{}`: {error}",
+            cert.display(),
+            key.display()
+        ))
+    })
 }
 
 fn no_pin(dir: &Path) -> Failure {
-    Failure::mistake(format!("no service is known: there is no `{}`", dir.join("trust.toml").display()))
-        .with_hint("start one with `synod up`, or name it with `--url URL --network ID` or `--trust FILE`")
+    Failure::mistake(format!(
+        "no service is known: there is no `{}`",
+        dir.join("trust.toml").display()
+    ))
+    .with_hint(
+        "start one with `synod up`, or name it with `--url URL --network ID` or `--trust FILE`",
+    )
 }

@@ -24,16 +24,22 @@ pub(crate) fn read(path: &Path) -> Outcome<Vec<u8>> {
     let failed = |error| Failure::mistake(format!("cannot read `{}`: {error}", path.display()));
     let file = std::fs::File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(Failure::mistake(format!("`{}` is longer than {FILE_BYTES_MAX} bytes", path.display())));
+        return Err(Failure::mistake(format!(
+            "`{}` is longer than {FILE_BYTES_MAX} bytes",
+            path.display()
+        )));
     }
     Ok(bytes)
 }
 
 /// Reads a text file whole.
 pub(crate) fn read_text(path: &Path) -> Outcome<String> {
-    String::from_utf8(read(path)?).map_err(|_| Failure::mistake(format!("`{}` is not text", path.display())))
+    String::from_utf8(read(path)?)
+        .map_err(|_| Failure::mistake(format!("`{}` is not text", path.display())))
 }
 
 /// Writes a new file, and refuses to replace one.
@@ -69,11 +75,20 @@ pub(crate) fn make_folder(path: &Path) -> Outcome {
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .map_err(|error| Failure::mistake(format!("cannot make the folder `{}`: {error}", path.display())))
+        .map_err(|error| {
+            Failure::mistake(format!(
+                "cannot make the folder `{}`: {error}",
+                path.display()
+            ))
+        })
 }
 
 fn write(mut options: OpenOptions, path: &Path, bytes: &[u8], readers: Readers) -> Outcome {
-    let mode = if readers == Readers::Owner { 0o600 } else { 0o644 };
+    let mode = if readers == Readers::Owner {
+        0o600
+    } else {
+        0o644
+    };
     options
         .mode(mode)
         .open(path)
@@ -92,7 +107,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key");
         create(&path, b"secret", Readers::Owner).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         assert_eq!(read(&path).unwrap(), b"secret");
     }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use minicbor::Encoder;
 use synod_attestation::{Expected, Freshness, Role, Verdict};
-use synod_client::{Patience, ReplicaUrl, Service, Trust, fresh_nonce, observe};
 use synod_channel::ServerTrust;
+use synod_client::{Patience, ReplicaUrl, Service, Trust, fresh_nonce, observe};
 use synod_crypto::Digest;
 use synod_governance::{Approval, AttestedStatement, Manifest};
 
@@ -26,15 +26,27 @@ pub(crate) struct AppraisedFounder {
 
 /// Asks the founder for its evidence, and appraises it by the manifest's policy: it must be bound to this very
 /// manifest, and to the key that the connection ends at, which must sign a fresh nonce.
-pub(crate) async fn appraise_founder(url: &ReplicaUrl, manifest: &Manifest) -> Outcome<AppraisedFounder> {
+pub(crate) async fn appraise_founder(
+    url: &ReplicaUrl,
+    manifest: &Manifest,
+) -> Outcome<AppraisedFounder> {
     let nonce = fresh_nonce().map_err(Failure::broken)?;
     let seen = observe(url, nonce, OBSERVE_TIMEOUT).await?;
     let parts = seen.read().map_err(|why| of_unverified(&why).during(url))?;
-    let expected =
-        Expected { role: Role::Replica, context: manifest.digest(), freshness: Freshness::Elsewhere };
+    let expected = Expected {
+        role: Role::Replica,
+        context: manifest.digest(),
+        freshness: Freshness::Elsewhere,
+    };
     let verdict = manifest
         .policy()
-        .appraise(&parts.evidence, &parts.endorsements, &parts.statement, &expected, now_ms())
+        .appraise(
+            &parts.evidence,
+            &parts.endorsements,
+            &parts.statement,
+            &expected,
+            now_ms(),
+        )
         .map_err(|refusal| Failure::not_verified(&refusal).during(url))?;
     let attested = AttestedStatement {
         statement: parts.statement,
@@ -53,17 +65,25 @@ impl AppraisedFounder {
     /// Hands the approvals in, over a connection that ends at the attested key, and gives the network id.
     pub(crate) async fn found(&self, url: &ReplicaUrl, approvals: &[Vec<u8>]) -> Outcome<Digest> {
         let trust = ServerTrust::attested(&self.verdict).map_err(Failure::broken)?;
-        let patience = Patience { attempt: FOUND_TIMEOUT, ..Patience::default() };
+        let patience = Patience {
+            attempt: FOUND_TIMEOUT,
+            ..Patience::default()
+        };
         let service = Service::new([url.clone()], Trust::Authority(trust), None, patience)?;
-        let answer = service.bootstrap(url, encode_approvals(approvals).into()).await?;
-        minicbor::decode(&answer).map_err(|_| Failure::broken(format!("{url} answered with no network id")))
+        let answer = service
+            .bootstrap(url, encode_approvals(approvals).into())
+            .await?;
+        minicbor::decode(&answer)
+            .map_err(|_| Failure::broken(format!("{url} answered with no network id")))
     }
 }
 
 fn encode_approvals(approvals: &[Vec<u8>]) -> Vec<u8> {
     let mut out = Encoder::new(Vec::new());
     let written = out.array(approvals.len() as u64).and_then(|out| {
-        approvals.iter().try_fold(out, |out, approval| out.bytes(approval))
+        approvals
+            .iter()
+            .try_fold(out, |out, approval| out.bytes(approval))
     });
     written.expect("writing to a vector cannot fail");
     out.into_writer()

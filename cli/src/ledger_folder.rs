@@ -38,11 +38,14 @@ impl LedgerFolder {
     /// All ledgers at or below `path`, in the order of their names.
     pub(crate) fn find_all(path: &Path) -> Outcome<Vec<Self>> {
         let mut found = Vec::new();
-        search(path, DEPTH_MAX, &mut found)
-            .map_err(|error| Failure::mistake(format!("cannot read `{}`: {error}", path.display())))?;
+        search(path, DEPTH_MAX, &mut found).map_err(|error| {
+            Failure::mistake(format!("cannot read `{}`: {error}", path.display()))
+        })?;
         if found.is_empty() {
-            return Err(Failure::mistake(format!("there is no ledger in `{}`", path.display()))
-                .with_hint("name the folder of a replica, such as `.synod/replica-1`"));
+            return Err(
+                Failure::mistake(format!("there is no ledger in `{}`", path.display()))
+                    .with_hint("name the folder of a replica, such as `.synod/replica-1`"),
+            );
         }
         found.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(found)
@@ -55,9 +58,15 @@ impl LedgerFolder {
         if found.is_empty() {
             return Ok(one);
         }
-        let names: Vec<String> = found.iter().chain([&one]).map(|folder| folder.path.display().to_string()).collect();
-        Err(Failure::mistake(format!("`{}` holds several ledgers", path.display()))
-            .with_hint(format!("name one of {}", names.join(", "))))
+        let names: Vec<String> = found
+            .iter()
+            .chain([&one])
+            .map(|folder| folder.path.display().to_string())
+            .collect();
+        Err(
+            Failure::mistake(format!("`{}` holds several ledgers", path.display()))
+                .with_hint(format!("name one of {}", names.join(", "))),
+        )
     }
 
     /// Where it lies.
@@ -73,7 +82,11 @@ impl LedgerFolder {
     }
 
     /// Takes the whole ledger in; with `secrets` the private state as well.
-    pub(crate) fn take_in(&self, pin: Digest, secrets: Option<Vec<LedgerSecret>>) -> Outcome<TakenIn> {
+    pub(crate) fn take_in(
+        &self,
+        pin: Digest,
+        secrets: Option<Vec<LedgerSecret>>,
+    ) -> Outcome<TakenIn> {
         let mut intake = Intake::new(pin, secrets);
         let torn = self.for_each(|file, at, record| {
             intake.feed(record).map_err(|error| {
@@ -81,12 +94,19 @@ impl LedgerFolder {
             })
         })?;
         let counts = intake.counts();
-        let blocks_in_all = intake.machine().map_or(0, |machine| machine.sequence().last().index);
-        let machine = intake
-            .finish()
-            .map_err(|error| Failure::not_verified(format!("`{}`: {error}", self.path.display())))?;
+        let blocks_in_all = intake
+            .machine()
+            .map_or(0, |machine| machine.sequence().last().index);
+        let machine = intake.finish().map_err(|error| {
+            Failure::not_verified(format!("`{}`: {error}", self.path.display()))
+        })?;
         let uncertified = blocks_in_all - machine.sequence().last().index;
-        Ok(TakenIn { machine, counts, uncertified, torn })
+        Ok(TakenIn {
+            machine,
+            counts,
+            uncertified,
+            torn,
+        })
     }
 
     /// Gives every record to `take`, with its file and the position in it. Returns where the last file is torn.
@@ -130,7 +150,10 @@ fn read_records(
 fn search(path: &Path, depth: usize, found: &mut Vec<LedgerFolder>) -> std::io::Result<()> {
     let files = segment_files(path)?;
     if !files.is_empty() {
-        found.push(LedgerFolder { path: path.to_owned(), files });
+        found.push(LedgerFolder {
+            path: path.to_owned(),
+            files,
+        });
     }
     if depth == 0 {
         return Ok(());

@@ -26,12 +26,17 @@ use crate::output::Output;
 
 /// A confidential, replicated and provable service
 #[derive(Parser, Debug)]
-#[command(name = "synod", version, arg_required_else_help = true, after_help = "Begin with:
+#[command(
+    name = "synod",
+    version,
+    arg_required_else_help = true,
+    after_help = "Begin with:
   synod up             # starts a service of three replicas on this machine, and proves what it does
   synod status
   synod kv put notes hello 'a private value'
 
-Exit codes: 0 done and verified, 1 your mistake, 2 our failure, 3 not verified")]
+Exit codes: 0 done and verified, 1 your mistake, 2 our failure, 3 not verified"
+)]
 struct Cli {
     /// Write results as JSON, one object on one line
     #[arg(long, global = true)]
@@ -59,7 +64,11 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no mistakes; clap prints them to standard output.
-            let exit = if error.use_stderr() { Exit::Mistake } else { Exit::Done };
+            let exit = if error.use_stderr() {
+                Exit::Mistake
+            } else {
+                Exit::Done
+            };
             let _ = error.print();
             return exit.into();
         }

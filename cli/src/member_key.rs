@@ -43,21 +43,36 @@ impl Drop for KeyFile {
 impl MemberKey {
     /// Fresh keys from the operating system's randomness.
     pub(crate) fn generate(name: &str) -> Outcome<Self> {
-        Ok(Self { name: name.to_owned(), signing_seed: fresh_seed()?, share_seed: fresh_seed()? })
+        Ok(Self {
+            name: name.to_owned(),
+            signing_seed: fresh_seed()?,
+            share_seed: fresh_seed()?,
+        })
     }
 
     /// Reads a key file.
     pub(crate) fn read(path: &Path) -> Outcome<Self> {
         let text = Zeroizing::new(files::read_text(path)?);
-        let wrong = |what: String| Failure::mistake(format!("`{}` is no member's key file: {what}", path.display()));
-        let file: KeyFile = toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))?;
+        let wrong = |what: String| {
+            Failure::mistake(format!(
+                "`{}` is no member's key file: {what}",
+                path.display()
+            ))
+        };
+        let file: KeyFile =
+            toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))?;
         if file.version != VERSION {
-            return Err(wrong(format!("it has version {}, this program reads {VERSION}", file.version)));
+            return Err(wrong(format!(
+                "it has version {}, this program reads {VERSION}",
+                file.version
+            )));
         }
         Ok(Self {
             name: file.name.clone(),
-            signing_seed: seed(&file.signing_seed).ok_or_else(|| wrong("`signing_seed` is no seed".to_owned()))?,
-            share_seed: seed(&file.share_seed).ok_or_else(|| wrong("`share_seed` is no seed".to_owned()))?,
+            signing_seed: seed(&file.signing_seed)
+                .ok_or_else(|| wrong("`signing_seed` is no seed".to_owned()))?,
+            share_seed: seed(&file.share_seed)
+                .ok_or_else(|| wrong("`share_seed` is no seed".to_owned()))?,
         })
     }
 
@@ -92,15 +107,21 @@ impl MemberKey {
     pub(crate) fn entry(&self) -> MemberEntry {
         let key: PublicKey = self.signing_key().public();
         let share_key: HpkePublicKey = self.share_key().public();
-        MemberEntry { name: self.name.clone(), key, share_key, tls: None }
+        MemberEntry {
+            name: self.name.clone(),
+            key,
+            share_key,
+            tls: None,
+        }
     }
 }
 
 /// A fresh seed.
 pub(crate) fn fresh_seed() -> Outcome<Secret<32>> {
     let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Failure::broken(format!("the operating system gives no randomness: {error}")))?;
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Failure::broken(format!("the operating system gives no randomness: {error}"))
+    })?;
     let secret = Secret::new(bytes);
     bytes.zeroize();
     Ok(secret)
@@ -133,7 +154,11 @@ mod tests {
     fn other_files_are_refused_without_showing_them() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x");
-        std::fs::write(&path, "version = 1\nname = \"a\"\nsigning_seed = \"c0ffee\"\nshare_seed = \"\"").unwrap();
+        std::fs::write(
+            &path,
+            "version = 1\nname = \"a\"\nsigning_seed = \"c0ffee\"\nshare_seed = \"\"",
+        )
+        .unwrap();
         let failure = MemberKey::read(&path).err().unwrap();
         assert!(!failure.message.contains("c0ffee"));
     }

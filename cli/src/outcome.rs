@@ -60,7 +60,11 @@ impl Failure {
     }
 
     fn new(exit: Exit, message: impl fmt::Display) -> Self {
-        Self { exit, message: message.to_string(), hint: None }
+        Self {
+            exit,
+            message: message.to_string(),
+            hint: None,
+        }
     }
 }
 
@@ -80,12 +84,10 @@ impl From<ClientError> for Failure {
             ClientError::NotVerified { url, why } => of_unverified(&why).during(url),
             ClientError::Problem(problem) => of_problem(&problem),
             ClientError::BadRequest(_) | ClientError::NoReplica => Self::mistake(error),
-            ClientError::Unreachable { .. } => {
-                Self::broken(error).with_hint("is the service running? `synod up` starts one on this machine")
-            }
-            ClientError::Lost { .. } | ClientError::Timeout { .. } => {
-                Self::broken(error).with_hint("the request may have taken effect; read again before you repeat it")
-            }
+            ClientError::Unreachable { .. } => Self::broken(error)
+                .with_hint("is the service running? `synod up` starts one on this machine"),
+            ClientError::Lost { .. } | ClientError::Timeout { .. } => Self::broken(error)
+                .with_hint("the request may have taken effect; read again before you repeat it"),
             ClientError::BadAnswer { .. } | ClientError::Environment(_) => Self::broken(error),
         }
     }
@@ -112,8 +114,16 @@ fn of_problem(problem: &synod_api::Problem) -> Failure {
     if let Some(id) = problem.transaction_id {
         message = format!("{message}, transaction {id}");
     }
-    let exit = if problem.status < 500 { Exit::Mistake } else { Exit::Broken };
-    Failure { exit, message, hint: problem.hint.clone() }
+    let exit = if problem.status < 500 {
+        Exit::Mistake
+    } else {
+        Exit::Broken
+    };
+    Failure {
+        exit,
+        message,
+        hint: problem.hint.clone(),
+    }
 }
 
 impl From<NotProven> for Failure {

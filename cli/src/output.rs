@@ -49,9 +49,9 @@ pub(crate) fn write_line(line: &[u8]) -> Outcome {
 pub(crate) fn write_bytes(bytes: &[u8]) -> Outcome {
     let mut out = std::io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::broken(format!("cannot write to standard output: {error}")))
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::broken(
+            format!("cannot write to standard output: {error}"),
+        )),
         _ => Ok(()),
     }
 }

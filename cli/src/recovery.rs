@@ -28,21 +28,43 @@ pub(crate) fn rebuild(folder: &LedgerFolder, pin: Digest, keys: &[MemberKey]) ->
 /// Every key of the state, the service's own maps included.
 pub(crate) fn state(store: &Store) -> Outcome<State> {
     let items = store.state(store.head()).map_err(Failure::broken)?;
-    Ok(items.map(|item| ((item.map.as_str().to_owned(), item.key.to_vec()), item.value.to_vec())).collect())
+    Ok(items
+        .map(|item| {
+            (
+                (item.map.as_str().to_owned(), item.key.to_vec()),
+                item.value.to_vec(),
+            )
+        })
+        .collect())
 }
 
 fn unwrap_secret(store: &Store, keys: &[MemberKey]) -> Outcome<LedgerSecret> {
     let snapshot = store.snapshot(store.head()).map_err(Failure::broken)?;
     let view = View::new(&snapshot);
-    let corrupt = |error| Failure::not_verified(format!("the ledger's governance cannot be read: {error}"));
+    let corrupt =
+        |error| Failure::not_verified(format!("the ledger's governance cannot be read: {error}"));
     let missing = |what: &str| Failure::not_verified(format!("the ledger holds no {what}"));
-    let manifest = view.service().map_err(corrupt)?.ok_or_else(|| missing("service"))?.manifest;
-    let wrapped = view.wrapped_secret().map_err(corrupt)?.ok_or_else(|| missing("wrapped secret"))?;
-    let shares = keys.iter().map(|key| open_share(&wrapped, key, &manifest)).collect::<Outcome<Vec<_>>>()?;
+    let manifest = view
+        .service()
+        .map_err(corrupt)?
+        .ok_or_else(|| missing("service"))?
+        .manifest;
+    let wrapped = view
+        .wrapped_secret()
+        .map_err(corrupt)?
+        .ok_or_else(|| missing("wrapped secret"))?;
+    let shares = keys
+        .iter()
+        .map(|key| open_share(&wrapped, key, &manifest))
+        .collect::<Outcome<Vec<_>>>()?;
     let secret = wrapped.unwrap(&shares, &manifest).map_err(|error| {
-        Failure::mistake(error).with_hint("name the key files of more members, each with `--share FILE`")
+        Failure::mistake(error)
+            .with_hint("name the key files of more members, each with `--share FILE`")
     })?;
-    Ok(LedgerSecret { generation: wrapped.generation, secret })
+    Ok(LedgerSecret {
+        generation: wrapped.generation,
+        secret,
+    })
 }
 
 fn open_share(wrapped: &WrappedSecret, key: &MemberKey, manifest: &Digest) -> Outcome<Share> {

@@ -45,13 +45,23 @@ pub(crate) async fn run(args: &BenchArgs, output: Output) -> Outcome {
     let report = run_load(&args.service.service()?, &load).await?;
     output.result(&report, || text(&report))?;
     match (&report.first_error, report.errors) {
-        (Some(first), errors) if errors > 0 => Err(Failure::broken(format!("{errors} writes failed, first: {first}"))),
+        (Some(first), errors) if errors > 0 => Err(Failure::broken(format!(
+            "{errors} writes failed, first: {first}"
+        ))),
         _ => Ok(()),
     }
 }
 
 fn text(report: &LoadReport) -> String {
-    let LoadReport { connections, in_flight, value_bytes, writes, writes_per_second, latency_us, .. } = report;
+    let LoadReport {
+        connections,
+        in_flight,
+        value_bytes,
+        writes,
+        writes_per_second,
+        latency_us,
+        ..
+    } = report;
     format!(
         "{writes} committed writes of {value_bytes} bytes, {connections} connections with {in_flight} in flight\n\
          {writes_per_second} writes/s\n\

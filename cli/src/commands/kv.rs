@@ -185,27 +185,48 @@ async fn put(args: &PutArgs, output: Output) -> Outcome {
         (None, value) => value.unwrap_or_default().as_bytes().to_vec(),
     };
     let options = args.mode.options(args.condition.condition());
-    let written = args.service.service()?.put(&args.map, args.key.as_bytes(), value, &options).await?;
+    let written = args
+        .service
+        .service()?
+        .put(&args.map, args.key.as_bytes(), value, &options)
+        .await?;
     args.mode.keep(&written)?;
     tell_written(&written, output)
 }
 
 async fn delete(args: &DeleteArgs, output: Output) -> Outcome {
     let options = args.mode.options(args.condition.condition());
-    let written = args.service.service()?.delete(&args.map, args.key.as_bytes(), &options).await?;
+    let written = args
+        .service
+        .service()?
+        .delete(&args.map, args.key.as_bytes(), &options)
+        .await?;
     args.mode.keep(&written)?;
     tell_written(&written, output)
 }
 
 async fn get(args: &GetArgs, output: Output) -> Outcome {
     let service = args.service.service()?;
-    let found = service.get(&args.map, args.key.as_bytes(), consistency(args.local)).await?;
-    let Some(Value { value, version, as_of }) = found else {
-        return Err(Failure::mistake(format!("`{}` has no value in `{}`", args.key, args.map)));
+    let found = service
+        .get(&args.map, args.key.as_bytes(), consistency(args.local))
+        .await?;
+    let Some(Value {
+        value,
+        version,
+        as_of,
+    }) = found
+    else {
+        return Err(Failure::mistake(format!(
+            "`{}` has no value in `{}`",
+            args.key, args.map
+        )));
     };
     if output.json {
         let value = synod_api::Blob(value);
-        return output.result(&json!({ "value": value, "version": version, "as_of": as_of.to_string() }), String::new);
+        return output.result(
+            &json!({ "value": value, "version": version, "as_of": as_of.to_string() }),
+            String::new,
+        );
     }
     write_bytes(&value)
 }
@@ -228,20 +249,39 @@ async fn list(args: &ListArgs, output: Output) -> Outcome {
     output.result(&page, || page_text(&page))
 }
 
-async fn joined(mut page: ListReply, service: &Service, map: &str, listing: &Listing) -> Outcome<ListReply> {
+async fn joined(
+    mut page: ListReply,
+    service: &Service,
+    map: &str,
+    listing: &Listing,
+) -> Outcome<ListReply> {
     let next = service.list(map, listing).await?;
     page.entries.extend(next.entries);
-    Ok(ListReply { entries: page.entries, ..next })
+    Ok(ListReply {
+        entries: page.entries,
+        ..next
+    })
 }
 
 async fn transact(args: &TxnArgs, output: Output) -> Outcome {
-    let json = if args.request == Path::new("-") { read_stdin()? } else { files::read(&args.request)? };
+    let json = if args.request == Path::new("-") {
+        read_stdin()?
+    } else {
+        files::read(&args.request)?
+    };
     let txn: TxnRequest = serde_json::from_slice(&json)
         .map_err(|error| Failure::mistake(format!("the transaction cannot be read: {error}")))?;
     let options = args.mode.options(BoundCondition::Always);
     let Transacted { reply, bound } = args.service.service()?.transact(&txn, &options).await?;
     if let (Some(path), Some(receipt), Some(bound)) = (&args.mode.receipt, &reply.receipt, bound) {
-        keep_receipt(path, &receipt.0, &BoundFile { transaction_id: reply.transaction_id.to_string(), bound })?;
+        keep_receipt(
+            path,
+            &receipt.0,
+            &BoundFile {
+                transaction_id: reply.transaction_id.to_string(),
+                bound,
+            },
+        )?;
     }
     output.result(&reply, || {
         let state = state_text(reply.status);
@@ -265,7 +305,10 @@ impl ModeArgs {
         let (Some(path), Some(receipt)) = (&self.receipt, &written.receipt) else {
             return Ok(());
         };
-        let bound = BoundFile { transaction_id: written.transaction_id.to_string(), bound: written.bound };
+        let bound = BoundFile {
+            transaction_id: written.transaction_id.to_string(),
+            bound: written.bound,
+        };
         keep_receipt(path, receipt, &bound)
     }
 }
@@ -283,7 +326,11 @@ impl ConditionArgs {
 
 fn keep_receipt(path: &Path, receipt: &[u8], bound: &BoundFile) -> Outcome {
     files::create(path, receipt, Readers::Everybody)?;
-    files::create(&BoundFile::path_for(path), bound.to_json().as_bytes(), Readers::Everybody)
+    files::create(
+        &BoundFile::path_for(path),
+        bound.to_json().as_bytes(),
+        Readers::Everybody,
+    )
 }
 
 fn tell_written(written: &Written, output: Output) -> Outcome {
@@ -293,7 +340,12 @@ fn tell_written(written: &Written, output: Output) -> Outcome {
         "version": written.version,
     });
     output.result(&data, || {
-        format!("transaction {} {}, version {}", written.transaction_id, state_text(written.status), written.version)
+        format!(
+            "transaction {} {}, version {}",
+            written.transaction_id,
+            state_text(written.status),
+            written.version
+        )
     })
 }
 
@@ -310,7 +362,14 @@ fn page_text(page: &ListReply) -> String {
     let mut lines: Vec<String> = page
         .entries
         .iter()
-        .map(|entry| format!("{}\t{}\t{}", entry.version, printable(&entry.key.0), printable(&entry.value.0)))
+        .map(|entry| {
+            format!(
+                "{}\t{}\t{}",
+                entry.version,
+                printable(&entry.key.0),
+                printable(&entry.value.0)
+            )
+        })
         .collect();
     if let Some(cursor) = &page.next_cursor {
         lines.push(format!("more: --cursor {cursor}"));
@@ -327,11 +386,19 @@ fn printable(bytes: &[u8]) -> String {
 }
 
 fn escaped(c: char) -> Vec<char> {
-    if c.is_control() { c.escape_default().collect() } else { vec![c] }
+    if c.is_control() {
+        c.escape_default().collect()
+    } else {
+        vec![c]
+    }
 }
 
 fn consistency(local: bool) -> Consistency {
-    if local { Consistency::Local } else { Consistency::Linearizable }
+    if local {
+        Consistency::Local
+    } else {
+        Consistency::Linearizable
+    }
 }
 
 fn read_stdin() -> Outcome<Vec<u8>> {

@@ -86,8 +86,18 @@ struct PinArgs {
 pub(crate) fn run(args: &LedgerArgs, output: Output) -> Outcome {
     match &args.command {
         LedgerCommand::Audit { dir, pin } => audit(dir, pin, output),
-        LedgerCommand::Show { dir, map, blocks, pin } => show(dir, map.as_deref(), *blocks, pin, output),
-        LedgerCommand::Rebuild { dir, share, map, pin } => rebuild(dir, share, map.as_deref(), pin, output),
+        LedgerCommand::Show {
+            dir,
+            map,
+            blocks,
+            pin,
+        } => show(dir, map.as_deref(), *blocks, pin, output),
+        LedgerCommand::Rebuild {
+            dir,
+            share,
+            map,
+            pin,
+        } => rebuild(dir, share, map.as_deref(), pin, output),
     }
 }
 
@@ -149,10 +159,21 @@ fn audit(dir: &Path, pin: &PinArgs, output: Output) -> Outcome {
         .map(|folder| audit_folder(folder, pin))
         .collect::<Outcome<Vec<_>>>()?;
     let data = json!({ "verified": pin.is_some(), "ledgers": reports });
-    output.result(&data, || reports.iter().map(report_text).collect::<Vec<_>>().join("\n"))?;
+    output.result(&data, || {
+        reports
+            .iter()
+            .map(report_text)
+            .collect::<Vec<_>>()
+            .join("\n")
+    })?;
     match (pin, reports.first()) {
-        (None, Some(report)) => Err(Failure::not_verified("the ledger is sound, but was compared with no network id")
-            .with_hint(format!("if the members publish {}, repeat with `--network` and that", report.network_id))),
+        (None, Some(report)) => Err(Failure::not_verified(
+            "the ledger is sound, but was compared with no network id",
+        )
+        .with_hint(format!(
+            "if the members publish {}, repeat with `--network` and that",
+            report.network_id
+        ))),
         _ => Ok(()),
     }
 }
@@ -168,10 +189,16 @@ fn report_text(report: &AuditReport) -> String {
         report.configuration
     );
     if report.uncertified_blocks > 0 {
-        text = format!("{text}\n  {} blocks after the newest certificate, which prove nothing", report.uncertified_blocks);
+        text = format!(
+            "{text}\n  {} blocks after the newest certificate, which prove nothing",
+            report.uncertified_blocks
+        );
     }
     if report.proofs > 0 {
-        text = format!("{text}\n  {} PROOFS of misbehaviour were kept", report.proofs);
+        text = format!(
+            "{text}\n  {} PROOFS of misbehaviour were kept",
+            report.proofs
+        );
     }
     if let Some(torn) = &report.torn {
         text = format!("{text}\n  {torn}, as after a crash");
@@ -195,8 +222,9 @@ fn show_blocks(folder: &LedgerFolder, output: Output) -> Outcome {
     let mut lines = Vec::new();
     folder.for_each(|file, at, record| {
         if let Record::Block(bytes) = record {
-            let block = Block::decode(bytes.clone())
-                .map_err(|error| Failure::not_verified(format!("`{}`, byte {at}: {error}", file.display())))?;
+            let block = Block::decode(bytes.clone()).map_err(|error| {
+                Failure::not_verified(format!("`{}`, byte {at}: {error}", file.display()))
+            })?;
             let header = block.header();
             lines.push(json!({
                 "index": header.index, "view": header.view, "proposer": header.proposer,
@@ -212,8 +240,13 @@ fn show_blocks(folder: &LedgerFolder, output: Output) -> Outcome {
             .map(|line| {
                 format!(
                     "block {} view {} by {}: {} transactions from {}, {} bytes, {}",
-                    line["index"], line["view"], line["proposer"], line["transactions"], line["first_seqno"],
-                    line["bytes"], line["hash"].as_str().unwrap_or_default()
+                    line["index"],
+                    line["view"],
+                    line["proposer"],
+                    line["transactions"],
+                    line["first_seqno"],
+                    line["bytes"],
+                    line["hash"].as_str().unwrap_or_default()
                 )
             })
             .collect::<Vec<_>>()
@@ -236,12 +269,23 @@ fn show_entries(taken: &TakenIn, name: &MapName, output: Output) -> Outcome {
     let entries: Vec<_> = snapshot
         .range(name, &KeyRange::all(), usize::MAX)
         .into_iter()
-        .map(|(key, found)| synod_api::Entry { key: key.into(), value: found.value.into(), version: found.version })
+        .map(|(key, found)| synod_api::Entry {
+            key: key.into(),
+            value: found.value.into(),
+            version: found.version,
+        })
         .collect();
     output.result(&entries, || {
         entries
             .iter()
-            .map(|entry| format!("{}\t{}\t{}", entry.version, shown(&entry.key.0), shown(&entry.value.0)))
+            .map(|entry| {
+                format!(
+                    "{}\t{}\t{}",
+                    entry.version,
+                    shown(&entry.key.0),
+                    shown(&entry.value.0)
+                )
+            })
             .collect::<Vec<_>>()
             .join("\n")
     })
@@ -258,11 +302,22 @@ fn show_summary(taken: &TakenIn, output: Output) -> Outcome {
     let store = taken.machine.store();
     let snapshot = store.snapshot(store.head()).map_err(Failure::broken)?;
     let view = View::new(&snapshot);
-    let corrupt = |error| Failure::not_verified(format!("the ledger's governance cannot be read: {error}"));
+    let corrupt =
+        |error| Failure::not_verified(format!("the ledger's governance cannot be read: {error}"));
     let sequence = taken.machine.sequence();
     let certified = sequence.certified();
-    let members: Vec<String> = view.members().map_err(corrupt)?.into_iter().map(|member| member.name).collect();
-    let users: Vec<String> = view.users().map_err(corrupt)?.into_iter().map(|user| user.name).collect();
+    let members: Vec<String> = view
+        .members()
+        .map_err(corrupt)?
+        .into_iter()
+        .map(|member| member.name)
+        .collect();
+    let users: Vec<String> = view
+        .users()
+        .map_err(corrupt)?
+        .into_iter()
+        .map(|user| user.name)
+        .collect();
     let replicas: Vec<_> = view
         .replicas()
         .map_err(corrupt)?
@@ -274,32 +329,57 @@ fn show_summary(taken: &TakenIn, output: Output) -> Outcome {
             })
         })
         .collect();
-    let maps = counts_by_map(&recovery::state(store)?);
+    let state = recovery::state(store)?;
+    let maps = counts_by_map(&state);
     let data = json!({
         "network_id": sequence.network().to_string(), "open": view.is_open().map_err(corrupt)?,
         "block": certified.index, "transactions": certified.tree_size, "time_ms": certified.time_ms,
         "configuration": sequence.configuration().number(),
         "members": members, "users": users, "replicas": replicas, "public_maps": maps,
     });
-    output.result(&data, || serde_json::to_string_pretty(&data).expect("plain data"))
+    output.result(&data, || {
+        serde_json::to_string_pretty(&data).expect("plain data")
+    })
 }
 
-fn rebuild(dir: &Path, shares: &[PathBuf], map: Option<&str>, pin: &PinArgs, output: Output) -> Outcome {
+fn rebuild(
+    dir: &Path,
+    shares: &[PathBuf],
+    map: Option<&str>,
+    pin: &PinArgs,
+    output: Output,
+) -> Outcome {
     let folder = LedgerFolder::find_one(dir)?;
-    let keys = shares.iter().map(|path| MemberKey::read(path)).collect::<Outcome<Vec<_>>>()?;
+    let keys = shares
+        .iter()
+        .map(|path| MemberKey::read(path))
+        .collect::<Outcome<Vec<_>>>()?;
     let taken = recovery::rebuild(&folder, pin.pin_or_claim(&folder)?, &keys)?;
     if let Some(map) = map {
-        return show_entries(&taken, &MapName::new(map).map_err(Failure::mistake)?, output);
+        return show_entries(
+            &taken,
+            &MapName::new(map).map_err(Failure::mistake)?,
+            output,
+        );
     }
-    let maps = counts_by_map(&recovery::state(taken.machine.store())?);
+    let state = recovery::state(taken.machine.store())?;
+    let maps = counts_by_map(&state);
     let certified = taken.machine.sequence().certified();
     let data = json!({
         "block": certified.index, "transactions": certified.tree_size,
         "uncertified_blocks": taken.uncertified, "maps": maps,
     });
     output.result(&data, || {
-        let lines: Vec<String> = maps.iter().map(|(map, count)| format!("  {map}: {count} entries")).collect();
-        format!("rebuilt up to block {}, transaction {}\n{}", certified.index, certified.tree_size, lines.join("\n"))
+        let lines: Vec<String> = maps
+            .iter()
+            .map(|(map, count)| format!("  {map}: {count} entries"))
+            .collect();
+        format!(
+            "rebuilt up to block {}, transaction {}\n{}",
+            certified.index,
+            certified.tree_size,
+            lines.join("\n")
+        )
     })
 }
 
@@ -316,7 +396,8 @@ impl PinArgs {
         if let Some(text) = &self.network {
             return connect::parse_network(text).map(Some);
         }
-        let default = Path::new(DEFAULT_DIR).join("trust.toml");
+        let dir = std::env::var_os("SYNOD_DIR").unwrap_or_else(|| DEFAULT_DIR.into());
+        let default = Path::new(&dir).join("trust.toml");
         let path = match &self.trust {
             Some(path) => path,
             None if default.exists() => &default,

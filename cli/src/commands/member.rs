@@ -41,7 +41,7 @@ enum MemberCommand {
     },
     /// Appraises a founder that waits, and signs that it may found this synod
     #[command(after_help = "Example:
-  synod member approve https://127.0.0.1:7101 --manifest manifest.toml --key alice.key --out alice.approval")]
+  synod member approve https://127.0.0.1:8001 --manifest manifest.toml --key alice.key --out alice.approval")]
     Approve {
         /// The founder's address
         url: ReplicaUrl,
@@ -57,7 +57,7 @@ enum MemberCommand {
     },
     /// Hands the members' approvals to the founder, and writes the trust file for users
     #[command(after_help = "Example:
-  synod member found https://127.0.0.1:7101 --manifest manifest.toml --trust-out trust.toml *.approval")]
+  synod member found https://127.0.0.1:8001 --manifest manifest.toml --trust-out trust.toml *.approval")]
     Found {
         /// The founder's address
         url: ReplicaUrl,
@@ -148,12 +148,23 @@ enum ActCommand {
 pub(crate) async fn run(args: &MemberArgs, output: Output) -> Outcome {
     match &args.command {
         MemberCommand::Keygen { name, out } => keygen(name, out, output),
-        MemberCommand::Approve { url, manifest, key, out } => approve(url, manifest, key, out, output).await,
-        MemberCommand::Found { url, manifest, trust_out, approvals } => {
-            found(url, manifest, trust_out, approvals, output).await
-        }
+        MemberCommand::Approve {
+            url,
+            manifest,
+            key,
+            out,
+        } => approve(url, manifest, key, out, output).await,
+        MemberCommand::Found {
+            url,
+            manifest,
+            trust_out,
+            approvals,
+        } => found(url, manifest, trust_out, approvals, output).await,
         MemberCommand::Act(args) => sign(args, output).await,
-        MemberCommand::Submit { service, signatures } => submit(service, signatures, output).await,
+        MemberCommand::Submit {
+            service,
+            signatures,
+        } => submit(service, signatures, output).await,
     }
 }
 
@@ -170,7 +181,13 @@ fn keygen(name: &str, out: &Path, output: Output) -> Outcome {
     })
 }
 
-async fn approve(url: &ReplicaUrl, manifest: &Path, key: &Path, out: &Path, output: Output) -> Outcome {
+async fn approve(
+    url: &ReplicaUrl,
+    manifest: &Path,
+    key: &Path,
+    out: &Path,
+    output: Output,
+) -> Outcome {
     let manifest = read_manifest(manifest)?;
     let key = MemberKey::read(key)?;
     let founder = appraise_founder(url, &manifest).await?;
@@ -182,7 +199,9 @@ async fn approve(url: &ReplicaUrl, manifest: &Path, key: &Path, out: &Path, outp
         "file": out, "member": key.name(), "manifest": manifest.digest().to_string(),
         "identity": founder.verdict.identity().to_string(), "simulated": founder.verdict.simulated(),
     });
-    output.result(&data, || format!("{} approves {url}: {}", key.name(), out.display()))
+    output.result(&data, || {
+        format!("{} approves {url}: {}", key.name(), out.display())
+    })
 }
 
 async fn found(
@@ -193,9 +212,20 @@ async fn found(
     output: Output,
 ) -> Outcome {
     let manifest = read_manifest(manifest)?;
-    let approvals = approvals.iter().map(|path| files::read(path)).collect::<Outcome<Vec<_>>>()?;
-    let network = appraise_founder(url, &manifest).await?.found(url, &approvals).await?;
-    let trust = TrustFile { network, urls: vec![url.clone()], service_ca: None, policy: None };
+    let approvals = approvals
+        .iter()
+        .map(|path| files::read(path))
+        .collect::<Outcome<Vec<_>>>()?;
+    let network = appraise_founder(url, &manifest)
+        .await?
+        .found(url, &approvals)
+        .await?;
+    let trust = TrustFile {
+        network,
+        urls: vec![url.clone()],
+        service_ca: None,
+        policy: None,
+    };
     files::create(trust_out, trust.to_toml().as_bytes(), Readers::Everybody)?;
     let data = json!({ "network_id": network.to_string(), "trust": trust_out });
     output.result(&data, || format!("network {network}"))
@@ -213,15 +243,28 @@ async fn sign(args: &ActArgs, output: Output) -> Outcome {
     files::create(out, &action.sign(&key.signing_key()), Readers::Everybody)?;
     let data = json!({ "file": out, "member": key.name(), "sequence": action.sequence });
     output.result(&data, || {
-        format!("{} signs act {} as number {}: {}", key.name(), args.act.name(), action.sequence, out.display())
+        format!(
+            "{} signs act {} as number {}: {}",
+            key.name(),
+            args.act.name(),
+            action.sequence,
+            out.display()
+        )
     })
 }
 
 async fn submit(service: &ServiceArgs, signatures: &[PathBuf], output: Output) -> Outcome {
-    let signatures =
-        signatures.iter().map(|path| files::read(path).map(Bytes::from)).collect::<Outcome<Vec<_>>>()?;
+    let signatures = signatures
+        .iter()
+        .map(|path| files::read(path).map(Bytes::from))
+        .collect::<Outcome<Vec<_>>>()?;
     let reply: ActionReply = service.service()?.act(signatures).await?;
-    output.result(&reply, || format!("act {} is committed as transaction {}", reply.sequence, reply.transaction_id))
+    output.result(&reply, || {
+        format!(
+            "act {} is committed as transaction {}",
+            reply.sequence, reply.transaction_id
+        )
+    })
 }
 
 impl ActArgs {
@@ -237,14 +280,21 @@ impl ActCommand {
     fn act(&self) -> Outcome<Act> {
         Ok(match self {
             Self::Open => Act::Open,
-            Self::SetUser { name, fingerprint, role } => Act::SetUser {
+            Self::SetUser {
+                name,
+                fingerprint,
+                role,
+            } => Act::SetUser {
                 name: name.clone(),
                 fingerprint: parse_fingerprint(fingerprint)?,
                 roles: role.iter().cloned().collect(),
             },
             Self::RemoveUser { name } => Act::RemoveUser { name: name.clone() },
             Self::TrustReplica { id } => Act::TrustReplica { id: *id },
-            Self::RemoveReplica { id, cause } => Act::RemoveReplica { id: *id, cause: cause.clone() },
+            Self::RemoveReplica { id, cause } => Act::RemoveReplica {
+                id: *id,
+                cause: cause.clone(),
+            },
             Self::SetRequiredVendors { n } => Act::SetRequiredVendors { n: *n },
         })
     }
@@ -269,7 +319,8 @@ fn read_manifest(path: &Path) -> Outcome<Manifest> {
 
 fn parse_fingerprint(text: &str) -> Outcome<Digest> {
     text.parse().map_err(|_| {
-        Failure::mistake(format!("`{text}` is no fingerprint"))
-            .with_hint("`synod user keygen` prints the fingerprint of the certificate that it makes")
+        Failure::mistake(format!("`{text}` is no fingerprint")).with_hint(
+            "`synod user keygen` prints the fingerprint of the certificate that it makes",
+        )
     })
 }

@@ -38,10 +38,12 @@ pub(crate) fn run(args: &NodeArgs) -> Outcome {
     let config = NodeConfig::read(&config_args.config).map_err(Failure::mistake)?;
     match (&args.command, &config.beginning) {
         (NodeCommand::Start(_), Beginning::Join { .. }) => {
-            return Err(Failure::mistake("the configuration says `[join]`").with_hint("use `synod node join`"));
+            return Err(Failure::mistake("the configuration says `[join]`")
+                .with_hint("use `synod node join`"));
         }
         (NodeCommand::Join(_), Beginning::Start { .. }) => {
-            return Err(Failure::mistake("the configuration says `[start]`").with_hint("use `synod node start`"));
+            return Err(Failure::mistake("the configuration says `[start]`")
+                .with_hint("use `synod node start`"));
         }
         _ => {}
     }

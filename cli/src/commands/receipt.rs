@@ -85,14 +85,24 @@ async fn get(args: &GetArgs, output: Output) -> Outcome {
     if let Some(path) = &args.chain_out {
         files::replace(path, &service.chain_file().await?, Readers::Everybody)?;
     }
-    let data = json!({ "transaction_id": args.id.to_string(), "file": args.out, "bytes": receipt.len() });
-    output.result(&data, || format!("{} ({} bytes, not verified yet)", args.out.display(), receipt.len()))
+    let data =
+        json!({ "transaction_id": args.id.to_string(), "file": args.out, "bytes": receipt.len() });
+    output.result(&data, || {
+        format!(
+            "{} ({} bytes, not verified yet)",
+            args.out.display(),
+            receipt.len()
+        )
+    })
 }
 
 async fn verify(args: &VerifyArgs, output: Output) -> Outcome {
     let file = files::read(&args.receipt)?;
     let chain = args.chain().await?;
-    let policy = ReceiptPolicy { signers_min: args.signers, vendors_min: args.vendors };
+    let policy = ReceiptPolicy {
+        signers_min: args.signers,
+        vendors_min: args.vendors,
+    };
     let bound = args.bound()?;
     let proven = match &bound {
         Some((id, bound)) => verify_answer(&file, &chain, &policy, *id, &bound.bound),
@@ -119,10 +129,14 @@ impl VerifyArgs {
             None if beside.exists() => &beside,
             None => return Ok(None),
         };
-        let wrong = |what: String| Failure::mistake(format!("`{}` cannot be read: {what}", path.display()));
-        let file: BoundFile =
-            serde_json::from_slice(&files::read(path)?).map_err(|error| wrong(error.to_string()))?;
-        let id = file.transaction_id.parse().map_err(|_| wrong("its transaction id is wrong".to_owned()))?;
+        let wrong =
+            |what: String| Failure::mistake(format!("`{}` cannot be read: {what}", path.display()));
+        let file: BoundFile = serde_json::from_slice(&files::read(path)?)
+            .map_err(|error| wrong(error.to_string()))?;
+        let id = file
+            .transaction_id
+            .parse()
+            .map_err(|_| wrong("its transaction id is wrong".to_owned()))?;
         Ok(Some((id, file)))
     }
 }
@@ -132,8 +146,11 @@ fn refused(path: &Path, failure: &ReceiptFailure) -> Failure {
 }
 
 fn tell(proven: &Transaction, bound: bool, output: Output) -> Outcome {
-    let signers: Vec<_> =
-        proven.signers.iter().map(|(id, vendor)| json!({ "replica": id, "vendor": vendor })).collect();
+    let signers: Vec<_> = proven
+        .signers
+        .iter()
+        .map(|(id, vendor)| json!({ "replica": id, "vendor": vendor }))
+        .collect();
     let data = json!({
         "verified": true,
         "transaction_id": proven.id().to_string(),

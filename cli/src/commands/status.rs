@@ -24,12 +24,34 @@ pub(crate) async fn run(args: &StatusArgs, output: Output) -> Outcome {
 
 fn text(network: &NetworkReply) -> String {
     let mut lines = vec![
-        format!("network    {} (`{}`)", network.network_id.as_deref().unwrap_or("none yet"), network.name),
-        format!("service    {}", if network.open { "open" } else { "closed: the members have not opened it" }),
-        format!("committed  transaction {}, block {}", network.certified, network.certified_index),
-        format!("view {}, configuration {}, vendors required {}", network.view, network.configuration, network.required_vendors),
+        format!(
+            "network    {} (`{}`)",
+            network.network_id.as_deref().unwrap_or("none yet"),
+            network.name
+        ),
+        format!(
+            "service    {}",
+            if network.open {
+                "open"
+            } else {
+                "closed: the members have not opened it"
+            }
+        ),
+        format!(
+            "committed  transaction {}, block {}",
+            network.certified, network.certified_index
+        ),
+        format!(
+            "view {}, configuration {}, vendors required {}",
+            network.view, network.configuration, network.required_vendors
+        ),
     ];
-    lines.extend(network.replicas.iter().map(|replica| replica_line(replica, network)));
+    lines.extend(
+        network
+            .replicas
+            .iter()
+            .map(|replica| replica_line(replica, network)),
+    );
     lines.push(critical_line(&network.critical));
     lines.extend(network.alarms.iter().map(|alarm| format!("alarm: {alarm}")));
     lines.join("\n")
@@ -37,14 +59,24 @@ fn text(network: &NetworkReply) -> String {
 
 fn replica_line(replica: &ReplicaInfo, network: &NetworkReply) -> String {
     let standing = serde_json::to_value(replica.standing).ok();
-    let standing = standing.as_ref().and_then(|value| value.as_str()).unwrap_or("?");
-    let leads = if network.leader == Some(replica.id) { ", leads" } else { "" };
+    let standing = standing
+        .as_ref()
+        .and_then(|value| value.as_str())
+        .unwrap_or("?");
+    let leads = if network.leader == Some(replica.id) {
+        ", leads"
+    } else {
+        ""
+    };
     let simulated = if replica.simulated { ", SIMULATED" } else { "" };
     let reachable = match replica.reachable {
         Some(false) => ", NOT REACHABLE",
         _ => "",
     };
-    format!("replica {}  {}  {} ({}{simulated})  {standing}{leads}{reachable}", replica.id, replica.url, replica.tee, replica.vendor)
+    format!(
+        "replica {}  {}  {} ({}{simulated})  {standing}{leads}{reachable}",
+        replica.id, replica.url, replica.tee, replica.vendor
+    )
 }
 
 fn critical_line(critical: &[u64]) -> String {
@@ -52,5 +84,8 @@ fn critical_line(critical: &[u64]) -> String {
         return "the loss of any one replica leaves the service running".to_owned();
     }
     let ids: Vec<String> = critical.iter().map(u64::to_string).collect();
-    format!("the loss of any of these replicas would stop the service: {}", ids.join(", "))
+    format!(
+        "the loss of any of these replicas would stop the service: {}",
+        ids.join(", ")
+    )
 }

@@ -41,7 +41,10 @@ pub(crate) fn run(args: &UserArgs, output: Output) -> Outcome {
     let UserCommand::Keygen { name, out, days } = &args.command;
     files::make_folder(out)?;
     let keys = generate(name, *days)?;
-    let (cert, key) = (out.join(format!("{name}.pem")), out.join(format!("{name}.key")));
+    let (cert, key) = (
+        out.join(format!("{name}.pem")),
+        out.join(format!("{name}.key")),
+    );
     files::create(&key, keys.key.as_bytes(), Readers::Owner)?;
     files::create(&cert, keys.certificate.as_bytes(), Readers::Everybody)?;
     let fingerprint = keys.fingerprint.to_string();
@@ -54,5 +57,11 @@ pub(crate) fn generate(name: &str, days: u64) -> Outcome<KeyFiles> {
     let now_ms = clock::now_ms();
     // A minute of grace, for clocks that go slow.
     let from_ms = now_ms.saturating_sub(60_000);
-    KeyFiles::generate(&fresh_seed()?, name, from_ms, now_ms + days * 24 * 3600 * 1000).map_err(Failure::mistake)
+    KeyFiles::generate(
+        &fresh_seed()?,
+        name,
+        from_ms,
+        now_ms + days * 24 * 3600 * 1000,
+    )
+    .map_err(Failure::mistake)
 }

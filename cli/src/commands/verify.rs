@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 use synod_attestation::Policy;
-use synod_client::{Check, ClientError, ReplicaUrl, TrustFile, Unverified, VerifiedReplica, Verifier};
+use synod_client::{
+    Check, ClientError, ReplicaUrl, TrustFile, Unverified, VerifiedReplica, Verifier,
+};
 use synod_client::{fresh_nonce, observe};
 
 use crate::connect::{parse_network, read_policy};
@@ -16,9 +18,9 @@ use crate::output::Output;
 /// Verifies a replica: evidence, measurement, keys, configurations, freshness
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  synod verify https://127.0.0.1:7101 --trust .synod/trust.toml
-  synod verify https://127.0.0.1:7101 --network 5c1f…  --policy production.toml
-  synod verify https://127.0.0.1:7101          # shows what is there, and how to pin it; exit code 3")]
+  synod verify https://127.0.0.1:8001 --trust .synod/trust.toml
+  synod verify https://127.0.0.1:8001 --network 5c1f…  --policy production.toml
+  synod verify https://127.0.0.1:8001          # shows what is there, and how to pin it; exit code 3")]
 pub(crate) struct VerifyArgs {
     /// The replica's address
     #[arg(value_name = "URL")]
@@ -95,13 +97,21 @@ pub(crate) fn checks_text(checks: &[Check]) -> String {
 }
 
 fn verified_text(replica: &VerifiedReplica) -> String {
-    format!("{}\nverified: {}", checks_text(replica.checks()), summary(replica))
+    format!(
+        "{}\nverified: {}",
+        checks_text(replica.checks()),
+        summary(replica)
+    )
 }
 
 /// Who was verified, in one line.
 pub(crate) fn summary(replica: &VerifiedReplica) -> String {
     let verdict = replica.verdict();
-    let mark = if verdict.simulated() { ", SIMULATED: no hardware vouches for it" } else { "" };
+    let mark = if verdict.simulated() {
+        ", SIMULATED: no hardware vouches for it"
+    } else {
+        ""
+    };
     format!(
         "{} is replica {} of network {} ({}{mark})",
         replica.url(),
@@ -134,5 +144,8 @@ fn unverified_json(why: &Unverified) -> serde_json::Value {
 }
 
 fn checks_json(checks: &[Check]) -> serde_json::Value {
-    checks.iter().map(|check| json!({ "name": check.name, "passed": check.passed, "seen": check.seen })).collect()
+    checks
+        .iter()
+        .map(|check| json!({ "name": check.name, "passed": check.passed, "seen": check.seen }))
+        .collect()
 }

@@ -1,0 +1,109 @@
+//! Part 1: the folder, its lock, the keys of members and a user, the genesis manifest.
+
+use synod_attestation::{Measurement, Policy, Tee};
+use synod_channel::Identity;
+use synod_governance::{JoinRule, Manifest, ManifestFile, MemberEntry, UserEntry};
+use synod_replica::{ROLE_READ, ROLE_WRITE};
+
+use crate::clock::now_ms;
+use crate::commands::user;
+use crate::files::{self, Readers};
+use crate::member_key::MemberKey;
+use crate::outcome::{Failure, Outcome};
+use crate::up::layout::Layout;
+
+const MEMBERS: [&str; 3] = ["alice", "bob", "carol"];
+const USER: &str = "user";
+/// How many members act together, and recover together.
+const THRESHOLD: u8 = 2;
+const CERTIFICATE_DAYS: u64 = 365;
+const VERSION: u16 = 1;
+
+/// What stands before the first replica runs.
+pub(crate) struct Prepared {
+    pub(crate) members: Vec<MemberKey>,
+    pub(crate) user: Identity,
+    pub(crate) manifest: Manifest,
+}
+
+impl Prepared {
+    /// As many members as must act together.
+    pub(crate) fn quorum(&self) -> &[MemberKey] {
+        &self.members[..usize::from(THRESHOLD)]
+    }
+}
+
+/// Makes everything that is needed before the first replica starts.
+pub(crate) fn prepare(layout: &Layout, replicas: u8) -> Outcome<Prepared> {
+    let members = make_members(layout)?;
+    let (user, entry) = make_user(layout)?;
+    let entries = members.iter().map(MemberKey::entry).collect();
+    let manifest = make_manifest(entries, entry, replicas)?;
+    files::create(
+        &layout.manifest(),
+        manifest.to_toml().as_bytes(),
+        Readers::Everybody,
+    )?;
+    Ok(Prepared {
+        members,
+        user,
+        manifest,
+    })
+}
+
+fn make_members(layout: &Layout) -> Outcome<Vec<MemberKey>> {
+    files::make_folder(&layout.members())?;
+    MEMBERS
+        .iter()
+        .map(|name| {
+            let key = MemberKey::generate(name)?;
+            key.create(&layout.member_key(name))?;
+            Ok(key)
+        })
+        .collect()
+}
+
+fn make_user(layout: &Layout) -> Outcome<(Identity, UserEntry)> {
+    files::make_folder(&layout.users())?;
+    let keys = user::generate(USER, CERTIFICATE_DAYS)?;
+    files::create(&layout.user_key(), keys.key.as_bytes(), Readers::Owner)?;
+    files::create(
+        &layout.user_certificate(),
+        keys.certificate.as_bytes(),
+        Readers::Everybody,
+    )?;
+    let identity = keys.identity().map_err(Failure::broken)?;
+    let roles = [ROLE_READ, ROLE_WRITE].map(str::to_owned).into();
+    Ok((
+        identity,
+        UserEntry {
+            name: USER.to_owned(),
+            fingerprint: keys.fingerprint,
+            roles,
+        },
+    ))
+}
+
+fn make_manifest(members: Vec<MemberEntry>, user: UserEntry, replicas: u8) -> Outcome<Manifest> {
+    let file = ManifestFile {
+        version: VERSION,
+        name: "tour".to_owned(),
+        start_time_ms: now_ms(),
+        threshold: THRESHOLD,
+        recovery_threshold: THRESHOLD,
+        required_vendors: replicas.min(2),
+        join: JoinRule::Verdict,
+        members,
+        users: vec![user],
+        policy: policy()?,
+    };
+    Manifest::try_from(file).map_err(Failure::broken)
+}
+
+/// Accepts this very program, in simulated TEEs of all three vendors.
+fn policy() -> Outcome<Policy> {
+    let measurement = Measurement::from(synod_node::measurement().map_err(Failure::broken)?);
+    Ok(Policy::development(
+        &Tee::ALL.map(|tee| (tee, measurement.clone(), "synod")),
+    ))
+}

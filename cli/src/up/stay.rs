@@ -1,0 +1,89 @@
+//! Part 9: how to go on, staying up until Ctrl-C, and what remains afterwards.
+
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::outcome::{Failure, Outcome};
+use crate::up::tour::Tour;
+
+const WATCH: Duration = Duration::from_millis(500);
+
+/// Ctrl-C, or a request to terminate.
+pub(crate) struct StopSignal {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignal {
+    pub(crate) fn listen() -> Outcome<Self> {
+        let listen = |kind| {
+            signal(kind)
+                .map_err(|error| Failure::broken(format!("cannot listen for signals: {error}")))
+        };
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    pub(crate) async fn received(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Says what can be done with the running service.
+pub(crate) fn tell_how_to_go_on(tour: &Tour) {
+    let dir = tour.layout.dir().display();
+    let option = if tour.layout.dir() == std::path::Path::new(crate::connect::DEFAULT_DIR) {
+        String::new()
+    } else {
+        format!(" --dir {dir}")
+    };
+    let Some(url) = tour.service_urls().into_iter().next() else {
+        return;
+    };
+    tour.progress.part(9, "how to go on");
+    for line in [
+        format!("synod kv put{option} notes hello 'a private value'"),
+        format!("synod kv get{option} notes hello"),
+        format!("synod status{option}"),
+        format!("synod verify {url} --trust {dir}/trust.toml"),
+        format!(
+            "synod receipt verify{option} {dir}/receipts/record-000000.receipt --chain {dir}/chain.cbor"
+        ),
+        format!(
+            "curl --cacert {dir}/service-ca.pem --cert {dir}/users/user.pem --key {dir}/users/user.key -L {url}/v1/kv/notes/hello"
+        ),
+    ] {
+        tour.progress.note(line);
+    }
+}
+
+/// Stays until it is told to stop, and says so if a replica ends by itself.
+pub(crate) async fn until_stopped(tour: &mut Tour, stop: &mut StopSignal) {
+    tour.progress
+        .note("\n    the service is up; Ctrl-C stops it");
+    loop {
+        tokio::select! {
+            () = stop.received() => return,
+            () = tokio::time::sleep(WATCH) => tour.tell_deaths(),
+        }
+    }
+}
+
+/// Says what is possible with what lies in the folder.
+pub(crate) fn tell_what_remains(tour: &Tour) {
+    let dir = tour.layout.dir().display();
+    tour.progress.note(format!(
+        "\n    all replicas are stopped. Their keys died with them, so this service cannot go on; what remains in {dir}:\n\
+         \x20     the ledgers      synod ledger audit {dir} --trust {dir}/trust.toml\n\
+         \x20     what is public   synod ledger show {dir}/replica-2 --map public:tour --trust {dir}/trust.toml\n\
+         \x20     the records, for two members together\n\
+         \x20                      synod ledger rebuild {dir}/replica-2 --share {dir}/members/alice.key --share {dir}/members/bob.key --trust {dir}/trust.toml\n\
+         \x20     the receipts     synod receipt verify --trust {dir}/trust.toml {dir}/receipts/record-000000.receipt --chain {dir}/chain.cbor"
+    ));
+}
