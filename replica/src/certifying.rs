@@ -16,8 +16,8 @@ use synod_ledger::{
 
 use crate::calls::{Batch, Effects, Notice};
 use crate::envelope::Envelope;
-use crate::law;
 use crate::replica::{Replica, encoded};
+use crate::roll;
 
 /// Own signatures are kept for so many indices below the certified one, for acknowledgements sent again.
 const SIGNATURES_KEPT: u64 = 1024;
@@ -208,7 +208,7 @@ impl Replica {
         head: &Head,
         signature: BlockSignature,
     ) -> Result<(), &'static str> {
-        let key = law::identity_of(self.machine.store(), from)
+        let key = roll::identity_of(self.machine.store(), from)
             .ok_or("it is no replica of this network")?;
         let voter = Voter {
             id: from,

@@ -13,8 +13,8 @@ use synod_crypto::Digest;
 use synod_ledger::{Block, Certificate};
 
 use crate::calls::{Effects, Notice};
+use crate::change;
 use crate::envelope::Envelope;
-use crate::law;
 use crate::machine::{BlockFault, Claim};
 use crate::replica::Replica;
 
@@ -214,7 +214,7 @@ impl Replica {
         };
         let block = Block::decode(bytes.clone())?;
         let header = block.header();
-        let claimed = entry.payload.change().map(law::membership_from_engine);
+        let claimed = entry.payload.change().map(change::membership_from_engine);
         let last = self.machine.sequence().last().index;
         let listed = (last + 1..entry.index).map(|at| (at, self.engine.term_at(at)));
         let empties_agree = listed.eq(header

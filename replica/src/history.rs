@@ -11,7 +11,7 @@ use synod_crypto::Digest;
 use synod_ledger::{Block, Certificate, TxId};
 
 use crate::calls::TxStatus;
-use crate::law::{self, Membership};
+use crate::change::{self, Membership};
 
 /// The most bytes of blocks that are kept in memory; receipts of older transactions are not given from here.
 pub const HISTORY_BYTES_MAX: usize = 1 << 30;
@@ -177,7 +177,7 @@ impl History {
                 .iter()
                 .map(|(index, term)| (*index, *term, Payload::Empty));
             let membership = self.changes.get(&header.index).copied();
-            let payload = law::payload(block.bytes().clone(), membership);
+            let payload = change::payload(block.bytes().clone(), membership);
             let own = (header.index, header.view, payload);
             entries.extend(
                 empties

@@ -5,27 +5,19 @@
 //!
 //! The time by which evidence is judged is that of the block *before*: it is known when the leader executes.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use bytes::Bytes;
-use synod_consensus::{Change, Groups, Payload};
 use synod_crypto::{Digest, PublicKey, sha256};
 use synod_governance::{
-    BlockRef, CertifiedBlock, Context, CorruptState, Facts, Input, Mismatch, NextConfiguration,
-    Refusal, ReplicaRecord, ReplicaStatus, ServiceRecord, SignedAction, View, execute, map,
-    recompute,
+    BlockRef, CertifiedBlock, Context, Facts, Input, Mismatch, NextConfiguration, Refusal,
+    SignedAction, execute, map, recompute,
 };
-use synod_kv::{MapName, Read, Store, WriteSet};
+use synod_kv::{MapName, Store, WriteSet};
 use synod_ledger::{
     Block, BlockSignature, Configuration, ConfigurationError, Header, Sequence, Voter,
 };
 
 use crate::calls::CallError;
+use crate::change::Membership;
 use crate::history::History;
-use crate::machine::Machine;
-use crate::query::GovernanceView;
-
-pub(crate) use synod_governance::MembershipChange as Membership;
 
 /// The generation of the first ledger secret.
 pub(crate) const FIRST_GENERATION: u64 = 0;
@@ -159,15 +151,20 @@ pub(crate) fn check(
 }
 
 /// Executes an input on the newest state, for the block that comes next.
-pub(crate) fn enact(machine: &Machine, input: &Input, index: u64) -> Result<Enacted, CallError> {
-    let sequence = machine.sequence();
+pub(crate) fn enact(
+    store: &Store,
+    sequence: &Sequence,
+    history: &History,
+    input: &Input,
+    index: u64,
+) -> Result<Enacted, CallError> {
     let in_force = match sequence.pending() {
         Some((pending, _)) if sequence.pending_is_certified() => pending,
         _ => sequence.configuration(),
     };
     let facts = LedgerFacts {
         sequence: Some(sequence),
-        history: Some(machine.history()),
+        history: Some(history),
         certified_only: true,
     };
     let context = Context {
@@ -178,7 +175,7 @@ pub(crate) fn enact(machine: &Machine, input: &Input, index: u64) -> Result<Enac
         configuration: in_force.number(),
         facts: &facts,
     };
-    let mut transaction = machine.store().begin();
+    let mut transaction = store.begin();
     let outcome = execute(&mut transaction, input, &context)
         .map_err(|refusal| CallError::Refused(refusal.to_string()))?;
     let (_, writes) = transaction.finish();
@@ -221,34 +218,6 @@ fn configurations() -> MapName {
     MapName::new(map::CONFIGURATIONS).expect("the service's own map names are valid")
 }
 
-/// The engine's payload for a block.
-pub(crate) fn payload(block: Bytes, membership: Option<Membership>) -> Payload {
-    match membership {
-        None => Payload::Block(block),
-        Some(membership) => Payload::Change {
-            change: engine_change(membership),
-            block,
-        },
-    }
-}
-
-fn engine_change(membership: Membership) -> Change {
-    match membership {
-        Membership::AddLearner(id) => Change::AddLearner(id),
-        Membership::Promote(id) => Change::Promote(id),
-        Membership::Remove(id) => Change::Remove(id),
-    }
-}
-
-/// The membership change that an engine's entry claims.
-pub(crate) fn membership_from_engine(change: Change) -> Membership {
-    match change {
-        Change::AddLearner(id) => Membership::AddLearner(id),
-        Change::Promote(id) => Membership::Promote(id),
-        Change::Remove(id) => Membership::Remove(id),
-    }
-}
-
 /// Reads a governance act as it came through the door.
 pub(crate) fn decode_action(bytes: &[u8]) -> Result<Input, CallError> {
     let signed =
@@ -267,89 +236,4 @@ pub(crate) fn decode_join(bytes: &[u8]) -> Result<Input, CallError> {
 /// The digest that the leaf of a governance transaction binds as its request.
 pub(crate) fn digest_of(input: &Input) -> Digest {
     sha256(&[&input.encode()])
-}
-
-/// Who is in the engine, by the state's newest rows.
-pub(crate) struct Members {
-    pub(crate) voters: Vec<u64>,
-    pub(crate) learners: Vec<u64>,
-    pub(crate) groups: Groups,
-}
-
-/// Voters, learners and groups as the newest block leaves them.
-pub(crate) fn members(machine: &Machine) -> Members {
-    let replicas = replicas(machine.store());
-    let with = |status: ReplicaStatus| {
-        replicas
-            .iter()
-            .filter(move |replica| replica.status == status)
-    };
-    let in_engine = replicas
-        .iter()
-        .filter(|r| matches!(r.status, ReplicaStatus::Voter | ReplicaStatus::Learner));
-    let vendors: BTreeSet<&str> = replicas.iter().map(ReplicaRecord::vendor).collect();
-    let group = |vendor: &str| {
-        vendors
-            .iter()
-            .position(|known| *known == vendor)
-            .map_or(0, |at| at as u64 + 1)
-    };
-    let of: BTreeMap<u64, u64> = in_engine
-        .map(|replica| (replica.id, group(replica.vendor())))
-        .collect();
-    Members {
-        voters: with(ReplicaStatus::Voter)
-            .map(|replica| replica.id)
-            .collect(),
-        learners: with(ReplicaStatus::Learner)
-            .map(|replica| replica.id)
-            .collect(),
-        groups: Groups {
-            of,
-            required: machine.sequence().newest_configuration().required_vendors(),
-        },
-    }
-}
-
-/// All replicas in the newest state.
-pub(crate) fn replicas(store: &Store) -> Vec<ReplicaRecord> {
-    let snapshot = store
-        .snapshot(store.head())
-        .expect("the newest state is at hand");
-    replicas_in(&snapshot)
-}
-
-/// All replicas in one state.
-pub(crate) fn replicas_in(reader: &impl Read) -> Vec<ReplicaRecord> {
-    sound(View::new(reader).replicas())
-}
-
-/// The service's row.
-pub(crate) fn service(reader: &impl Read) -> ServiceRecord {
-    sound(View::new(reader).service()).expect("a founded network has its row")
-}
-
-/// The members' side of the service.
-pub(crate) fn governance(reader: &impl Read) -> GovernanceView {
-    let view = View::new(reader);
-    GovernanceView {
-        service: service(reader),
-        governance: sound(view.governance()).expect("a founded network has its row"),
-        members: sound(view.members()),
-        users: sound(view.users()),
-        policy: sound(view.policy()).digest(),
-    }
-}
-
-/// The identity key of a replica in the newest state.
-pub(crate) fn identity_of(store: &Store, id: u64) -> Option<PublicKey> {
-    let snapshot = store
-        .snapshot(store.head())
-        .expect("the newest state is at hand");
-    sound(View::new(&snapshot).replica(id)).map(|replica| replica.identity())
-}
-
-/// Governance state was written by governance and recomputed; if it does not read back, this memory is corrupt.
-pub(crate) fn sound<T>(read: Result<T, CorruptState>) -> T {
-    read.unwrap_or_else(|corrupt| panic!("own state is corrupt: {corrupt}"))
 }

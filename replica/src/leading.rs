@@ -14,9 +14,10 @@ use synod_ledger::{
 };
 
 use crate::calls::{Call, CallError, Effects, Operate, Reply, Request};
+use crate::change::{self, Membership};
 use crate::desk::{Outcome, Resting};
 use crate::idempotency::{self, Remembered};
-use crate::law::{self, Enacted, Membership};
+use crate::law::{self, Enacted};
 use crate::replica::{Replica, groups};
 use crate::users;
 
@@ -307,7 +308,13 @@ impl Replica {
             }
         };
         self.freshen(out);
-        match law::enact(&self.machine, &input, self.engine.last_index() + 1) {
+        match law::enact(
+            self.machine.store(),
+            self.machine.sequence(),
+            self.machine.history(),
+            &input,
+            self.engine.last_index() + 1,
+        ) {
             Ok(enacted) if enacted.membership == Some(Membership::Remove(self.id)) => {
                 self.hand_over(&call, out);
             }
@@ -416,7 +423,7 @@ impl Replica {
         let tally = Tally::new(self.network, head, configuration)
             .expect("the block names this configuration");
         self.tallies.insert(index, tally);
-        let payload = law::payload(block.bytes().clone(), membership);
+        let payload = change::payload(block.bytes().clone(), membership);
         if self.drive(EngineInput::Propose(payload), out) {
             assert_eq!(
                 (self.engine.last_index(), self.engine.last_term()),

@@ -9,6 +9,7 @@
 mod app;
 mod calls;
 mod certifying;
+mod change;
 mod desk;
 mod envelope;
 mod following;
@@ -25,6 +26,7 @@ mod membership;
 mod query;
 mod reading;
 mod replica;
+mod roll;
 mod users;
 
 pub use app::{

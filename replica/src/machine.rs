@@ -17,8 +17,9 @@ use synod_ledger::{
     Terms, Uncertifiable,
 };
 
+use crate::change::Membership;
 use crate::history::History;
-use crate::law::{self, LawError, Membership};
+use crate::law::{self, LawError};
 
 /// Chain, state and history of one network.
 pub struct Machine {

@@ -8,6 +8,7 @@ use synod_governance::{Input, Learner, Promote, ReplicaStatus};
 use crate::calls::{Effects, Notice};
 use crate::law;
 use crate::replica::Replica;
+use crate::roll;
 
 /// A learner is promoted once it holds the log up to so many entries below the end.
 pub const PROMOTION_LAG_MAX: u64 = 256;
@@ -23,7 +24,13 @@ impl Replica {
         self.membership_tick = self.ticks + 1;
         let Some(input) = self.due() else { return };
         self.membership_tick = self.ticks + RETRY_TICKS;
-        match law::enact(&self.machine, &input, self.engine.last_index() + 1) {
+        match law::enact(
+            self.machine.store(),
+            self.machine.sequence(),
+            self.machine.history(),
+            &input,
+            self.engine.last_index() + 1,
+        ) {
             Ok(enacted) => self.propose_enacted(enacted, &input, None, out),
             Err(error) => out.notices.push(Notice::Dropped {
                 peer: self.id,
@@ -33,7 +40,7 @@ impl Replica {
     }
 
     fn due(&self) -> Option<Input> {
-        let replicas = law::replicas(self.machine.store());
+        let replicas = roll::replicas(self.machine.store());
         let learner = replicas
             .iter()
             .find(|replica| replica.status == ReplicaStatus::Trusted);

@@ -3,13 +3,16 @@
 use bytes::Bytes;
 use synod_consensus::Peer;
 use synod_crypto::{Digest, PublicKey, Signature};
-use synod_governance::{GovernanceRecord, MemberEntry, ReplicaRecord, ServiceRecord, UserEntry};
+use synod_governance::{
+    GovernanceRecord, MemberEntry, ReplicaRecord, ServiceRecord, UserEntry, View,
+};
+use synod_kv::Read;
 use synod_ledger::{Configuration, TxId};
 
 use crate::calls::CallError;
 use crate::keys::{self, Trusted};
-use crate::law;
 use crate::replica::Replica;
+use crate::roll::{self, sound};
 
 /// The network as this replica sees it; everything but `view`, `leader` and `peers` comes from certified state.
 #[derive(Debug, Clone)]
@@ -91,8 +94,8 @@ impl Replica {
             serves: self.is_settled_leader(),
             certified: (certified.index, certified.hash, certified.time_ms),
             newest: self.machine.history().certified_tx(certified.tree_size),
-            service: law::service(&state),
-            replicas: law::replicas_in(&state),
+            service: roll::service(&state),
+            replicas: roll::replicas_in(&state),
             configuration: (**self.machine.sequence().newest_configuration()).clone(),
             peers: if self.leads() {
                 self.engine.peers()
@@ -104,7 +107,7 @@ impl Replica {
 
     /// The members' side of the service.
     pub fn governance_view(&self) -> GovernanceView {
-        law::governance(&self.certified_snapshot())
+        governance(&self.certified_snapshot())
     }
 
     /// Block 0 and the chain records: enough to follow the configurations offline.
@@ -123,7 +126,7 @@ impl Replica {
     /// # Errors
     /// [`CallError::NotFound`] where no trusted replica has this identity.
     pub fn keys_for(&mut self, identity: &PublicKey) -> Result<Vec<u8>, CallError> {
-        let replicas = law::replicas_in(&self.certified_snapshot());
+        let replicas = roll::replicas_in(&self.certified_snapshot());
         let record = replicas
             .iter()
             .find(|record| record.identity() == *identity);
@@ -166,5 +169,17 @@ impl Replica {
             .store()
             .snapshot(certified)
             .expect("the certified state is never compacted away")
+    }
+}
+
+/// The members' side of the service.
+fn governance(reader: &impl Read) -> GovernanceView {
+    let view = View::new(reader);
+    GovernanceView {
+        service: roll::service(reader),
+        governance: sound(view.governance()).expect("a founded network has its row"),
+        members: sound(view.members()),
+        users: sound(view.users()),
+        policy: sound(view.policy()).digest(),
     }
 }

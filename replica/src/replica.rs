@@ -21,8 +21,8 @@ use crate::app::App;
 use crate::calls::{Batch, CallError, Effects, Input, Notice, Reply, Request};
 use crate::desk::Desk;
 use crate::envelope::Envelope;
-use crate::law;
 use crate::machine::Machine;
+use crate::roll;
 
 /// Keys that are born with a replica and never stored.
 pub struct Keys {
@@ -407,7 +407,7 @@ fn engine_start(boot: &mut Boot) -> Start {
         certified.index,
         "a replica starts from certified blocks only"
     );
-    let membership = law::members(&boot.machine);
+    let membership = members(&boot.machine);
     Start {
         id: boot.id,
         voters: membership.voters,
@@ -423,7 +423,7 @@ fn engine_start(boot: &mut Boot) -> Start {
 
 /// The groups that the engine must span, from the members as the newest block leaves them.
 pub(crate) fn groups(machine: &Machine) -> Groups {
-    law::members(machine).groups
+    members(machine).groups
 }
 
 impl Replica {
@@ -447,4 +447,10 @@ impl Replica {
         envelope.message = Some(message);
         envelope
     }
+}
+
+/// Voters, learners and groups as the newest block leaves them.
+fn members(machine: &Machine) -> roll::Members {
+    let configuration = machine.sequence().newest_configuration();
+    roll::members(machine.store(), configuration.required_vendors())
 }

@@ -5,7 +5,7 @@ use synod_kv::Transaction;
 
 use crate::app::{Caller, Operation, Step, may_read};
 use crate::calls::CallError;
-use crate::law::sound;
+use crate::roll::sound;
 
 /// Users with this role may read and write.
 pub const ROLE_WRITE: &str = "write";
