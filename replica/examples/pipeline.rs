@@ -2,7 +2,11 @@
 //! codecs, without sockets and disks.
 //!
 //! `cargo run --release -p synod-replica --example pipeline -- [WRITES] [IN_FLIGHT]`
-#![allow(clippy::disallowed_methods, reason = "an example measures time")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::cast_precision_loss,
+    reason = "an example measures time"
+)]
 
 #[path = "../tests/replica/cluster.rs"]
 #[allow(dead_code)]

@@ -392,6 +392,7 @@ impl Cluster {
     }
 
     /// Hands a call to a replica without a flush: others may follow.
+    #[allow(dead_code, reason = "an example measures with it")]
     pub(crate) fn enqueue(&mut self, to: u64, request: Request, caller: Caller) {
         self.next_call += 1;
         let id = self.next_call;
