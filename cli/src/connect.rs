@@ -38,11 +38,11 @@ pub(crate) struct ServiceArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
     /// Your certificate (PEM) [default: DIR/users/user.pem, if it is there]
-    #[arg(long, env = "SYNOD_CERT", value_name = "FILE", requires = "key")]
+    #[arg(long, env = "SYNOD_CERT", value_name = "FILE", requires = "cert_key")]
     pub(crate) cert: Option<PathBuf>,
     /// Your private key (PEM) [default: DIR/users/user.key]
     #[arg(long, env = "SYNOD_KEY", value_name = "FILE", requires = "cert")]
-    pub(crate) key: Option<PathBuf>,
+    pub(crate) cert_cert_key: Option<PathBuf>,
     /// Trust whatever replica the service's authority certified, without verifying evidence
     #[arg(long)]
     pub(crate) via_ca: bool,
@@ -126,7 +126,7 @@ impl ServiceArgs {
     }
 
     fn identity(&self) -> Outcome<Option<Identity>> {
-        if let (Some(cert), Some(key)) = (&self.cert, &self.key) {
+        if let (Some(cert), Some(key)) = (&self.cert, &self.cert_key) {
             return read_identity(cert, key).map(Some);
         }
         let users = self.dir.join("users");

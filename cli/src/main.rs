@@ -106,3 +106,15 @@ fn block_on(work: impl Future<Output = Outcome>) -> Outcome {
         .map_err(|error| Failure::broken(format!("cannot start threads: {error}")))?
         .block_on(work)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn arguments_of_all_commands_fit_together() {
+        Cli::command().debug_assert();
+    }
+}

@@ -66,8 +66,8 @@ pub(crate) async fn run(args: &UpArgs, output: Output) -> Outcome {
     };
     if outcome.is_ok() {
         tour.tell_result(output)?;
-        stay::tell_how_to_go_on(&tour);
         if !args.once {
+            stay::tell_how_to_go_on(&tour);
             stay::until_stopped(&mut tour, &mut stop).await;
         }
     }
