@@ -42,7 +42,7 @@ pub(crate) struct ServiceArgs {
     pub(crate) cert: Option<PathBuf>,
     /// Your private key (PEM) [default: DIR/users/user.key]
     #[arg(long, env = "SYNOD_KEY", value_name = "FILE", requires = "cert")]
-    pub(crate) cert_cert_key: Option<PathBuf>,
+    pub(crate) cert_key: Option<PathBuf>,
     /// Trust whatever replica the service's authority certified, without verifying evidence
     #[arg(long)]
     pub(crate) via_ca: bool,
