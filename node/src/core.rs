@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use synod_replica::{
     Batch, Call, Caller, Effects, Envelope, Input, Notice, Replica, Reply, Request,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::clock::now_ms;
 use crate::vital;
@@ -27,6 +27,8 @@ const DRAIN_MAX: usize = 4096;
 pub(crate) enum ToCore {
     /// Something happened.
     Happened(Input),
+    /// A peer said something; the room that it takes is given back once the replica has heard it.
+    Heard(Input, OwnedSemaphorePermit),
     /// A caller asks; the answer goes back through the sender.
     Asked {
         /// Who asks.
@@ -70,6 +72,11 @@ impl Core {
     /// Tells what happened. False once the thread has ended.
     pub(crate) fn happened(&self, input: Input) -> bool {
         self.sender.send(ToCore::Happened(input)).is_ok()
+    }
+
+    /// Tells what a peer said. False once the thread has ended.
+    pub(crate) fn heard(&self, input: Input, room: OwnedSemaphorePermit) -> bool {
+        self.sender.send(ToCore::Heard(input, room)).is_ok()
     }
 
     /// Asks and waits for the answer. Dropping the future drops the answer, not the call. None once the thread
@@ -174,6 +181,10 @@ impl<O: Outlets> Thread<O> {
     fn take(&mut self, message: ToCore) -> bool {
         match message {
             ToCore::Happened(input) => self.step(input),
+            ToCore::Heard(input, room) => {
+                self.step(input);
+                drop(room);
+            }
             ToCore::Asked {
                 caller,
                 request,

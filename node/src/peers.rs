@@ -5,6 +5,7 @@
 //!
 //! Invariants
 //! - the queue to a peer is bounded in bytes; past the bound messages are dropped, since the engine repeats them;
+//! - what came from a peer and waits for the replica is bounded too: past the bound nothing more is read;
 //! - a replica that left the ledger's table is cut off: its connections end at the next frame.
 
 use std::collections::BTreeMap;
@@ -43,6 +44,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// So many bytes are gathered for one write.
 const WRITE_BYTES: usize = 1 << 20;
 const READ_BYTES: usize = 256 * 1024;
+/// Heard messages that wait for the replica take room in units of so many bytes.
+const ROOM_UNIT: usize = 1024;
 
 /// What every connection between replicas needs.
 pub(crate) struct Wiring {
@@ -188,38 +191,21 @@ impl Peers {
         };
         let key = self.table.key_of(peer);
         let receiver = self.receiver(peer);
-        let mut framer = Framer::default();
+        let room = (self.wiring.queue_bytes_max / ROOM_UNIT).max(1);
+        let mut ear = Ear {
+            framer: Framer::default(),
+            receiver,
+            room: Arc::new(Semaphore::new(room)),
+            units: room,
+        };
         loop {
-            framer.buffer().reserve(READ_BYTES);
-            match stream.read_buf(framer.buffer()).await {
+            ear.framer.buffer().reserve(READ_BYTES);
+            match stream.read_buf(ear.framer.buffer()).await {
                 Ok(0) | Err(_) => return,
                 Ok(_) => {}
             }
-            if self.table.key_of(peer) != key || !self.take_frames(peer, &mut framer, &receiver) {
+            if self.table.key_of(peer) != key || !ear.hand_on(peer, &self.wiring.core).await {
                 return;
-            }
-        }
-    }
-
-    fn take_frames(&self, peer: u64, framer: &mut Framer, receiver: &Mutex<PeerReceiver>) -> bool {
-        let mut receiver = lock(receiver);
-        loop {
-            let frame = match framer.take() {
-                Ok(Some(frame)) => frame,
-                Ok(None) => return true,
-                Err(_) => return false,
-            };
-            let Ok(body) = PeerReceiver::unwrap(&mut receiver, frame) else {
-                return false;
-            };
-            let Ok(envelope) = Envelope::decode(&body) else {
-                return false;
-            };
-            if !self.wiring.core.happened(Input::Received {
-                from: peer,
-                envelope,
-            }) {
-                return false;
             }
         }
     }
@@ -250,6 +236,53 @@ impl Peers {
             .clone()
     }
 }
+
+/// What hears one connection of a peer. It takes no more than the replica has heard, but for a bounded rest.
+struct Ear {
+    framer: Framer,
+    receiver: Arc<Mutex<PeerReceiver>>,
+    room: Arc<Semaphore>,
+    units: usize,
+}
+
+impl Ear {
+    /// Hands on all whole frames; false when the connection must end.
+    async fn hand_on(&mut self, peer: u64, core: &Core) -> bool {
+        loop {
+            let (envelope, length) = match self.next() {
+                Ok(Some(heard)) => heard,
+                Ok(None) => return true,
+                Err(Unsound) => return false,
+            };
+            let units = (length / ROOM_UNIT + 1).min(self.units);
+            let units = u32::try_from(units).unwrap_or(u32::MAX);
+            let room = self.room.clone().acquire_many_owned(units).await;
+            let room = room.expect("the semaphore is never closed");
+            if !core.heard(
+                Input::Received {
+                    from: peer,
+                    envelope,
+                },
+                room,
+            ) {
+                return false;
+            }
+        }
+    }
+
+    /// The next envelope and its length, if it is whole.
+    fn next(&mut self) -> Result<Option<(Envelope, usize)>, Unsound> {
+        let Some(frame) = self.framer.take().map_err(|_| Unsound)? else {
+            return Ok(None);
+        };
+        let body = PeerReceiver::unwrap(&mut lock(&self.receiver), frame).map_err(|_| Unsound)?;
+        let envelope = Envelope::decode(&body).map_err(|_| Unsound)?;
+        Ok(Some((envelope, body.len())))
+    }
+}
+
+/// A peer sent what cannot be read on.
+struct Unsound;
 
 /// Keeps one connection to a peer and writes what waits.
 struct Dialer {
@@ -454,7 +487,7 @@ mod tests {
                 .heard
                 .recv_timeout(until.saturating_duration_since(Instant::now()))
             {
-                if let ToCore::Happened(Input::Received { from, envelope }) = message {
+                if let ToCore::Heard(Input::Received { from, envelope }, _) = message {
                     assert_eq!(from, peer);
                     return Some(envelope.reading.unwrap().time_ms);
                 }
@@ -572,5 +605,26 @@ mod tests {
             stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
         }
         pass(&a, &b, 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn peer_that_talks_faster_than_the_replica_listens_is_not_read_on() {
+        let (a, b) = (side(1, 64 << 20).await, side(2, 8 * ROOM_UNIT).await);
+        a.peers.update(std::slice::from_ref(&b.record));
+        b.peers.update(std::slice::from_ref(&a.record));
+        pass(&a, &b, 0);
+        (1..100).for_each(|number| a.peers.send(2, &envelope(number)));
+        tokio::time::sleep(NOT_SOON).await;
+        let kept: Vec<ToCore> = b.heard.try_iter().collect();
+        assert!(
+            !kept.is_empty() && kept.len() <= 8,
+            "{} messages wait",
+            kept.len()
+        );
+        drop(kept);
+        assert!(
+            b.hear(1, SOON).is_some(),
+            "it is read on once the replica has listened"
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! A synod of processes: what a node promises beyond what its replica does.
 
+mod faults;
 mod life;
 mod synod;
 

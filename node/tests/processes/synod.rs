@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit};
 use synod_api::{HealthReply, NetworkReply, Standing};
 use synod_attestation::{Expected, Freshness, Measurement, Policy, Role, Tee};
 use synod_channel::{KeyFiles, ServerTrust};
@@ -80,6 +81,10 @@ fn manifest(user: &KeyFiles) -> Manifest {
     .expect("a manifest")
 }
 
+fn user() -> KeyFiles {
+    KeyFiles::generate(&Secret::new([5; 32]), "user", 0, 4_000_000_000_000).expect("keys")
+}
+
 /// A port that is free now.
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -115,7 +120,10 @@ impl Node {
             .create(true)
             .open(config.dir.join("log"))
             .expect("a log");
-        let child = Command::new(std::env::current_exe().expect("this program"))
+        // A write past the limit of a file's size must fail, as on a full disk, and not end the process.
+        let child = Command::new("sh")
+            .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
+            .arg(std::env::current_exe().expect("this program"))
             .args([
                 "--exact",
                 "node_process",
@@ -140,6 +148,19 @@ impl Node {
         std::fs::read_to_string(self.config.dir.join("log")).expect("a log")
     }
 
+    /// Waits until the log holds `text`.
+    pub(crate) async fn await_log(&self, text: &str) {
+        let begun = Instant::now();
+        while !self.log().contains(text) {
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "never told: {text}; log: {}",
+                self.log()
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// The ledger folders of this and earlier runs.
     pub(crate) fn ledgers(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(&self.config.dir).expect("the folder");
@@ -158,6 +179,17 @@ impl Node {
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ended");
+    }
+
+    /// Lets no file of the process grow past `bytes`: its disk is full. None lifts the limit.
+    pub(crate) fn limit_files(&self, bytes: Option<u64>) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let limit = Rlimit {
+            current: bytes,
+            maximum: None,
+        };
+        rustix::process::prlimit(Some(pid), Resource::Fsize, limit)
+            .expect("a limit of our own child");
     }
 
     /// Asks the process to stop by closing its standard input; whether it ended well.
@@ -188,20 +220,23 @@ impl Drop for Node {
 }
 
 impl Synod {
-    /// Starts a founder and has two members approve it.
-    pub(crate) async fn found() -> Self {
+    /// A founder that waits for its members, in the folder that is given back.
+    pub(crate) async fn waiting_founder() -> (Node, tempfile::TempDir) {
         let dir = tempfile::tempdir().expect("a folder");
-        let user =
-            KeyFiles::generate(&Secret::new([5; 32]), "user", 0, 4_000_000_000_000).expect("keys");
-        let manifest = manifest(&user);
+        let manifest = manifest(&user());
         let path = dir.path().join("manifest.toml");
         std::fs::write(&path, manifest.to_toml()).expect("a manifest");
-        let founder = Node::start(config(
-            &dir.path().join("1"),
-            Tee::SevSnp,
-            Beginning::Start { manifest: path },
-        ));
-        let network = approve(&founder, &manifest).await;
+        let beginning = Beginning::Start { manifest: path };
+        let founder = Node::start(config(&dir.path().join("1"), Tee::SevSnp, beginning));
+        await_answer(&founder).await;
+        (founder, dir)
+    }
+
+    /// A founder that two members approve.
+    pub(crate) async fn found() -> Self {
+        let (founder, dir) = Self::waiting_founder().await;
+        let user = user();
+        let network = approve(&founder, &manifest(&user)).await;
         Self {
             dir,
             network,

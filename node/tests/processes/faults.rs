@@ -1,0 +1,224 @@
+//! Claims about faults: full disks, ports in use, damaged files, and services that are not what they say.
+
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+use synod_api::ErrorCode;
+use synod_attestation::{Policy, Tee};
+use synod_channel::{Clock, dangerous_observe_config};
+use synod_client::{Connection, Repeat, Request, Service, WriteOptions};
+use synod_crypto::Digest;
+use synod_governance::Act;
+use synod_node::{Beginning, segment_files};
+
+use crate::synod::{Node, PATIENCE, Synod};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn full_disk_refuses_writes_answers_reads_and_recovers() {
+    let mut synod = Synod::found().await;
+    synod.act(Act::Open).await;
+    synod.put("a", "1").await;
+    let full = length_at_rest(&synod.nodes[0]).await + 100;
+    synod.nodes[0].limit_files(Some(full));
+    let options = WriteOptions {
+        pending: true,
+        ..WriteOptions::default()
+    };
+    let service = synod.service();
+    let first = service
+        .put("records", b"b", "2", &options)
+        .await
+        .expect("in the log, not on the disk");
+    let refused = refusal_of_a_write(&service).await;
+    assert_eq!(refused, ErrorCode::StorageFull);
+    assert_eq!(synod.get("a").await.as_deref(), Some("1"), "reads go on");
+    assert_eq!(
+        synod.get("b").await,
+        None,
+        "what is not certified is not shown"
+    );
+    synod.nodes[0].limit_files(None);
+    synod.nodes[0]
+        .await_log("the disk takes writes again")
+        .await;
+    synod.put("c", "3").await;
+    assert_eq!(
+        synod.get("b").await.as_deref(),
+        Some("2"),
+        "transaction {first:?} was kept"
+    );
+}
+
+/// The length of the node's first ledger file, once nothing is written any more.
+async fn length_at_rest(node: &Node) -> u64 {
+    let file = segment_files(&node.ledgers()[0])
+        .expect("a folder")
+        .remove(0);
+    let mut before = 0;
+    loop {
+        let length = std::fs::metadata(&file).expect("a file").len();
+        if length == before {
+            return length;
+        }
+        before = length;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+/// The code with which writes come to be refused.
+async fn refusal_of_a_write(service: &Service) -> ErrorCode {
+    let options = WriteOptions {
+        pending: true,
+        ..WriteOptions::default()
+    };
+    for _ in 0..200 {
+        if let Err(error) = service.put("records", b"x", "2", &options).await {
+            return error.code().unwrap_or_else(|| panic!("{error}"));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("writes are never refused");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn port_in_use_is_told_and_nothing_is_made() {
+    let synod = Synod::found().await;
+    let mut config = synod.joiner("second", Tee::Tdx);
+    config.listen = synod.nodes[0].config.listen;
+    let mut second = Node::start(config.clone());
+    assert!(!second.ended());
+    let told = format!("cannot listen on {}", config.listen);
+    assert!(second.log().contains(&told), "{}", second.log());
+    assert!(second.ledgers().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn joiner_believes_no_service_of_another_network() {
+    let synod = Synod::found().await;
+    let mut config = synod.joiner("second", Tee::Tdx);
+    let services = vec![synod.nodes[0].config.public_url.clone()];
+    config.beginning = Beginning::Join {
+        network: Digest::from([7; 32]),
+        services,
+        policy: None,
+    };
+    let mut second = Node::start(config);
+    assert!(!second.ended());
+    assert!(second.log().contains("network"), "{}", second.log());
+    assert!(second.ledgers().is_empty());
+    assert_eq!(
+        synod
+            .service()
+            .network()
+            .await
+            .expect("an answer")
+            .replicas
+            .len(),
+        1
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn joiner_with_a_production_policy_refuses_simulated_replicas() {
+    let synod = Synod::found().await;
+    let mut config = synod.joiner("second", Tee::Tdx);
+    let policy = synod.dir.path().join("production.toml");
+    let workloads = [(
+        Tee::SevSnp,
+        synod_node::measurement().expect("this program's file"),
+    )];
+    let workloads =
+        workloads.map(|(tee, bytes)| (tee, bytes[..].try_into().expect("48 bytes"), "synod"));
+    std::fs::write(&policy, Policy::production(&workloads).to_toml()).expect("a policy");
+    let Beginning::Join { policy: own, .. } = &mut config.beginning else {
+        panic!("it joins")
+    };
+    *own = Some(policy);
+    let mut second = Node::start(config);
+    assert!(!second.ended());
+    assert!(
+        second.log().contains("not verified") || second.log().contains("refused"),
+        "{}",
+        second.log()
+    );
+    assert!(second.ledgers().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn damaged_ledger_file_is_named_and_cuts_the_stream_off() {
+    let mut synod = Synod::found().await;
+    synod.act(Act::Open).await;
+    synod.put("a", "1").await;
+    let file = segment_files(&synod.nodes[0].ledgers()[0])
+        .expect("a folder")
+        .remove(0);
+    let segment = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&file)
+        .expect("a file");
+    let mut byte = [0];
+    segment.read_exact_at(&mut byte, 300).expect("a byte");
+    segment.write_all_at(&[byte[0] ^ 1], 300).expect("a byte");
+    let mut stream = synod
+        .service()
+        .ledger(&synod.nodes[0].url(), 1)
+        .await
+        .expect("a stream");
+    let mut given = 0;
+    let cut_off = loop {
+        match stream.next().await {
+            Ok(Some(piece)) => given += piece.len(),
+            Ok(None) => break false,
+            Err(_) => break true,
+        }
+    };
+    assert!(cut_off && given == 0, "{given} bytes were given");
+    let name = file
+        .file_name()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned();
+    assert!(
+        synod.nodes[0].log().contains(&name),
+        "{}",
+        synod.nodes[0].log()
+    );
+    assert_eq!(
+        synod.get("a").await.as_deref(),
+        Some("1"),
+        "what is in memory was never read from the disk"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn founder_without_approvals_serves_nothing() {
+    let (founder, _dir) = Synod::waiting_founder().await;
+    let tls = dangerous_observe_config(&Clock::system());
+    let connection = Connection::open(&founder.url(), tls, PATIENCE)
+        .await
+        .expect("a connection");
+    let statuses = [
+        ("/livez", 200),
+        ("/readyz", 503),
+        ("/v1/network", 200),
+        ("/v1/chain", 503),
+        ("/v1/ledger", 503),
+        ("/v1/governance", 503),
+        ("/v1/tx/1.1", 503),
+        ("/v1/kv/records/a", 401),
+    ];
+    for (path, status) in statuses {
+        let answer = connection
+            .exchange(&Request::get(path), PATIENCE)
+            .await
+            .expect("an answer");
+        assert_eq!(answer.status.as_u16(), status, "{path}");
+    }
+    let approvals = Request::post_cbor("/v1/bootstrap", vec![0xff], Repeat::Never);
+    let answer = connection
+        .exchange(&approvals, PATIENCE)
+        .await
+        .expect("an answer");
+    assert_eq!(answer.status.as_u16(), 400, "malformed approvals");
+}
