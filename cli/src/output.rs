@@ -24,20 +24,20 @@ impl Output {
         write_line(line.as_bytes())
     }
 
-    /// Says something to the person at the terminal.
-    pub(crate) fn say(self, text: impl std::fmt::Display) {
-        // Talk that nobody can hear is no reason to stop.
-        let _ = writeln!(std::io::stderr(), "{text}");
-    }
-
     /// Tells why a command failed.
     pub(crate) fn fail(self, failure: &Failure) {
         if self.json {
             let data = serde_json::json!({ "error": failure.message, "hint": failure.hint });
             let _ = write_line(data.to_string().as_bytes());
         }
-        self.say(failure);
+        say(failure);
     }
+}
+
+/// Says something to the person at the terminal.
+pub(crate) fn say(text: impl std::fmt::Display) {
+    // Talk that nobody can hear is no reason to stop.
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Writes one line to standard output.

@@ -57,7 +57,7 @@ fn unwrap_secret(store: &Store, keys: &[MemberKey]) -> Outcome<LedgerSecret> {
         .iter()
         .map(|key| open_share(&wrapped, key, &manifest))
         .collect::<Outcome<Vec<_>>>()?;
-    let secret = wrapped.unwrap(&shares, &manifest).map_err(|error| {
+    let secret = WrappedSecret::unwrap(&wrapped, &shares, &manifest).map_err(|error| {
         Failure::mistake(error)
             .with_hint("name the key files of more members, each with `--share FILE`")
     })?;

@@ -158,14 +158,14 @@ struct ModeArgs {
 #[group(multiple = false)]
 struct ConditionArgs {
     /// Only if the key has this version
-    #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(u64).range(1..))]
-    if_version: Option<u64>,
+    #[arg(long = "if-version", value_name = "VERSION", value_parser = clap::value_parser!(u64).range(1..))]
+    version: Option<u64>,
     /// Only if the key has no value
-    #[arg(long)]
-    if_absent: bool,
+    #[arg(long = "if-absent")]
+    absent: bool,
     /// Only if the key has a value
-    #[arg(long)]
-    if_present: bool,
+    #[arg(long = "if-present")]
+    present: bool,
 }
 
 pub(crate) async fn run(args: &KvArgs, output: Output) -> Outcome {
@@ -315,7 +315,7 @@ impl ModeArgs {
 
 impl ConditionArgs {
     fn condition(&self) -> BoundCondition {
-        match (self.if_version, self.if_absent, self.if_present) {
+        match (self.version, self.absent, self.present) {
             (Some(version), ..) => BoundCondition::Version(version),
             (_, true, _) => BoundCondition::Absent,
             (_, _, true) => BoundCondition::Present,

@@ -18,7 +18,7 @@ use crate::files::{self, Readers};
 use crate::founding::appraise_founder;
 use crate::member_key::MemberKey;
 use crate::outcome::{Failure, Outcome};
-use crate::output::Output;
+use crate::output::{Output, say};
 
 /// Makes members' keys, approves founders, signs acts of governance and hands them in
 #[derive(Args, Debug)]
@@ -173,7 +173,7 @@ fn keygen(name: &str, out: &Path, output: Output) -> Outcome {
     let key = MemberKey::generate(name)?;
     let path = out.join(format!("{name}.key"));
     key.create(&path)?;
-    output.say(format!("wrote {}", path.display()));
+    say(format!("wrote {}", path.display()));
     let entry = key.entry();
     output.result(&entry, || {
         let entry = toml::to_string(&entry).expect("an entry is plain strings");
@@ -192,7 +192,7 @@ async fn approve(
     let key = MemberKey::read(key)?;
     let founder = appraise_founder(url, &manifest).await?;
     for check in founder.verdict.checks() {
-        output.say(format!("  {check}"));
+        say(format!("  {check}"));
     }
     files::create(out, &founder.approve(&manifest, &key), Readers::Everybody)?;
     let data = json!({

@@ -14,7 +14,7 @@ use crate::up::child::Child;
 use crate::up::layout::Layout;
 use crate::up::ports::Ports;
 use crate::up::prepare::Prepared;
-use crate::up::progress::Progress;
+use crate::up::progress;
 
 /// How long a process may take until it answers.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
@@ -62,14 +62,10 @@ pub(crate) fn start_founder(layout: &Layout, ports: Ports) -> Outcome<Child> {
 }
 
 /// The members' part: appraise, approve, found. Gives the network id.
-pub(crate) async fn found(
-    child: &mut Child,
-    prepared: &Prepared,
-    progress: Progress,
-) -> Outcome<Digest> {
+pub(crate) async fn found(child: &mut Child, prepared: &Prepared) -> Outcome<Digest> {
     let founder = wait_for_founder(child, &prepared.manifest).await?;
     let verdict = &founder.verdict;
-    progress.done(format!(
+    progress::done(format!(
         "members appraised it by the manifest's policy: {} checks passed{}",
         verdict.checks().len(),
         if verdict.simulated() {
@@ -83,7 +79,7 @@ pub(crate) async fn found(
         .iter()
         .map(|member| founder.approve(&prepared.manifest, member))
         .collect();
-    progress.done(format!(
+    progress::done(format!(
         "{} members signed manifest, identity and evidence",
         approvals.len()
     ));

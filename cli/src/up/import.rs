@@ -4,7 +4,7 @@ use synod_client::{ClientError, Service, WriteOptions, Written};
 
 use crate::outcome::Outcome;
 use crate::up::dataset::{DataSet, Record};
-use crate::up::tour::side_by_side;
+use crate::up::side_by_side::side_by_side;
 
 /// The private map of the records.
 pub(crate) const MAP: &str = "records";
@@ -23,7 +23,7 @@ pub(crate) async fn import(service: &Service, data: &DataSet) -> Outcome<Vec<Imp
         .iter()
         .cloned()
         .map(|record| write(service.clone(), record));
-    Ok(side_by_side(work).await?)
+    Ok(Box::pin(side_by_side(work)).await?)
 }
 
 async fn write(service: Service, record: Record) -> Result<Imported, ClientError> {

@@ -6,18 +6,14 @@ use synod_crypto::Digest;
 use crate::files::{self, Readers};
 use crate::outcome::{Failure, Outcome};
 use crate::up::layout::Layout;
-use crate::up::progress::Progress;
+use crate::up::progress;
 
 /// Verifies a replica by the pin alone, and tells each check.
-pub(crate) async fn verify(
-    network: Digest,
-    url: &ReplicaUrl,
-    progress: Progress,
-) -> Outcome<VerifiedReplica> {
+pub(crate) async fn verify(network: Digest, url: &ReplicaUrl) -> Outcome<VerifiedReplica> {
     let nonce = fresh_nonce().map_err(Failure::broken)?;
     let verified = Verifier::new(network, None).verify(url, nonce).await?;
     for check in verified.checks() {
-        progress.done(format!("{}: {}", check.name, check.seen));
+        progress::done(format!("{}: {}", check.name, check.seen));
     }
     Ok(verified)
 }

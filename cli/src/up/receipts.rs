@@ -11,7 +11,7 @@ use crate::outcome::{Failure, Outcome};
 use crate::receipt_files::BoundFile;
 use crate::up::import::Imported;
 use crate::up::layout::Layout;
-use crate::up::tour::side_by_side;
+use crate::up::side_by_side::side_by_side;
 
 /// Fetches the receipts and the chain, keeps them as files, and verifies each with nothing but the pin: signers of
 /// `vendors` vendors at least, my request, my answer. Gives their number.

@@ -36,7 +36,7 @@ impl<'a> Needles<'a> {
         };
         for text in texts.into_iter().map(str::as_bytes) {
             if let Some(prefix) = text.first_chunk::<PREFIX>() {
-                let bit = hash(prefix);
+                let bit = hash(*prefix);
                 needles.filter[bit / 64] |= 1 << (bit % 64);
                 needles.by_prefix.entry(*prefix).or_default().push(text);
             }
@@ -55,7 +55,7 @@ impl<'a> Needles<'a> {
 
     fn is_at(&self, window: &[u8], rest: &[u8]) -> bool {
         let prefix: &[u8; PREFIX] = window.first_chunk().expect("a window has this length");
-        let bit = hash(prefix);
+        let bit = hash(*prefix);
         self.filter[bit / 64] & (1 << (bit % 64)) != 0
             && self
                 .by_prefix
@@ -64,9 +64,9 @@ impl<'a> Needles<'a> {
     }
 }
 
-fn hash(prefix: &[u8; PREFIX]) -> usize {
+fn hash(prefix: [u8; PREFIX]) -> usize {
     let mut wide = [0; 8];
-    wide[..PREFIX].copy_from_slice(prefix);
+    wide[..PREFIX].copy_from_slice(&prefix);
     let mixed = u64::from_le_bytes(wide).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed >> 44) as usize % FILTER_BITS
 }

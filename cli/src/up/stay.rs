@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::outcome::{Failure, Outcome};
+use crate::up::progress;
 use crate::up::tour::Tour;
 
 const WATCH: Duration = Duration::from_millis(500);
@@ -46,7 +47,7 @@ pub(crate) fn tell_how_to_go_on(tour: &Tour) {
     let Some(url) = tour.service_urls().into_iter().next() else {
         return;
     };
-    tour.progress.part(9, "how to go on");
+    progress::part(9, "how to go on");
     for line in [
         format!("synod kv put{option} notes hello 'a private value'"),
         format!("synod kv get{option} notes hello"),
@@ -59,14 +60,13 @@ pub(crate) fn tell_how_to_go_on(tour: &Tour) {
             "curl --cacert {dir}/service-ca.pem --cert {dir}/users/user.pem --key {dir}/users/user.key -L {url}/v1/kv/notes/hello"
         ),
     ] {
-        tour.progress.note(line);
+        progress::note(line);
     }
 }
 
 /// Stays until it is told to stop, and says so if a replica ends by itself.
 pub(crate) async fn until_stopped(tour: &mut Tour, stop: &mut StopSignal) {
-    tour.progress
-        .note("\n    the service is up; Ctrl-C stops it");
+    progress::note("\n    the service is up; Ctrl-C stops it");
     loop {
         tokio::select! {
             () = stop.received() => return,
@@ -78,7 +78,7 @@ pub(crate) async fn until_stopped(tour: &mut Tour, stop: &mut StopSignal) {
 /// Says what is possible with what lies in the folder.
 pub(crate) fn tell_what_remains(tour: &Tour) {
     let dir = tour.layout.dir().display();
-    tour.progress.note(format!(
+    progress::note(format!(
         "\n    all replicas are stopped. Their keys died with them, so this service cannot go on; what remains in {dir}:\n\
          \x20     the ledgers      synod ledger audit {dir} --trust {dir}/trust.toml\n\
          \x20     what is public   synod ledger show {dir}/replica-2 --map public:tour --trust {dir}/trust.toml\n\

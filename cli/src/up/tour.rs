@@ -1,19 +1,16 @@
 //! The tour itself: nine parts, one after the other, each with what it showed.
 
-use std::future::Future;
-
 use serde_json::json;
 use synod_api::ReplicaInfo;
-use synod_client::{ClientError, Patience, ReplicaUrl, Service, Trust, Verifier};
+use synod_client::{Patience, ReplicaUrl, Service, Trust, Verifier};
 use synod_crypto::Digest;
 use synod_governance::Act;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::outcome::{Failure, Outcome};
 use crate::output::Output;
-use crate::up::UpArgs;
 use crate::up::acts::act;
+use crate::up::args::UpArgs;
 use crate::up::child::Child;
 use crate::up::dataset::DataSet;
 use crate::up::failover::{Writers, failover_ms, lost_writes};
@@ -24,19 +21,17 @@ use crate::up::layout::{Layout, Lock};
 use crate::up::open::{verify, write_trust};
 use crate::up::ports::Ports;
 use crate::up::prepare::{Prepared, prepare};
-use crate::up::progress::Progress;
+use crate::up::progress;
 use crate::up::prove::{self, AuditSummary};
 use crate::up::receipts::verify_all;
 
-/// Work that is done at the same time.
-const AT_ONCE: usize = 64;
 /// With fewer replicas, one that dies stops the service.
 const REPLICAS_FOR_FAILOVER: u8 = 3;
 
 /// A tour, with everything that it has started.
 pub(crate) struct Tour {
     pub(crate) layout: Layout,
-    pub(crate) progress: Progress,
+    began: Instant,
     replicas: u8,
     ports: Ports,
     data: DataSet,
@@ -62,29 +57,28 @@ struct TourResult {
 
 impl Tour {
     /// Part 1. What the user got wrong is found here, before anything runs.
-    pub(crate) fn begin(args: &UpArgs, output: Output) -> Outcome<Self> {
-        let progress = Progress::new(output);
+    pub(crate) fn begin(args: &UpArgs) -> Outcome<Self> {
         let data = DataSet::read(args.import.as_deref())?;
         let ports = Ports::new(args.port_base);
         let layout = Layout::new(&args.dir);
-        progress.part(1, "keys and manifest");
-        let lock = progress.check("lock the folder", Lock::take(&layout))?;
-        progress.check("find free ports", ports.check_free(args.replicas + 1))?;
-        let prepared = progress.check("make keys and manifest", prepare(&layout, args.replicas))?;
+        progress::part(1, "keys and manifest");
+        let lock = progress::check("lock the folder", Lock::take(&layout))?;
+        progress::check("find free ports", ports.check_free(args.replicas + 1))?;
+        let prepared = progress::check("make keys and manifest", prepare(&layout, args.replicas))?;
         let members: Vec<_> = prepared
             .members
             .iter()
             .map(crate::member_key::MemberKey::name)
             .collect();
-        progress.done(format!("locked {}", layout.dir().display()));
-        progress.done(format!(
+        progress::done(format!("locked {}", layout.dir().display()));
+        progress::done(format!(
             "keys for the members {} and one user (private files, mode 0600)",
             members.join(", ")
         ));
-        progress.done(format!("genesis manifest {}", prepared.manifest.digest()));
+        progress::done(format!("genesis manifest {}", prepared.manifest.digest()));
         Ok(Self {
             layout,
-            progress,
+            began: Instant::now(),
             replicas: args.replicas,
             ports,
             data,
@@ -109,24 +103,25 @@ impl Tour {
         }
         self.prove(&service, network, &imported).await?;
         self.result.replicas = service.network().await?.replicas;
-        self.progress
-            .note(format!("\n    verified, after {}", self.progress.elapsed()));
+        progress::note(format!(
+            "\n    verified, after {} s",
+            self.began.elapsed().as_secs()
+        ));
         Ok(())
     }
 
     async fn found(&mut self) -> Outcome<Digest> {
-        let progress = self.progress;
-        progress.part(2, "the first replica");
-        let child = progress.check("start replica 1", start_founder(&self.layout, self.ports))?;
-        progress.done(format!(
+        progress::part(2, "the first replica");
+        let child = progress::check("start replica 1", start_founder(&self.layout, self.ports))?;
+        progress::done(format!(
             "replica 1 is a process with simulated {} evidence",
             child.tee()
         ));
         self.children.push(child);
         let founder = self.children.last_mut().expect("it was just put there");
-        let founded = found(founder, &self.prepared, progress).await;
-        let network = progress.check("found the network", founded)?;
-        progress.done(format!(
+        let founded = found(founder, &self.prepared).await;
+        let network = progress::check("found the network", founded)?;
+        progress::done(format!(
             "block 0 is written; its hash is the network id {network}"
         ));
         self.result.network = Some(network);
@@ -147,7 +142,7 @@ impl Tour {
 
     async fn join_all(&mut self, service: &Service, network: Digest) -> Outcome {
         if self.replicas > 1 {
-            self.progress.part(3, "more replicas, of other vendors");
+            progress::part(3, "more replicas, of other vendors");
         }
         for number in 2..=self.replicas {
             let tee = tee_of(number);
@@ -166,13 +161,11 @@ impl Tour {
         let what = format!("let replica {number} join");
         let urls = self.service_urls();
         let started = start_joiner(&self.layout, self.ports, number, tee, network, &urls);
-        self.children.push(self.progress.check(&what, started)?);
+        self.children.push(progress::check(&what, started)?);
         let child = self.children.last_mut().expect("it was just put there");
-        let info = self
-            .progress
-            .check(&what, wait_for_vote(child, service).await)?;
+        let info = progress::check(&what, wait_for_vote(child, service).await)?;
         service.add_replica(child.url());
-        self.progress.done(format!(
+        progress::done(format!(
             "{} evidence ({}, simulated): attested both ways, recorded, fetched and verified the ledger, votes as replica {}",
             info.tee, info.vendor, info.id
         ));
@@ -180,18 +173,17 @@ impl Tour {
     }
 
     async fn open(&mut self, service: &Service, network: Digest) -> Outcome {
-        let progress = self.progress;
-        progress.part(4, "opening, and a client that verifies");
+        progress::part(4, "opening, and a client that verifies");
         let opened = act(service, network, self.prepared.quorum(), Act::Open).await;
-        let reply = progress.check("open the service", opened)?;
-        progress.done(format!(
+        let reply = progress::check("open the service", opened)?;
+        progress::done(format!(
             "{} members signed act {}: the service is open",
             self.prepared.quorum().len(),
             reply.sequence
         ));
-        progress.check(
+        progress::check(
             "verify the service",
-            verify(network, &self.ports.url(1), progress).await,
+            verify(network, &self.ports.url(1)).await,
         )?;
         self.write_trust(service, network).await
     }
@@ -202,12 +194,10 @@ impl Tour {
     }
 
     async fn import(&mut self, service: &Service) -> Outcome<Vec<Imported>> {
-        self.progress.part(5, "private records");
+        progress::part(5, "private records");
         let began = Instant::now();
-        let imported = self
-            .progress
-            .check("import the records", import(service, &self.data).await)?;
-        self.progress.done(format!(
+        let imported = progress::check("import the records", import(service, &self.data).await)?;
+        progress::done(format!(
             "{}: {} records written over HTTPS, committed on a quorum's disks, in {} ms",
             self.data.name,
             imported.len(),
@@ -223,11 +213,11 @@ impl Tour {
         network: Digest,
         imported: &[Imported],
     ) -> Outcome {
-        self.progress.part(6, "receipts");
+        progress::part(6, "receipts");
         let vendors = usize::from(self.replicas.min(2));
         let verified = verify_all(service, &self.layout, network, imported, vendors).await;
-        self.result.receipts_verified = self.progress.check("verify the receipts", verified)?;
-        self.progress.done(format!(
+        self.result.receipts_verified = progress::check("verify the receipts", verified)?;
+        progress::done(format!(
             "{} receipts verified offline: signers of {vendors} vendors, this request, this answer",
             self.result.receipts_verified
         ));
@@ -235,7 +225,7 @@ impl Tour {
     }
 
     async fn failover(&mut self, service: &Service, network: Digest) -> Outcome {
-        self.progress.part(7, "the leader dies");
+        progress::part(7, "the leader dies");
         let state = service.network().await?;
         let dead = state
             .leader
@@ -250,18 +240,16 @@ impl Tour {
         let death = Instant::now();
         let mut child = self.children.remove(position);
         child.kill().await?;
-        self.progress.done(format!(
+        progress::done(format!(
             "replica {} led, and was killed with SIGKILL while writes went on",
             dead.id
         ));
         service.remove_replica(child.url());
-        self.progress.check(
+        progress::check(
             "go on without the leader",
             writers.wait_past(state.view).await,
         )?;
-        let acknowledged = self
-            .progress
-            .check("go on writing", writers.finish().await)?;
+        let acknowledged = progress::check("go on writing", writers.finish().await)?;
         self.count_losses(service, &acknowledged, state.view, death)
             .await?;
         self.replace(service, network, dead.id, child.tee()).await
@@ -275,7 +263,7 @@ impl Tour {
         death: Instant,
     ) -> Outcome {
         let failover_ms = failover_ms(acknowledged, view, death);
-        let lost = self.progress.check(
+        let lost = progress::check(
             "read the writes back",
             lost_writes(service, acknowledged).await,
         )?;
@@ -283,12 +271,12 @@ impl Tour {
         self.result.lost_writes = Some(lost);
         if lost > 0 {
             let failure = Failure::not_verified(format!("{lost} acknowledged writes are lost"));
-            return self.progress.check("keep every write", Err(failure));
+            return progress::check("keep every write", Err(failure));
         }
-        self.progress.done(format!(
+        progress::done(format!(
             "the next write was acknowledged {failover_ms} ms after the death"
         ));
-        self.progress.done(format!(
+        progress::done(format!(
             "none of {} acknowledged writes is lost",
             acknowledged.len()
         ));
@@ -310,8 +298,8 @@ impl Tour {
             Act::RemoveReplica { id: dead, cause },
         )
         .await;
-        let reply = self.progress.check("remove the dead replica", removed)?;
-        self.progress.done(format!(
+        let reply = progress::check("remove the dead replica", removed)?;
+        progress::done(format!(
             "replica {dead} was removed by the members' signed act {}",
             reply.sequence
         ));
@@ -325,26 +313,25 @@ impl Tour {
         network: Digest,
         imported: &[Imported],
     ) -> Outcome {
-        let progress = self.progress;
-        progress.part(8, "what the hosts could see");
+        progress::part(8, "what the hosts could see");
         let control = prove::positive_control(service, &self.layout).await;
-        let control = progress.check("find what is public", control)?;
-        progress.done(format!(
+        let control = progress::check("find what is public", control)?;
+        progress::done(format!(
             "positive control: a text in a `public:` map is found {control} times"
         ));
         let found = prove::search_for_records(&self.layout, &self.data, self.source.as_deref());
-        let found = progress.check("find no imported value", found)?;
+        let found = progress::check("find no imported value", found)?;
         self.result.plaintext_hits = found.hits.len();
-        progress.done(format!(
+        progress::done(format!(
             "no imported line and none of {} values in {} bytes of {} files",
             self.data.texts().len(),
             found.bytes,
             found.files
         ));
-        let reports = progress.check("audit the ledgers", prove::audit(&self.layout, network))?;
+        let reports = progress::check("audit the ledgers", prove::audit(&self.layout, network))?;
         let longest = reports.iter().max_by_key(|report| report.blocks);
         if let Some(longest) = longest {
-            progress.done(format!(
+            progress::done(format!(
                 "{} ledgers audited offline, governance recomputed: {} blocks, {} transactions",
                 reports.len(),
                 longest.blocks,
@@ -357,8 +344,8 @@ impl Tour {
             .map(Child::folder)
             .expect("a replica runs");
         let rebuilt = prove::rebuild(folder, network, self.prepared.quorum(), imported);
-        let rebuilt = progress.check("rebuild the records", rebuilt)?;
-        progress.done(format!(
+        let rebuilt = progress::check("rebuild the records", rebuilt)?;
+        progress::done(format!(
             "{rebuilt} records rebuilt from {} and two members' shares: the same",
             folder.display()
         ));
@@ -411,11 +398,10 @@ impl Tour {
 
     /// Says which replicas have ended by themselves.
     pub(crate) fn tell_deaths(&mut self) {
-        let progress = self.progress;
         self.children.retain_mut(|child| match child.check_alive() {
             Ok(()) => true,
             Err(failure) => {
-                progress.note(failure);
+                progress::note(failure);
                 false
             }
         });
@@ -428,38 +414,4 @@ impl Tour {
         }
         self.children.clear();
     }
-}
-
-/// Does all of it, some at a time; the results are in the order of the work.
-pub(crate) async fn side_by_side<T, F>(
-    work: impl IntoIterator<Item = F>,
-) -> Result<Vec<T>, ClientError>
-where
-    T: Send + 'static,
-    F: Future<Output = Result<T, ClientError>> + Send + 'static,
-{
-    let mut running = JoinSet::new();
-    let mut results = std::collections::BTreeMap::new();
-    for (position, one) in work.into_iter().enumerate() {
-        if running.len() >= AT_ONCE {
-            take(&mut running, &mut results).await?;
-        }
-        running.spawn(async move { (position, one.await) });
-    }
-    while !running.is_empty() {
-        take(&mut running, &mut results).await?;
-    }
-    Ok(results.into_values().collect())
-}
-
-async fn take<T: Send + 'static>(
-    running: &mut JoinSet<(usize, Result<T, ClientError>)>,
-    results: &mut std::collections::BTreeMap<usize, T>,
-) -> Result<(), ClientError> {
-    if let Some(done) = running.join_next().await {
-        let (position, result) =
-            done.map_err(|error| ClientError::Environment(error.to_string()))?;
-        results.insert(position, result?);
-    }
-    Ok(())
 }
