@@ -19,6 +19,7 @@ use synod_channel::{
     Clock, Framer, Identity, PeerReceiver, PeerSender, PeerTable, Spki, peer_client_config,
     peer_of, peer_server_config, peer_server_name,
 };
+use synod_consensus::Body;
 use synod_crypto::Digest;
 use synod_governance::ReplicaRecord;
 use synod_replica::{Envelope, Input};
@@ -37,13 +38,15 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
 /// So many unknown connections may be in their handshake; more wait.
 const HANDSHAKES_MAX: usize = 64;
 /// A peer that takes no bytes for so long is connected to anew.
-const WRITE_MAX: Duration = Duration::from_secs(5);
+const WRITE_MAX: Duration = Duration::from_secs(10);
 /// Pauses between attempts to connect.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// So many bytes are gathered for one write.
 const WRITE_BYTES: usize = 1 << 20;
 const READ_BYTES: usize = 256 * 1024;
+/// What a message is taken for beside its block and its certificate.
+const AROUND_BYTES: usize = 256;
 /// Heard messages that wait for the replica take room in units of so many bytes.
 const ROOM_UNIT: usize = 1024;
 
@@ -73,7 +76,7 @@ pub(crate) struct Peers {
 
 struct Link {
     address: String,
-    queue: UnboundedSender<Bytes>,
+    queue: UnboundedSender<Envelope>,
     queued: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
@@ -98,17 +101,18 @@ impl Peers {
         })
     }
 
-    /// Puts a message in its peer's queue, or drops it where the queue is full or the peer unknown.
-    pub(crate) fn send(&self, to: u64, envelope: &Envelope) {
+    /// Puts a message in its peer's queue, or drops it where the queue is full or the peer unknown. It is encoded
+    /// by the peer's task, not by the thread that calls.
+    pub(crate) fn send(&self, to: u64, envelope: Envelope) {
         let links = lock(&self.links);
         let Some(link) = links.get(&to) else { return };
-        let bytes = Bytes::from(envelope.encode());
-        if link.queued.load(Ordering::Relaxed) + bytes.len() > self.wiring.queue_bytes_max {
+        let size = size_of(&envelope);
+        if link.queued.load(Ordering::Relaxed) + size > self.wiring.queue_bytes_max {
             return;
         }
-        link.queued.fetch_add(bytes.len(), Ordering::Relaxed);
+        link.queued.fetch_add(size, Ordering::Relaxed);
         // A link's task ends only with the link.
-        let _ = link.queue.send(bytes);
+        let _ = link.queue.send(envelope);
     }
 
     /// Takes the replicas from the ledger: who left is cut off, who came is dialled.
@@ -291,7 +295,7 @@ struct Dialer {
     config: Arc<ClientConfig>,
     table: PeerTable,
     wiring: Arc<Wiring>,
-    waiting: UnboundedReceiver<Bytes>,
+    waiting: UnboundedReceiver<Envelope>,
     queued: Arc<AtomicUsize>,
     sender: Arc<Mutex<PeerSender>>,
 }
@@ -344,12 +348,12 @@ impl Dialer {
                 _ = stream.read_u8() => return false,
             };
             let Some(first) = first else { return true };
-            self.frame(first, &mut buffer);
+            self.frame(&first, &mut buffer);
             while buffer.len() < WRITE_BYTES {
                 let Ok(next) = self.waiting.try_recv() else {
                     break;
                 };
-                self.frame(next, &mut buffer);
+                self.frame(&next, &mut buffer);
             }
             let written =
                 async { stream.write_all(&buffer).await.is_ok() && stream.flush().await.is_ok() };
@@ -360,20 +364,33 @@ impl Dialer {
         }
     }
 
-    fn frame(&mut self, body: Bytes, buffer: &mut BytesMut) {
-        self.queued.fetch_sub(body.len(), Ordering::Relaxed);
+    fn frame(&mut self, envelope: &Envelope, buffer: &mut BytesMut) {
+        self.queued.fetch_sub(size_of(envelope), Ordering::Relaxed);
         // What is too long for a frame is dropped; the bounds of blocks keep it from happening.
-        if let Ok(bytes) = lock(&self.sender).wrap(body).encode() {
+        if let Ok(bytes) = lock(&self.sender).wrap(envelope.encode().into()).encode() {
             buffer.extend_from_slice(&bytes);
         }
     }
 
     /// While there is no connection, what waits grows old: the engine says it anew.
     fn drop_waiting(&mut self) {
-        while let Ok(body) = self.waiting.try_recv() {
-            self.queued.fetch_sub(body.len(), Ordering::Relaxed);
+        while let Ok(envelope) = self.waiting.try_recv() {
+            self.queued.fetch_sub(size_of(&envelope), Ordering::Relaxed);
         }
     }
+}
+
+/// What a message takes in a queue, in bytes: its block and certificate, and about what stands round them.
+fn size_of(envelope: &Envelope) -> usize {
+    let body = envelope.message.as_ref().map(|message| &message.body);
+    let block = match body {
+        Some(Body::Append {
+            entry: Some(entry), ..
+        }) => entry.payload.block().map_or(0, Bytes::len),
+        _ => 0,
+    };
+    let certificate = envelope.certificate.as_ref().map_or(0, Bytes::len);
+    AROUND_BYTES + block + certificate
 }
 
 /// No thread panics while it holds these locks; if one did, the data would still be whole.
@@ -505,7 +522,7 @@ mod tests {
     fn pass(from: &Side, to: &Side, number: u64) {
         let begun = Instant::now();
         while begun.elapsed() < SOON {
-            from.peers.send(to.record.id, &envelope(number));
+            from.peers.send(to.record.id, envelope(number));
             while let Some(heard) = to.hear(from.record.id, Duration::from_millis(100)) {
                 if heard == number {
                     return;
@@ -522,7 +539,7 @@ mod tests {
         b.peers.update(&[a.record.clone(), b.record.clone()]);
         pass(&a, &b, 0);
         pass(&b, &a, 0);
-        (1..200).for_each(|number| a.peers.send(2, &envelope(number)));
+        (1..200).for_each(|number| a.peers.send(2, envelope(number)));
         let heard: Vec<u64> = std::iter::from_fn(|| b.hear(1, SOON).filter(|n| *n < 199))
             .filter(|n| *n > 0)
             .collect();
@@ -534,7 +551,7 @@ mod tests {
         let (a, b) = (side(1, 1 << 20).await, side(2, 1 << 20).await);
         a.peers.update(std::slice::from_ref(&b.record));
         for number in 0..4 {
-            a.peers.send(2, &envelope(number));
+            a.peers.send(2, envelope(number));
             assert_eq!(b.hear(1, NOT_SOON / 4), None);
         }
         b.peers.update(std::slice::from_ref(&a.record));
@@ -547,7 +564,7 @@ mod tests {
         let claimed = record(3, b.record.address.peer.clone());
         a.peers.update(&[claimed]);
         b.peers.update(std::slice::from_ref(&a.record));
-        a.peers.send(3, &envelope(1));
+        a.peers.send(3, envelope(1));
         assert_eq!(b.hear(1, NOT_SOON), None);
     }
 
@@ -563,7 +580,7 @@ mod tests {
         };
         b.peers.update(&[removed]);
         for number in 2..5 {
-            a.peers.send(2, &envelope(number));
+            a.peers.send(2, envelope(number));
             assert_eq!(b.hear(1, NOT_SOON / 4), None);
         }
         assert!(a.lost(2), "the sender learns of it");
@@ -590,7 +607,7 @@ mod tests {
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
         a.peers
             .update(&[record(2, silent.local_addr().unwrap().to_string())]);
-        (0..1000).for_each(|number| a.peers.send(2, &envelope(number)));
+        (0..1000).for_each(|number| a.peers.send(2, envelope(number)));
         let queued = lock(&a.peers.links)[&2].queued.load(Ordering::Relaxed);
         assert!(queued > 0 && queued <= 2_000, "{queued} bytes wait");
     }
@@ -613,7 +630,7 @@ mod tests {
         a.peers.update(std::slice::from_ref(&b.record));
         b.peers.update(std::slice::from_ref(&a.record));
         pass(&a, &b, 0);
-        (1..100).for_each(|number| a.peers.send(2, &envelope(number)));
+        (1..100).for_each(|number| a.peers.send(2, envelope(number)));
         tokio::time::sleep(NOT_SOON).await;
         let kept: Vec<ToCore> = b.heard.try_iter().collect();
         assert!(

@@ -399,9 +399,9 @@ impl Outlets for Wires {
     }
 
     fn send(&mut self, messages: Vec<(u64, Envelope)>) {
-        messages
-            .iter()
-            .for_each(|(to, envelope)| self.peers.send(*to, envelope));
+        for (to, envelope) in messages {
+            self.peers.send(to, envelope);
+        }
     }
 
     fn notice(&mut self, notice: &Notice) {

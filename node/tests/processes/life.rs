@@ -32,6 +32,17 @@ async fn one_replica_serves_and_its_folder_passes_the_audit() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signal_to_terminate_ends_a_node_in_order() {
+    let mut synod = Synod::found().await;
+    synod.act(Act::Open).await;
+    synod.put("a", "1").await;
+    assert!(synod.nodes[0].terminate(), "it ends well");
+    let folder = &synod.nodes[0].ledgers()[0];
+    let (_, report) = audit_segments(synod.network, segments(folder)).expect("a sound ledger");
+    assert!(report.torn.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn service_survives_its_leader_and_takes_a_fresh_replica_in_its_place() {
     let mut synod = Synod::three().await;
     for number in 0..20 {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit};
+use rustix::process::{Resource, Rlimit, Signal};
 use synod_api::{HealthReply, NetworkReply, Standing};
 use synod_attestation::{Expected, Freshness, Measurement, Policy, Role, Tee};
 use synod_channel::{KeyFiles, ServerTrust};
@@ -195,6 +195,13 @@ impl Node {
     /// Asks the process to stop by closing its standard input; whether it ended well.
     pub(crate) fn stop(&mut self) -> bool {
         drop(self.child.stdin.take());
+        self.ended()
+    }
+
+    /// Sends SIGTERM; whether the process ended well.
+    pub(crate) fn terminate(&mut self) -> bool {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, Signal::TERM).expect("it runs");
         self.ended()
     }
 
