@@ -24,6 +24,11 @@ use clap::{Parser, Subcommand};
 use crate::outcome::{Exit, Failure, Outcome};
 use crate::output::Output;
 
+/// Blocks and requests come and go in many sizes on several threads: the system's allocator gives each back to the
+/// kernel and asks for it again.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A confidential, replicated and provable service
 #[derive(Parser, Debug)]
 #[command(

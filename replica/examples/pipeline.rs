@@ -14,6 +14,9 @@ mod cluster;
 
 use std::time::Instant;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use cluster::{Cluster, user};
 use synod_replica::{Reply, Request};
 
