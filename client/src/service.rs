@@ -30,7 +30,7 @@ pub struct Patience {
     pub call: Duration,
     /// Between two attempts, at first; doubled each time up to [`Self::pause_max`]. Default 20 ms.
     pub pause: Duration,
-    /// Between two attempts, at most. Default 500 ms.
+    /// Between two attempts, at most. Default 200 ms.
     pub pause_max: Duration,
 }
 
@@ -41,7 +41,7 @@ impl Default for Patience {
             attempt: Duration::from_secs(10),
             call: Duration::from_secs(30),
             pause: Duration::from_millis(20),
-            pause_max: Duration::from_millis(500),
+            pause_max: Duration::from_millis(200),
         }
     }
 }
