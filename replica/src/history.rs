@@ -38,8 +38,18 @@ impl History {
         self.bytes += block.bytes().len();
         self.blocks.push_back(block);
         while self.bytes > HISTORY_BYTES_MAX && self.oldest_may_go() {
-            let gone = self.blocks.pop_front().expect("there is an oldest block");
-            self.bytes -= gone.bytes().len();
+            self.forget_oldest();
+        }
+    }
+
+    /// The oldest block goes, with what was kept for it alone.
+    fn forget_oldest(&mut self) {
+        let gone = self.blocks.pop_front().expect("there is an oldest block");
+        let index = gone.header().index;
+        self.bytes -= gone.bytes().len();
+        self.changes.remove(&index);
+        while self.certificates.front().is_some_and(|certificate| certificate.index <= index) {
+            self.certificates.pop_front();
         }
     }
 
