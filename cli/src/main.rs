@@ -91,7 +91,7 @@ fn main() -> ExitCode {
 fn run(command: &Command, output: Output) -> Outcome {
     match command {
         // A node makes its own threads and runtime.
-        Command::Node(args) => commands::node::run(args),
+        Command::Node(args) => commands::node::run(args, output),
         Command::User(args) => commands::user::run(args, output),
         Command::Ledger(args) => commands::ledger::run(args, output),
         Command::Up(args) => block_on(up::run(args, output)),

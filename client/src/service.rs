@@ -141,7 +141,9 @@ impl Service {
                 }
                 Ok(response) => match expect_ok(response) {
                     Ok(response) => {
-                        self.remember(request, &target);
+                        if attempts.redirects > 0 || needs_leader(request) {
+                            self.remember(&target);
+                        }
                         return Ok(response);
                     }
                     Err(error) => Next::of(error, request.repeat)?,
@@ -190,12 +192,10 @@ impl Service {
             .await
     }
 
-    /// Whoever answered a request that only a leader answers is asked first from now on.
-    fn remember(&self, request: &Request, url: &ReplicaUrl) {
-        if request.path.starts_with("/v1/kv/") && !request.path.contains("consistency=local") {
-            let mut route = self.route();
-            route.first = route.position_or_add(url);
-        }
+    /// The leader is asked first from now on.
+    fn remember(&self, leader: &ReplicaUrl) {
+        let mut route = self.route();
+        route.first = route.position_or_add(leader);
     }
 
     fn route(&self) -> std::sync::MutexGuard<'_, Route> {
@@ -228,6 +228,11 @@ impl Route {
             self.first %= self.replicas.len();
         }
     }
+}
+
+/// Whether only a leader answers this.
+fn needs_leader(request: &Request) -> bool {
+    request.path.starts_with("/v1/kv/") && !request.path.contains("consistency=local")
 }
 
 /// What follows an attempt that gave no answer.

@@ -240,7 +240,7 @@ async fn replica_that_is_not_there_is_passed_over() {
     service.remove_replica(&there.url);
     assert_eq!(
         service.replicas(),
-        [there.url.clone()],
+        std::slice::from_ref(&there.url),
         "the only replica is not forgotten"
     );
     service.add_replica(&gone);

@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
+use synod_attestation::{Measurement, Policy, Tee};
 use synod_node::{Beginning, NodeConfig};
 
 use crate::outcome::{Failure, Outcome};
+use crate::output::Output;
 
 /// Runs one replica
 #[derive(Args, Debug)]
@@ -24,6 +27,10 @@ enum NodeCommand {
     #[command(after_help = "Example:
   synod node join --config replica-2/node.toml")]
     Join(ConfigArgs),
+    /// Prints an appraisal policy (TOML) that accepts this very program in simulated TEEs, for a manifest
+    #[command(after_help = "Example:
+  synod node policy >> manifest.toml      # as its table `[policy]`")]
+    Policy,
 }
 
 #[derive(Args, Debug)]
@@ -33,8 +40,10 @@ struct ConfigArgs {
     config: PathBuf,
 }
 
-pub(crate) fn run(args: &NodeArgs) -> Outcome {
-    let (NodeCommand::Start(config_args) | NodeCommand::Join(config_args)) = &args.command;
+pub(crate) fn run(args: &NodeArgs, output: Output) -> Outcome {
+    let (NodeCommand::Start(config_args) | NodeCommand::Join(config_args)) = &args.command else {
+        return policy(output);
+    };
     let config = NodeConfig::read(&config_args.config).map_err(Failure::mistake)?;
     match (&args.command, &config.beginning) {
         (NodeCommand::Start(_), Beginning::Join { .. }) => {
@@ -48,4 +57,27 @@ pub(crate) fn run(args: &NodeArgs) -> Outcome {
         _ => {}
     }
     synod_node::run(config).map_err(Failure::broken)
+}
+
+fn policy(output: Output) -> Outcome {
+    let table = PolicyTable {
+        policy: own_policy()?,
+    };
+    output.result(&table, || {
+        toml::to_string(&table).expect("a policy is plain tables, strings and numbers")
+    })
+}
+
+/// A policy as it stands in a manifest.
+#[derive(Serialize)]
+struct PolicyTable {
+    policy: Policy,
+}
+
+/// Accepts this very program, in simulated TEEs of all vendors.
+pub(crate) fn own_policy() -> Outcome<Policy> {
+    let measurement = Measurement::from(synod_node::measurement().map_err(Failure::broken)?);
+    Ok(Policy::development(
+        &Tee::ALL.map(|tee| (tee, measurement.clone(), "synod")),
+    ))
 }

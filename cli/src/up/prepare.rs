@@ -1,11 +1,11 @@
 //! Part 1: the folder, its lock, the keys of members and a user, the genesis manifest.
 
-use synod_attestation::{Measurement, Policy, Tee};
 use synod_channel::Identity;
 use synod_governance::{JoinRule, Manifest, ManifestFile, MemberEntry, UserEntry};
 use synod_replica::{ROLE_READ, ROLE_WRITE};
 
 use crate::clock::now_ms;
+use crate::commands::node::own_policy;
 use crate::commands::user;
 use crate::files::{self, Readers};
 use crate::member_key::MemberKey;
@@ -95,15 +95,7 @@ fn make_manifest(members: Vec<MemberEntry>, user: UserEntry, replicas: u8) -> Ou
         join: JoinRule::Verdict,
         members,
         users: vec![user],
-        policy: policy()?,
+        policy: own_policy()?,
     };
     Manifest::try_from(file).map_err(Failure::broken)
-}
-
-/// Accepts this very program, in simulated TEEs of all three vendors.
-fn policy() -> Outcome<Policy> {
-    let measurement = Measurement::from(synod_node::measurement().map_err(Failure::broken)?);
-    Ok(Policy::development(
-        &Tee::ALL.map(|tee| (tee, measurement.clone(), "synod")),
-    ))
 }

@@ -78,12 +78,22 @@ pub(crate) async fn until_stopped(tour: &mut Tour, stop: &mut StopSignal) {
 /// Says what is possible with what lies in the folder.
 pub(crate) fn tell_what_remains(tour: &Tour) {
     let dir = tour.layout.dir().display();
+    let replica = tour.newest_folder();
+    let (replica, trust) = (replica.display(), format!("--trust {dir}/trust.toml"));
+    let members = format!("--share {dir}/members/alice.key --share {dir}/members/bob.key");
     progress::note(format!(
-        "\n    all replicas are stopped. Their keys died with them, so this service cannot go on; what remains in {dir}:\n\
-         \x20     the ledgers      synod ledger audit {dir} --trust {dir}/trust.toml\n\
-         \x20     what is public   synod ledger show {dir}/replica-2 --map public:tour --trust {dir}/trust.toml\n\
-         \x20     the records, for two members together\n\
-         \x20                      synod ledger rebuild {dir}/replica-2 --share {dir}/members/alice.key --share {dir}/members/bob.key --trust {dir}/trust.toml\n\
-         \x20     the receipts     synod receipt verify --trust {dir}/trust.toml {dir}/receipts/record-000000.receipt --chain {dir}/chain.cbor"
+        "\n    all replicas are stopped. Their keys died with them, so this service cannot go on. What remains in {dir}:"
     ));
+    for line in [
+        format!("the ledgers     synod ledger audit {dir} {trust}"),
+        format!("what is public  synod ledger show {replica} --map public:tour {trust}"),
+        format!(
+            "the records     synod ledger rebuild {replica} {members} {trust}   # two members together"
+        ),
+        format!(
+            "the receipts    synod receipt verify {dir}/receipts/record-000000.receipt --chain {dir}/chain.cbor {trust}"
+        ),
+    ] {
+        progress::note(line);
+    }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Tour {
     pub(crate) layout: Layout,
     began: Instant,
     replicas: u8,
+    /// The number of the replica that was started last.
+    started: u8,
     ports: Ports,
     data: DataSet,
     source: Option<std::path::PathBuf>,
@@ -80,6 +82,7 @@ impl Tour {
             layout,
             began: Instant::now(),
             replicas: args.replicas,
+            started: 1,
             ports,
             data,
             source: args.import.clone(),
@@ -160,6 +163,7 @@ impl Tour {
     ) -> Outcome<u64> {
         let what = format!("let replica {number} join");
         let urls = self.service_urls();
+        self.started = number;
         let started = start_joiner(&self.layout, self.ports, number, tee, network, &urls);
         self.children.push(progress::check(&what, started)?);
         let child = self.children.last_mut().expect("it was just put there");
@@ -394,6 +398,11 @@ impl Tour {
                 result.receipts_verified
             )
         })
+    }
+
+    /// The folder of the replica that was started last.
+    pub(crate) fn newest_folder(&self) -> std::path::PathBuf {
+        self.layout.replica(self.started)
     }
 
     /// Says which replicas have ended by themselves.

@@ -1,0 +1,194 @@
+//! What the commands say to mistakes, and with which exit code they end.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn synod(dir: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_synod"))
+        .args(args)
+        .current_dir(dir)
+        .env_remove("SYNOD_DIR")
+        .env_remove("SYNOD_TRUST")
+        .output()
+        .expect("the program runs")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn wrong_usage_is_the_users_mistake_and_help_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    for args in [
+        &["fly"][..],
+        &["kv", "put"],
+        &["up", "--replicas", "0"],
+        &["receipt", "get", "7"],
+    ] {
+        assert_eq!(synod(dir.path(), args).status.code(), Some(1), "{args:?}");
+    }
+    let help = synod(dir.path(), &["--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    assert!(stdout(&help).contains("Exit codes"));
+}
+
+#[test]
+fn every_command_has_help_and_those_with_arguments_an_example() {
+    let dir = tempfile::tempdir().unwrap();
+    let commands: &[&[&str]] = &[
+        &["up"],
+        &["verify"],
+        &["status"],
+        &["bench"],
+        &["kv", "put"],
+        &["kv", "get"],
+        &["kv", "delete"],
+        &["kv", "list"],
+        &["kv", "txn"],
+        &["receipt", "get"],
+        &["receipt", "verify"],
+        &["ledger", "audit"],
+        &["ledger", "show"],
+        &["ledger", "rebuild"],
+        &["member", "keygen"],
+        &["member", "approve"],
+        &["member", "found"],
+        &["member", "act"],
+        &["member", "submit"],
+        &["user", "keygen"],
+        &["node", "start"],
+        &["node", "join"],
+        &["node", "policy"],
+    ];
+    for command in commands {
+        let output = synod(dir.path(), &[command, &["--help"][..]].concat());
+        assert_eq!(output.status.code(), Some(0), "{command:?}");
+        assert!(
+            stdout(&output).contains("Example"),
+            "{command:?} has no example"
+        );
+        assert!(
+            stdout(&output).contains("--json"),
+            "{command:?} has no --json"
+        );
+    }
+}
+
+#[test]
+fn service_that_nobody_named_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = synod(dir.path(), &["kv", "get", "notes", "hello"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("hint: start one with `synod up`"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn service_that_is_not_there_is_no_mistake_of_the_user() {
+    let dir = tempfile::tempdir().unwrap();
+    let network = "ab".repeat(32);
+    let args = [
+        "verify",
+        "https://127.0.0.1:9",
+        "--network",
+        &network,
+        "--json",
+    ];
+    let output = synod(dir.path(), &args);
+    assert_eq!(output.status.code(), Some(2));
+    let said: serde_json::Value = serde_json::from_str(stdout(&output).trim()).unwrap();
+    assert!(
+        said["error"].as_str().unwrap().contains("cannot reach"),
+        "{said}"
+    );
+}
+
+#[test]
+fn keys_are_private_files_that_are_never_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    for (args, file) in [
+        (["member", "keygen", "alice"], "alice.key"),
+        (["user", "keygen", "bob"], "bob.key"),
+    ] {
+        assert_eq!(synod(dir.path(), &args).status.code(), Some(0));
+        let path = dir.path().join(file);
+        let before = std::fs::read(&path).unwrap();
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        let again = synod(dir.path(), &args);
+        assert_eq!(again.status.code(), Some(1));
+        assert!(
+            stderr(&again).contains("never replaced"),
+            "{}",
+            stderr(&again)
+        );
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+}
+
+#[test]
+fn secrets_are_never_printed() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = synod(dir.path(), &["member", "keygen", "alice", "--json"]);
+    let file = std::fs::read_to_string(dir.path().join("alice.key")).unwrap();
+    let said = stdout(&output) + &stderr(&output);
+    let seeds: Vec<_> = file.split('"').filter(|part| part.len() == 64).collect();
+    assert_eq!(seeds.len(), 2);
+    assert!(seeds.iter().all(|seed| !said.contains(seed)));
+}
+
+#[test]
+fn wrong_configuration_names_the_key() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(
+        dir.path().join("node.toml"),
+        "dir = \"r\"\nlisten = \"nowhere\"\n",
+    )
+    .unwrap();
+    let output = synod(dir.path(), &["node", "start", "--config", "node.toml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("listen"), "{}", stderr(&output));
+}
+
+#[test]
+fn folder_without_a_ledger_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = synod(dir.path(), &["ledger", "audit", "."]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("there is no ledger in `.`"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn file_that_is_no_receipt_proves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("x"), "hello").unwrap();
+    std::fs::write(dir.path().join("chain"), "hello").unwrap();
+    let network = "ab".repeat(32);
+    let args = [
+        "receipt",
+        "verify",
+        "x",
+        "--chain",
+        "chain",
+        "--network",
+        &network,
+        "--url",
+        "https://localhost:9",
+    ];
+    assert_eq!(synod(dir.path(), &args).status.code(), Some(3));
+}

@@ -1,0 +1,150 @@
+//! The whole of it: a service of three processes, from nothing to a verified result, and what remains on disk.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn synod(dir: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_synod"))
+        .args(args)
+        .current_dir(dir)
+        .env_remove("SYNOD_DIR")
+        .env_remove("SYNOD_TRUST")
+        .output()
+        .expect("the program runs")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A port base of this process's own, so that tests can run side by side.
+fn port_base() -> String {
+    (10_000 + std::process::id() % 200 * 100).to_string()
+}
+
+fn ledger_file(dir: &Path) -> PathBuf {
+    let replica = dir.join(".synod/replica-2");
+    let ledger = std::fs::read_dir(replica)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.is_dir());
+    let files = std::fs::read_dir(ledger.unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    files.min().unwrap()
+}
+
+#[test]
+fn tour_ends_in_a_verified_result_and_leaves_what_it_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let up = synod(
+        dir.path(),
+        &["up", "--once", "--json", "--port-base", &port_base()],
+    );
+    assert_eq!(up.status.code(), Some(0), "{}", stderr(&up));
+    let line = String::from_utf8(up.stdout.clone())
+        .unwrap()
+        .lines()
+        .last()
+        .unwrap()
+        .to_owned();
+    check_result(&serde_json::from_str(&line).unwrap());
+
+    second_up_is_refused_and_destroys_nothing(dir.path());
+    ledgers_audit_and_a_flipped_bit_is_found(dir.path());
+    receipts_verify_offline_and_tampered_ones_do_not(dir.path());
+}
+
+fn check_result(result: &serde_json::Value) {
+    assert_eq!(result["records"], 569);
+    assert_eq!(result["receipts_verified"], 569);
+    assert_eq!(result["lost_writes"], 0);
+    assert_eq!(result["plaintext_hits"], 0);
+    assert_eq!(result["audit"]["rebuilt_records"], 569);
+    assert!(result["failover_ms"].as_u64().unwrap() < 30_000);
+    let replicas = result["replicas"].as_array().unwrap();
+    let vendors: std::collections::BTreeSet<_> = replicas
+        .iter()
+        .map(|one| one["vendor"].as_str().unwrap())
+        .collect();
+    assert_eq!(vendors, ["amd", "aws", "intel"].into());
+    assert!(replicas.iter().all(|one| one["simulated"] == true));
+    assert!(
+        replicas.iter().all(|one| one["id"] != 1),
+        "the killed leader was removed"
+    );
+}
+
+fn second_up_is_refused_and_destroys_nothing(dir: &Path) {
+    let before = std::fs::read(ledger_file(dir)).unwrap();
+    let again = synod(dir, &["up", "--once"]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(
+        stderr(&again).contains("holds what an earlier run left"),
+        "{}",
+        stderr(&again)
+    );
+    assert_eq!(std::fs::read(ledger_file(dir)).unwrap(), before);
+}
+
+fn ledgers_audit_and_a_flipped_bit_is_found(dir: &Path) {
+    let sound = synod(dir, &["ledger", "audit", ".synod"]);
+    assert_eq!(sound.status.code(), Some(0), "{}", stderr(&sound));
+    let wrong_pin = synod(
+        dir,
+        &["ledger", "audit", ".synod", "--network", &"ab".repeat(32)],
+    );
+    assert_eq!(wrong_pin.status.code(), Some(3));
+
+    let file = ledger_file(dir);
+    let original = std::fs::read(&file).unwrap();
+    let mut flipped = original.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    std::fs::write(&file, &flipped).unwrap();
+    let damaged = synod(dir, &["ledger", "audit", ".synod/replica-2"]);
+    assert_eq!(damaged.status.code(), Some(3));
+    let said = stderr(&damaged);
+    assert!(
+        said.contains("corrupt at byte") && said.contains(".ledger"),
+        "{said}"
+    );
+    std::fs::write(&file, original).unwrap();
+}
+
+fn receipts_verify_offline_and_tampered_ones_do_not(dir: &Path) {
+    let receipt = ".synod/receipts/record-000000.receipt";
+    let verify = [
+        "receipt",
+        "verify",
+        receipt,
+        "--chain",
+        ".synod/chain.cbor",
+        "--vendors",
+        "2",
+    ];
+    let sound = synod(dir, &verify);
+    assert_eq!(sound.status.code(), Some(0), "{}", stderr(&sound));
+
+    let other = [
+        &verify[..],
+        &["--bound", ".synod/receipts/record-000001.receipt.bound"],
+    ]
+    .concat();
+    assert_eq!(
+        synod(dir, &other).status.code(),
+        Some(3),
+        "it proves another request"
+    );
+
+    let path = dir.join(receipt);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    assert_eq!(
+        synod(dir, &verify).status.code(),
+        Some(3),
+        "its last signature is broken"
+    );
+}
