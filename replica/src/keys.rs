@@ -90,7 +90,7 @@ pub(crate) fn release(
     sealed
 }
 
-/// Opens what [`release`] sealed.
+/// Opens what a trusted replica sealed.
 ///
 /// # Errors
 /// [`KeyRingError`]; the sender, or whoever stands between, is at fault.
