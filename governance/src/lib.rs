@@ -1,8 +1,8 @@
 //! Who may do what in a synod: members, users, replicas and configurations.
 //!
 //! What it is: deterministic functions from recorded inputs to writes of the
-//! public maps `public:synod.*`. [`execute`] runs on the leader and records the
-//! input next to its effects; [`recompute`] runs on everybody else, before a
+//! public maps `public:synod.*`. [`execute()`] runs on the leader and records the
+//! input next to its effects; [`recompute()`] runs on everybody else, before a
 //! block is appended, and in every audit. What it never does: read a clock,
 //! trust a leader's word, or take a verdict that it did not make itself.
 //!
