@@ -4,7 +4,7 @@
 //! * No I/O and no decisions: `gateway` serves this interface and `client` speaks it.
 //! * Every error has a stable [`ErrorCode`] and is an RFC 9457 [`Problem`].
 //! * Every bound stands in [`limits`], with its default and its unit.
-//! * The [`openapi`] document is made from [`ROUTES`] and these types; a checked-in copy stands
+//! * The [`openapi()`] document is made from [`ROUTES`] and these types; a checked-in copy stands
 //!   in `spec/openapi.json`, and a test fails when they drift apart.
 
 mod blob;
