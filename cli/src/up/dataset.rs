@@ -25,6 +25,8 @@ pub(crate) struct Record {
 pub(crate) struct DataSet {
     pub(crate) name: String,
     pub(crate) records: Vec<Record>,
+    /// Texts that prove nothing, since they stood in files before the import.
+    pub(crate) commonplace: BTreeSet<String>,
 }
 
 impl DataSet {
@@ -69,17 +71,18 @@ impl DataSet {
         Ok(Self {
             name: name.to_owned(),
             records,
+            commonplace: BTreeSet::new(),
         })
     }
 
-    /// Every line, and every value of six characters and more.
+    /// Every line, and every value of six characters and more, but for commonplaces.
     pub(crate) fn texts(&self) -> BTreeSet<&str> {
         let mut texts = BTreeSet::new();
         for record in &self.records {
             texts.insert(record.value.as_str());
             texts.extend(fields(&record.value));
         }
-        texts.retain(|text| text.len() >= VALUE_LENGTH_MIN);
+        texts.retain(|text| text.len() >= VALUE_LENGTH_MIN && !self.commonplace.contains(*text));
         texts
     }
 }

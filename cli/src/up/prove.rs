@@ -1,5 +1,6 @@
 //! Part 8: no plain text on any disk, a ledger that audits, a state that can be rebuilt.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::Serialize;
@@ -52,6 +53,15 @@ pub(crate) async fn positive_control(service: &Service, layout: &Layout) -> Outc
         ));
     }
     Ok(found.hits.len())
+}
+
+/// The values of the data set that stand in files before anything was imported: words of our own, such as `server`.
+pub(crate) fn commonplaces(
+    layout: &Layout,
+    data: &DataSet,
+    source: Option<&Path>,
+) -> Outcome<BTreeSet<String>> {
+    Ok(search(layout.dir(), source, &Needles::new(data.texts()))?.texts)
 }
 
 /// Searches every file for every imported line and value.

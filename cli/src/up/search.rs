@@ -1,6 +1,6 @@
 //! Looks for texts in every byte below a folder.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use crate::outcome::{Failure, Outcome};
@@ -25,6 +25,8 @@ pub(crate) struct Found {
     pub(crate) files: u64,
     /// Where texts were found: the file, and the position in it.
     pub(crate) hits: Vec<(PathBuf, usize)>,
+    /// The texts that were found.
+    pub(crate) texts: BTreeSet<String>,
 }
 
 impl<'a> Needles<'a> {
@@ -44,23 +46,23 @@ impl<'a> Needles<'a> {
         needles
     }
 
-    /// Where texts stand in `bytes`.
-    fn positions(&self, bytes: &[u8]) -> Vec<usize> {
+    /// Where texts stand in `bytes`, and which.
+    fn find_in<'s>(&'s self, bytes: &'s [u8]) -> impl Iterator<Item = (usize, &'a [u8])> + 's {
         let windows = bytes.windows(PREFIX).enumerate();
-        windows
-            .filter(|(at, window)| self.is_at(window, &bytes[*at..]))
-            .map(|(at, _)| at)
-            .collect()
+        windows.filter_map(move |(at, window)| Some((at, self.text_at(window, &bytes[at..])?)))
     }
 
-    fn is_at(&self, window: &[u8], rest: &[u8]) -> bool {
+    fn text_at(&self, window: &[u8], rest: &[u8]) -> Option<&'a [u8]> {
         let prefix: &[u8; PREFIX] = window.first_chunk().expect("a window has this length");
         let bit = hash(*prefix);
-        self.filter[bit / 64] & (1 << (bit % 64)) != 0
-            && self
-                .by_prefix
-                .get(prefix)
-                .is_some_and(|texts| texts.iter().any(|text| rest.starts_with(text)))
+        if self.filter[bit / 64] & (1 << (bit % 64)) == 0 {
+            return None;
+        }
+        self.by_prefix
+            .get(prefix)?
+            .iter()
+            .find(|text| rest.starts_with(text))
+            .copied()
     }
 }
 
@@ -95,12 +97,12 @@ fn walk(
             let bytes = std::fs::read(&path)?;
             found.files += 1;
             found.bytes += bytes.len() as u64;
-            found.hits.extend(
-                needles
-                    .positions(&bytes)
-                    .into_iter()
-                    .map(|at| (path.clone(), at)),
-            );
+            for (at, text) in needles.find_in(&bytes) {
+                found.hits.push((path.clone(), at));
+                found
+                    .texts
+                    .insert(String::from_utf8_lossy(text).into_owned());
+            }
         }
     }
     Ok(())
@@ -113,11 +115,13 @@ mod tests {
     #[test]
     fn texts_are_found_wherever_they_stand() {
         let needles = Needles::new(["0.1184", "17.99,10.38"]);
+        let positions =
+            |bytes: &'static [u8]| needles.find_in(bytes).map(|(at, _)| at).collect::<Vec<_>>();
         assert_eq!(
-            needles.positions(b"0.1184 x 17.99,10.38,1 0.1185 0.1184"),
+            positions(b"0.1184 x 17.99,10.38,1 0.1185 0.1184"),
             [0, 9, 30]
         );
-        assert!(needles.positions(b"0.118 17.99,10.3").is_empty());
+        assert!(positions(b"0.118 17.99,10.3").is_empty());
     }
 
     #[test]

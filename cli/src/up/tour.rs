@@ -199,6 +199,8 @@ impl Tour {
 
     async fn import(&mut self, service: &Service) -> Outcome<Vec<Imported>> {
         progress::part(5, "private records");
+        self.data.commonplace =
+            prove::commonplaces(&self.layout, &self.data, self.source.as_deref())?;
         let began = Instant::now();
         let imported = progress::check("import the records", import(service, &self.data).await)?;
         progress::done(format!(
@@ -332,6 +334,12 @@ impl Tour {
             found.bytes,
             found.files
         ));
+        if !self.data.commonplace.is_empty() {
+            let count = self.data.commonplace.len();
+            progress::note(format!(
+                "{count} values were left out: they stood in files before the import"
+            ));
+        }
         let reports = progress::check("audit the ledgers", prove::audit(&self.layout, network))?;
         let longest = reports.iter().max_by_key(|report| report.blocks);
         if let Some(longest) = longest {
