@@ -57,11 +57,21 @@ pub struct StateItem<'a> {
 }
 
 /// The tables and what is needed to take writes back.
+/// Which keys of a map one seqno wrote. Those that had no chain before and got a
+/// value are kept apart: as long as nobody writes them again there is nothing to
+/// compact, so they need not be looked up for it.
+#[derive(Debug)]
+struct Written {
+    map: MapName,
+    fresh: Vec<Key>,
+    again: Vec<Key>,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Versions {
     tables: BTreeMap<MapName, Table>,
-    /// Keys written by each seqno in `floor + 1 ..= head`.
-    undo: VecDeque<Vec<(MapName, Vec<Key>)>>,
+    /// What each seqno in `floor + 1 ..= head` wrote.
+    undo: VecDeque<Vec<Written>>,
     head: u64,
     floor: u64,
     /// How often writes were taken back; see `ReadSet`.
@@ -161,18 +171,27 @@ impl Versions {
         let mut written = Vec::with_capacity(writes.maps().len());
         for (map, keys) in writes.maps() {
             let table = table_of(&mut self.tables, map);
-            let mut touched = Vec::with_capacity(keys.len());
+            let (mut fresh, mut again) = (Vec::new(), Vec::new());
             for (key, value) in keys {
                 let key = Key::new(key);
-                touched.push(key.clone());
                 match table.entry(key) {
-                    Entry::Occupied(mut chain) => chain.get_mut().push(seqno, value.clone()),
+                    Entry::Occupied(mut chain) => {
+                        again.push(chain.key().clone());
+                        chain.get_mut().push(seqno, value.clone());
+                    }
                     Entry::Vacant(vacant) => {
+                        let kind = if value.is_some() {
+                            &mut fresh
+                        } else {
+                            &mut again
+                        };
+                        kind.push(vacant.key().clone());
                         vacant.insert(Chain::new(seqno, value.clone()));
                     }
                 }
             }
-            written.push((map.clone(), touched));
+            let map = map.clone();
+            written.push(Written { map, fresh, again });
         }
         self.undo.push_back(written);
         self.head = seqno;
@@ -189,7 +208,10 @@ impl Versions {
                 .pop_back()
                 .expect("one undo record for each seqno above floor");
             self.head -= 1;
-            self.trim(&written, |chain| chain.retract(to));
+            for Written { map, fresh, again } in &written {
+                self.trim(map, fresh, |chain| chain.retract(to));
+                self.trim(map, again, |chain| chain.retract(to));
+            }
         }
         self.rollbacks += 1;
         Ok(())
@@ -203,25 +225,25 @@ impl Versions {
                 .pop_front()
                 .expect("one undo record for each seqno above floor");
             self.floor += 1;
-            self.trim(&written, |chain| chain.compact(floor));
+            for Written { map, again, .. } in written.iter().filter(|w| !w.again.is_empty()) {
+                self.trim(map, again, |chain| chain.compact(floor));
+            }
         }
     }
 
     /// Shortens the chains of some keys, and forgets keys and maps of which nothing remains.
-    fn trim(&mut self, written: &[(MapName, Vec<Key>)], shorten: impl Fn(&mut Chain) -> Remains) {
-        for (map, keys) in written {
-            let Some(table) = self.tables.get_mut(map) else {
-                continue;
-            };
-            for key in keys {
-                let chain = table.get_mut(key.as_slice());
-                if chain.is_some_and(|chain| shorten(chain) == Remains::Nothing) {
-                    table.remove(key.as_slice());
-                }
+    fn trim(&mut self, map: &MapName, keys: &[Key], shorten: impl Fn(&mut Chain) -> Remains) {
+        let Some(table) = self.tables.get_mut(map) else {
+            return;
+        };
+        for key in keys {
+            let chain = table.get_mut(key.as_slice());
+            if chain.is_some_and(|chain| shorten(chain) == Remains::Nothing) {
+                table.remove(key.as_slice());
             }
-            if table.is_empty() {
-                self.tables.remove(map);
-            }
+        }
+        if table.is_empty() {
+            self.tables.remove(map);
         }
     }
 }

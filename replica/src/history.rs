@@ -48,7 +48,11 @@ impl History {
         let index = gone.header().index;
         self.bytes -= gone.bytes().len();
         self.changes.remove(&index);
-        while self.certificates.front().is_some_and(|certificate| certificate.index <= index) {
+        while self
+            .certificates
+            .front()
+            .is_some_and(|certificate| certificate.index <= index)
+        {
             self.certificates.pop_front();
         }
     }

@@ -19,7 +19,6 @@ use crate::desk::{Outcome, Resting};
 use crate::idempotency::{self, Remembered};
 use crate::law::{self, Enacted};
 use crate::replica::{Replica, groups};
-use crate::users;
 
 /// Blocks on their way at once.
 pub const BLOCKS_IN_FLIGHT_MAX: usize = 2;
@@ -240,7 +239,9 @@ impl Replica {
         draft: &mut Draft,
     ) -> Result<Executed, CallError> {
         let mut transaction = self.machine.store().begin();
-        users::authorize(&transaction, caller, &operate.operation)?;
+        let epoch = self.machine.governance_epoch();
+        self.admission
+            .authorize(epoch, &transaction, caller, &operate.operation)?;
         if let Some(remembered) = idempotency::recall(&transaction, caller, operate)? {
             return Ok(Executed::Repeats(remembered));
         }
@@ -251,7 +252,7 @@ impl Replica {
         let tx = draft.builder.next_id();
         idempotency::remember(&mut transaction, caller, operate, tx, &answer)?;
         let (_, writes) = transaction.finish();
-        self.machine.store_mut().apply(tx.seqno, &writes);
+        self.machine.execute(tx.seqno, &writes);
         let reply = ReplyPreimage {
             salt: self.entropy.take(),
             request: operate.request,
@@ -371,7 +372,7 @@ impl Replica {
     ) {
         let mut draft = self.draft();
         let tx = draft.builder.next_id();
-        self.machine.store_mut().apply(tx.seqno, &enacted.writes);
+        self.machine.execute(tx.seqno, &enacted.writes);
         let reply = ReplyPreimage {
             salt: self.entropy.take(),
             request: law::digest_of(input),

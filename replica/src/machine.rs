@@ -31,6 +31,7 @@ pub struct Machine {
     recorder: Recorder,
     /// Block 0, encoded.
     genesis: Bytes,
+    governance_epoch: u64,
 }
 
 /// Why a block is not taken up. Its proposer's fault, but for the variants that say otherwise.
@@ -141,6 +142,7 @@ impl Machine {
             history: History::default(),
             recorder: Recorder::new(),
             genesis: bytes,
+            governance_epoch: 0,
         };
         machine.take_frames(&block)?;
         machine.history.push(block, None);
@@ -257,9 +259,14 @@ impl Machine {
         &self.store
     }
 
-    /// The state, for a leader that executes on it. What is applied must end up in a block or be dropped.
-    pub fn store_mut(&mut self) -> &mut Store {
-        &mut self.store
+    /// Applies what a leader executed. It must end up in a block, or be dropped.
+    pub fn execute(&mut self, seqno: u64, writes: &WriteSet) {
+        self.take_writes(seqno, writes);
+    }
+
+    /// Rises whenever governance may have changed, so that what was read of it can be kept until then.
+    pub fn governance_epoch(&self) -> u64 {
+        self.governance_epoch
     }
 
     /// The blocks and certificates at hand.
@@ -302,7 +309,15 @@ impl Machine {
         self.store.compact(certified);
     }
 
+    fn take_writes(&mut self, seqno: u64, writes: &WriteSet) {
+        if synod_governance::touches_reserved(writes) {
+            self.governance_epoch += 1;
+        }
+        self.store.apply(seqno, writes);
+    }
+
     fn roll_back(&mut self, seqno: u64) {
+        self.governance_epoch += 1;
         self.store
             .rollback(seqno)
             .expect("uncertified writes are never compacted");
@@ -326,7 +341,7 @@ impl Machine {
                 return Err(BlockFault::Membership);
             }
             membership = membership.or(change);
-            self.store.apply(seqno, &writes);
+            self.take_writes(seqno, &writes);
         }
         Ok(membership)
     }

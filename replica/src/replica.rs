@@ -23,6 +23,7 @@ use crate::desk::Desk;
 use crate::envelope::Envelope;
 use crate::machine::Machine;
 use crate::roll;
+use crate::users::Admission;
 
 /// Keys that are born with a replica and never stored.
 pub struct Keys {
@@ -61,6 +62,7 @@ pub struct Replica {
     pub(crate) app: Box<dyn App>,
     pub(crate) entropy: Entropy,
     pub(crate) desk: Desk,
+    pub(crate) admission: Admission,
     /// Seals while this replica leads.
     pub(crate) sealer: Option<Sealer>,
     /// One for each block of this view that is not certified yet; a leader's.
@@ -119,6 +121,7 @@ impl Replica {
             app: boot.app,
             entropy: boot.entropy,
             desk: Desk::default(),
+            admission: Admission::default(),
             sealer: None,
             tallies: BTreeMap::new(),
             signatures: BTreeMap::new(),

@@ -1,5 +1,8 @@
 //! Who may operate on the state: users by certificate, with roles, once the members opened the service.
 
+use std::collections::BTreeMap;
+
+use synod_crypto::Digest;
 use synod_governance::View;
 use synod_kv::Transaction;
 
@@ -12,6 +15,54 @@ pub const ROLE_WRITE: &str = "write";
 /// Users with this role may read.
 pub const ROLE_READ: &str = "read";
 
+/// So many users are remembered at a time.
+const REMEMBERED_MAX: usize = 4096;
+
+/// What was read of the users in the newest state, kept until governance changes.
+#[derive(Debug, Default)]
+pub(crate) struct Admission {
+    epoch: u64,
+    open: Option<bool>,
+    rights: BTreeMap<Digest, Option<Rights>>,
+}
+
+/// What a user's roles come to.
+#[derive(Debug, Clone, Copy)]
+struct Rights {
+    reads: bool,
+    writes: bool,
+}
+
+impl Admission {
+    /// Whether `caller` may run `operation` in the newest state, whose governance is that of `epoch`.
+    ///
+    /// # Errors
+    /// As [`authorize`].
+    pub(crate) fn authorize(
+        &mut self,
+        epoch: u64,
+        transaction: &Transaction<'_>,
+        caller: Caller,
+        operation: &Operation,
+    ) -> Result<(), CallError> {
+        if self.epoch != epoch || self.rights.len() >= REMEMBERED_MAX {
+            *self = Self {
+                epoch,
+                ..Self::default()
+            };
+        }
+        let open = *self
+            .open
+            .get_or_insert_with(|| sound(View::new(transaction).is_open()));
+        let fingerprint = admitted(open, caller)?;
+        let rights = self
+            .rights
+            .entry(fingerprint)
+            .or_insert_with(|| rights(transaction, &fingerprint));
+        allow(*rights, operation)
+    }
+}
+
 /// Whether `caller` may run `operation` in the state that `transaction` sees.
 ///
 /// # Errors
@@ -21,14 +72,33 @@ pub(crate) fn authorize(
     caller: Caller,
     operation: &Operation,
 ) -> Result<(), CallError> {
-    let view = View::new(transaction);
-    if !sound(view.is_open()) {
+    let fingerprint = admitted(sound(View::new(transaction).is_open()), caller)?;
+    allow(rights(transaction, &fingerprint), operation)
+}
+
+fn admitted(open: bool, caller: Caller) -> Result<Digest, CallError> {
+    if !open {
         return Err(CallError::NotOpen);
     }
-    let fingerprint = caller.fingerprint.ok_or(CallError::UnknownCaller)?;
-    let user = sound(view.user_by_fingerprint(&fingerprint)).ok_or(CallError::UnknownCaller)?;
-    let has = |role: &str| user.roles.contains(role);
-    let allowed = has(ROLE_WRITE) || (operation.is_read() && has(ROLE_READ));
+    caller.fingerprint.ok_or(CallError::UnknownCaller)
+}
+
+fn rights(transaction: &Transaction<'_>, fingerprint: &Digest) -> Option<Rights> {
+    let user = sound(View::new(transaction).user_by_fingerprint(fingerprint))?;
+    let writes = user.roles.contains(ROLE_WRITE);
+    Some(Rights {
+        reads: writes || user.roles.contains(ROLE_READ),
+        writes,
+    })
+}
+
+fn allow(rights: Option<Rights>, operation: &Operation) -> Result<(), CallError> {
+    let rights = rights.ok_or(CallError::UnknownCaller)?;
+    let allowed = if operation.is_read() {
+        rights.reads
+    } else {
+        rights.writes
+    };
     if allowed && reads_only_readable(operation) {
         Ok(())
     } else {

@@ -169,3 +169,21 @@ fn a_receipt_of_a_stranger_opens_nothing() {
     };
     assert_eq!(Receipt::decode(&bytes).expect("a receipt").opening, None);
 }
+
+#[test]
+fn a_removed_user_is_refused_at_once() {
+    let mut cluster = Cluster::three(11);
+    cluster.put("k", "value");
+    let reply = cluster.act(Act::RemoveUser {
+        name: "user".to_owned(),
+    });
+    assert!(matches!(reply, Reply::Governed { .. }), "{reply:?}");
+    let reply = cluster.ask(Cluster::put_request("records", "k", "v"), user());
+    assert!(
+        matches!(
+            reply,
+            Reply::Failed(synod_replica::CallError::UnknownCaller)
+        ),
+        "{reply:?}"
+    );
+}
