@@ -7,19 +7,28 @@
 //! 4. It fetches the ledger and checks every record, as an audit would, private half included.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use synod_api::ErrorCode;
 use synod_attestation::{Policy, PolicyError};
-use synod_client::{ClientError, Patience, ReplicaUrl, Request, Service, Trust, Verifier};
+use synod_client::{
+    ClientError, Patience, ReplicaUrl, Request, Response, Service, Trust, Verifier,
+};
 use synod_consensus::Tuning;
 use synod_crypto::Digest;
 use synod_governance::{Address, AttestedStatement, BlockRef, Input, Join, join_nonce};
 use synod_ledger::{Damage, LedgerSecret, SEGMENT_HEADER_LEN, Scanner, SegmentHeader, TxId};
 use synod_replica::{Boot, Intake, IntakeError, KeyRing, KeyRingError, KvApp, receive_keys};
+use tokio::time::sleep;
 
 use crate::begun::Begun;
 use crate::born::{BirthError, Born};
 use crate::log;
+
+/// How often, and how far apart, the keys are asked for while the replica asked has not heard of the verdict.
+const KEY_ATTEMPTS: u32 = 50;
+const KEY_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why this node did not join.
 #[derive(Debug, thiserror::Error)]
@@ -180,10 +189,21 @@ async fn fetch_keys(
     let identity = born.identity().public();
     let body = minicbor::to_vec(identity).expect("encoding into memory does not fail");
     let request = Request::post_cbor("/v1/join/keys", body, synod_client::Repeat::Freely);
-    let answer = service.call(&request).await?;
+    let answer = trusted_answer(service, &request).await?;
     let sealed: minicbor::bytes::ByteVec =
         read(&answer.body).ok_or(JoinerError::Answer("key reply"))?;
     Ok(receive_keys(&sealed, &network, &identity, &born.hpke())?)
+}
+
+/// A replica that has not heard of the verdict yet refuses the keys; it will have in a moment.
+async fn trusted_answer(service: &Service, request: &Request) -> Result<Response, ClientError> {
+    for _ in 0..KEY_ATTEMPTS {
+        match service.call(request).await {
+            Err(error) if error.code() == Some(ErrorCode::Forbidden) => sleep(KEY_PAUSE).await,
+            outcome => return outcome,
+        }
+    }
+    service.call(request).await
 }
 
 /// Reads one item of CBOR that fills the bytes.

@@ -83,7 +83,8 @@ impl Facts for LedgerFacts<'_> {
             .filter(|head| head.hash == block.hash);
         let signature = minicbor::decode::<BlockSignature>(signature)
             .ok()
-            .filter(|found| found.signer == signer);
+            .filter(|found| found.signer == signer)
+            .filter(|found| minicbor::to_vec(found).is_ok_and(|again| again == signature));
         let (Some(head), Some(signature)) = (head, signature) else {
             return false;
         };
