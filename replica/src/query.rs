@@ -65,6 +65,8 @@ pub struct Gauges {
     pub leads: bool,
     /// Newest index in the log.
     pub last_index: u64,
+    /// The engine's commit index; on a follower never above the certified one.
+    pub committed_index: u64,
     /// Newest certified index.
     pub certified_index: u64,
     /// Newest certified seqno.
@@ -153,6 +155,7 @@ impl Replica {
             view: self.engine.term(),
             leads: self.leads(),
             last_index: self.engine.last_index(),
+            committed_index: self.engine.commit(),
             certified_index: self.certified_index(),
             certified_seqno: self.machine.history().certified_seqno(),
             calls_waiting: self.desk.waiting(),

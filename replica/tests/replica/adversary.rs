@@ -7,7 +7,8 @@ use synod_crypto::{Digest, Entropy, Secret, Signature};
 use synod_governance::{Act, Input as GovernanceInput};
 use synod_kv::WriteSet;
 use synod_ledger::{
-    Block, BlockBuilder, BlockSignature, Certificate, Frame, Record, Scanner, Terms,
+    Block, BlockBuilder, BlockSignature, Certificate, Frame, Interior, Purpose, Record,
+    ReplyPreimage, Scanner, Sealer, Terms,
 };
 use synod_replica::{CallError, Envelope, Input, Notice, Reply, Request, TxStatus};
 
@@ -225,31 +226,45 @@ fn a_certificate_that_contradicts_a_certified_block_halts_the_replica() {
     ));
 }
 
+/// Claims a commit index that a function makes of the append's end, and withholds every certificate.
+fn inflate_commit(envelope: &mut Envelope, claim: fn(u64) -> u64) {
+    envelope.certificate = None;
+    if let Some(Message {
+        body:
+            Body::Append {
+                index,
+                commit,
+                entry,
+                ..
+            },
+        ..
+    }) = &mut envelope.message
+    {
+        *commit = claim(*index + u64::from(entry.is_some()));
+    }
+}
+
 #[test]
 fn an_inflated_commit_index_commits_nothing() {
-    let mut cluster = Cluster::three(44);
-    let leader = cluster.leader();
-    cluster.tamper(leader, |envelope| {
-        if let Some(Message {
-            body: Body::Append { commit, .. } | Body::Heartbeat { commit, .. },
-            ..
-        }) = &mut envelope.message
-        {
-            *commit = 1 << 40;
+    let beyond_the_log: fn(&mut Envelope) = |envelope| inflate_commit(envelope, |_| 1 << 40);
+    let end_of_the_log: fn(&mut Envelope) = |envelope| inflate_commit(envelope, |end| end);
+    for tamper in [beyond_the_log, end_of_the_log] {
+        let mut cluster = Cluster::three(44);
+        let leader = cluster.leader();
+        cluster.tamper(leader, tamper);
+        let before = cluster.nodes[&followers(&cluster)[0]]
+            .replica
+            .gauges()
+            .certified_index;
+        cluster.put("k", "v");
+        cluster.run(500);
+        for follower in followers(&cluster) {
+            let gauges = cluster.nodes[&follower].replica.gauges();
+            assert_eq!(
+                (gauges.certified_index, gauges.committed_index),
+                (before, before)
+            );
         }
-        envelope.certificate = None;
-    });
-    let before = cluster.nodes[&followers(&cluster)[0]]
-        .replica
-        .gauges()
-        .certified_index;
-    cluster.put("k", "v");
-    cluster.run(500);
-    for follower in followers(&cluster) {
-        assert_eq!(
-            cluster.nodes[&follower].replica.gauges().certified_index,
-            before
-        );
     }
 }
 
@@ -437,4 +452,112 @@ fn a_transaction_is_never_invalid_before_that_is_decided() {
         seqno: tx.seqno,
     };
     assert_eq!(history.status(newer), TxStatus::Unknown);
+}
+
+#[test]
+fn a_leader_whose_chain_differs_below_an_append_is_refused() {
+    let mut cluster = Cluster::three(54);
+    cluster.put("k", "v");
+    cluster.run(300);
+    let follower = followers(&cluster)[0];
+    let gauges = cluster.leader_node().replica.gauges();
+    let leader = cluster.leader();
+    let body = Body::Append {
+        index: gauges.last_index,
+        log_term: gauges.view,
+        commit: 1,
+        entry: None,
+    };
+    let message = Message {
+        from: leader,
+        to: follower,
+        term: gauges.view,
+        body,
+    };
+    let tail = Some(Digest::from([9; 32]));
+    let envelope = Envelope {
+        message: Some(message),
+        tail,
+        ..Envelope::default()
+    };
+    cluster.step(
+        follower,
+        Input::Received {
+            from: leader,
+            envelope,
+        },
+    );
+    assert!(misbehaved(&cluster, follower).is_some());
+}
+
+#[test]
+fn a_frame_that_states_another_reply_than_it_seals_is_refused() {
+    let mut cluster = Cluster::three(55);
+    cluster.run(300);
+    let (leader, follower) = (cluster.leader(), followers(&cluster)[0]);
+    let machine = cluster.nodes[&leader].replica.machine();
+    let secret = machine
+        .opener()
+        .expect("a leader's")
+        .newest()
+        .expect("a secret");
+    let view = cluster.nodes[&leader].replica.gauges().view;
+    let mut sealer = Sealer::new(secret, cluster.network, leader, view, Purpose::Transaction);
+    let reply = ReplyPreimage {
+        salt: [1; 32],
+        request: Digest::ZERO,
+        status: 200,
+        response: Digest::ZERO,
+        claims: Vec::new(),
+    };
+    let honest = reply.digest();
+    let interior = Interior {
+        writes: WriteSet::new().encode().into(),
+        reply,
+        caller: Bytes::new(),
+    };
+    let (seqno, previous) = (
+        machine.sequence().next_seqno(),
+        machine.sequence().last().hash,
+    );
+    let sealed: Bytes = sealer
+        .seal(seqno, previous, interior.encode())
+        .expect("a sealed part")
+        .into();
+    let frame = |reply| Frame {
+        public: WriteSet::new().encode().into(),
+        sealed: sealed.clone(),
+        reply,
+    };
+    let (lie, truth) = (
+        next_block(&cluster, &[frame(Digest::ZERO)]),
+        next_block(&cluster, &[frame(honest)]),
+    );
+    inject(&mut cluster, follower, &lie, None);
+    assert!(misbehaved(&cluster, follower).is_some_and(|what| what.contains("reply")));
+    let other = followers(&cluster)[1];
+    inject(&mut cluster, other, &truth, None);
+    assert_eq!(misbehaved(&cluster, other), None);
+}
+
+#[test]
+fn keys_are_not_given_to_a_replica_that_was_removed() {
+    let mut cluster = Cluster::three(56);
+    let id = cluster.join_only(Tee::Tdx);
+    let identity = cluster.nodes[&id].replica.network_view().replicas[id as usize - 1].identity();
+    cluster.stop(id);
+    cluster.run(2000);
+    let reply = cluster.act(Act::RemoveReplica {
+        id,
+        cause: "never needed".to_owned(),
+    });
+    assert!(matches!(reply, Reply::Governed { .. }), "{reply:?}");
+    let leader = cluster.leader();
+    let refused = cluster
+        .nodes
+        .get_mut(&leader)
+        .expect("the leader")
+        .replica
+        .keys_for(&identity);
+    assert_eq!(refused, Err(CallError::NotFound));
 }
