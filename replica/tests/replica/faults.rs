@@ -307,3 +307,32 @@ fn a_folder_cut_anywhere_still_gives_its_certified_prefix() {
         }
     }
 }
+
+#[test]
+fn a_leader_counts_itself_only_once_its_own_disk_has_the_block() {
+    let mut cluster = Cluster::three(30);
+    let leader = cluster.leader();
+    let away = cluster
+        .nodes
+        .keys()
+        .copied()
+        .find(|id| *id != leader)
+        .expect("a follower");
+    cluster.stop(away);
+    cluster
+        .nodes
+        .get_mut(&leader)
+        .expect("the leader")
+        .disk_works = false;
+    let call = cluster.send(leader, Cluster::put_request("records", "k", "v"), user());
+    cluster.run(1000);
+    assert!(!cluster.replies.contains_key(&call));
+    cluster
+        .nodes
+        .get_mut(&leader)
+        .expect("the leader")
+        .disk_works = true;
+    cluster.run(200);
+    let reply = cluster.replies.remove(&call);
+    assert!(matches!(reply, Some(Reply::Answered { .. })), "{reply:?}");
+}
