@@ -69,7 +69,10 @@ impl<B: Backend> Gateway<B> {
         let service = service_fn(|request| {
             let in_work = watch.begin();
             let shared = Arc::clone(&self.shared);
-            async move { Ok::<_, Infallible>(shared.answer(request, caller, in_work).await) }
+            // Boxed: the stream's task would otherwise be moved about with kilobytes of state.
+            Box::pin(
+                async move { Ok::<_, Infallible>(shared.answer(request, caller, in_work).await) },
+            )
         });
         let mut connection = std::pin::pin!(self.shared.http.serve_connection(io, service));
         let mut stop_asked = false;

@@ -44,7 +44,7 @@ const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// So many bytes are gathered for one write.
 const WRITE_BYTES: usize = 1 << 20;
-const READ_BYTES: usize = 256 * 1024;
+const READ_BYTES: usize = 64 * 1024;
 /// What a message is taken for beside its block and its certificate.
 const AROUND_BYTES: usize = 256;
 /// Heard messages that wait for the replica take room in units of so many bytes.
