@@ -1,8 +1,9 @@
 //! Remembered answers: the same idempotency key of the same caller runs at most once, across leaders.
 //!
-//! The memory is part of the private state, so whoever leads next has it. It is bounded: the newest
-//! [`REMEMBERED_MAX`] answers are kept. An answer longer than [`ANSWER_BYTES_MAX`] cannot be remembered, so such an
-//! operation with a key is refused rather than run twice later.
+//! The memory is part of the private state, so whoever leads next has it. It is bounded: a ring of [`REMEMBERED_MAX`]
+//! slots, of which a transaction takes that of its seqno, so an answer is kept for at least so many transactions. An
+//! answer longer than [`ANSWER_BYTES_MAX`] cannot be remembered, so such an operation with a key is refused rather
+//! than run twice later.
 
 use bytes::Bytes;
 use minicbor::{Decode, Encode};
@@ -13,13 +14,13 @@ use synod_ledger::TxId;
 use crate::app::{Answer, AppError, Caller, Item};
 use crate::calls::{CallError, Operate};
 
-/// So many answers are remembered, over all callers.
+/// So many answers are remembered at most, over all callers, each for at least so many transactions.
 pub const REMEMBERED_MAX: u64 = 16_384;
 /// The longest answer that is remembered, in bytes of its keys and values.
 pub const ANSWER_BYTES_MAX: usize = 16 * 1024;
 
 const ANSWERS: &str = "synod.idempotency";
-const ORDER: &str = "synod.idempotency.order";
+const RING: &str = "synod.idempotency.ring";
 
 /// An earlier answer.
 #[derive(Debug)]
@@ -149,7 +150,8 @@ pub(crate) fn remember(
         );
         return Err(AppError::Limit(text).into());
     }
-    write(transaction, key, value.into()).map_err(|error| AppError::Limit(error.to_string()).into())
+    write(transaction, key, value.into(), tx.seqno)
+        .map_err(|error| AppError::Limit(error.to_string()).into())
 }
 
 fn wire_item(item: &Item) -> WireItem {
@@ -160,49 +162,18 @@ fn wire_item(item: &Item) -> WireItem {
     }
 }
 
+/// Puts the answer in, and into its slot of the ring the key; whose place that was is forgotten.
 fn write(
     transaction: &mut Transaction<'_>,
     key: Bytes,
     value: Bytes,
+    seqno: u64,
 ) -> Result<(), synod_kv::LimitExceeded> {
-    let (answers, order) = (map(ANSWERS), map(ORDER));
-    let next = next_number(transaction, &order);
-    transaction.put(&answers, key.clone(), value)?;
-    transaction.put(&order, number_key(next), key)?;
-    transaction.put(
-        &order,
-        Bytes::from_static(NEXT),
-        Bytes::copy_from_slice(&(next + 1).to_be_bytes()),
-    )?;
-    forget_oldest(transaction, &answers, &order, next)
-}
-
-/// The key that holds the next number; it sorts after every number's key.
-const NEXT: &[u8] = b"next number";
-
-fn next_number(transaction: &Transaction<'_>, order: &MapName) -> u64 {
-    let found = transaction.get(order, NEXT);
-    found
-        .and_then(|found| found.value[..].try_into().ok().map(u64::from_be_bytes))
-        .unwrap_or(0)
-}
-
-fn number_key(number: u64) -> Bytes {
-    Bytes::copy_from_slice(&number.to_be_bytes())
-}
-
-fn forget_oldest(
-    transaction: &mut Transaction<'_>,
-    answers: &MapName,
-    order: &MapName,
-    newest: u64,
-) -> Result<(), synod_kv::LimitExceeded> {
-    let Some(gone) = newest.checked_sub(REMEMBERED_MAX) else {
-        return Ok(());
-    };
-    if let Some(found) = transaction.get(order, &gone.to_be_bytes()) {
-        transaction.delete(answers, found.value)?;
-        transaction.delete(order, number_key(gone))?;
+    let (answers, ring) = (map(ANSWERS), map(RING));
+    let slot = (seqno % REMEMBERED_MAX).to_be_bytes();
+    if let Some(gone) = transaction.get(&ring, &slot) {
+        transaction.delete(&answers, gone.value)?;
     }
-    Ok(())
+    transaction.put(&answers, key.clone(), value)?;
+    transaction.put(&ring, Bytes::copy_from_slice(&slot), key)
 }

@@ -336,3 +336,63 @@ fn a_leader_counts_itself_only_once_its_own_disk_has_the_block() {
     let reply = cluster.replies.remove(&call);
     assert!(matches!(reply, Some(Reply::Answered { .. })), "{reply:?}");
 }
+
+#[test]
+fn answers_are_remembered_for_a_bounded_number_of_transactions() {
+    let mut cluster = Cluster::three(31);
+    let first = cluster.ask(idempotent("k", "v"), user());
+    let Reply::Answered {
+        tx: Some(first), ..
+    } = first
+    else {
+        panic!("{first:?}")
+    };
+    let leader = cluster.leader();
+    let plain = |n: u64| Cluster::put_request("filler", &format!("{}", n % 64), "v");
+    // All transactions up to the one before that which takes the first one's slot.
+    for n in 0..synod_replica::REMEMBERED_MAX - 1 {
+        cluster.enqueue(leader, without_receipt(plain(n)), user());
+        if n % 512 == 511 {
+            cluster.run(40);
+        }
+    }
+    cluster.run(1000);
+    let again = cluster.ask(idempotent("k", "v"), user());
+    assert!(
+        matches!(again, Reply::Answered { repeated: true, .. }),
+        "{again:?}"
+    );
+    let mut other = idempotent("other", "v");
+    if let Request::Operate(operate) = &mut other {
+        operate.idempotency = Some(Bytes::from_static(b"another"));
+    }
+    let taker = cluster.ask(other, user());
+    let Reply::Answered {
+        tx: Some(taker), ..
+    } = taker
+    else {
+        panic!("{taker:?}")
+    };
+    assert_eq!(taker.seqno, first.seqno + synod_replica::REMEMBERED_MAX);
+    let forgotten = cluster.ask(idempotent("k", "v"), user());
+    assert!(
+        matches!(
+            forgotten,
+            Reply::Answered {
+                repeated: false,
+                ..
+            }
+        ),
+        "{forgotten:?}"
+    );
+}
+
+fn without_receipt(request: Request) -> Request {
+    match request {
+        Request::Operate(mut operate) => {
+            operate.receipt = false;
+            Request::Operate(operate)
+        }
+        other => other,
+    }
+}
