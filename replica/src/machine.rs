@@ -207,11 +207,6 @@ impl Machine {
         }
     }
 
-    /// Drops the writes of transactions that no block holds.
-    pub fn drop_unproposed(&mut self) {
-        self.roll_back(self.sequence.last().tree_size);
-    }
-
     /// Takes back every block above `index`, newest first.
     ///
     /// # Errors
