@@ -11,6 +11,7 @@ use std::fmt;
 use synod_crypto::Digest;
 
 use crate::{
+    intel::status::TcbStatus,
     measurement::Measurement,
     nitro::claims::NitroClaims,
     report_data::ReportData,
@@ -18,7 +19,7 @@ use crate::{
         claims::SnpClaims,
         product::{Product, TcbVersion},
     },
-    tdx::claims::{TcbStatus, TdxClaims},
+    tdx::claims::TdxClaims,
     tee::Tee,
 };
 
@@ -45,7 +46,7 @@ pub enum Tcb {
     /// AMD: versions, to be held against a floor.
     Snp(Product, TcbVersion),
     /// Intel: its own judgement.
-    Tdx(TcbStatus),
+    Intel(TcbStatus),
     /// AWS tells nothing: it keeps its platforms current itself.
     Unstated,
 }
@@ -54,7 +55,7 @@ impl fmt::Display for Tcb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Snp(product, version) => write!(f, "{product}: {version}"),
-            Self::Tdx(status) => status.fmt(f),
+            Self::Intel(status) => status.fmt(f),
             Self::Unstated => f.write_str("not stated"),
         }
     }

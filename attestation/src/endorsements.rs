@@ -13,8 +13,8 @@ use crate::tee::Tee;
 pub enum Endorsements {
     /// For AMD SEV-SNP.
     Snp(SnpEndorsements),
-    /// For Intel TDX.
-    Tdx(Box<TdxCollateral>),
+    /// For Intel SGX and TDX.
+    Intel(Box<IntelCollateral>),
     /// For AWS Nitro: none, the document holds its own chain.
     Nitro,
 }
@@ -34,7 +34,7 @@ pub struct SnpEndorsements {
 
 /// Intel's collateral for one platform, in the shape of PCS v4.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct TdxCollateral {
+pub struct IntelCollateral {
     /// Issuer chain of the PCK revocation list (PEM).
     pub pck_crl_issuer_chain: String,
     /// Revocation list of the root (DER).
@@ -88,23 +88,32 @@ impl Endorsements {
     /// Longest accepted encoding, in bytes.
     pub const BYTES_MAX: usize = 512 * 1024;
 
-    /// The TEE that these are for.
-    pub fn tee(&self) -> Tee {
+    /// Whether evidence of `tee` is verified with endorsements of this kind.
+    pub fn fits(&self, tee: Tee) -> bool {
         match self {
-            Self::Snp(_) => Tee::SevSnp,
-            Self::Tdx(_) => Tee::Tdx,
-            Self::Nitro => Tee::Nitro,
+            Self::Snp(_) => tee == Tee::SevSnp,
+            Self::Intel(_) => matches!(tee, Tee::Tdx | Tee::Sgx),
+            Self::Nitro => tee == Tee::Nitro,
         }
     }
 
-    /// Reads Intel collateral from JSON: the fields of [`TdxCollateral`], binary
+    /// The vendor who made these: `amd`, `intel` or `aws`.
+    pub fn vendor(&self) -> &'static str {
+        match self {
+            Self::Snp(_) => Tee::SevSnp.vendor(),
+            Self::Intel(_) => Tee::Tdx.vendor(),
+            Self::Nitro => Tee::Nitro.vendor(),
+        }
+    }
+
+    /// Reads Intel collateral from JSON: the fields of [`IntelCollateral`], binary
     /// ones in hexadecimal.
-    pub fn tdx_from_json(json: &str) -> Result<Self, EndorsementsError> {
+    pub fn intel_from_json(json: &str) -> Result<Self, EndorsementsError> {
         if json.len() > Self::BYTES_MAX {
             return Err(EndorsementsError::TooLong(json.len()));
         }
         serde_json::from_str(json)
-            .map(|collateral| Self::Tdx(Box::new(collateral)))
+            .map(|collateral| Self::Intel(Box::new(collateral)))
             .map_err(|_| EndorsementsError::Malformed)
     }
 
@@ -113,7 +122,7 @@ impl Endorsements {
         let mut encoder = Encoder::new(Vec::new());
         let written = match self {
             Self::Snp(snp) => write_snp(&mut encoder, snp),
-            Self::Tdx(tdx) => write_tdx(&mut encoder, tdx),
+            Self::Intel(intel) => write_intel(&mut encoder, intel),
             Self::Nitro => encoder
                 .array(1)
                 .and_then(|e| e.u8(Tee::Nitro.number()))
@@ -133,7 +142,7 @@ impl Endorsements {
         let tee = Tee::from_number(decoder.u8()?).ok_or(EndorsementsError::UnknownKind)?;
         let endorsements = match (tee, fields) {
             (Tee::SevSnp, 5) => Self::Snp(read_snp(&mut decoder)?),
-            (Tee::Tdx, 11) => Self::Tdx(Box::new(read_tdx(&mut decoder)?)),
+            (Tee::Tdx, 11) => Self::Intel(Box::new(read_intel(&mut decoder)?)),
             (Tee::Nitro, 1) => Self::Nitro,
             _ => return Err(EndorsementsError::Malformed),
         };
@@ -167,28 +176,28 @@ fn read_snp(decoder: &mut Decoder<'_>) -> Result<SnpEndorsements, EndorsementsEr
     })
 }
 
-fn write_tdx(encoder: &mut Encoder<Vec<u8>>, tdx: &TdxCollateral) -> Encoded {
+fn write_intel(encoder: &mut Encoder<Vec<u8>>, intel: &IntelCollateral) -> Encoded {
     encoder
         .array(11)?
         .u8(Tee::Tdx.number())?
-        .str(&tdx.pck_crl_issuer_chain)?
-        .bytes(&tdx.root_ca_crl)?
-        .bytes(&tdx.pck_crl)?
-        .str(&tdx.tcb_info_issuer_chain)?
-        .str(&tdx.tcb_info)?
-        .bytes(&tdx.tcb_info_signature)?
-        .str(&tdx.qe_identity_issuer_chain)?
-        .str(&tdx.qe_identity)?
-        .bytes(&tdx.qe_identity_signature)?;
-    match &tdx.pck_certificate_chain {
+        .str(&intel.pck_crl_issuer_chain)?
+        .bytes(&intel.root_ca_crl)?
+        .bytes(&intel.pck_crl)?
+        .str(&intel.tcb_info_issuer_chain)?
+        .str(&intel.tcb_info)?
+        .bytes(&intel.tcb_info_signature)?
+        .str(&intel.qe_identity_issuer_chain)?
+        .str(&intel.qe_identity)?
+        .bytes(&intel.qe_identity_signature)?;
+    match &intel.pck_certificate_chain {
         Some(chain) => encoder.str(chain)?,
         None => encoder.null()?,
     };
     Ok(())
 }
 
-fn read_tdx(decoder: &mut Decoder<'_>) -> Result<TdxCollateral, EndorsementsError> {
-    Ok(TdxCollateral {
+fn read_intel(decoder: &mut Decoder<'_>) -> Result<IntelCollateral, EndorsementsError> {
+    Ok(IntelCollateral {
         pck_crl_issuer_chain: decoder.str()?.to_owned(),
         root_ca_crl: decoder.bytes()?.to_vec(),
         pck_crl: decoder.bytes()?.to_vec(),

@@ -17,6 +17,7 @@ pub mod anchors;
 pub mod claims;
 pub mod endorsements;
 pub mod evidence;
+pub mod intel;
 pub mod measurement;
 pub mod nitro;
 pub mod policy;
@@ -31,7 +32,7 @@ pub mod x509;
 
 pub use anchors::{Anchors, MockRoots, VendorRoots};
 pub use claims::{Claims, Details, HardwareId, Tcb};
-pub use endorsements::{Endorsements, EndorsementsError, SnpEndorsements, TdxCollateral};
+pub use endorsements::{Endorsements, EndorsementsError, IntelCollateral, SnpEndorsements};
 pub use evidence::{Evidence, EvidenceError};
 pub use measurement::{Measurement, MeasurementError};
 pub use policy::{

@@ -15,17 +15,19 @@ pub enum Tee {
     Tdx,
     /// AWS Nitro Enclaves.
     Nitro,
+    /// Intel SGX: an enclave.
+    Sgx,
 }
 
 impl Tee {
     /// Every TEE that this crate can judge.
-    pub const ALL: [Self; 3] = [Self::SevSnp, Self::Tdx, Self::Nitro];
+    pub const ALL: [Self; 4] = [Self::SevSnp, Self::Tdx, Self::Nitro, Self::Sgx];
 
     /// The vendor whose keys vouch for this TEE: the unit of the diversity rule.
     pub fn vendor(self) -> &'static str {
         match self {
             Self::SevSnp => "amd",
-            Self::Tdx => "intel",
+            Self::Tdx | Self::Sgx => "intel",
             Self::Nitro => "aws",
         }
     }
@@ -36,6 +38,7 @@ impl Tee {
             Self::SevSnp => "sev-snp",
             Self::Tdx => "tdx",
             Self::Nitro => "nitro",
+            Self::Sgx => "sgx",
         }
     }
 
@@ -45,6 +48,7 @@ impl Tee {
             Self::SevSnp => 1,
             Self::Tdx => 2,
             Self::Nitro => 3,
+            Self::Sgx => 4,
         }
     }
 
@@ -60,7 +64,7 @@ impl fmt::Display for Tee {
     }
 }
 
-/// The name is not one of `sev-snp`, `tdx`, `nitro`.
+/// The name is not one of `sev-snp`, `tdx`, `nitro`, `sgx`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown kind of TEE `{0}`")]
 pub struct UnknownTee(pub String);

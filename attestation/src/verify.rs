@@ -24,13 +24,13 @@ use crate::{
 /// the clock's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
-    /// The endorsements are for another TEE than the evidence.
-    #[error("evidence is of {evidence}, endorsements are for {endorsements}")]
+    /// The endorsements do not fit the evidence.
+    #[error("evidence is of {evidence}, which endorsements of `{endorsements}` do not fit")]
     Mismatch {
         /// The TEE of the evidence.
         evidence: Tee,
-        /// The TEE of the endorsements.
-        endorsements: Tee,
+        /// The vendor of the endorsements.
+        endorsements: &'static str,
     },
     /// An SEV-SNP report is not genuine.
     #[error(transparent)]
@@ -72,12 +72,12 @@ pub fn verify(
     let roots = anchors.roots();
     let mut claims = match (evidence.tee(), endorsements) {
         (Tee::SevSnp, Endorsements::Snp(snp)) => of_snp(evidence, snp, roots, now_ms)?,
-        (Tee::Tdx, Endorsements::Tdx(tdx)) => of_tdx(evidence, tdx, roots, now_ms)?,
+        (Tee::Tdx, Endorsements::Intel(tdx)) => of_tdx(evidence, tdx, roots, now_ms)?,
         (Tee::Nitro, Endorsements::Nitro) => of_nitro(evidence, roots, now_ms)?,
         (tee, other) => {
             return Err(VerifyError::Mismatch {
                 evidence: tee,
-                endorsements: other.tee(),
+                endorsements: other.vendor(),
             });
         }
     };
@@ -116,7 +116,7 @@ fn snp_hardware_id(snp: &SnpClaims) -> HardwareId {
 
 fn of_tdx(
     evidence: &Evidence,
-    collateral: &crate::endorsements::TdxCollateral,
+    collateral: &crate::endorsements::IntelCollateral,
     roots: &RootSet,
     now_ms: u64,
 ) -> Result<Claims, TdxError> {
@@ -129,7 +129,7 @@ fn tdx_claims(tdx: TdxClaims, root: synod_crypto::Digest) -> Claims {
         tee: Tee::Tdx,
         measurement: Measurement::from(tdx.mr_td),
         hardware_id: HardwareId(format!("intel-ppid:{}", hex::encode(&tdx.ppid))),
-        tcb: Tcb::Tdx(tdx.status),
+        tcb: Tcb::Intel(tdx.status),
         debug: tdx.attributes.debug(),
         report_data: Some(ReportData::from(tdx.report_data)),
         simulated: false,

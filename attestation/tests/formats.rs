@@ -1,8 +1,8 @@
 //! Encoded statements, evidence and endorsements have one form each.
 
 use synod_attestation::{
-    Endorsements, EndorsementsError, Evidence, EvidenceError, NodeStatement, ReportData, Role,
-    SnpEndorsements, StatementError, TdxCollateral, Tee,
+    Endorsements, EndorsementsError, Evidence, EvidenceError, IntelCollateral, NodeStatement,
+    ReportData, Role, SnpEndorsements, StatementError, Tee,
 };
 use synod_crypto::{Digest, HpkePublicKey, PublicKey, sha512};
 
@@ -28,7 +28,7 @@ fn endorsements() -> [Endorsements; 4] {
         crl: Some(vec![3; 5]),
         ..snp.clone()
     };
-    let tdx = TdxCollateral {
+    let tdx = IntelCollateral {
         pck_crl_issuer_chain: "a".to_owned(),
         root_ca_crl: vec![1],
         pck_crl: vec![2],
@@ -43,7 +43,7 @@ fn endorsements() -> [Endorsements; 4] {
     [
         Endorsements::Snp(snp),
         Endorsements::Snp(with_crl),
-        Endorsements::Tdx(Box::new(tdx)),
+        Endorsements::Intel(Box::new(tdx)),
         Endorsements::Nitro,
     ]
 }
@@ -192,7 +192,7 @@ fn endorsements_are_refused_when_they_are_too_long_or_of_an_unknown_kind() {
         Err(EndorsementsError::UnknownKind)
     );
     assert_eq!(
-        Endorsements::tdx_from_json("{\"tcb_info\": 1}"),
+        Endorsements::intel_from_json("{\"tcb_info\": 1}"),
         Err(EndorsementsError::Malformed)
     );
 }

@@ -156,12 +156,12 @@ fn load(set: &Path, tee: Tee) -> (Vec<u8>, Endorsements) {
                 crl: None,
             }),
         ),
-        Tee::Tdx => {
+        Tee::Tdx | Tee::Sgx => {
             let json =
                 String::from_utf8(read(&set.join("collateral.json"))).expect("collateral is text");
             (
                 read(&set.join("quote.bin")),
-                Endorsements::tdx_from_json(&json).expect("collateral is of the known shape"),
+                Endorsements::intel_from_json(&json).expect("collateral is of the known shape"),
             )
         }
         Tee::Nitro => (read(&set.join("attestation_doc.cbor")), Endorsements::Nitro),

@@ -84,6 +84,8 @@ impl Policy {
             Tee::SevSnp => rules.sev_snp.is_some(),
             Tee::Tdx => rules.tdx.is_some(),
             Tee::Nitro => rules.nitro.is_some(),
+            // A policy has no rules for SGX.
+            Tee::Sgx => false,
         };
         Check::new(
             Rule::TeeAccepted,

@@ -1,10 +1,10 @@
 //! The policies that are built in.
 
 use crate::{
+    intel::status::TcbStatus,
     measurement::Measurement,
     policy::rules::{Accepted, Kind, NitroRules, Policy, Rules, SnpRules, TdxRules},
     snp::product::Product,
-    tdx::claims::TcbStatus,
     tee::Tee,
 };
 

@@ -4,13 +4,14 @@ use std::str::FromStr;
 
 use crate::{
     claims::{Claims, Details},
+    intel::status::TcbStatus,
     nitro::claims::NitroClaims,
     policy::{
         refusal::{Check, Rule},
         rules::{NitroRules, Policy, SnpRules, TdxRules},
     },
     snp::{claims::SnpClaims, product::Product},
-    tdx::claims::{TcbStatus, TdxClaims},
+    tdx::claims::TdxClaims,
 };
 
 /// How far the clock of an attester may run ahead of the verifier's.

@@ -13,9 +13,9 @@ use synod_crypto::{Digest, sha256};
 
 use crate::{
     anchors::{Anchors, MockRoots, VendorRoots},
+    intel::status::TcbStatus,
     measurement::Measurement,
     snp::product::{Product, TcbVersion},
-    tdx::claims::TcbStatus,
     tee::Tee,
 };
 

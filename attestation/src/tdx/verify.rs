@@ -9,10 +9,11 @@ use dcap_qvl::{
 use synod_crypto::{Digest, sha256};
 
 use crate::{
-    endorsements::TdxCollateral,
+    endorsements::IntelCollateral,
+    intel::status::TcbStatus,
     tdx::{
         backend::Backend,
-        claims::{TcbStatus, TdAttributes, TdxClaims},
+        claims::{TdAttributes, TdxClaims},
         error::TdxError,
     },
 };
@@ -21,7 +22,7 @@ use crate::{
 /// comes with the claims.
 pub(crate) fn verify(
     bytes: &[u8],
-    collateral: &TdxCollateral,
+    collateral: &IntelCollateral,
     trusted_root: &[u8],
     now_ms: u64,
 ) -> Result<(TdxClaims, Digest), TdxError> {
@@ -85,7 +86,7 @@ fn too_short() -> TdxError {
 /// this: the chain is verified up to the root that is passed to the verifier.
 fn check_root(
     bytes: &[u8],
-    collateral: &TdxCollateral,
+    collateral: &IntelCollateral,
     trusted_root: &[u8],
 ) -> Result<Digest, TdxError> {
     let last = match &collateral.pck_certificate_chain {
@@ -116,7 +117,7 @@ fn last_of_pem(pem: &str) -> Result<Vec<u8>, TdxError> {
         .ok_or(TdxError::NoPckChain)
 }
 
-fn to_qvl(collateral: &TdxCollateral) -> QuoteCollateralV3 {
+fn to_qvl(collateral: &IntelCollateral) -> QuoteCollateralV3 {
     QuoteCollateralV3 {
         pck_crl_issuer_chain: collateral.pck_crl_issuer_chain.clone(),
         root_ca_crl: collateral.root_ca_crl.clone(),

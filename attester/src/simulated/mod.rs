@@ -34,6 +34,9 @@ enum Platform {
 }
 
 impl Simulated {
+    /// The kinds of TEE that can be simulated, one of each vendor.
+    pub const TEES: [Tee; 3] = [Tee::SevSnp, Tee::Tdx, Tee::Nitro];
+
     /// A TEE of the kind `tee` that runs a workload with this `measurement`.
     /// The seed settles which platform it is: its id and its keys.
     pub fn new(tee: Tee, measurement: [u8; 48], seed: [u8; 32]) -> Result<Self, AttesterError> {
@@ -52,6 +55,7 @@ impl Simulated {
             Tee::SevSnp => Platform::Snp(Box::new(SnpGuest::new(measurement, &keys, fault)?)),
             Tee::Tdx => Platform::Tdx(Box::new(TrustDomain::new(measurement, &keys, fault)?)),
             Tee::Nitro => Platform::Nitro(Box::new(NitroEnclave::new(measurement, &keys, fault)?)),
+            Tee::Sgx => return Err(AttesterError::NotSimulated(tee)),
         };
         Ok(Self { tee, platform })
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use synod_attestation::{Endorsements, TdxCollateral, simulated};
+use synod_attestation::{Endorsements, IntelCollateral, simulated};
 use synod_crypto::{ecdsa::P256SigningKey, sha256};
 use x509_cert::der::{DateTime, Decode, EncodePem, asn1::ObjectIdentifier, pem::LineEnding};
 
@@ -82,7 +82,7 @@ impl TrustDomain {
         let chains = self.chains(from_s)?;
         let quote = self.quote(report_data, &chains.pck);
         let collateral = self.collateral(chains, from_s)?;
-        Ok((quote, Endorsements::Tdx(Box::new(collateral))))
+        Ok((quote, Endorsements::Intel(Box::new(collateral))))
     }
 
     fn chains(&self, from_s: u64) -> Result<Chains, AttesterError> {
@@ -209,12 +209,12 @@ impl TrustDomain {
         certified
     }
 
-    fn collateral(&self, chains: Chains, from_s: u64) -> Result<TdxCollateral, AttesterError> {
+    fn collateral(&self, chains: Chains, from_s: u64) -> Result<IntelCollateral, AttesterError> {
         let until_s = from_s + COLLATERAL_S;
         let dates = (date(from_s)?, date(until_s)?);
         let tcb_info = tcb_info(&dates).to_string();
         let qe_identity = qe_identity(&dates).to_string();
-        Ok(TdxCollateral {
+        Ok(IntelCollateral {
             pck_crl_issuer_chain: chains.authority,
             root_ca_crl: self.root()?.revoke(&[], from_s, until_s)?,
             pck_crl: self.platform_ca()?.revoke(&[], from_s, until_s)?,

@@ -18,11 +18,13 @@ use crate::up::progress;
 
 /// How long a process may take until it answers.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+/// One of each vendor.
+const TEES: [Tee; 3] = [Tee::SevSnp, Tee::Tdx, Tee::Nitro];
 const POLL: Duration = Duration::from_millis(50);
 
 /// Which TEE replica `number` runs in: the vendors take turns, so that no one of them can stop the service.
 pub(crate) fn tee_of(number: u8) -> Tee {
-    Tee::ALL[usize::from(number - 1) % Tee::ALL.len()]
+    TEES[usize::from(number - 1) % TEES.len()]
 }
 
 /// The configuration of a replica of the tour.

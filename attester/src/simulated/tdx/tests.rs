@@ -4,8 +4,7 @@ use std::mem::discriminant;
 
 use synod_attestation::{
     Anchors, Claims, Details, Evidence, MockRoots, Tee, VendorRoots, VerifyError,
-    tdx::{claims::TcbStatus, error::TdxError},
-    verify,
+    intel::status::TcbStatus, tdx::error::TdxError, verify,
 };
 
 use super::*;
@@ -18,7 +17,7 @@ const NOW_MS: u64 = NOW_S * 1000;
 struct Case {
     domain: TrustDomain,
     quote: Vec<u8>,
-    collateral: TdxCollateral,
+    collateral: IntelCollateral,
     now_ms: u64,
 }
 
@@ -29,7 +28,7 @@ impl Case {
 
     fn of(domain: TrustDomain) -> Self {
         let (quote, endorsements) = domain.collect(&[0x5a; 64], NOW_MS).expect("evidence");
-        let Endorsements::Tdx(collateral) = endorsements else {
+        let Endorsements::Intel(collateral) = endorsements else {
             unreachable!("a domain's endorsements are for TDX")
         };
         Self {
@@ -72,7 +71,7 @@ impl Case {
 
     fn verify(&self, anchors: &Anchors) -> Result<Claims, VerifyError> {
         let evidence = Evidence::new(Tee::Tdx, self.quote.clone()).expect("short evidence");
-        let endorsements = Endorsements::Tdx(Box::new(self.collateral.clone()));
+        let endorsements = Endorsements::Intel(Box::new(self.collateral.clone()));
         verify(&evidence, &endorsements, anchors, self.now_ms)
     }
 
