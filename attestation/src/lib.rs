@@ -16,6 +16,7 @@
 pub mod anchors;
 pub mod claims;
 pub mod endorsements;
+pub mod eventlog;
 pub mod evidence;
 pub mod intel;
 pub mod measurement;
