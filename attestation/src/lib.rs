@@ -14,7 +14,9 @@
 //!   under them says so.
 
 pub mod anchors;
+pub(crate) mod calendar;
 pub mod claims;
+pub(crate) mod der;
 pub mod endorsements;
 pub mod eventlog;
 pub mod evidence;
