@@ -17,6 +17,10 @@
 //!   is accepted for its key alone;
 //! - no session is resumed, so a key that lost its trust is refused at the
 //!   next connection.
+//!
+//! A TLS key alone is not the last word: between replicas, and to clients that
+//! verify, the attested identity key signs the session itself
+//! ([`SessionClaim`]) before anything else is said.
 
 mod certificate;
 mod clock;
@@ -29,6 +33,7 @@ mod observe;
 mod peer_door;
 mod peer_table;
 mod service_ca;
+mod session;
 mod spki;
 mod suite;
 mod trust;
@@ -46,8 +51,12 @@ pub use crate::{
         PEER_PROTOCOL, PeerRefused, peer_client_config, peer_of, peer_server_config,
         peer_server_name,
     },
-    peer_table::{DuplicateKey, PeerTable},
+    peer_table::{DuplicateKey, PeerKeys, PeerTable},
     service_ca::ServiceCa,
+    session::{
+        End, NoSession, Party, ProvenSession, SESSION_PROOF_BYTES_MAX, Session, SessionBinding,
+        SessionClaim, SessionProof, SessionRefused,
+    },
     spki::{MalformedCertificate, Spki},
     suite::HTTP_PROTOCOLS,
     trust::{ServerTrust, TrustError, client_config},

@@ -9,8 +9,10 @@ use rustls::{
     ProtocolVersion, ServerConfig, client::Resumption, crypto::aws_lc_rs::kx_group::X25519,
 };
 use synod_channel::{
-    PEER_PROTOCOL, PeerRefused, PeerTable, Spki, peer_client_config, peer_of, peer_server_config,
+    PEER_PROTOCOL, PeerKeys, PeerRefused, PeerTable, Spki, peer_client_config, peer_of,
+    peer_server_config,
 };
+use synod_crypto::{Secret, SigningKey};
 use wire::{
     Refusal, changed, classical_client, clock, connect, identity, key, service, stolen,
     tls12_client,
@@ -24,10 +26,17 @@ fn table(replicas: &[u8]) -> PeerTable {
 }
 
 fn set(table: &PeerTable, replicas: &[u8]) {
-    let entry = |&id: &u8| (u64::from(id), key(id).spki().clone());
+    let entry = |&id: &u8| (u64::from(id), keys(id, id));
     table
         .replace(replicas.iter().map(entry).collect())
         .expect("keys differ");
+}
+
+fn keys(tls: u8, identity: u8) -> PeerKeys {
+    PeerKeys {
+        tls: key(tls).spki().clone(),
+        identity: SigningKey::from_seed(&Secret::new([identity; 32])).public(),
+    }
 }
 
 fn server(id: u8, table: &PeerTable) -> Arc<ServerConfig> {
@@ -232,9 +241,11 @@ fn peer_is_not_known_before_the_handshake_is_done() {
 #[test]
 fn table_with_one_key_for_two_replicas_is_refused_and_changes_nothing() {
     let table = table(&[1]);
-    let twice = |id| (id, key(5).spki().clone());
-    assert!(table.replace(BTreeMap::from([twice(5), twice(6)])).is_err());
-    assert_eq!(table.key_of(1).as_ref(), Some(key(1).spki()));
+    let one_tls_key = BTreeMap::from([(5, keys(5, 5)), (6, keys(5, 6))]);
+    assert!(table.replace(one_tls_key).is_err());
+    let one_identity = BTreeMap::from([(5, keys(5, 5)), (6, keys(6, 5))]);
+    assert!(table.replace(one_identity).is_err());
+    assert_eq!(table.keys_of(1), Some(keys(1, 1)));
     assert_eq!(table.id_of(key(5).spki()), None);
     assert_eq!(table.id_of(&Spki::from_der(*b"no key")), None);
 }

@@ -16,6 +16,7 @@ mod joiner;
 mod ledger_reader;
 mod log;
 mod metrics;
+mod peer_session;
 mod peers;
 mod run;
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The doors and wires between replicas: mutual TLS, one connection in each direction.
 //!
-//! The dialer only sends, the acceptor only receives. A frame is believed only from the replica whose key the
-//! handshake proved, and only with a counter above all before it.
+//! The dialer only sends, the acceptor only receives, once each has proven the session to the other
+//! (`peer_session`). A frame is believed only from the replica whose keys handshake and proof showed, and only
+//! with a counter above all before it.
 //!
 //! Invariants
 //! - the queue to a peer is bounded in bytes; past the bound messages are dropped, since the engine repeats them;
@@ -16,11 +17,10 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use rustls::{ClientConfig, ServerConfig};
 use synod_channel::{
-    Clock, Framer, Identity, PeerReceiver, PeerSender, PeerTable, Spki, peer_client_config,
-    peer_of, peer_server_config, peer_server_name,
+    Clock, End, Framer, Identity, PeerKeys, PeerReceiver, PeerSender, PeerTable, Session, Spki,
+    peer_client_config, peer_of, peer_server_config, peer_server_name,
 };
 use synod_consensus::Body;
-use synod_crypto::Digest;
 use synod_governance::ReplicaRecord;
 use synod_replica::{Envelope, Input};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -32,8 +32,9 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::core::Core;
+use crate::peer_session::Prover;
 
-/// A handshake that takes longer is given up.
+/// A handshake, or the proofs after it, that take longer are given up.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
 /// So many unknown connections may be in their handshake; more wait.
 const HANDSHAKES_MAX: usize = 64;
@@ -52,8 +53,7 @@ const ROOM_UNIT: usize = 1024;
 
 /// What every connection between replicas needs.
 pub(crate) struct Wiring {
-    pub(crate) network: Digest,
-    pub(crate) id: u64,
+    pub(crate) prover: Prover,
     pub(crate) identity: Identity,
     pub(crate) clock: Clock,
     pub(crate) queue_bytes_max: usize,
@@ -119,14 +119,12 @@ impl Peers {
     pub(crate) fn update(&self, replicas: &[ReplicaRecord]) {
         let others: BTreeMap<u64, &ReplicaRecord> = replicas
             .iter()
-            .filter(|replica| replica.id != self.wiring.id && replica.status.is_trusted())
+            .filter(|replica| replica.id != self.wiring.prover.id && replica.status.is_trusted())
             .map(|replica| (replica.id, replica))
             .collect();
-        let keys = others
-            .iter()
-            .map(|(id, replica)| (*id, Spki::from_der(replica.statement.tls.clone())));
+        let keys = others.iter().map(|(id, replica)| (*id, keys_of(replica)));
         if self.table.replace(keys.collect()).is_err() {
-            // Governance accepts no TLS key twice; without a sound table nobody is believed.
+            // Governance accepts no key twice; without a sound table nobody is believed.
             return lock(&self.links).clear();
         }
         let mut links = lock(&self.links);
@@ -179,21 +177,35 @@ impl Peers {
             };
             let (peers, acceptor) = (self.clone(), acceptor.clone());
             tokio::spawn(async move {
-                let accepted = timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await;
+                let welcomed = timeout(HANDSHAKE_MAX, peers.welcome(acceptor.accept(stream))).await;
                 drop(place);
-                if let Ok(Ok(stream)) = accepted {
-                    peers.receive(stream).await;
+                if let Ok(Some(welcomed)) = welcomed {
+                    peers.receive(welcomed).await;
                 }
             });
         }
     }
 
+    /// Finishes the handshake and exchanges proofs.
+    async fn welcome(&self, accept: tokio_rustls::Accept<TcpStream>) -> Option<Welcomed> {
+        let mut stream = accept.await.ok()?;
+        let session = stream.get_ref().1;
+        let peer = peer_of(session, &self.table).ok()?;
+        let (keys, session) = (self.table.keys_of(peer)?, Session::of(session).ok()?);
+        let prover = &self.wiring.prover;
+        prover
+            .exchange(&mut stream, session, End::Acceptor, peer, &keys)
+            .await?;
+        Some(Welcomed { stream, peer, keys })
+    }
+
     /// Reads one peer's frames until anything is wrong with them.
-    async fn receive(&self, mut stream: tokio_rustls::server::TlsStream<TcpStream>) {
-        let Ok(peer) = peer_of(stream.get_ref().1, &self.table) else {
-            return;
-        };
-        let key = self.table.key_of(peer);
+    async fn receive(&self, welcomed: Welcomed) {
+        let Welcomed {
+            mut stream,
+            peer,
+            keys,
+        } = welcomed;
         let receiver = self.receiver(peer);
         let room = (self.wiring.queue_bytes_max / ROOM_UNIT).max(1);
         let mut ear = Ear {
@@ -208,7 +220,8 @@ impl Peers {
                 Ok(0) | Err(_) => return,
                 Ok(_) => {}
             }
-            if self.table.key_of(peer) != key || !ear.hand_on(peer, &self.wiring.core).await {
+            let trusted = self.table.keys_of(peer).as_ref() == Some(&keys);
+            if !trusted || !ear.hand_on(peer, &self.wiring.core).await {
                 return;
             }
         }
@@ -216,8 +229,8 @@ impl Peers {
 
     /// One sender for each peer, over all links to it, so that no number comes twice.
     fn sender(&self, peer: u64) -> Arc<Mutex<PeerSender>> {
-        let wiring = &self.wiring;
-        let fresh = || Arc::new(Mutex::new(PeerSender::new(wiring.network, wiring.id, peer)));
+        let me = &self.wiring.prover;
+        let fresh = || Arc::new(Mutex::new(PeerSender::new(me.network, me.id, peer)));
         lock(&self.senders)
             .entry(peer)
             .or_insert_with(fresh)
@@ -226,19 +239,20 @@ impl Peers {
 
     /// One receiver for each peer, over all its connections, so that no old frame comes twice.
     fn receiver(&self, peer: u64) -> Arc<Mutex<PeerReceiver>> {
-        let wiring = &self.wiring;
-        let fresh = || {
-            Arc::new(Mutex::new(PeerReceiver::new(
-                wiring.network,
-                peer,
-                wiring.id,
-            )))
-        };
+        let me = &self.wiring.prover;
+        let fresh = || Arc::new(Mutex::new(PeerReceiver::new(me.network, peer, me.id)));
         lock(&self.receivers)
             .entry(peer)
             .or_insert_with(fresh)
             .clone()
     }
+}
+
+/// A connection of a peer that has proven its session.
+struct Welcomed {
+    stream: tokio_rustls::server::TlsStream<TcpStream>,
+    peer: u64,
+    keys: PeerKeys,
 }
 
 /// What hears one connection of a peer. It takes no more than the replica has heard, but for a bounded rest.
@@ -330,12 +344,23 @@ impl Dialer {
             .ok()?;
         stream.set_nodelay(true).ok()?;
         let connector = TlsConnector::from(self.config.clone());
-        let stream = timeout(HANDSHAKE_MAX, connector.connect(peer_server_name(), stream))
-            .await
-            .ok()?
-            .ok()?;
-        let peer = peer_of(stream.get_ref().1, &self.table).ok()?;
-        (peer == self.peer).then_some(stream)
+        let greeted = self.greet(connector.connect(peer_server_name(), stream));
+        timeout(HANDSHAKE_MAX, greeted).await.ok()?
+    }
+
+    /// Finishes the handshake and exchanges proofs.
+    async fn greet(&self, connect: tokio_rustls::Connect<TcpStream>) -> Option<Wire> {
+        let mut stream = connect.await.ok()?;
+        let session = stream.get_ref().1;
+        if peer_of(session, &self.table).ok()? != self.peer {
+            return None;
+        }
+        let (keys, session) = (self.table.keys_of(self.peer)?, Session::of(session).ok()?);
+        let prover = &self.wiring.prover;
+        prover
+            .exchange(&mut stream, session, End::Opener, self.peer, &keys)
+            .await?;
+        Some(stream)
     }
 
     /// Writes until the connection fails; true if there is nothing to write any more.
@@ -344,7 +369,7 @@ impl Dialer {
         loop {
             let first = tokio::select! {
                 waiting = self.waiting.recv() => waiting,
-                // The other side never writes: whatever comes of reading, the connection has ended.
+                // The other side writes nothing more: whatever comes of reading, the connection has ended.
                 _ = stream.read_u8() => return false,
             };
             let Some(first) = first else { return true };
@@ -380,6 +405,14 @@ impl Dialer {
     }
 }
 
+/// The keys that the ledger names for a replica.
+fn keys_of(record: &ReplicaRecord) -> PeerKeys {
+    PeerKeys {
+        tls: Spki::from_der(record.statement.tls.clone()),
+        identity: record.statement.identity,
+    }
+}
+
 /// What a message takes in a queue, in bytes: its block and certificate, and about what stands round them.
 fn size_of(envelope: &Envelope) -> usize {
     let body = envelope.message.as_ref().map(|message| &message.body);
@@ -404,7 +437,7 @@ mod tests {
 
     use synod_attestation::{NodeStatement, Role, Tee};
     use synod_channel::{Certificate, TlsKey};
-    use synod_crypto::{HpkeSecretKey, Secret, SigningKey};
+    use synod_crypto::{Digest, HpkeSecretKey, Secret, SigningKey};
     use synod_governance::{Address, ReplicaStatus};
     use synod_ledger::Reading;
 
@@ -453,21 +486,25 @@ mod tests {
             address_number: 0,
             joined_seqno: 1,
             since_index: 1,
-            demoted_ms: None,
-            attested_ms: 0,
-            attested_index: 0,
-            attested_seqno: 1,
         }
     }
 
     async fn side(id: u64, queue_bytes_max: usize) -> Side {
+        side_with_identity(id, id as u8, queue_bytes_max).await
+    }
+
+    /// A side whose statement names identity key `id`, and which holds identity key `identity`.
+    async fn side_with_identity(id: u64, identity: u8, queue_bytes_max: usize) -> Side {
         let now = now_ms();
         let certificate =
             Certificate::self_signed(&key(id), "test", now - 1000, now + 1_000_000).unwrap();
         let (core, heard) = core();
         let wiring = Wiring {
-            network: Digest::from([7; 32]),
-            id,
+            prover: Prover {
+                network: Digest::from([7; 32]),
+                id,
+                identity: Arc::new(SigningKey::from_seed(&Secret::new([100 + identity; 32]))),
+            },
             identity: Identity::new(&key(id), &certificate).unwrap(),
             clock: Clock::system(),
             queue_bytes_max,
@@ -570,6 +607,80 @@ mod tests {
         b.peers.update(std::slice::from_ref(&a.record));
         a.peers.send(3, envelope(1));
         assert_eq!(b.hear(1, NOT_SOON), None);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn holder_of_a_stolen_tls_key_without_the_identity_key_is_not_heard() {
+        let (thief, b) = (
+            side_with_identity(1, 66, 1 << 20).await,
+            side(2, 1 << 20).await,
+        );
+        thief.peers.update(std::slice::from_ref(&b.record));
+        b.peers.update(std::slice::from_ref(&thief.record));
+        thief.peers.send(2, envelope(1));
+        assert_eq!(b.hear(1, NOT_SOON), None);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn nothing_is_said_to_the_holder_of_a_stolen_tls_key() {
+        let (a, thief) = (
+            side(1, 1 << 20).await,
+            side_with_identity(2, 66, 1 << 20).await,
+        );
+        a.peers.update(std::slice::from_ref(&thief.record));
+        // The thief believes whoever comes.
+        thief.peers.update(std::slice::from_ref(&a.record));
+        a.peers.send(2, envelope(1));
+        assert_eq!(thief.hear(1, NOT_SOON), None);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn replica_of_another_network_is_not_heard() {
+        let b = side(2, 1 << 20).await;
+        let a = side(1, 1 << 20).await;
+        let elsewhere = Wiring {
+            prover: Prover {
+                network: Digest::from([8; 32]),
+                ..a.peers.wiring.prover.clone()
+            },
+            identity: a.peers.wiring.identity.clone(),
+            clock: Clock::system(),
+            queue_bytes_max: 1 << 20,
+            core: core().0,
+        };
+        let elsewhere = Peers::new(elsewhere, tokio::runtime::Handle::current());
+        elsewhere.update(std::slice::from_ref(&b.record));
+        b.peers.update(std::slice::from_ref(&a.record));
+        elsewhere.send(2, envelope(1));
+        assert_eq!(b.hear(1, NOT_SOON), None);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn frames_before_the_proof_are_not_heard() {
+        let (a, b) = (side(1, 1 << 20).await, side(2, 1 << 20).await);
+        a.peers
+            .table
+            .replace(BTreeMap::from([(2, keys_of(&b.record))]))
+            .unwrap();
+        b.peers.update(std::slice::from_ref(&a.record));
+        let config = peer_client_config(
+            &a.peers.wiring.identity,
+            &a.peers.table,
+            2,
+            &Clock::system(),
+        );
+        let stream = TcpStream::connect(&b.record.address.peer).await.unwrap();
+        let mut stream = TlsConnector::from(config)
+            .connect(peer_server_name(), stream)
+            .await
+            .unwrap();
+        let frame = lock(&a.peers.sender(2)).wrap(envelope(1).encode().into());
+        stream.write_all(&frame.encode().unwrap()).await.unwrap();
+        assert_eq!(b.hear(1, NOT_SOON), None);
+        // The door has said its own proof, and hung up.
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest).await;
+        assert!(rest.len() <= 4 + synod_channel::SESSION_PROOF_BYTES_MAX);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

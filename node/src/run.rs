@@ -35,6 +35,7 @@ use crate::door::{Door, Founding, Running, Stage};
 use crate::founder::{FounderError, Waiting};
 use crate::joiner::{self, JoinerError};
 use crate::log;
+use crate::peer_session::Prover;
 use crate::peers::{Peers, Wiring};
 use crate::segments::Segments;
 use crate::serve::PublicListener;
@@ -271,14 +272,20 @@ impl Node {
             number: None,
             records: begun.records,
         });
-        let wires = self.wires(begun.network, id, &begun.tls, &core, peers)?;
+        let identity = Arc::new(begun.identity);
+        let prover = Prover {
+            network: begun.network,
+            id,
+            identity: identity.clone(),
+        };
+        let wires = self.wires(prover, &begun.tls, &core, peers)?;
         let (replica, effects) = Replica::start(begun.boot, now_ms())?;
         let from_ms = begun.authority_from_ms.saturating_sub(AUTHORITY_SKEW_MS);
         let authority = ServiceCa::new(&begun.service_key, begun.network, from_ms)?;
         let running = Arc::new(Running {
             core: core.clone(),
             network: begun.network,
-            identity: begun.identity,
+            identity,
             attested: begun.attested,
             collected_ms: now_ms(),
             trusted_by: begun.trusted_by,
@@ -308,17 +315,7 @@ impl Node {
         let due_ms = issuer.issue()?;
         tokio::spawn(issuer.keep_fresh(due_ms));
         self.door.enter(Stage::Running(running));
-        let by = begun.trusted_by.map_or_else(
-            || "block 0".to_owned(),
-            |tx: TxId| format!("transaction {tx}"),
-        );
-        log::info(
-            "node",
-            format_args!(
-                "replica {id} of network {} runs; trusted by {by}",
-                begun.network
-            ),
-        );
+        tell_that_it_runs(id, begun.network, begun.trusted_by);
         Ok(Alive {
             core,
             thread,
@@ -355,8 +352,7 @@ impl Node {
 
     fn wires(
         &self,
-        network: Digest,
-        id: u64,
+        prover: Prover,
         tls: &TlsKey,
         core: &Core,
         listener: TcpListener,
@@ -369,8 +365,7 @@ impl Node {
             now.saturating_add(PEER_CERTIFICATE_MS),
         )?;
         let wiring = Wiring {
-            network,
-            id,
+            prover,
             identity: Identity::new(tls, &certificate)?,
             clock: self.clock.clone(),
             queue_bytes_max: self.config.limits.peer_queue_bytes_max,
@@ -380,6 +375,14 @@ impl Node {
         tokio::spawn(peers.clone().accept(listener));
         Ok(peers)
     }
+}
+
+fn tell_that_it_runs(id: u64, network: Digest, trusted_by: Option<TxId>) {
+    let by = trusted_by.map_or_else(|| "block 0".to_owned(), |tx| format!("transaction {tx}"));
+    log::info(
+        "node",
+        format_args!("replica {id} of network {network} runs; trusted by {by}"),
+    );
 }
 
 /// Where the consensus thread's effects go.
