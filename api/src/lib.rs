@@ -26,7 +26,8 @@ pub use chain_file::{ChainFile, ChainFileError};
 pub use limits::Limits;
 pub use network::{
     ActionReply, ActionRequest, AttestationReply, GovernanceReply, HealthReply, MemberInfo,
-    NetworkReply, ReplicaInfo, Role, Standing, UserInfo, freshness_message,
+    NetworkReply, ReplicaInfo, Role, SessionProof, SessionReply, Standing, UserInfo,
+    freshness_message,
 };
 pub use openapi::{openapi, openapi_json};
 pub use percent::{percent_decode, percent_encode};

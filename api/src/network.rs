@@ -132,6 +132,10 @@ pub struct AttestationReply {
     pub nonce: String,
     /// The identity key's signature over [`freshness_message`] of context and nonce.
     pub signature: Base64,
+    /// Proof that the TLS session over which this is answered ends at the identity key. Absent
+    /// where there is no TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionProof>,
     /// When the evidence was collected, in Unix milliseconds of the replica's clock.
     pub collected_ms: u64,
     /// The receipt of the transaction that made this replica trusted, for joiners. A founder
@@ -141,6 +145,28 @@ pub struct AttestationReply {
     /// The configuration that the replica stands in, by number, if it votes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configuration: Option<u64>,
+}
+
+/// A signature by which an identity key vouches for the TLS session that carries it. A client
+/// that reads its own end's exporter can check it; others pass it over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SessionProof {
+    /// How it is tied to the session.
+    #[schema(example = "tls-exporter/1")]
+    pub binding: String,
+    /// The identity key's signature (Ed25519) over a `session-message` of `spec/channel.cddl`, of
+    /// the accepting end, with the caller's nonce.
+    pub signature: Base64,
+}
+
+/// The answer to `GET /v1/session`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SessionReply {
+    /// The network id, or the manifest's digest of a founder that waits; lower-case hexadecimal.
+    pub context: String,
+    /// The proof. Absent where there is no TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionProof>,
 }
 
 /// The bytes that a replica's identity key signs to show that it is alive now and holds the

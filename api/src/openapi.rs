@@ -15,6 +15,7 @@ use utoipa::openapi::{
 use crate::headers;
 use crate::network::{
     ActionReply, ActionRequest, AttestationReply, GovernanceReply, HealthReply, NetworkReply,
+    SessionReply,
 };
 use crate::problem::{ErrorCode, PROBLEM_CONTENT_TYPE, Problem};
 use crate::routes::{Access, Answer, Body, COMMON_PROBLEMS, Parameter, Place, ROUTES, Route};
@@ -31,6 +32,7 @@ use crate::store::{ListReply, TxReply, TxnReply, TxnRequest, WriteReply};
     ListReply,
     NetworkReply,
     Problem,
+    SessionReply,
     TxReply,
     TxnReply,
     TxnRequest,

@@ -395,6 +395,22 @@ pub const ROUTES: &[Route] = &[
     },
     Route {
         method: "GET",
+        path: "/v1/session",
+        id: "session",
+        summary: "Gives the identity key's signature over nonce and TLS session: proves where this connection ends.",
+        access: Access::Anybody,
+        parameters: &[Parameter {
+            name: "nonce",
+            place: Place::RequiredQuery,
+            description: "32 random bytes of the caller, in lower-case hexadecimal.",
+            pattern: "^[0-9a-f]{64}$",
+        }],
+        body: Body::None,
+        answers: &[ok("The proof.", Body::Json("SessionReply"))],
+        problems: &[],
+    },
+    Route {
+        method: "GET",
         path: "/v1/network",
         id: "network",
         summary: "Describes the service: replicas, leader, configuration, alarms.",

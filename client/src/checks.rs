@@ -6,6 +6,7 @@
 use std::fmt;
 
 use synod_attestation::{Refusal, StatementError};
+use synod_channel::SessionRefused;
 use synod_crypto::Digest;
 use synod_ledger::ChainError;
 
@@ -121,6 +122,12 @@ pub enum Failure {
         /// Fingerprint of the key in the statement.
         attested: Digest,
     },
+    /// The replica does not prove that the TLS session ends at its identity key.
+    #[error("nothing proves that this TLS session ends at the identity key")]
+    NoSessionProof,
+    /// The proof is not for this TLS session: the session ends elsewhere.
+    #[error("{0}")]
+    Session(#[from] SessionRefused),
     /// The chain file cannot be read.
     #[error("the chain of configurations cannot be read: {0}")]
     ChainFile(String),
@@ -172,7 +179,11 @@ impl Failure {
             Self::Network { .. } | Self::OtherNetwork { .. } => {
                 Some("compare the network id with the one that the members publish")
             }
-            Self::TlsKey { .. } | Self::Nonce | Self::Freshness => {
+            Self::TlsKey { .. }
+            | Self::Nonce
+            | Self::Freshness
+            | Self::NoSessionProof
+            | Self::Session(_) => {
                 Some("something stands between you and the replica; do not send it anything")
             }
             Self::NotVoter { .. } => Some("ask a replica that votes; `synod status` lists them"),

@@ -1,7 +1,8 @@
 //! One connection to one replica: TLS 1.3, HTTP/2, many requests at a time.
 //!
 //! A connection never reconnects and never repeats: it ends with the first fault. It shows the certificate key
-//! that the replica proved to hold, which verification compares with the evidence.
+//! that the replica proved to hold, which verification compares with the evidence, and its TLS session, which the
+//! attested identity key must sign.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use synod_channel::Session;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -29,6 +31,7 @@ pub struct Connection {
     sender: http2::SendRequest<Full<Bytes>>,
     /// The end-entity certificate that the replica showed (DER).
     certificate: Bytes,
+    session: Session,
 }
 
 impl Connection {
@@ -61,6 +64,7 @@ impl Connection {
             .connect(url.server_name(), tcp)
             .await?;
         let certificate = shown_certificate(&stream).ok_or("it showed no certificate")?;
+        let session = Session::of(stream.get_ref().1)?;
         let (sender, driver) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_stream_window_size(1024 * 1024)
@@ -75,6 +79,7 @@ impl Connection {
             url: url.clone(),
             sender,
             certificate,
+            session,
         })
     }
 
@@ -86,6 +91,11 @@ impl Connection {
     /// The certificate that the replica showed (DER).
     pub fn certificate(&self) -> &[u8] {
         &self.certificate
+    }
+
+    /// Its TLS session, for proofs of where it ends.
+    pub fn session(&self) -> &Session {
+        &self.session
     }
 
     /// Whether it ended.

@@ -11,8 +11,9 @@ use tokio::sync::Mutex;
 
 use crate::connection::Connection;
 use crate::error::ClientError;
+use crate::session;
 use crate::url::ReplicaUrl;
-use crate::verify::{VerifiedReplica, Verifier, fresh_nonce};
+use crate::verify::{Nonce, VerifiedReplica, Verifier, fresh_nonce};
 
 /// Why a client talks to a replica.
 #[derive(Clone, Debug)]
@@ -20,7 +21,8 @@ pub enum Trust {
     /// It shows a certificate of the service's authority, as `curl --cacert` would check it: the client trusts
     /// every replica that the service trusts.
     Authority(ServerTrust),
-    /// Its evidence, its place in the ledger and its key were verified by this client, before the first byte.
+    /// Its evidence, its place in the ledger and its keys were verified by this client, and each connection's TLS
+    /// session was signed by its identity key, before the first byte.
     Verified(Box<Verifier>),
 }
 
@@ -86,20 +88,36 @@ impl Dialer {
         let trust = match &self.trust {
             Trust::Authority(authority) => authority.clone(),
             Trust::Verified(verifier) => {
-                if let Some(known) = slot.verified() {
-                    let pinned = attested(&known)?;
-                    if let Ok(open) = self.open(url, &pinned).await {
-                        return Ok(open);
-                    }
-                    // Another replica may stand at this address now: whatever does is verified anew.
+                if let Some(known) = slot.verified()
+                    && let Ok(open) = self.open_verified(url, &known).await
+                {
+                    return Ok(open);
                 }
-                let verified = verify(verifier, url).await?;
-                let pinned = attested(&verified)?;
-                slot.remember(verified);
-                pinned
+                // Another replica may stand at this address now: whatever does is verified anew.
+                let verified = Arc::new(verify(verifier, url).await?);
+                slot.remember(verified.clone());
+                return self.open_verified(url, &verified).await;
             }
         };
         self.open(url, &trust).await
+    }
+
+    /// A connection that ends at the attested TLS key, and that the attested identity key has signed.
+    async fn open_verified(
+        &self,
+        url: &ReplicaUrl,
+        replica: &VerifiedReplica,
+    ) -> Result<Connection, ClientError> {
+        let pinned = ServerTrust::attested(replica.verdict()).map_err(unusable)?;
+        let connection = self.open(url, &pinned).await?;
+        let asked = session::Asked {
+            context: replica.chain().network(),
+            caller: self.identity.as_ref().map(Identity::fingerprint),
+            nonce: nonce()?,
+        };
+        let identity = replica.verdict().identity();
+        session::prove(&connection, &identity, &asked, self.connect_timeout).await?;
+        Ok(connection)
     }
 
     async fn open(&self, url: &ReplicaUrl, trust: &ServerTrust) -> Result<Connection, ClientError> {
@@ -107,10 +125,6 @@ impl Dialer {
             client_config(trust, self.identity.as_ref(), &Clock::system()).map_err(unusable)?;
         Connection::open(url, tls, self.connect_timeout).await
     }
-}
-
-fn attested(replica: &VerifiedReplica) -> Result<ServerTrust, ClientError> {
-    ServerTrust::attested(replica.verdict()).map_err(unusable)
 }
 
 fn unusable(error: TrustError) -> ClientError {
@@ -125,12 +139,15 @@ impl Slot {
             .clone()
     }
 
-    fn remember(&self, verified: VerifiedReplica) {
-        *self.verified.lock().expect("no holder of this lock panics") = Some(Arc::new(verified));
+    fn remember(&self, verified: Arc<VerifiedReplica>) {
+        *self.verified.lock().expect("no holder of this lock panics") = Some(verified);
     }
 }
 
 async fn verify(verifier: &Verifier, url: &ReplicaUrl) -> Result<VerifiedReplica, ClientError> {
-    let nonce = fresh_nonce().map_err(|error| ClientError::Environment(error.to_string()))?;
-    verifier.verify(url, nonce).await
+    verifier.verify(url, nonce()?).await
+}
+
+fn nonce() -> Result<Nonce, ClientError> {
+    fresh_nonce().map_err(|error| ClientError::Environment(error.to_string()))
 }

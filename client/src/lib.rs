@@ -33,6 +33,7 @@ mod ledger;
 mod load;
 mod request;
 mod service;
+mod session;
 mod trust_file;
 mod url;
 mod verify;

@@ -129,3 +129,17 @@ impl Response {
         }
     }
 }
+
+/// The answer, if it is a success.
+pub(crate) fn expect_ok(response: Response) -> Result<Response, ClientError> {
+    if response.status.is_success() {
+        return Ok(response);
+    }
+    Err(match response.json() {
+        Ok(problem) => ClientError::Problem(Box::new(problem)),
+        Err(_) => response.bad(format!(
+            "status {} without problem details",
+            response.status
+        )),
+    })
+}

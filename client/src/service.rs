@@ -15,9 +15,9 @@ use tokio::time::Instant;
 use crate::connection::Connection;
 use crate::dial::{Dialer, Trust};
 use crate::error::ClientError;
-use crate::request::{Repeat, Request, Response};
+use crate::request::{Repeat, Request, Response, expect_ok};
 use crate::url::ReplicaUrl;
-use crate::verify::{VerifiedReplica, expect_ok};
+use crate::verify::VerifiedReplica;
 
 /// How long a client waits and how it repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

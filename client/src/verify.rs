@@ -2,7 +2,8 @@
 //!
 //! Invariants
 //! - nothing but the request for evidence and chain, and a nonce, is sent to a replica that was not verified;
-//! - [`VerifiedReplica`] is made by [`Verifier::verify`] alone, and carries the key that connections must end at;
+//! - [`VerifiedReplica`] is made by [`Verifier::verify`] alone, and carries the keys that connections must end at:
+//!   later ones must show the TLS key, and prove the identity key for their own session again;
 //! - the newest configuration is the newest that the replica shows: a replica can withhold later ones, and a
 //!   client that knows of a later one from elsewhere must not go back.
 
@@ -13,7 +14,7 @@ use synod_api::{AttestationReply, ChainFile, freshness_message};
 use synod_attestation::{
     Endorsements, Evidence, Expected, Freshness, NodeStatement, Policy, Role, Verdict,
 };
-use synod_channel::{Clock, Spki, dangerous_observe_config};
+use synod_channel::{Clock, Session, Spki, dangerous_observe_config};
 use synod_crypto::{Digest, Signature};
 use synod_ledger::{Block, Chain};
 
@@ -22,7 +23,8 @@ use crate::checks::{Check, Checks, Failure, Unverified};
 use crate::connection::Connection;
 use crate::error::ClientError;
 use crate::genesis;
-use crate::request::{Request, Response};
+use crate::request::{Request, expect_ok};
+use crate::session;
 use crate::url::ReplicaUrl;
 
 /// A nonce of the caller: fresh and random for each verification.
@@ -86,6 +88,8 @@ pub struct Observation {
     pub url: ReplicaUrl,
     /// The key that the connection ended at.
     pub tls_key: Spki,
+    /// The TLS session over which it was asked, as this end knows it.
+    pub session: Session,
     /// The nonce that was sent.
     pub nonce: Nonce,
     /// Its answer.
@@ -107,7 +111,7 @@ pub async fn observe(
 
 impl Observation {
     /// The parts of the attestation, read, with the checks that need no pin: the answer is for this nonce, the
-    /// identity key is alive, the connection ends at the attested key.
+    /// identity key is alive, the connection ends at the attested key, and the identity key signed this session.
     ///
     /// # Errors
     /// [`Unverified`], with the checks made.
@@ -139,6 +143,13 @@ impl Observation {
                 named.fingerprint()
             ),
         );
+        if let Err(failure) = self.check_session(&attested) {
+            return Err(checks.fail("session", failure));
+        }
+        checks.pass(
+            "session",
+            "this TLS session ends inside the TEE: exporter signed by identity key",
+        );
         Ok((attested, checks))
     }
 
@@ -169,6 +180,17 @@ impl Observation {
             .identity
             .verify(&message, &signature)
             .map_err(|_| Failure::Freshness)
+    }
+
+    /// It was asked without a certificate: nothing of the caller's is sent to whom is not verified.
+    fn check_session(&self, attested: &Attested) -> Result<(), Failure> {
+        let asked = session::Asked {
+            context: attested.context,
+            caller: None,
+            nonce: self.nonce,
+        };
+        let proof = self.attestation.session.as_ref();
+        asked.check(&attested.statement.identity, &self.session, proof)
     }
 }
 
@@ -410,6 +432,7 @@ async fn observe_on(
     Ok(Observation {
         url: connection.url().clone(),
         tls_key,
+        session: *connection.session(),
         nonce,
         attestation: response.json()?,
     })
@@ -420,20 +443,6 @@ async fn fetch_chain(connection: &Connection, timeout: Duration) -> Result<Bytes
         .exchange(&Request::get("/v1/chain"), timeout)
         .await?;
     Ok(expect_ok(response)?.body)
-}
-
-/// The answer, if it is a success.
-pub(crate) fn expect_ok(response: Response) -> Result<Response, ClientError> {
-    if response.status.is_success() {
-        return Ok(response);
-    }
-    Err(match response.json() {
-        Ok(problem) => ClientError::Problem(Box::new(problem)),
-        Err(_) => response.bad(format!(
-            "status {} without problem details",
-            response.status
-        )),
-    })
 }
 
 /// A fresh nonce, from the operating system.

@@ -7,7 +7,7 @@ use synod_attestation::{
     Measurement, MockRoots, NodeStatement, Policy, Role, Rule, Tee, simulated,
 };
 use synod_attester::{Attester, Simulated};
-use synod_channel::{Spki, TlsKey};
+use synod_channel::{End, Party, Session, SessionClaim, SessionRefused, Spki, TlsKey};
 use synod_client::{Failure, Nonce, Observation, Unverified, VerifiedReplica, Verifier};
 use synod_crypto::{Digest, HpkeSecretKey, Secret, SigningKey};
 use synod_ledger::{Block, BlockBuilder, Configuration, Voter, genesis_block};
@@ -16,6 +16,7 @@ const NOW_MS: u64 = 1_790_000_000_000;
 const MEASUREMENT: [u8; 48] = [7; 48];
 const MANIFEST: [u8; 32] = [0xaa; 32];
 const NONCE: Nonce = [9; 32];
+const EXPORTER: [u8; 32] = [6; 32];
 
 /// A network of one founder, and a visit to it.
 struct Scene {
@@ -96,6 +97,15 @@ impl Scene {
         let message = freshness_message(context.as_bytes(), &nonce);
         self.observation.attestation.signature = signature(&self.identity, &message);
         self.observation.attestation.context = context.to_string();
+        let claim = claim(&self.identity, context, nonce);
+        self.observation.attestation.session = Some(proof(&self.identity, &claim, EXPORTER));
+    }
+
+    /// A proof of a changed claim, or for another session, instead of the right one.
+    fn prove(&mut self, change: impl FnOnce(&mut SessionClaim), exporter: [u8; 32]) {
+        let mut claim = claim(&self.identity, self.network, NONCE);
+        change(&mut claim);
+        self.observation.attestation.session = Some(proof(&self.identity, &claim, exporter));
     }
 }
 
@@ -121,6 +131,7 @@ fn observe(
     Observation {
         url: "https://127.0.0.1:1".parse().unwrap(),
         tls_key,
+        session: Session::from_exporter(EXPORTER),
         nonce: NONCE,
         attestation: AttestationReply {
             context: network.to_string(),
@@ -129,10 +140,34 @@ fn observe(
             endorsements: endorsements.encode().into(),
             nonce: hex::encode(NONCE),
             signature: signature(identity, &message),
+            session: Some(proof(identity, &claim(identity, network, NONCE), EXPORTER)),
             collected_ms: NOW_MS,
             membership: None,
             configuration: Some(0),
         },
+    }
+}
+
+/// What a replica claims of the session over which it answers a caller without a certificate.
+fn claim(identity: &SigningKey, network: Digest, nonce: Nonce) -> SessionClaim {
+    SessionClaim {
+        network,
+        end: End::Acceptor,
+        from: Party::Key(identity.public().digest()),
+        to: Party::Anybody,
+        nonce: Some(nonce),
+    }
+}
+
+fn proof(
+    identity: &SigningKey,
+    claim: &SessionClaim,
+    exporter: [u8; 32],
+) -> synod_api::SessionProof {
+    let proof = claim.prove(identity, &Session::from_exporter(exporter));
+    synod_api::SessionProof {
+        binding: proof.binding,
+        signature: proof.signature.as_bytes().to_vec().into(),
     }
 }
 
@@ -195,6 +230,7 @@ fn sound_founder_passes_every_check_and_is_marked_as_simulated() {
     for name in [
         "freshness",
         "tls-key",
+        "session",
         "network",
         "chain",
         "membership",
@@ -381,4 +417,45 @@ fn mutated_answers_never_panic() {
         bytes[at] ^= next() as u8 | 1;
         assert!(synod_client::read_chain(scene.network, &bytes.into()).is_err());
     }
+}
+
+#[test]
+fn answer_without_a_session_proof_is_refused() {
+    let mut scene = Scene::sound();
+    scene.observation.attestation.session = None;
+    assert_eq!(scene.failure(), Failure::NoSessionProof);
+}
+
+#[test]
+fn session_proof_for_another_session_nonce_network_party_or_direction_is_refused() {
+    type Change = fn(&mut SessionClaim);
+    let cases: [(Change, [u8; 32]); 6] = [
+        (|_| {}, [7; 32]),
+        (|claim| claim.nonce = Some([1; 32]), EXPORTER),
+        (|claim| claim.network = Digest::ZERO, EXPORTER),
+        (|claim| claim.to = Party::Key(Digest::ZERO), EXPORTER),
+        (|claim| claim.from = Party::Key(Digest::ZERO), EXPORTER),
+        (|claim| claim.end = End::Opener, EXPORTER),
+    ];
+    for (change, exporter) in cases {
+        let mut scene = Scene::sound();
+        scene.prove(change, exporter);
+        let refused = Failure::Session(SessionRefused::NotThisSession);
+        assert_eq!(scene.failure(), refused);
+    }
+}
+
+#[test]
+fn session_proof_by_another_mechanism_or_of_another_length_is_refused() {
+    let mut scene = Scene::sound();
+    let proof = scene.observation.attestation.session.as_mut().unwrap();
+    proof.binding = "tls-exporter/0".to_owned();
+    let refused = Failure::Session(SessionRefused::UnknownBinding);
+    assert_eq!(scene.failure(), refused);
+
+    let mut scene = Scene::sound();
+    let proof = scene.observation.attestation.session.as_mut().unwrap();
+    proof.signature = vec![0; 63].into();
+    let refused = Failure::Session(SessionRefused::Malformed);
+    assert_eq!(scene.failure(), refused);
 }

@@ -27,10 +27,6 @@ fn samples() -> Vec<Message> {
         },
         Payload::Change {
             change: Change::Remove(1),
-            block: block.clone(),
-        },
-        Payload::Change {
-            change: Change::Demote(7),
             block,
         },
     ];

@@ -82,6 +82,7 @@ fn serve(listener: std::net::TcpListener) {
         let (_stop, stopping) = tokio::sync::watch::channel(false);
         let caller = Caller {
             fingerprint: Some([7; 32]),
+            session: None,
         };
         while let Ok((stream, _)) = listener.accept().await {
             stream

@@ -12,6 +12,7 @@ pub(crate) enum Place<'a> {
     Receipt { id: &'a str },
     Chain,
     Attestation,
+    Session,
     Network,
     Governance,
     Actions,
@@ -40,6 +41,7 @@ impl<'a> Place<'a> {
         Some(match path {
             "/v1/chain" => Self::Chain,
             "/v1/attestation" => Self::Attestation,
+            "/v1/session" => Self::Session,
             "/v1/network" => Self::Network,
             "/v1/governance" => Self::Governance,
             "/v1/governance/actions" => Self::Actions,

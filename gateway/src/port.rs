@@ -9,7 +9,7 @@ use std::future::Future;
 use bytes::Bytes;
 use synod_api::{
     ActionReply, AttestationReply, GovernanceReply, HealthReply, ListReply, NetworkReply, Problem,
-    TxId, TxReply, TxnReply, TxnRequest, WriteReply,
+    SessionReply, TxId, TxReply, TxnReply, TxnRequest, WriteReply,
 };
 use tokio::sync::mpsc;
 
@@ -30,6 +30,10 @@ pub struct Caller {
     /// SHA-256 of the public key (SubjectPublicKeyInfo) in the client certificate, whose private
     /// key the caller has proven to hold; `None` without a certificate.
     pub fingerprint: Option<[u8; 32]>,
+    /// What the two ends of the caller's TLS session know of it and nobody else: its exporter
+    /// (RFC 8446 section 7.5). For answers that prove where the session ends; never sent. `None`
+    /// where the stream is no TLS.
+    pub session: Option<[u8; 32]>,
 }
 
 /// One request.
@@ -84,6 +88,11 @@ pub enum Call {
     Chain,
     /// Evidence, and a signature over the nonce. Answer: [`Reply::Attestation`].
     Attest {
+        /// The caller's nonce.
+        nonce: [u8; 32],
+    },
+    /// A signature over nonce and TLS session. Answer: [`Reply::Session`].
+    Session {
         /// The caller's nonce.
         nonce: [u8; 32],
     },
@@ -209,6 +218,8 @@ pub enum Reply {
     Chain(Bytes),
     /// Evidence and a fresh signature.
     Attestation(Box<AttestationReply>),
+    /// Proof of where the TLS session ends.
+    Session(SessionReply),
     /// The description of the service.
     Network(Box<NetworkReply>),
     /// The description of its governance.

@@ -53,6 +53,7 @@ pub(crate) fn render(reply: Reply, uri: &Uri, in_work: InWork) -> Response<Reply
         Reply::Receipt { transaction, file } => bytes(file, headers::RECEIPT).about(transaction),
         Reply::Chain(file) => bytes(file, headers::CHAIN),
         Reply::Attestation(reply) => json(&reply),
+        Reply::Session(reply) => json(&reply),
         Reply::Network(reply) => json(&reply),
         Reply::Governance(reply) => json(&reply),
         Reply::Acted(reply) => json(&reply).about(reply.transaction_id),

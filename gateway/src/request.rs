@@ -130,6 +130,9 @@ fn read_plain(place: Place<'_>, parts: &Parts) -> Result<Asked, Refused> {
         Place::Attestation => Call::Attest {
             nonce: parameters(parts, &["nonce"])?.nonce()?,
         },
+        Place::Session => Call::Session {
+            nonce: parameters(parts, &["nonce"])?.nonce()?,
+        },
         other => {
             parameters(parts, &[])?;
             return read_bare(other);

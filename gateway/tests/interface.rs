@@ -224,6 +224,12 @@ async fn attestation_nonce_and_ledger_index_are_handed_on() {
     )
     .await;
     assert_eq!(door.heard().unwrap().1, Call::Attest { nonce: [0xab; 32] });
+    let path = format!("/v1/session?nonce={nonce}");
+    door.http1(USER, request("GET", &path)).await;
+    assert_eq!(
+        door.heard().unwrap(),
+        (USER, Call::Session { nonce: [0xab; 32] })
+    );
     door.http1(USER, request("GET", "/v1/ledger?from=12")).await;
     assert_eq!(door.heard().unwrap().1, Call::Ledger { from: 12 });
     door.http1(USER, request("GET", "/v1/ledger")).await;

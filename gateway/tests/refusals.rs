@@ -102,6 +102,8 @@ async fn names_keys_and_ids_that_break_the_rules_are_refused() {
         ("/v1/receipts/1.2.3", ErrorCode::InvalidParameter),
         ("/v1/attestation", ErrorCode::InvalidParameter),
         ("/v1/attestation?nonce=00", ErrorCode::InvalidParameter),
+        ("/v1/session", ErrorCode::InvalidParameter),
+        ("/v1/session?nonce=00", ErrorCode::InvalidParameter),
         ("/v1/ledger?from=0", ErrorCode::InvalidParameter),
         ("/v1/network?verbose=1", ErrorCode::InvalidParameter),
     ] {

@@ -12,11 +12,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use bytes::Bytes;
 use synod_api::{
     ActionReply, AttestationReply, Base64, ChainFile, ErrorCode, HealthReply, Problem,
-    freshness_message,
+    SessionReply, freshness_message,
 };
-use synod_crypto::{Digest, SigningKey};
+use synod_channel::{End, Party, Session, SessionClaim};
+use synod_crypto::{Digest, SigningKey, sha256};
 use synod_gateway::{Backend, Broken, Call, Caller, Records, Reply};
-use synod_governance::{AttestedStatement, SignedAction};
+use synod_governance::{AttestedStatement, ReplicaRecord, SignedAction};
 use synod_ledger::TxId;
 use synod_replica::{CallError, Caller as Who, Replica, Request};
 use tokio::sync::{mpsc, oneshot};
@@ -56,7 +57,7 @@ pub(crate) struct Founding {
 pub(crate) struct Running {
     pub(crate) core: Core,
     pub(crate) network: Digest,
-    pub(crate) identity: SigningKey,
+    pub(crate) identity: Arc<SigningKey>,
     pub(crate) attested: AttestedStatement,
     pub(crate) collected_ms: u64,
     pub(crate) trusted_by: Option<TxId>,
@@ -109,7 +110,7 @@ impl Backend for Door {
     async fn call(&self, caller: Caller, call: Call) -> Reply {
         let answer = match (self.running(), self.founding()) {
             (Some(running), _) => running.answer(caller, call).await,
-            (None, Some(founding)) => founding.answer(call).await,
+            (None, Some(founding)) => founding.answer(caller, call).await,
             (None, None) => early(&call, "joining"),
         };
         answer.unwrap_or_else(Reply::Problem)
@@ -135,25 +136,43 @@ fn early(call: &Call, state: &str) -> Result<Reply, Box<Problem>> {
 }
 
 impl Founding {
-    async fn answer(&self, call: Call) -> Result<Reply, Box<Problem>> {
+    async fn answer(&self, caller: Caller, call: Call) -> Result<Reply, Box<Problem>> {
         match call {
-            Call::Attest { nonce } => Ok(Reply::Attestation(Box::new(self.attestation(nonce)))),
+            Call::Attest { nonce } => {
+                let reply = self.attestation(caller, nonce);
+                Ok(Reply::Attestation(Box::new(reply)))
+            }
+            Call::Session { nonce } => Ok(Reply::Session(self.session(caller, nonce))),
             Call::Bootstrap(approvals) => self.found(approvals).await,
             Call::Network => Ok(Reply::Network(Box::new(views::founder(&self.lock())))),
             other => early(&other, "waiting for the members' approvals"),
         }
     }
 
-    fn attestation(&self, nonce: [u8; 32]) -> AttestationReply {
+    fn attestation(&self, caller: Caller, nonce: [u8; 32]) -> AttestationReply {
         let waiting = self.lock();
         let identity = waiting.born().identity();
+        let asked = Asked {
+            context: waiting.manifest().digest(),
+            caller,
+            nonce,
+        };
         attestation(
             waiting.attested(),
             &identity,
-            waiting.manifest().digest(),
-            nonce,
+            &asked,
             waiting.collected_ms(),
         )
+    }
+
+    fn session(&self, caller: Caller, nonce: [u8; 32]) -> SessionReply {
+        let waiting = self.lock();
+        let asked = Asked {
+            context: waiting.manifest().digest(),
+            caller,
+            nonce,
+        };
+        session(&waiting.born().identity(), &asked)
     }
 
     async fn found(&self, approvals: Bytes) -> Result<Reply, Box<Problem>> {
@@ -184,21 +203,57 @@ fn founding_problem(error: &FounderError) -> Problem {
     Problem::new(code).with_detail(error.to_string())
 }
 
+/// Who asks for proof, and of what.
+struct Asked {
+    /// The network id, or the manifest's digest.
+    context: Digest,
+    caller: Caller,
+    nonce: [u8; 32],
+}
+
+impl Asked {
+    /// Proof that the caller's TLS session ends at this identity key.
+    fn proof(&self, identity: &SigningKey) -> Option<synod_api::SessionProof> {
+        let session = Session::from_exporter(self.caller.session?);
+        let to = |fingerprint| Party::Key(Digest::from(fingerprint));
+        let claim = SessionClaim {
+            network: self.context,
+            end: End::Acceptor,
+            from: Party::Key(identity.public().digest()),
+            to: self.caller.fingerprint.map_or(Party::Anybody, to),
+            nonce: Some(self.nonce),
+        };
+        let proof = claim.prove(identity, &session);
+        Some(synod_api::SessionProof {
+            binding: proof.binding,
+            signature: base64(proof.signature.as_bytes().to_vec()),
+        })
+    }
+}
+
+fn session(identity: &SigningKey, asked: &Asked) -> SessionReply {
+    SessionReply {
+        context: asked.context.to_string(),
+        session: asked.proof(identity),
+    }
+}
+
 fn attestation(
     attested: &AttestedStatement,
     identity: &SigningKey,
-    context: Digest,
-    nonce: [u8; 32],
+    asked: &Asked,
     collected_ms: u64,
 ) -> AttestationReply {
-    let signature = identity.sign(&freshness_message(context.as_bytes(), &nonce));
+    let message = freshness_message(asked.context.as_bytes(), &asked.nonce);
+    let signature = identity.sign(&message);
     AttestationReply {
-        context: context.to_string(),
+        context: asked.context.to_string(),
         statement: base64(attested.statement.encode()),
         evidence: base64(attested.evidence.encode()),
         endorsements: base64(attested.endorsements.encode()),
-        nonce: Digest::from(nonce).to_string(),
+        nonce: Digest::from(asked.nonce).to_string(),
         signature: base64(signature.as_bytes().to_vec()),
+        session: asked.proof(identity),
         collected_ms,
         membership: None,
         configuration: None,
@@ -234,9 +289,13 @@ impl Running {
                 receipt,
             } => self.act(who, signatures, receipt).await,
             Call::Join(request) => self.join(who, request).await,
-            Call::JoinKeys(identity) => self.keys(&identity).await,
+            Call::JoinKeys(identity) => self.keys(who, &identity).await,
             Call::Bootstrap(_) => Err(Problem::new(ErrorCode::AlreadyDone).into()),
-            Call::Attest { nonce } => self.attest(nonce).await,
+            Call::Attest { nonce } => self.attest(caller, nonce).await,
+            Call::Session { nonce } => {
+                let asked = self.asked(caller, nonce);
+                Ok(Reply::Session(session(&self.identity, &asked)))
+            }
             Call::Ledger { from } => self.ledger(from),
             Call::Chain => {
                 let (block0, records) = self.look(|replica| replica.chain()).await?;
@@ -367,31 +426,45 @@ impl Running {
         }
     }
 
-    async fn keys(&self, identity: &[u8]) -> Result<Reply, Box<Problem>> {
+    async fn keys(&self, who: Who, identity: &[u8]) -> Result<Reply, Box<Problem>> {
         let identity = joiner::read(identity).ok_or_else(|| {
             Problem::new(ErrorCode::InvalidBody)
                 .with_detail("the body is not an identity key in CBOR")
         })?;
+        // Sealed to that replica all the same; but sealing costs, so only its own TLS key may ask for it.
         let sealed = self
-            .look(move |replica| replica.keys_for(&identity))
+            .look(move |replica| {
+                let is_asker = |record: &ReplicaRecord| {
+                    record.identity() == identity
+                        && Some(sha256(&[&record.statement.tls])) == who.fingerprint
+                };
+                let known = replica.network_view().replicas.iter().any(is_asker);
+                known
+                    .then(|| replica.keys_for(&identity))
+                    .and_then(Result::ok)
+            })
             .await?;
-        let sealed = sealed.map_err(|_| {
-            Problem::new(ErrorCode::Forbidden)
-                .with_detail("no trusted replica has this identity key")
+        let sealed = sealed.ok_or_else(|| {
+            Problem::new(ErrorCode::Forbidden).with_detail(
+                "no trusted replica has this identity key and the TLS key of this connection",
+            )
         })?;
         let bytes = minicbor::to_vec(minicbor::bytes::ByteVec::from(sealed))
             .expect("encoding into memory does not fail");
         Ok(Reply::Cbor(bytes.into()))
     }
 
-    async fn attest(&self, nonce: [u8; 32]) -> Result<Reply, Box<Problem>> {
-        let mut reply = attestation(
-            &self.attested,
-            &self.identity,
-            self.network,
+    fn asked(&self, caller: Caller, nonce: [u8; 32]) -> Asked {
+        Asked {
+            context: self.network,
+            caller,
             nonce,
-            self.collected_ms,
-        );
+        }
+    }
+
+    async fn attest(&self, caller: Caller, nonce: [u8; 32]) -> Result<Reply, Box<Problem>> {
+        let asked = self.asked(caller, nonce);
+        let mut reply = attestation(&self.attested, &self.identity, &asked, self.collected_ms);
         let id = self.look(|replica| replica.network_view()).await?;
         reply.configuration = id
             .configuration

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use synod_channel::{PublicDoor, caller_fingerprint};
+use synod_channel::{PublicDoor, Session, caller_fingerprint};
 use synod_gateway::{Caller, Gateway};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -107,8 +107,13 @@ async fn serve(
     let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await else {
         return;
     };
-    let fingerprint = caller_fingerprint(stream.get_ref().1).map(|digest| *digest.as_bytes());
-    gateway
-        .serve(stream, Caller { fingerprint }, stopping)
-        .await;
+    let connection = stream.get_ref().1;
+    let Ok(session) = Session::of(connection) else {
+        return;
+    };
+    let caller = Caller {
+        fingerprint: caller_fingerprint(connection).map(|digest| *digest.as_bytes()),
+        session: Some(session.exporter()),
+    };
+    gateway.serve(stream, caller, stopping).await;
 }

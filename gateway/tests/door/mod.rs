@@ -20,6 +20,7 @@ pub const TRANSACTION: TxId = TxId { view: 2, seqno: 17 };
 /// A caller with a certificate.
 pub const USER: Caller = Caller {
     fingerprint: Some([7; 32]),
+    session: Some([8; 32]),
 };
 
 /// What the backend does with a call.

@@ -42,8 +42,7 @@ pub(super) fn admit(state: &mut State<'_, '_>, join: &Join) -> Result<Outcome, R
     };
     let id = state.governance.next_replica;
     state.governance.next_replica += 1;
-    let mut replica = record(id, &verdict, &join.address, status, state.ctx);
-    replica.attested_index = join.block.index;
+    let replica = record(id, &verdict, &join.address, status, state.ctx);
     write_replica(state.tx, &replica)?;
     tables::write(state.tx, map::IDENTITIES, identity.as_bytes(), &id)?;
     Ok(Outcome::about(id))
@@ -85,7 +84,7 @@ pub(super) fn check_fresh(ctx: &Context<'_>, block: BlockRef) -> Result<(), Refu
     }
 }
 
-/// The row of a replica that a verdict was passed on, without a nonce.
+/// The row of a replica that a verdict was passed on.
 pub(super) fn record(
     id: u64,
     verdict: &Verdict,
@@ -107,10 +106,6 @@ pub(super) fn record(
         address_number: 0,
         joined_seqno: ctx.seqno,
         since_index: ctx.index,
-        demoted_ms: None,
-        attested_ms: ctx.time_ms,
-        attested_index: 0,
-        attested_seqno: ctx.seqno,
     }
 }
 

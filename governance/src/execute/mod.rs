@@ -4,9 +4,7 @@ mod action;
 mod configuration;
 mod genesis;
 mod join;
-mod lapse;
 mod membership;
-mod reattest;
 mod state;
 
 use synod_kv::Transaction;
@@ -51,8 +49,6 @@ fn execute_founded(
         Input::Learner(learner) => membership::learn(&mut state, *learner)?,
         Input::Promote(promote) => membership::promote(&mut state, promote)?,
         Input::Address(change) => join::readdress(&mut state, change)?,
-        Input::Reattest(request) => reattest::reattest(&mut state, request)?,
-        Input::Lapse(lapse) => lapse::lapse(&mut state, *lapse)?,
     };
     state.store()?;
     Ok(outcome)
