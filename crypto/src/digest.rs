@@ -1,7 +1,7 @@
 //! Hashes of the SHA-2 family (FIPS 180-4).
 
 use crate::{
-    backend::{self, Hash},
+    backend::{self, primitive::Hash},
     byte_types::byte_type,
 };
 

@@ -4,7 +4,10 @@
 //! bytes; "DER" ones are the ASN.1 `Ecdsa-Sig-Value`.
 
 use crate::{
-    backend::{self, Ecdsa, EcdsaForm, Scheme},
+    backend::{
+        self, Ecdsa,
+        primitive::{EcdsaForm, Scheme},
+    },
     sign::BadSignature,
 };
 

@@ -4,7 +4,7 @@
 //! a salt as long as the hash, as the vendors do.
 
 use crate::{
-    backend::{self, Scheme},
+    backend::{self, primitive::Scheme},
     sign::BadSignature,
 };
 

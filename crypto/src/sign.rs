@@ -3,7 +3,7 @@
 use curve25519_dalek::edwards::CompressedEdwardsY;
 
 use crate::{
-    backend::{self, Scheme},
+    backend::{self, primitive::Scheme},
     byte_types::byte_type,
     digest::{Digest, sha256},
     secret::Secret,

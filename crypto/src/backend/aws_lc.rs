@@ -1,8 +1,4 @@
-//! The primitives, from aws-lc-rs.
-//!
-//! The only module that names that library. Another backend gives the same
-//! functions over plain bytes and nothing above changes. Failures carry no
-//! detail, on purpose: what is not authentic is not authentic.
+//! The primitives from aws-lc-rs, for every target that has a C library.
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
@@ -18,21 +14,10 @@ use aws_lc_rs::{
     },
 };
 
-/// The input is not what it claims to be.
-pub(crate) struct Refused;
-
-/// A public-key signature scheme that this crate verifies.
-#[derive(Clone, Copy)]
-pub(crate) enum Scheme {
-    Ed25519,
-    P256Sha256Fixed,
-    P256Sha256Der,
-    P384Sha384Fixed,
-    P384Sha384Der,
-    RsaPssSha256,
-    RsaPssSha384,
-    RsaPkcs1Sha256,
-}
+use super::{
+    form::check_public,
+    primitive::{EcdsaForm, Hash, Refused, Scheme},
+};
 
 fn verifier(scheme: Scheme) -> &'static dyn VerificationAlgorithm {
     match scheme {
@@ -54,17 +39,10 @@ pub(crate) fn verify(
     message: &[u8],
     signature: &[u8],
 ) -> Result<(), Refused> {
+    check_public(scheme, public)?;
     UnparsedPublicKey::new(verifier(scheme), public)
         .verify(message, signature)
         .map_err(|_| Refused)
-}
-
-/// A hash function of the SHA-2 family.
-#[derive(Clone, Copy)]
-pub(crate) enum Hash {
-    Sha256,
-    Sha384,
-    Sha512,
 }
 
 /// Hashes the concatenation of `parts`. `N` is the hash's length in bytes.
@@ -121,23 +99,12 @@ impl Ed25519 {
     }
 }
 
-/// How an ECDSA key signs: curve and form of the signature.
-#[derive(Clone, Copy)]
-pub(crate) enum EcdsaForm {
-    P256Fixed,
-    P256Der,
-    P384Fixed,
-    P384Der,
-}
-
-impl EcdsaForm {
-    fn algorithm(self) -> &'static EcdsaSigningAlgorithm {
-        match self {
-            Self::P256Fixed => &ECDSA_P256_SHA256_FIXED_SIGNING,
-            Self::P256Der => &ECDSA_P256_SHA256_ASN1_SIGNING,
-            Self::P384Fixed => &ECDSA_P384_SHA384_FIXED_SIGNING,
-            Self::P384Der => &ECDSA_P384_SHA384_ASN1_SIGNING,
-        }
+fn signer(form: EcdsaForm) -> &'static EcdsaSigningAlgorithm {
+    match form {
+        EcdsaForm::P256Fixed => &ECDSA_P256_SHA256_FIXED_SIGNING,
+        EcdsaForm::P256Der => &ECDSA_P256_SHA256_ASN1_SIGNING,
+        EcdsaForm::P384Fixed => &ECDSA_P384_SHA384_FIXED_SIGNING,
+        EcdsaForm::P384Der => &ECDSA_P384_SHA384_ASN1_SIGNING,
     }
 }
 
@@ -146,7 +113,7 @@ pub(crate) struct Ecdsa(EcdsaKeyPair);
 
 impl Ecdsa {
     pub(crate) fn from_pkcs8(form: EcdsaForm, pkcs8: &[u8]) -> Result<Self, Refused> {
-        EcdsaKeyPair::from_pkcs8(form.algorithm(), pkcs8)
+        EcdsaKeyPair::from_pkcs8(signer(form), pkcs8)
             .map(Self)
             .map_err(|_| Refused)
     }
