@@ -32,6 +32,13 @@ impl HardwareId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it names anything: some hosts hide their chips, and leave
+    /// zeros.
+    pub fn is_stated(&self) -> bool {
+        let (_, name) = self.0.split_once(':').unwrap_or(("", &self.0));
+        name.bytes().any(|byte| byte != b'0')
+    }
 }
 
 impl fmt::Display for HardwareId {
@@ -95,6 +102,9 @@ pub struct Claims {
     pub root: Digest,
     /// When the evidence was made, where it says so (Unix milliseconds).
     pub made_ms: Option<u64>,
+    /// When the oldest of the vendor's dated statements on the platform was
+    /// made (Unix milliseconds); `None` if none is dated.
+    pub endorsed_since_ms: Option<u64>,
     /// When the first endorsement of the platform runs out (Unix milliseconds);
     /// `None` if the vendor sets no end.
     pub endorsed_until_ms: Option<u64>,

@@ -24,6 +24,7 @@ pub mod intel;
 pub mod measurement;
 pub mod nitro;
 pub mod policy;
+pub mod reference_values;
 pub mod report_data;
 pub mod simulated;
 pub mod snp;
@@ -39,11 +40,16 @@ pub use endorsements::{Endorsements, EndorsementsError, IntelCollateral, SnpEndo
 pub use evidence::{Evidence, EvidenceError};
 pub use measurement::{Measurement, MeasurementError};
 pub use policy::{
-    appraise::{Expected, Freshness},
-    refusal::{Check, Refusal, Rule},
-    rules::{Policy, PolicyError},
+    appraise::{Binding, Expected, Freshness},
+    check::Check,
+    document::Policy,
+    error::PolicyError,
+    explain::{Appraisal, AppraisedPart, Comparison, Outcome},
+    refusal::Refusal,
+    rule::Rule,
     verdict::Verdict,
 };
+pub use reference_values::{Accepted, ReferenceValues};
 pub use report_data::ReportData;
 pub use statement::{NodeStatement, Role, StatementError};
 pub use tee::Tee;

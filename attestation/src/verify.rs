@@ -102,6 +102,7 @@ fn of_snp(
         simulated: false,
         root,
         made_ms: None,
+        endorsed_since_ms: None,
         endorsed_until_ms: Some(snp.chain_expires_ms),
         details: Details::Snp(Box::new(snp)),
     })
@@ -135,6 +136,7 @@ fn tdx_claims(tdx: TdxClaims, root: synod_crypto::Digest) -> Claims {
         simulated: false,
         root,
         made_ms: None,
+        endorsed_since_ms: None,
         endorsed_until_ms: Some(tdx.collateral_expires_ms),
         details: Details::Tdx(Box::new(tdx)),
     }
@@ -157,6 +159,7 @@ fn nitro_claims(nitro: NitroClaims, root: synod_crypto::Digest) -> Claims {
         simulated: false,
         root,
         made_ms: Some(nitro.timestamp_ms),
+        endorsed_since_ms: None,
         // The three hours of a Nitro certificate bound the making of
         // documents, not the standing of the enclave.
         endorsed_until_ms: None,

@@ -1,8 +1,9 @@
 //! Policies are read strictly, written back, and named by their rules alone.
 
 use synod_attestation::{
-    Measurement, Policy, PolicyError, Tee,
+    Accepted, Measurement, Policy, PolicyError, Tee,
     policy::rules::{Kind, Rules},
+    reference_values::ReferenceError,
 };
 
 const TEXT: &str = r#"
@@ -41,11 +42,15 @@ fn policy_is_read_with_strict_defaults() {
     assert_eq!(policy.kind(), Kind::Production);
     assert!(!policy.anchors().simulated());
     let measurement = Measurement::from([0x4d; 48]);
-    assert_eq!(policy.accepted(Tee::Tdx, &measurement), Some("build 7"));
-    assert_eq!(policy.accepted(Tee::Nitro, &measurement), None);
+    let accepted = policy.rules().accept.iter();
+    let accepts = |tee: Tee| {
+        let entry = Accepted::of(tee, &measurement, "build 7");
+        accepted.clone().any(|other| *other == entry)
+    };
+    assert!(accepts(Tee::Tdx) && !accepts(Tee::Nitro));
     let snp = policy.rules().sev_snp.as_ref().expect("rules for SEV-SNP");
     assert!(snp.require_alias_check && !snp.dangerous_allow_debug);
-    assert!(!snp.products.contains("milan"));
+    assert_eq!(policy.rules().tier_min, 2);
     assert_eq!(snp.vmpl_max, 0);
     let tdx = policy.rules().tdx.as_ref().expect("rules for TDX");
     assert_eq!(tdx.statuses.iter().collect::<Vec<_>>(), ["UpToDate"]);
@@ -146,8 +151,21 @@ fn policy_with_unknown_names_is_refused() {
         other => panic!("expected an unknown name, found {other:?}"),
     };
     assert_eq!(
-        unknown(changed("\"nitro\"", "\"nitre\"")),
-        ("TEE", "nitre".to_owned())
+        changed("\"nitro\"", "\"nitre\""),
+        Err(PolicyError::Reference {
+            index: 1,
+            problem: ReferenceError::UnknownTee("nitre".to_owned())
+        })
+    );
+    assert_eq!(
+        changed("4d4d4d4d", "4d4d4d"),
+        Err(PolicyError::Reference {
+            index: 0,
+            problem: ReferenceError::Value {
+                field: "measurement",
+                length: 48
+            }
+        })
     );
     assert_eq!(
         unknown(changed("[tdx]", "[tdx]\nstatuses = [\"Uptodate\"]")),
@@ -157,7 +175,6 @@ fn policy_with_unknown_names_is_refused() {
         unknown(changed("[sev-snp.tcb_min.genoa]", "[sev-snp.tcb_min.rome]")),
         ("AMD product", "rome".to_owned())
     );
-    assert_eq!(unknown(changed("4d4d4d4d", "4d4d4d")).0, "measurement");
 }
 
 #[test]
@@ -178,7 +195,7 @@ fn policy_with_a_workload_twice_is_refused() {
         .replace("4e4e", "4d4d");
     assert_eq!(
         read(&twice),
-        Err(PolicyError::Duplicate(Measurement::from([0x4d; 48])))
+        Err(PolicyError::Duplicate("accept[1]".to_owned()))
     );
 }
 

@@ -16,8 +16,7 @@ use std::{
 
 use serde_json::Value;
 use synod_attestation::{
-    Endorsements, Evidence, Policy, SnpEndorsements, Tee, VerifyError, policy::refusal::Check,
-    verify,
+    Check, Endorsements, Evidence, Policy, SnpEndorsements, Tee, VerifyError, verify,
 };
 
 /// Sets that state an expectation but cannot be judged, and why.

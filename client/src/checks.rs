@@ -173,7 +173,7 @@ pub enum Failure {
 
 impl Failure {
     /// What the caller can do, if there is something.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Refused(refusal) => Some(refusal.hint()),
             Self::Network { .. } | Self::OtherNetwork { .. } => {

@@ -4,14 +4,11 @@ use synod_crypto::Digest;
 
 use crate::{
     anchors::MockRoots,
-    claims::Claims,
+    claims::{Claims, Details},
     endorsements::Endorsements,
     evidence::Evidence,
-    policy::{
-        refusal::{Check, Refusal, Rule},
-        rules::Policy,
-        verdict::Verdict,
-    },
+    policy::{check::Check, document::Policy, refusal::Refusal, rule::Rule, verdict::Verdict},
+    report_data::ReportData,
     statement::{NodeStatement, Role},
     tee::Tee,
     verify::{VerifyError, verify},
@@ -38,6 +35,41 @@ pub enum Freshness {
     Elsewhere,
 }
 
+/// What evidence must bind. Only a statement leads to a [`Verdict`].
+#[derive(Clone, Copy, Debug)]
+pub enum Binding<'a> {
+    /// The hash of this statement, which is what the caller expects.
+    Statement(&'a NodeStatement, &'a Expected),
+    /// Exactly these 64 bytes.
+    ReportData(ReportData),
+    /// A nonce of at most 64 bytes, and zeros after it; for Nitro, which has a
+    /// field for it, the nonce itself.
+    Nonce(&'a [u8]),
+    /// Nothing: whoever has the evidence may have copied it.
+    Nothing,
+}
+
+/// What came out, before anybody is told.
+pub(in crate::policy) struct Judged {
+    pub(in crate::policy) parts: Vec<JudgedPart>,
+}
+
+/// One part of it; the lead comes first.
+pub(in crate::policy) struct JudgedPart {
+    pub(in crate::policy) name: Option<String>,
+    pub(in crate::policy) tee: Tee,
+    pub(in crate::policy) verified: Result<Claims, VerifyError>,
+    pub(in crate::policy) checks: Vec<Check>,
+}
+
+impl Judged {
+    /// Every check, the lead's first.
+    pub(in crate::policy) fn checks(&self) -> Vec<Check> {
+        let checks = self.parts.iter().flat_map(|part| &part.checks);
+        checks.cloned().collect()
+    }
+}
+
 impl Policy {
     /// Judges whether `evidence`, with `endorsements`, is that of an accepted
     /// workload on an accepted platform, bound to exactly `statement`, which is
@@ -53,55 +85,64 @@ impl Policy {
         expected: &Expected,
         now_ms: u64,
     ) -> Result<Verdict, Refusal> {
-        let mut checks = vec![self.tee_accepted(evidence.tee())];
-        let claims = match verify(evidence, endorsements, self.anchors(), now_ms) {
-            Ok(claims) => claims,
-            Err(cause) => {
-                checks.push(failed(&cause));
-                let refusal = Refusal::of(self.name(), &checks, Some(cause));
-                return Err(refusal.expect("a check failed"));
+        let binding = Binding::Statement(statement, expected);
+        let judged = self.judge(evidence, endorsements, binding, now_ms);
+        let checks = judged.checks();
+        let expires_ms = self.expiry(&judged, now_ms);
+        let mut claims = Vec::new();
+        let mut cause = None;
+        for part in judged.parts {
+            match part.verified {
+                Ok(verified) => claims.push((part.name, verified)),
+                Err(error) => cause = cause.or(Some(error)),
             }
-        };
-        checks.push(root(&claims));
-        checks.extend(bound(&claims, statement, expected));
-        checks.extend(self.examine(&claims, now_ms));
-        if let Some(refusal) = Refusal::of(self.name(), &checks, None) {
+        }
+        if let Some(refusal) = Refusal::of(self.name(), &checks, cause) {
             return Err(refusal);
         }
-        let expires_ms = self.expiry(&claims, now_ms);
-        Ok(Verdict::new(
-            statement.clone(),
-            claims,
-            self.digest(),
-            expires_ms,
-            checks,
-        ))
+        let subject = statement.clone();
+        let verdict = Verdict::new(subject, claims, self.digest(), expires_ms, checks);
+        Ok(verdict.expect("evidence that passed has a lead"))
     }
 
-    fn tee_accepted(&self, tee: Tee) -> Check {
-        let rules = self.rules();
-        let passed = match tee {
-            Tee::SevSnp => rules.sev_snp.is_some(),
-            Tee::Tdx => rules.tdx.is_some(),
-            Tee::Nitro => rules.nitro.is_some(),
-            // A policy has no rules for SGX.
-            Tee::Sgx => false,
+    /// Makes every check.
+    pub(in crate::policy) fn judge(
+        &self,
+        evidence: &Evidence,
+        endorsements: &Endorsements,
+        binding: Binding<'_>,
+        now_ms: u64,
+    ) -> Judged {
+        let mut checks = self.locate(vec![self.tee_accepted(evidence.tee())]);
+        let verified = verify(evidence, endorsements, self.anchors(), now_ms);
+        match &verified {
+            Ok(claims) => {
+                checks.push(root(claims));
+                checks.extend(bound(claims, binding));
+                checks.extend(self.examine(claims, now_ms));
+            }
+            Err(cause) => checks.push(failed(cause)),
+        }
+        let lead = JudgedPart {
+            name: None,
+            tee: evidence.tee(),
+            verified,
+            checks,
         };
-        Check::new(
-            Rule::TeeAccepted,
-            passed,
-            "a kind of TEE that the policy has rules for",
-            tee,
-        )
+        Judged { parts: vec![lead] }
     }
 
     /// A verdict lasts as long as the policy says, and never longer than the
-    /// vendor vouches for the platform.
-    fn expiry(&self, claims: &Claims, now_ms: u64) -> u64 {
+    /// vendors vouch for the platforms.
+    pub(in crate::policy) fn expiry(&self, judged: &Judged, now_ms: u64) -> u64 {
         let lifetime_ms = self.rules().verdict_lifetime_s.saturating_mul(1000);
-        now_ms
-            .saturating_add(lifetime_ms)
-            .min(claims.endorsed_until_ms.unwrap_or(u64::MAX))
+        let claims = judged
+            .parts
+            .iter()
+            .filter_map(|part| part.verified.as_ref().ok());
+        claims
+            .map(|claims| claims.endorsed_until_ms.unwrap_or(u64::MAX))
+            .fold(now_ms.saturating_add(lifetime_ms), u64::min)
     }
 }
 
@@ -115,7 +156,9 @@ fn failed(cause: &VerifyError) -> Check {
             false,
             "a root of real hardware",
             "evidence under a simulated root",
-        );
+        )
+        .of("root")
+        .key("kind");
     }
     Check::new(Rule::Genuine, false, "genuine evidence", cause)
 }
@@ -126,22 +169,55 @@ fn root(claims: &Claims) -> Check {
     } else {
         format!("genuine under the vendor's root {}", claims.root)
     };
-    Check::new(Rule::Genuine, true, "genuine evidence", found)
+    Check::new(Rule::Genuine, true, "genuine evidence", found).of("root")
 }
 
-fn bound(claims: &Claims, statement: &NodeStatement, expected: &Expected) -> Vec<Check> {
-    let wanted = statement.report_data();
+fn bound(claims: &Claims, binding: Binding<'_>) -> Vec<Check> {
+    match binding {
+        Binding::Statement(statement, expected) => {
+            let mut checks = vec![binds(claims, statement.report_data())];
+            checks.extend(stated(statement, expected));
+            checks
+        }
+        Binding::ReportData(wanted) => vec![binds(claims, wanted)],
+        Binding::Nonce(nonce) => vec![holds_nonce(claims, nonce)],
+        Binding::Nothing => Vec::new(),
+    }
+}
+
+/// The evidence holds exactly these bytes.
+fn binds(claims: &Claims, wanted: ReportData) -> Check {
     let found = claims.report_data.map_or_else(
         || "no report data of 64 bytes".to_owned(),
         |data| data.to_string(),
     );
+    let passed = claims.report_data == Some(wanted);
+    Check::new(Rule::Binding, passed, wanted, found).of("report-data")
+}
+
+fn holds_nonce(claims: &Claims, nonce: &[u8]) -> Check {
+    let found = match &claims.details {
+        Details::Nitro(nitro) => nitro.nonce.clone(),
+        _ => claims.report_data.map(|data| data.as_bytes().to_vec()),
+    };
+    let wanted = match &claims.details {
+        Details::Nitro(_) => Some(nonce.to_vec()),
+        _ => padded(nonce),
+    };
+    let passed = wanted.is_some() && found == wanted;
+    let text = found.map_or_else(|| "no nonce".to_owned(), hex::encode);
+    Check::new(Rule::Nonce, passed, hex::encode(nonce), text).of("nonce")
+}
+
+/// The nonce as report data; none if it is empty or too long.
+fn padded(nonce: &[u8]) -> Option<Vec<u8>> {
+    let mut data = [0; 64];
+    data.get_mut(..nonce.len())?.copy_from_slice(nonce);
+    (!nonce.is_empty()).then(|| data.to_vec())
+}
+
+fn stated(statement: &NodeStatement, expected: &Expected) -> Vec<Check> {
     let mut checks = vec![
-        Check::new(
-            Rule::Binding,
-            claims.report_data == Some(wanted),
-            wanted,
-            found,
-        ),
         Check::new(
             Rule::Context,
             statement.context == expected.context,

@@ -1,59 +1,157 @@
 //! What a policy finds when it looks at genuine claims. It makes no verdict.
 
-use std::str::FromStr;
+mod intel;
+mod nitro;
+mod snp;
 
 use crate::{
     claims::{Claims, Details},
-    intel::status::TcbStatus,
-    nitro::claims::NitroClaims,
-    policy::{
-        refusal::{Check, Rule},
-        rules::{NitroRules, Policy, SnpRules, TdxRules},
-    },
-    snp::{claims::SnpClaims, product::Product},
-    tdx::claims::TdxClaims,
+    policy::{check::Check, choice::Unknown, document::Policy, rule::Rule, tier},
+    reference_values::Difference,
 };
 
 /// How far the clock of an attester may run ahead of the verifier's.
 const CLOCK_SKEW_MS: u64 = 5 * 60 * 1000;
 
 impl Policy {
-    /// Holds the policy's rules for workload and platform against claims, at
-    /// `now_ms` (Unix milliseconds). Every rule is checked, also after one
-    /// failed.
+    /// Holds the policy's rules for workload and platform against the claims of
+    /// lead evidence, at `now_ms` (Unix milliseconds). Every rule is checked,
+    /// also after one failed.
     pub fn examine(&self, claims: &Claims, now_ms: u64) -> Vec<Check> {
-        let mut checks = vec![self.measurement(claims)];
-        checks.extend(claims.made_ms.map(|made_ms| self.age(made_ms, now_ms)));
-        let rules = self.rules();
-        match (&claims.details, &rules.sev_snp, &rules.tdx, &rules.nitro) {
-            (Details::Snp(snp), Some(rules), _, _) => checks.extend(examine_snp(snp, rules)),
-            (Details::Tdx(tdx), _, Some(rules), _) => checks.extend(examine_tdx(tdx, rules)),
-            (Details::Nitro(nitro), _, _, Some(rules)) => checks.push(debug_nitro(nitro, *rules)),
-            _ => checks.push(Check::new(
-                Rule::TeeAccepted,
-                false,
-                "a kind of TEE that the policy has rules for",
-                claims.tee,
-            )),
-        }
-        checks
+        self.examine_part(None, claims, now_ms)
     }
 
-    fn measurement(&self, claims: &Claims) -> Check {
+    /// The same for the claims of one part of composite evidence; `None` names
+    /// the lead.
+    pub(in crate::policy) fn examine_part(
+        &self,
+        part: Option<&str>,
+        claims: &Claims,
+        now_ms: u64,
+    ) -> Vec<Check> {
+        let mut checks = vec![self.measurement(part, claims), self.tier(claims)];
+        checks.extend(self.hardware(claims));
+        checks.extend(claims.made_ms.map(|made_ms| self.age(made_ms, now_ms)));
+        checks.extend(self.collateral_age(claims, now_ms));
+        checks.extend(self.platform(claims, now_ms));
+        self.locate(checks)
+    }
+
+    fn platform(&self, claims: &Claims, now_ms: u64) -> Vec<Check> {
+        let rules = self.rules();
+        let unknown = rules.unknown;
+        match &claims.details {
+            Details::Snp(snp) => {
+                let rules = rules.sev_snp.as_ref();
+                rules.map(|rules| snp::examine(snp, rules, unknown))
+            }
+            Details::Tdx(tdx) => {
+                let rules = rules.tdx.as_ref();
+                rules.map(|rules| intel::examine_tdx(tdx, rules, now_ms))
+            }
+            Details::Nitro(nitro) => rules.nitro.map(|rules| vec![nitro::debug(nitro, rules)]),
+        }
+        // That the policy has no rules for the TEE is a check of its own.
+        .unwrap_or_default()
+    }
+
+    /// Whether the policy has rules for the kind of TEE at all.
+    pub(in crate::policy) fn tee_accepted(&self, tee: crate::tee::Tee) -> Check {
+        use crate::tee::Tee;
+        let rules = self.rules();
+        let passed = match tee {
+            Tee::SevSnp => rules.sev_snp.is_some(),
+            Tee::Tdx => rules.tdx.is_some(),
+            Tee::Sgx => rules.sgx.is_some(),
+            Tee::Nitro => rules.nitro.is_some(),
+        };
+        let expected = "a kind of TEE that the policy has rules for";
+        Check::new(Rule::TeeAccepted, passed, expected, tee)
+            .of("tee")
+            .key(tee.name())
+    }
+
+    fn measurement(&self, part: Option<&str>, claims: &Claims) -> Check {
         let rule = Rule::Measurement;
         let found = &claims.measurement;
         if self.rules().dangerous_accept_any_measurement {
-            return Check::new(rule, true, "any measurement", found);
+            return Check::new(rule, true, "any measurement", found)
+                .key("dangerous_accept_any_measurement");
         }
-        match self.accepted(claims.tee, found) {
-            Some(label) => Check::new(rule, true, label, format!("{found} ({label})")),
-            None => Check::new(
-                rule,
-                false,
-                format!("one of the accepted {} measurements", claims.tee),
-                found,
+        let mut nearest: Option<(String, &str, Vec<Difference>)> = None;
+        for (key, values) in self.keyed_reference_values() {
+            if values.tee() != claims.tee || values.part() != part {
+                continue;
+            }
+            let differences = values.differences(claims);
+            let label = values.label();
+            if differences.is_empty() {
+                return Check::new(rule, true, label, format!("{found} ({label})")).key(key);
+            }
+            let best = nearest.as_ref().map_or(usize::MAX, |(.., d)| d.len());
+            if differences.len() < best {
+                nearest = Some((key, label, differences));
+            }
+        }
+        not_accepted(claims, nearest)
+    }
+
+    fn tier(&self, claims: &Claims) -> Check {
+        let (vendor, product) = tier::product(claims);
+        let (entry, tier) = tier::find(&self.rules().tier, vendor, product);
+        let least = self.rules().tier_min;
+        let found = format!(
+            "{vendor} {product} is of tier {}: {}",
+            tier.tier, tier.reason
+        );
+        let mend = match entry {
+            Some(_) => "use hardware of a higher tier".to_owned(),
+            None => format!(
+                "use hardware of a higher tier, or state in a `[[tier]]` why {product} deserves one"
             ),
+        };
+        Check::new(
+            Rule::Tier,
+            tier.tier >= least,
+            format!("tier {least} or higher"),
+            found,
+        )
+        .key("tier_min")
+        .mended_by(mend)
+    }
+
+    /// Checks that bear on the one piece of hardware, if the policy has any.
+    fn hardware(&self, claims: &Claims) -> Vec<Check> {
+        let rules = self.rules();
+        let id = claims.hardware_id.as_str();
+        let check = |passed, expected, key| {
+            let found = if claims.hardware_id.is_stated() {
+                id
+            } else {
+                "hardware that does not name itself"
+            };
+            Check::new(Rule::Hardware, passed, expected, found)
+                .of("hardware-id")
+                .key(key)
+        };
+        let mut checks = Vec::new();
+        if rules.require_listed_hardware || !rules.hardware_allow.is_empty() {
+            let listed = claims.hardware_id.is_stated() && lists(&rules.hardware_allow, id);
+            checks.push(check(listed, "hardware that is listed", "hardware_allow"));
         }
+        if !rules.hardware_deny.is_empty() {
+            let passed = if claims.hardware_id.is_stated() {
+                !lists(&rules.hardware_deny, id)
+            } else {
+                rules.unknown == Unknown::Accept
+            };
+            checks.push(check(
+                passed,
+                "hardware that is not denied",
+                "hardware_deny",
+            ));
+        }
+        checks
     }
 
     fn age(&self, made_ms: u64, now_ms: u64) -> Check {
@@ -66,149 +164,56 @@ impl Policy {
             format!("evidence made at most {age_max_ms} ms before {now_ms}"),
             format!("made at {made_ms}"),
         )
+        .of("made")
+        .key("evidence_age_max_s")
+    }
+
+    /// Only for vendors who publish dated statements at all.
+    fn collateral_age(&self, claims: &Claims, now_ms: u64) -> Option<Check> {
+        let age_max_s = self.rules().collateral_age_max_s?;
+        if matches!(claims.details, Details::Nitro(_)) {
+            return None;
+        }
+        let expected = format!("collateral issued at most {age_max_s} s ago");
+        let check = match claims.endorsed_since_ms {
+            Some(since_ms) => {
+                let age_s = now_ms.saturating_sub(since_ms) / 1000;
+                let found = format!("issued {age_s} s ago");
+                Check::new(Rule::CollateralAge, age_s <= age_max_s, expected, found)
+            }
+            None => unstated(Rule::CollateralAge, self.rules().unknown, expected),
+        };
+        Some(check.of("endorsed-since").key("collateral_age_max_s"))
     }
 }
 
-fn examine_snp(snp: &SnpClaims, rules: &SnpRules) -> Vec<Check> {
-    vec![
-        flag(
-            Rule::NotDebug,
-            snp.policy.debug(),
-            rules.dangerous_allow_debug,
-            "debug",
-        ),
-        flag(
-            Rule::NotMigratable,
-            snp.policy.migration_agent(),
-            rules.dangerous_allow_migration,
-            "migration agent",
-        ),
-        Check::new(
-            Rule::Vmpl,
-            snp.vmpl <= rules.vmpl_max,
-            format!("VMPL at most {}", rules.vmpl_max),
-            format!("VMPL {}", snp.vmpl),
-        ),
-        Check::new(
-            Rule::Product,
-            rules.products.contains(snp.product.name()),
-            format!("one of {:?}", rules.products),
-            snp.product,
-        ),
-        snp_tcb(snp, rules),
-        required(
-            Rule::AliasCheck,
-            snp.platform_info.alias_check_complete(),
-            rules.require_alias_check,
-            "memory alias check",
-        ),
-        required(
-            Rule::CiphertextHiding,
-            snp.platform_info.ciphertext_hiding(),
-            rules.require_ciphertext_hiding,
-            "ciphertext hiding",
-        ),
-        required(
-            Rule::RevocationList,
-            snp.revocation_checked,
-            rules.require_revocation_list,
-            "revocation list",
-        ),
-    ]
+fn not_accepted(claims: &Claims, nearest: Option<(String, &str, Vec<Difference>)>) -> Check {
+    let expected = format!("one of the accepted {} workloads", claims.tee);
+    let Some((key, label, differences)) = nearest else {
+        let found = format!("{}, and none is accepted", claims.measurement);
+        return Check::new(Rule::Measurement, false, expected, found).key("accept");
+    };
+    let found = match differences.as_slice() {
+        [one] if one.field == "measurement" => one.found.clone(),
+        several => {
+            let texts: Vec<_> = several.iter().map(ToString::to_string).collect();
+            format!("nearest to `{label}`, but {}", texts.join(", "))
+        }
+    };
+    Check::new(Rule::Measurement, false, expected, found).key(key)
 }
 
-/// The lowest of all firmware that the report names must reach the floor:
-/// what the platform can fall back to, and what the guest was launched on.
-fn snp_tcb(snp: &SnpClaims, rules: &SnpRules) -> Check {
-    let floor = rules
-        .tcb_min
-        .iter()
-        .find(|(name, _)| Product::from_str(name) == Ok(snp.product))
-        .map(|(_, floor)| floor.version())
-        .unwrap_or_default();
-    let versions = [
-        ("reported", snp.reported_tcb),
-        ("committed", snp.committed_tcb),
-        ("launch", snp.launch_tcb),
-        ("current", snp.current_tcb),
-    ];
-    let (which, found) = versions
-        .into_iter()
-        .find(|(_, version)| !version.is_at_least(&floor))
-        .unwrap_or(versions[0]);
-    Check::new(
-        Rule::Tcb,
-        found.is_at_least(&floor),
-        format!("at least {floor}"),
-        format!("{which} {found}"),
-    )
+/// Whether an id, or the beginning of it before a `*`, is listed.
+fn lists(list: &[String], id: &str) -> bool {
+    list.iter().any(|entry| match entry.strip_suffix('*') {
+        Some(beginning) => id.starts_with(beginning),
+        None => entry == id,
+    })
 }
 
-fn examine_tdx(tdx: &TdxClaims, rules: &TdxRules) -> Vec<Check> {
-    let service_td = tdx.mr_service_td.is_some_and(|digest| digest != [0; 48]);
-    let denied: Vec<_> = tdx
-        .advisories
-        .iter()
-        .filter(|advisory| rules.denied_advisories.contains(*advisory))
-        .collect();
-    vec![
-        flag(
-            Rule::NotDebug,
-            tdx.attributes.debug(),
-            rules.dangerous_allow_debug,
-            "debug",
-        ),
-        flag(
-            Rule::NotMigratable,
-            tdx.attributes.migratable(),
-            false,
-            "migration",
-        ),
-        required(
-            Rule::SeptVeDisable,
-            tdx.attributes.sept_ve_disable(),
-            true,
-            "SEPT_VE_DISABLE",
-        ),
-        flag(
-            Rule::NoServiceTd,
-            service_td || tdx.attributes.service_td_extension(),
-            rules.dangerous_allow_service_td,
-            "service domain",
-        ),
-        Check::new(
-            Rule::Tcb,
-            accepts_status(rules, tdx.status),
-            format!("TCB status one of {:?}", rules.statuses),
-            format!("{} {:?}", tdx.status, tdx.advisories),
-        ),
-        Check::new(
-            Rule::Advisories,
-            denied.is_empty(),
-            format!("none of {:?}", rules.denied_advisories),
-            format!("{denied:?}"),
-        ),
-        Check::new(
-            Rule::EvaluationNumber,
-            tdx.evaluation_number >= rules.evaluation_number_min,
-            format!("at least {}", rules.evaluation_number_min),
-            tdx.evaluation_number,
-        ),
-    ]
-}
-
-/// A revoked platform is accepted by no policy, whatever it lists.
-fn accepts_status(rules: &TdxRules, status: TcbStatus) -> bool {
-    status != TcbStatus::Revoked && rules.statuses.contains(status.name())
-}
-
-fn debug_nitro(nitro: &NitroClaims, rules: NitroRules) -> Check {
-    flag(
-        Rule::NotDebug,
-        nitro.debug(),
-        rules.dangerous_allow_debug,
-        "debug (PCR0 to PCR2 are zero)",
-    )
+/// A claim that the evidence does not state.
+fn unstated(rule: Rule, unknown: Unknown, expected: impl std::fmt::Display) -> Check {
+    Check::new(rule, unknown == Unknown::Accept, expected, "not stated")
 }
 
 /// A property that must be absent, unless it is allowed.

@@ -2,34 +2,46 @@
 
 use synod_crypto::{Digest, PublicKey};
 
-use crate::{claims::Claims, policy::refusal::Check, statement::NodeStatement, tee::Tee};
+use crate::{claims::Claims, policy::check::Check, statement::NodeStatement, tee::Tee};
 
 /// A policy accepted evidence for a statement. There is no other way to one
-/// than [`Policy::appraise`](crate::policy::rules::Policy::appraise).
+/// than [`Policy::appraise`](crate::policy::document::Policy::appraise).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     subject: NodeStatement,
     claims: Claims,
+    parts: Vec<(String, Claims)>,
     policy: Digest,
     expires_ms: u64,
     checks: Vec<Check>,
 }
 
 impl Verdict {
+    /// A verdict on the claims of a lead, which has no name, and of further
+    /// parts, which have one; none without a lead.
     pub(in crate::policy) fn new(
         subject: NodeStatement,
-        claims: Claims,
+        claims: Vec<(Option<String>, Claims)>,
         policy: Digest,
         expires_ms: u64,
         checks: Vec<Check>,
-    ) -> Self {
-        Self {
+    ) -> Option<Self> {
+        let mut parts = Vec::new();
+        let mut lead = None;
+        for (name, claims) in claims {
+            match name {
+                None => lead = Some(claims),
+                Some(name) => parts.push((name, claims)),
+            }
+        }
+        Some(Self {
             subject,
-            claims,
+            claims: lead?,
+            parts,
             policy,
             expires_ms,
             checks,
-        }
+        })
     }
 
     /// Whom the verdict is about: the keys that the evidence binds.
@@ -42,7 +54,7 @@ impl Verdict {
         self.subject.identity
     }
 
-    /// The kind of TEE.
+    /// The kind of TEE; of composite evidence, that of its lead.
     pub fn tee(&self) -> Tee {
         self.claims.tee
     }
@@ -52,9 +64,14 @@ impl Verdict {
         self.claims.tee.vendor()
     }
 
-    /// What the evidence says.
+    /// What the evidence says; of composite evidence, its lead.
     pub fn claims(&self) -> &Claims {
         &self.claims
+    }
+
+    /// The further parts of composite evidence, by their names.
+    pub fn parts(&self) -> &[(String, Claims)] {
+        &self.parts
     }
 
     /// The digest of the policy that accepted it.
@@ -62,7 +79,8 @@ impl Verdict {
         self.policy
     }
 
-    /// When the verdict lapses (Unix milliseconds).
+    /// When the verdict lapses (Unix milliseconds): with the first of its
+    /// parts.
     pub fn expires_ms(&self) -> u64 {
         self.expires_ms
     }

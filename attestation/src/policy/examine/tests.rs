@@ -7,13 +7,23 @@ use synod_crypto::Digest;
 use super::*;
 use crate::{
     claims::{HardwareId, Tcb},
+    intel::status::TcbStatus,
     measurement::Measurement,
-    policy::rules::Rules,
-    snp::{
-        claims::{GuestPolicy, Mitigations, PlatformInfo, SigningKey},
-        product::TcbVersion,
+    nitro::claims::NitroClaims,
+    policy::{
+        choice::UnknownBits,
+        rules::{
+            Rules,
+            intel::TdxRules,
+            snp::{SnpRules, TcbFloor},
+        },
+        tier::TierEntry,
     },
-    tdx::claims::TdAttributes,
+    snp::{
+        claims::{GuestPolicy, Mitigations, PlatformInfo, SigningKey, SnpClaims},
+        product::{Product, TcbVersion},
+    },
+    tdx::claims::{TdAttributes, TdxClaims},
     tee::Tee,
 };
 
@@ -86,20 +96,22 @@ fn claims(tee: Tee, details: Details) -> Claims {
     Claims {
         tee,
         measurement: Measurement::from([1; 48]),
-        hardware_id: HardwareId("test".to_owned()),
+        hardware_id: HardwareId("amd-chip:01".to_owned()),
         tcb: Tcb::Unstated,
         debug: false,
         report_data: None,
         simulated: false,
         root: Digest::ZERO,
         made_ms: None,
+        endorsed_since_ms: None,
         endorsed_until_ms: None,
         details,
     }
 }
 
 fn policy(change: impl FnOnce(&mut Rules)) -> Policy {
-    let workloads = Tee::ALL.map(|tee| (tee, Measurement::from([1; 48]), "test"));
+    let tees = [Tee::SevSnp, Tee::Tdx, Tee::Nitro];
+    let workloads = tees.map(|tee| (tee, Measurement::from([1; 48]), "test"));
     let mut rules = Policy::production(&workloads).rules().clone();
     change(&mut rules);
     Policy::try_from(rules).expect("a policy")
@@ -141,7 +153,7 @@ fn snp_claims_break_exactly_the_rule_that_they_are_wrong_by() {
     assert_eq!(breaks(|snp| snp.policy.0 |= 1 << 19), [Rule::NotDebug]);
     assert_eq!(breaks(|snp| snp.policy.0 |= 1 << 18), [Rule::NotMigratable]);
     assert_eq!(breaks(|snp| snp.vmpl = 1), [Rule::Vmpl]);
-    assert_eq!(breaks(|snp| snp.product = Product::Milan), [Rule::Product]);
+    assert_eq!(breaks(|snp| snp.product = Product::Milan), [Rule::Tier]);
     assert_eq!(breaks(|snp| snp.platform_info.0 = 0), [Rule::AliasCheck]);
 }
 
@@ -226,9 +238,11 @@ fn unknown_platform_bits_break_no_rule() {
 #[test]
 fn tdx_claims_break_exactly_the_rule_that_they_are_wrong_by() {
     let breaks = |change: fn(&mut TdxClaims)| tdx_breaks(|_| (), change);
-    // Debug, and the profiling bits beside it.
     assert_eq!(breaks(|tdx| tdx.attributes.0 |= 1), [Rule::NotDebug]);
-    assert_eq!(breaks(|tdx| tdx.attributes.0 |= 1 << 5), [Rule::NotDebug]);
+    for bit in 1..8 {
+        let profiled = tdx_breaks(|_| (), |tdx| tdx.attributes.0 |= 1 << bit);
+        assert_eq!(profiled, [Rule::NotProfiled]);
+    }
     assert_eq!(
         breaks(|tdx| tdx.attributes.0 |= 1 << 29),
         [Rule::NotMigratable]
