@@ -126,6 +126,7 @@ fn encode_entry(e: Sink, entry: Option<&Entry>) -> Written {
                 Change::AddLearner(peer) => (0, peer),
                 Change::Promote(peer) => (1, peer),
                 Change::Remove(peer) => (2, peer),
+                Change::Demote(peer) => (3, peer),
             };
             e.array(3)?.u8(kind)?.u64(*peer)?.bytes(block)?.ok()
         }
@@ -220,6 +221,7 @@ fn decode_payload(d: &mut Decoder, bytes: &Bytes) -> Result<Payload, decode::Err
                 0 => Change::AddLearner(peer),
                 1 => Change::Promote(peer),
                 2 => Change::Remove(peer),
+                3 => Change::Demote(peer),
                 _ => return Err(decode::Error::message("no such kind of change")),
             };
             let block = decode_block(d, bytes)?;

@@ -59,20 +59,24 @@ pub(crate) fn change_to_raft(change: Change) -> ConfChange {
         ..ConfChange::default()
     };
     raw.set_change_type(match change {
-        Change::AddLearner(_) => ConfChangeType::AddLearnerNode,
+        Change::AddLearner(_) | Change::Demote(_) => ConfChangeType::AddLearnerNode,
         Change::Promote(_) => ConfChangeType::AddNode,
         Change::Remove(_) => ConfChangeType::RemoveNode,
     });
     raw
 }
 
+/// raft-rs parses these bytes when they are proposed, so they are protobuf. It knows one kind for
+/// a learner that is new and one that was a voter; the field `id`, which it never looks at, tells
+/// them apart.
 fn change_to_bytes(change: Change) -> Bytes {
-    let kind = match change {
-        Change::Promote(_) => 0,
-        Change::Remove(_) => 1,
-        Change::AddLearner(_) => 2,
+    let head: &[u8] = match change {
+        Change::Promote(_) => &[0x10, 0],
+        Change::Remove(_) => &[0x10, 1],
+        Change::AddLearner(_) => &[0x10, 2],
+        Change::Demote(_) => &[0x08, 1, 0x10, 2],
     };
-    let mut bytes = vec![0x10, kind, 0x18];
+    let mut bytes = [head, &[0x18]].concat();
     let mut rest = change.peer();
     while rest >= 0x80 {
         bytes.push((rest & 0x7f) as u8 | 0x80);
@@ -83,18 +87,17 @@ fn change_to_bytes(change: Change) -> Bytes {
 }
 
 fn change_from_bytes(bytes: &[u8]) -> Option<Change> {
-    let [0x10, kind, 0x18, varint @ ..] = bytes else {
-        return None;
+    let (kind, varint): (fn(u64) -> Change, _) = match bytes {
+        [0x10, 0, 0x18, varint @ ..] => (Change::Promote, varint),
+        [0x10, 1, 0x18, varint @ ..] => (Change::Remove, varint),
+        [0x10, 2, 0x18, varint @ ..] => (Change::AddLearner, varint),
+        [0x08, 1, 0x10, 2, 0x18, varint @ ..] => (Change::Demote, varint),
+        _ => return None,
     };
     let peer = varint.iter().rev().try_fold(0_u64, |sum, byte| {
         Some(sum.checked_mul(128)? + u64::from(byte & 0x7f))
     })?;
-    match kind {
-        0 => Some(Change::Promote(peer)),
-        1 => Some(Change::Remove(peer)),
-        2 => Some(Change::AddLearner(peer)),
-        _ => None,
-    }
+    Some(kind(peer))
 }
 
 /// The message in raft-rs's form. Votes carry no commit index: nobody commits on their word.
@@ -238,6 +241,7 @@ mod tests {
             for change in [
                 Change::AddLearner(peer),
                 Change::Promote(peer),
+                Change::Demote(peer),
                 Change::Remove(peer),
             ] {
                 let entry = Entry {

@@ -320,10 +320,16 @@ impl Engine {
         if self.change_is_blocked() {
             return Err(DroppedReason::ChangePending);
         }
-        if !self.fits(change) || change == Change::Remove(self.id()) {
+        if !self.fits(change) || self.unseats_itself(change) {
             return Err(DroppedReason::ChangeUnfit);
         }
         Ok(())
+    }
+
+    /// Whether the change takes this replica's own vote. A leader hands over first: raft-rs would
+    /// let it go on as a leader that proposes nothing and prevents elections.
+    fn unseats_itself(&self, change: Change) -> bool {
+        change == Change::Remove(self.id()) || change == Change::Demote(self.id())
     }
 
     /// Whether the change has its one meaning in the applied configuration: nobody is demoted
@@ -333,6 +339,7 @@ impl Engine {
         match change {
             Change::AddLearner(id) => !voters.contains(&id) && !learners.contains(&id),
             Change::Promote(id) => learners.contains(&id),
+            Change::Demote(id) => voters.contains(&id) && voters.len() > 1,
             Change::Remove(id) => {
                 learners.contains(&id) || (voters.contains(&id) && voters.len() > 1)
             }
@@ -372,7 +379,7 @@ impl Engine {
         }
         check_groups(&groups, &after(change, self.voters()))
             .map_err(|required| Refused::GroupsTooFew { required })?;
-        if change == Change::Remove(self.id()) && self.role() == Role::Leader {
+        if self.unseats_itself(change) && self.role() == Role::Leader {
             let term = self.term();
             self.node.raft.become_follower(term, 0);
         }
@@ -622,7 +629,7 @@ fn after(change: Change, mut voters: Vec<u64>) -> Vec<u64> {
     match change {
         Change::AddLearner(_) => {}
         Change::Promote(id) => voters.push(id),
-        Change::Remove(id) => voters.retain(|voter| *voter != id),
+        Change::Demote(id) | Change::Remove(id) => voters.retain(|voter| *voter != id),
     }
     voters
 }

@@ -66,6 +66,8 @@ pub enum Change {
     AddLearner(u64),
     /// A learner gets a vote.
     Promote(u64),
+    /// A voter loses its vote and goes on as a learner.
+    Demote(u64),
     /// A voter or learner leaves for ever. Ids are never used again.
     Remove(u64),
 }
@@ -74,7 +76,7 @@ impl Change {
     /// The replica that the change is about.
     pub fn peer(self) -> u64 {
         match self {
-            Self::AddLearner(id) | Self::Promote(id) | Self::Remove(id) => id,
+            Self::AddLearner(id) | Self::Promote(id) | Self::Demote(id) | Self::Remove(id) => id,
         }
     }
 }

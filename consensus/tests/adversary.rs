@@ -171,7 +171,7 @@ fn is_done(cluster: &Cluster, leader: u64, change: Change) -> bool {
     match change {
         Change::AddLearner(id) => engine.learners().contains(&id),
         Change::Promote(id) => engine.voters().contains(&id),
-        Change::Remove(id) => !engine.voters().contains(&id),
+        Change::Demote(id) | Change::Remove(id) => !engine.voters().contains(&id),
     }
 }
 

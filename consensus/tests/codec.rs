@@ -27,6 +27,10 @@ fn samples() -> Vec<Message> {
         },
         Payload::Change {
             change: Change::Remove(1),
+            block: block.clone(),
+        },
+        Payload::Change {
+            change: Change::Demote(7),
             block,
         },
     ];

@@ -4,8 +4,12 @@ mod cluster;
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use cluster::Cluster;
-use synod_consensus::{Change, Engine, Groups, Input, Refused, Role, Start, StartError, Tuning};
+use synod_consensus::{
+    Body, Change, Engine, Entry, Groups, Input, Message, Payload, Refused, Role, Start, StartError,
+    Tuning,
+};
 
 fn vendors(of: &[(u64, u64)]) -> Groups {
     Groups {
@@ -155,6 +159,58 @@ fn rule_ends_with_the_change_whose_configuration_lowers_it() {
     cluster.stop(4);
     cluster.stop(3);
     cluster.commit("two replicas of one vendor are enough now");
+}
+
+#[test]
+fn vendor_of_a_demoted_voter_counts_no_more() {
+    let groups = vendors(&[(1, 1), (2, 1), (3, 2), (4, 2)]);
+    let mut cluster = Cluster::with_groups(19, 4, groups);
+    cluster.elect(1);
+    cluster.commit("two and two");
+    cluster.change(Change::Demote(4));
+    cluster.partition(&[&[1, 2, 4], &[3]]);
+    let index = cluster
+        .propose("a learner of the other vendor is there")
+        .index;
+    cluster.run_for(500);
+    assert_eq!(cluster.engine(1).matched(4), Some(index));
+    assert!(cluster.engine(1).commit() < index);
+    cluster.heal();
+    cluster.settle();
+    cluster.expect_committed(index);
+}
+
+#[test]
+fn demotion_of_the_last_of_a_required_vendor_is_not_applied() {
+    let groups = vendors(&[(1, 1), (2, 1), (3, 2)]);
+    let mut cluster = Cluster::with_groups(23, 3, groups.clone());
+    let change = Payload::Change {
+        change: Change::Demote(3),
+        block: Bytes::from_static(b"a broken leader's"),
+    };
+    let append = Message {
+        from: 1,
+        to: 2,
+        term: 2,
+        body: Body::Append {
+            index: 1,
+            log_term: 1,
+            commit: 2,
+            entry: Some(Entry {
+                index: 2,
+                term: 2,
+                payload: change,
+            }),
+        },
+    };
+    let engine = &mut cluster.node_mut(2).engine;
+    let effects = engine.step(Input::Received(append)).unwrap();
+    engine
+        .step(Input::Persisted(effects.persist.unwrap().number))
+        .unwrap();
+    let refused = engine.step(Input::Apply { index: 2, groups }).unwrap_err();
+    assert_eq!(refused, Refused::GroupsTooFew { required: 2 });
+    assert_eq!(engine.voters(), [1, 2, 3]);
 }
 
 #[test]

@@ -155,11 +155,64 @@ fn changes_that_do_not_fit_the_membership_are_dropped() {
         Change::Promote(9),
         Change::Remove(9),
         Change::Remove(1),
+        Change::Demote(1),
+        Change::Demote(4),
+        Change::Demote(9),
     ];
     for change in unfit {
         let outcome = cluster.propose_change(1, change);
         assert_eq!(outcome, Err(DroppedReason::ChangeUnfit), "{change:?}");
     }
+}
+
+#[test]
+fn demoted_voter_follows_without_weight_and_gets_its_vote_again() {
+    let mut cluster = Cluster::new(41, 4);
+    cluster.elect(1);
+    cluster.commit("four vote");
+    cluster.change(Change::Demote(4));
+    for id in 1..=4 {
+        assert_eq!(cluster.engine(id).voters(), [1, 2, 3]);
+        assert_eq!(cluster.engine(id).learners(), [4]);
+    }
+    cluster.partition(&[&[1, 4], &[2, 3]]);
+    let index = cluster
+        .propose_at(1, "a voter and a learner")
+        .unwrap()
+        .index;
+    cluster.run_for(400);
+    assert_eq!(cluster.engine(1).matched(4), Some(index), "it follows");
+    assert!(cluster.engine(1).commit() < index, "it has no weight");
+    cluster.heal();
+    cluster.settle();
+    cluster.change(Change::Promote(4));
+    cluster.stop(2);
+    cluster.settle();
+    cluster.commit("4 votes again");
+    assert_eq!(cluster.engine(4).voters(), [1, 2, 3, 4]);
+}
+
+#[test]
+fn demoted_voter_calls_no_elections() {
+    let mut cluster = Cluster::new(43, 4);
+    cluster.elect(1);
+    cluster.change(Change::Demote(4));
+    let term = cluster.engine(1).term();
+    cluster.partition(&[&[1, 2, 3], &[4]]);
+    cluster.run_for(5000);
+    assert_eq!(cluster.engine(4).role(), Role::Follower);
+    let cannot = cluster.input(4, Input::Campaign).unwrap();
+    assert_eq!(cannot.dropped, Some(DroppedReason::WrongRole));
+    cluster.heal();
+    cluster.run_for(2000);
+    assert_eq!(cluster.engine(1).term(), term);
+}
+
+#[test]
+fn last_voter_is_not_demoted() {
+    let mut cluster = founder(47);
+    let outcome = cluster.propose_change(1, Change::Demote(1));
+    assert_eq!(outcome, Err(DroppedReason::ChangeUnfit));
 }
 
 #[test]
@@ -281,6 +334,27 @@ fn leader_that_finds_itself_removed_steps_down_when_it_applies() {
     let effects = cluster.apply(2, change.index).unwrap();
     assert_eq!(effects.role.unwrap().role, Role::Follower);
     assert_eq!(cluster.engine(2).voters(), [1, 3]);
+    cluster.run_for(5000);
+    assert_ne!(cluster.engine(2).role(), Role::Leader);
+}
+
+#[test]
+fn leader_that_finds_itself_demoted_steps_down_when_it_applies() {
+    let mut cluster = Cluster::new(53, 3);
+    cluster.elect(1);
+    cluster.commit("base");
+    cluster.run_for(100);
+    cluster.apply_by_itself = false;
+    cluster.capture(|message| message.acknowledges().is_some());
+    let change = cluster.propose_change(1, Change::Demote(2)).unwrap();
+    cluster.run_for(20);
+    cluster.stop(1);
+    cluster.stop_capturing();
+    cluster.elect(2);
+    let effects = cluster.apply(2, change.index).unwrap();
+    assert_eq!(effects.role.unwrap().role, Role::Follower);
+    assert_eq!(cluster.engine(2).voters(), [1, 3]);
+    assert_eq!(cluster.engine(2).learners(), [2]);
     cluster.run_for(5000);
     assert_ne!(cluster.engine(2).role(), Role::Leader);
 }

@@ -7,6 +7,8 @@ use crate::act::SignedAction;
 use crate::codec::{self, Malformed};
 use crate::genesis::Genesis;
 use crate::join::{AddressChange, Join};
+use crate::lapse::Lapse;
+use crate::reattest::Reattest;
 
 /// Longest encoding of an input: the longest value of a key.
 pub const INPUT_BYTES_MAX: usize = synod_kv::VALUE_MAX;
@@ -63,6 +65,12 @@ pub enum Input {
     /// A replica has moved.
     #[n(5)]
     Address(#[n(0)] AddressChange),
+    /// A replica attests anew.
+    #[n(6)]
+    Reattest(#[n(0)] Box<Reattest>),
+    /// Proposed by the leader.
+    #[n(7)]
+    Lapse(#[n(0)] Lapse),
 }
 
 impl Input {

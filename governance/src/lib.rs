@@ -11,6 +11,8 @@
 //!   stands in the same transaction under its seqno.
 //! - An action counts once: it names the network and the next sequence number.
 //! - An identity key is accepted once, a replica id given out once.
+//! - A verdict is replaced only by a newer one on the same keys; when it lapses,
+//!   the vote goes with it, unless a diverse quorum with verdicts would not remain.
 //! - No configuration is written that has no voters, or voters of fewer
 //!   vendors than are required.
 
@@ -24,7 +26,9 @@ mod facts;
 mod genesis;
 mod input;
 mod join;
+mod lapse;
 mod manifest;
+mod reattest;
 mod recompute;
 mod records;
 mod refusal;
@@ -45,12 +49,15 @@ pub use facts::{BlockRef, CertifiedBlock, Context, Facts, NextConfiguration, Vot
 pub use genesis::{APPROVAL_CONTENT_TYPE, Approval, FOUNDERS_MAX, Founder, Genesis};
 pub use input::{INPUT_BYTES_MAX, Input, Learner, Promote};
 pub use join::{AddressChange, Join, join_nonce};
+pub use lapse::{Lapse, LapseStep, Lapsed};
 pub use manifest::{
-    JoinRule, MANIFEST_BYTES_MAX, MEMBERS_MAX, Manifest, ManifestError, ManifestFile, USERS_MAX,
+    JoinRule, MANIFEST_BYTES_MAX, MEMBERS_MAX, Manifest, ManifestError, ManifestFile,
+    REMOVAL_GRACE_S_DEFAULT, REMOVAL_GRACE_S_MAX, USERS_MAX,
 };
+pub use reattest::Reattest;
 pub use recompute::{Mismatch, recompute};
 pub use records::{GovernanceRecord, ReplicaRecord, ReplicaStatus, ServiceRecord, ServiceStatus};
-pub use refusal::Refusal;
+pub use refusal::{Refusal, StatementKey};
 pub use signatures::SignatureError;
 pub use tables::{CorruptState, RESERVED_PREFIX, is_reserved, map, touches_reserved};
 pub use view::View;

@@ -21,6 +21,12 @@ pub const MEMBERS_MAX: usize = 64;
 /// Most users in a manifest; more can be added later.
 pub const USERS_MAX: usize = 1000;
 
+/// A replica without a vote is removed so long (seconds) after its verdict lapsed, unless the
+/// manifest says otherwise: a day.
+pub const REMOVAL_GRACE_S_DEFAULT: u64 = 24 * 3600;
+/// The longest such grace (seconds): a leap year.
+pub const REMOVAL_GRACE_S_MAX: u64 = 366 * 24 * 3600;
+
 /// The fewest shares that may open the ledger secret.
 const RECOVERY_THRESHOLD_MIN: u8 = 2;
 /// The engine knows diversity of two groups, not of three.
@@ -59,6 +65,10 @@ pub struct ManifestFile {
     pub required_vendors: u8,
     /// When a replica is trusted.
     pub join: JoinRule,
+    /// How long (seconds) a replica that lost its vote with its verdict may attest anew before
+    /// it is removed; also how long one without a vote may be without a verdict.
+    #[serde(default = "removal_grace_default")]
+    pub removal_grace_s: u64,
     /// The members, in the order of their shares.
     pub members: Vec<MemberEntry>,
     /// The first users.
@@ -120,6 +130,9 @@ pub enum ManifestError {
     /// Neither 1 nor 2.
     #[error("`required_vendors` is {0}, it must be 1 or 2")]
     RequiredVendors(u8),
+    /// Longer than [`REMOVAL_GRACE_S_MAX`].
+    #[error("`removal_grace_s` is {0}, it must be at most {REMOVAL_GRACE_S_MAX}")]
+    RemovalGrace(u64),
     /// Two entries share what must be their own.
     #[error("two entries have the same {0}")]
     Repeated(&'static str),
@@ -179,6 +192,10 @@ impl TryFrom<ManifestFile> for Manifest {
     }
 }
 
+fn removal_grace_default() -> u64 {
+    REMOVAL_GRACE_S_DEFAULT
+}
+
 fn check_numbers(file: &ManifestFile) -> Result<(), ManifestError> {
     let members = file.members.len();
     if !(usize::from(RECOVERY_THRESHOLD_MIN)..=MEMBERS_MAX).contains(&members) {
@@ -202,6 +219,9 @@ fn check_numbers(file: &ManifestFile) -> Result<(), ManifestError> {
     }
     if !is_required_vendors(file.required_vendors) {
         return Err(ManifestError::RequiredVendors(file.required_vendors));
+    }
+    if file.removal_grace_s > REMOVAL_GRACE_S_MAX {
+        return Err(ManifestError::RemovalGrace(file.removal_grace_s));
     }
     Ok(())
 }
@@ -267,6 +287,8 @@ struct Canonical {
     users: Vec<UserEntry>,
     #[n(8)]
     policy: Digest,
+    #[n(9)]
+    removal_grace_s: u64,
 }
 
 fn canonical(file: &ManifestFile) -> Canonical {
@@ -280,5 +302,6 @@ fn canonical(file: &ManifestFile) -> Canonical {
         members: file.members.clone(),
         users: file.users.clone(),
         policy: file.policy.digest(),
+        removal_grace_s: file.removal_grace_s,
     }
 }

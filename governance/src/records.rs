@@ -41,6 +41,16 @@ pub struct ServiceRecord {
     /// When a replica is trusted.
     #[n(5)]
     pub join: JoinRule,
+    /// A replica without a vote is removed so long (seconds) after its verdict lapsed.
+    #[n(6)]
+    pub removal_grace_s: u64,
+}
+
+impl ServiceRecord {
+    /// A replica without a vote is removed so long (milliseconds) after its verdict lapsed.
+    pub fn removal_grace_ms(&self) -> u64 {
+        self.removal_grace_s.saturating_mul(1000)
+    }
 }
 
 /// The counters of governance, and the diversity rule.
@@ -147,7 +157,7 @@ pub struct ReplicaRecord {
     /// Where it stands.
     #[n(5)]
     pub status: ReplicaStatus,
-    /// Why it was removed, in the members' words.
+    /// Why it was removed: in the members' words, or that its verdict lapsed.
     #[n(6)]
     pub cause: Option<String>,
     /// The digest of the policy that accepted it.
@@ -168,12 +178,30 @@ pub struct ReplicaRecord {
     /// The index of the block in which its status last changed.
     #[n(12)]
     pub since_index: u64,
+    /// When it lost its vote because its verdict lapsed (Unix milliseconds); none once it votes
+    /// again.
+    #[n(13)]
+    pub demoted_ms: Option<u64>,
+    /// When the verdict was passed (Unix milliseconds).
+    #[n(14)]
+    pub attested_ms: u64,
+    /// The index of the block that the evidence's nonce was made from; 0 for a founder's first.
+    #[n(15)]
+    pub attested_index: u64,
+    /// The seqno of the input with the evidence that the verdict is on.
+    #[n(16)]
+    pub attested_seqno: u64,
 }
 
 impl ReplicaRecord {
     /// The identity key.
     pub fn identity(&self) -> PublicKey {
         self.statement.identity
+    }
+
+    /// Whether the verdict on it holds at this time of the ledger (Unix milliseconds).
+    pub fn verdict_holds(&self, time_ms: u64) -> bool {
+        time_ms < self.expires_ms
     }
 
     /// The vendor of its TEE: the unit of diversity.

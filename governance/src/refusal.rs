@@ -1,5 +1,6 @@
 //! Why an input is not accepted. Every rule has its own variant.
 
+use synod_attestation::Tee;
 use synod_crypto::Digest;
 use synod_kv::LimitExceeded;
 
@@ -11,6 +12,28 @@ use crate::records::ReplicaStatus;
 use crate::signatures::SignatureError;
 use crate::tables::CorruptState;
 use crate::wrap::WrapError;
+
+/// A key that a statement names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatementKey {
+    /// The identity key.
+    Identity,
+    /// The TLS key.
+    Tls,
+    /// The key to which secrets are sealed.
+    Hpke,
+}
+
+impl StatementKey {
+    /// The key in a few words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity key",
+            Self::Tls => "TLS key",
+            Self::Hpke => "HPKE key",
+        }
+    }
+}
 
 /// Why an input is not accepted. Nothing of it may be written.
 ///
@@ -119,6 +142,60 @@ pub enum Refusal {
     /// The policy does not accept the evidence.
     #[error(transparent)]
     Appraisal(#[from] synod_attestation::Refusal),
+    /// New evidence is for another key than the recorded one.
+    #[error("replica {id} is on record with another {}", key.name())]
+    AnotherKey {
+        /// The replica.
+        id: u64,
+        /// Which key differs.
+        key: StatementKey,
+    },
+    /// The evidence on record was made as late or later.
+    #[error("evidence of replica {id} is from block {found}, that on record from block {newest}")]
+    OlderEvidence {
+        /// The replica.
+        id: u64,
+        /// The block from which the nonce on record was made.
+        newest: u64,
+        /// The block from which this one was.
+        found: u64,
+    },
+    /// New evidence is of another kind of TEE than the recorded one.
+    #[error("replica {id} is on record in {recorded}, the evidence is of {found}")]
+    AnotherTee {
+        /// The replica.
+        id: u64,
+        /// The recorded kind.
+        recorded: Tee,
+        /// The evidence's.
+        found: Tee,
+    },
+    /// New evidence is of another workload than the recorded one.
+    #[error("replica {id} is on record with another measurement")]
+    AnotherMeasurement {
+        /// The replica.
+        id: u64,
+    },
+    /// The new verdict would not outlast the one on record.
+    #[error(
+        "verdict on replica {id} would last until {found_ms}, that on record lasts until {recorded_ms}"
+    )]
+    NotLonger {
+        /// The replica.
+        id: u64,
+        /// When the verdict on record lapses (Unix milliseconds).
+        recorded_ms: u64,
+        /// When the new one would.
+        found_ms: u64,
+    },
+    /// The replica is not trusted yet.
+    #[error("replica {id} is {}, it must be trusted", status.name())]
+    NotTrusted {
+        /// The replica.
+        id: u64,
+        /// Where it stands.
+        status: ReplicaStatus,
+    },
     /// There are as many replicas as there can be.
     #[error("there are {0} replicas already")]
     TooManyReplicas(usize),
@@ -163,6 +240,32 @@ pub enum Refusal {
         id: u64,
         /// When it lapsed (Unix milliseconds).
         expires_ms: u64,
+    },
+    /// The verdict on the replica has not lapsed.
+    #[error("verdict on replica {id} holds until {expires_ms}")]
+    VerdictHolds {
+        /// The replica.
+        id: u64,
+        /// When it lapses (Unix milliseconds).
+        expires_ms: u64,
+    },
+    /// A replica without a vote is not removed at once when its verdict lapses.
+    #[error("replica {id} is not removed before {until_ms}")]
+    GraceLasts {
+        /// The replica.
+        id: u64,
+        /// When the grace ends (Unix milliseconds).
+        until_ms: u64,
+    },
+    /// The other voters whose verdicts hold are no quorum: the vote stays where it is.
+    #[error("without replica {id} the verdicts of {holding} voters hold, a quorum is {needed}")]
+    BelowQuorum {
+        /// The replica.
+        id: u64,
+        /// The other voters whose verdicts hold.
+        holding: usize,
+        /// A quorum of the configuration in force.
+        needed: usize,
     },
     /// The learner's signature is not over the block named.
     #[error("signature is not one of replica {id} over the block named")]
@@ -245,6 +348,15 @@ impl Refusal {
             Self::ReplicaSignature => "bad-replica-signature",
             Self::IdentityUsed { .. } => "identity-used",
             Self::Appraisal(_) => "evidence-refused",
+            Self::AnotherKey { .. } => "another-key",
+            Self::OlderEvidence { .. } => "older-evidence",
+            Self::AnotherTee { .. } => "another-tee",
+            Self::AnotherMeasurement { .. } => "another-measurement",
+            Self::NotLonger { .. } => "verdict-not-longer",
+            Self::NotTrusted { .. } => "not-trusted",
+            Self::VerdictHolds { .. } => "verdict-holds",
+            Self::GraceLasts { .. } => "grace-lasts",
+            Self::BelowQuorum { .. } => "below-quorum",
             Self::TooManyReplicas(_) => "too-many-replicas",
             Self::Address(_) => "bad-address",
             Self::AddressNumber { .. } => "stale-address",

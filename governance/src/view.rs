@@ -7,6 +7,7 @@ use synod_kv::{Bytes, Read};
 use crate::entries::{MemberEntry, UserEntry};
 use crate::facts::VoterEntry;
 use crate::input::Input;
+use crate::lapse::{self, Lapsed};
 use crate::records::{
     GovernanceRecord, ReplicaRecord, ReplicaStatus, ServiceRecord, ServiceStatus,
 };
@@ -133,6 +134,20 @@ impl<'a, R: Read> View<'a, R> {
         let replicas = self.replicas()?.into_iter();
         let voters = replicas.filter(|replica| replica.status == ReplicaStatus::Voter);
         Ok(voters.map(|replica| voter(&replica)).collect())
+    }
+
+    /// The replicas whose verdicts have lapsed at `time_ms` of the ledger, and what follows.
+    pub fn lapsed(&self, time_ms: u64) -> Result<Vec<Lapsed>, CorruptState> {
+        let (Some(service), Some(governance)) = (self.service()?, self.governance()?) else {
+            return Ok(Vec::new());
+        };
+        let grace_ms = service.removal_grace_ms();
+        Ok(lapse::lapsed(
+            &self.replicas()?,
+            &governance,
+            grace_ms,
+            time_ms,
+        ))
     }
 
     /// The appraisal policy.

@@ -20,7 +20,7 @@ use synod_crypto::{Digest, sha256};
 use crate::block::Block;
 use crate::canonical::{self, Malformed};
 use crate::certificate::{Certificate, CertificateError};
-use crate::configuration::{Configuration, ConfigurationError, SuccessorError, check_no_return};
+use crate::configuration::{Configuration, ConfigurationError, SuccessorError, check_no_reuse};
 use crate::header::Head;
 use crate::public_writes::{self, CONFIGURATIONS_MAP, Lookup};
 use crate::sequence::{Appended, Sequence};
@@ -241,7 +241,7 @@ impl Chain {
         };
         let next = Configuration::decode(bytes)?;
         self.current().check_successor(&next)?;
-        check_no_return(
+        check_no_reuse(
             self.links.iter().map(|l| &*l.configuration),
             self.current(),
             &next,

@@ -117,9 +117,10 @@ pub enum SuccessorError {
         /// Voters added plus voters removed.
         changed: usize,
     },
-    /// The added voter's id or key was in an earlier configuration.
-    #[error("replica {id} was a voter before and cannot come back")]
-    VoterReturns {
+    /// The added voter has the id or the key, but not both and the vendor, of a voter of an
+    /// earlier configuration.
+    #[error("replica {id} has the id or the key of another that was a voter before")]
+    VoterReused {
         /// The id at fault.
         id: u64,
     },
@@ -286,9 +287,11 @@ impl Configuration {
     }
 }
 
-/// Refuses `next` when its new voter has the id or the key of one that was there
-/// before: ids are never used again.
-pub(crate) fn check_no_return<'a>(
+/// Refuses `next` when its new voter has the id or the key of another that was there
+/// before: neither is ever used again. The very same replica may come back, since one that
+/// lost its vote when its verdict lapsed gets it again with a new verdict; its engine's memory
+/// lived on, and that a removed one stays out is governance's to see to.
+pub(crate) fn check_no_reuse<'a>(
     earlier: impl Iterator<Item = &'a Configuration> + Clone,
     current: &Configuration,
     next: &Configuration,
@@ -296,8 +299,8 @@ pub(crate) fn check_no_return<'a>(
     let added = next.voters().iter().find(|v| current.voter(v.id).is_none());
     let Some(added) = added else { return Ok(()) };
     let mut known = earlier.flat_map(|c| c.voters().iter());
-    if known.any(|v| v.id == added.id || v.key == added.key) {
-        return Err(SuccessorError::VoterReturns { id: added.id });
+    if known.any(|v| v != added && (v.id == added.id || v.key == added.key)) {
+        return Err(SuccessorError::VoterReused { id: added.id });
     }
     Ok(())
 }

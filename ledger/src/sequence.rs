@@ -24,7 +24,7 @@ use synod_crypto::Digest;
 
 use crate::block::{Block, BlockBuilder, Frame};
 use crate::certificate::{Certificate, CertificateError, Certified};
-use crate::configuration::{Configuration, check_no_return};
+use crate::configuration::{Configuration, check_no_reuse};
 use crate::genesis::{self, Genesis};
 use crate::header::{EMPTIES_MAX, HEADER_FORMAT, Head, Header};
 use crate::reading::{Reading, VettedReading, WINDOW, ledger_time};
@@ -545,7 +545,7 @@ impl Sequence {
         }
         let current = self.newest_configuration();
         current.check_successor(&next)?;
-        check_no_return(
+        check_no_reuse(
             self.listed.iter().map(|l| &*l.configuration),
             current,
             &next,

@@ -486,6 +486,10 @@ mod tests {
             address_number: 0,
             joined_seqno: 1,
             since_index: 1,
+            demoted_ms: None,
+            attested_ms: 0,
+            attested_index: 0,
+            attested_seqno: 1,
         }
     }
 

@@ -19,6 +19,7 @@ fn engine_change(membership: Membership) -> Change {
     match membership {
         Membership::AddLearner(id) => Change::AddLearner(id),
         Membership::Promote(id) => Change::Promote(id),
+        Membership::Demote(id) => Change::Demote(id),
         Membership::Remove(id) => Change::Remove(id),
     }
 }
@@ -28,6 +29,7 @@ pub(crate) fn membership_from_engine(change: Change) -> Membership {
     match change {
         Change::AddLearner(id) => Membership::AddLearner(id),
         Change::Promote(id) => Membership::Promote(id),
+        Change::Demote(id) => Membership::Demote(id),
         Change::Remove(id) => Membership::Remove(id),
     }
 }

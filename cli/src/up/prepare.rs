@@ -1,7 +1,9 @@
 //! Part 1: the folder, its lock, the keys of members and a user, the genesis manifest.
 
 use synod_channel::Identity;
-use synod_governance::{JoinRule, Manifest, ManifestFile, MemberEntry, UserEntry};
+use synod_governance::{
+    JoinRule, Manifest, ManifestFile, MemberEntry, REMOVAL_GRACE_S_DEFAULT, UserEntry,
+};
 use synod_replica::{ROLE_READ, ROLE_WRITE};
 
 use crate::clock::now_ms;
@@ -93,6 +95,7 @@ fn make_manifest(members: Vec<MemberEntry>, user: UserEntry, replicas: u8) -> Ou
         recovery_threshold: THRESHOLD,
         required_vendors: replicas.min(2),
         join: JoinRule::Verdict,
+        removal_grace_s: REMOVAL_GRACE_S_DEFAULT,
         members,
         users: vec![user],
         policy: own_policy()?,

@@ -125,6 +125,7 @@ fn write_agreement(tx: &mut Transaction<'_>, manifest: &Manifest) -> Result<(), 
         threshold: file.threshold,
         recovery_threshold: file.recovery_threshold,
         join: file.join,
+        removal_grace_s: file.removal_grace_s,
     };
     tables::write(tx, map::SERVICE, SERVICE, &service)?;
     tables::write_bytes(

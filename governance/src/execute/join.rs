@@ -42,7 +42,8 @@ pub(super) fn admit(state: &mut State<'_, '_>, join: &Join) -> Result<Outcome, R
     };
     let id = state.governance.next_replica;
     state.governance.next_replica += 1;
-    let replica = record(id, &verdict, &join.address, status, state.ctx);
+    let mut replica = record(id, &verdict, &join.address, status, state.ctx);
+    replica.attested_index = join.block.index;
     write_replica(state.tx, &replica)?;
     tables::write(state.tx, map::IDENTITIES, identity.as_bytes(), &id)?;
     Ok(Outcome::about(id))
@@ -84,7 +85,7 @@ pub(super) fn check_fresh(ctx: &Context<'_>, block: BlockRef) -> Result<(), Refu
     }
 }
 
-/// The row of a replica that a verdict was passed on.
+/// The row of a replica that a verdict was passed on, without a nonce.
 pub(super) fn record(
     id: u64,
     verdict: &Verdict,
@@ -106,6 +107,10 @@ pub(super) fn record(
         address_number: 0,
         joined_seqno: ctx.seqno,
         since_index: ctx.index,
+        demoted_ms: None,
+        attested_ms: ctx.time_ms,
+        attested_index: 0,
+        attested_seqno: ctx.seqno,
     }
 }
 

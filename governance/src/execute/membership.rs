@@ -24,13 +24,14 @@ pub(super) fn learn(state: &mut State<'_, '_>, learner: Learner) -> Result<Outco
 
 pub(super) fn promote(state: &mut State<'_, '_>, promote: &Promote) -> Result<Outcome, Refusal> {
     let id = promote.id;
-    let replica = due(state, id, ReplicaStatus::Learner)?;
+    let mut replica = due(state, id, ReplicaStatus::Learner)?;
     check_caught_up(state, &replica, promote)?;
     claim_change(state)?;
     let mut voters = state.view().voters()?;
     voters.push(voter(&replica));
     voters.sort_by_key(|voter| voter.id);
     let number = write_next(state, &voters)?;
+    replica.demoted_ms = None;
     state.set_status(replica, ReplicaStatus::Voter)?;
     Ok(Outcome {
         change: Some(MembershipChange::Promote(id)),
@@ -82,7 +83,7 @@ fn due(state: &State<'_, '_>, id: u64, needed: ReplicaStatus) -> Result<ReplicaR
         });
     }
     let expires_ms = replica.expires_ms;
-    if expires_ms <= state.ctx.time_ms {
+    if !replica.verdict_holds(state.ctx.time_ms) {
         return Err(Refusal::VerdictExpired { id, expires_ms });
     }
     Ok(replica)

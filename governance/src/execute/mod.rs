@@ -4,7 +4,9 @@ mod action;
 mod configuration;
 mod genesis;
 mod join;
+mod lapse;
 mod membership;
+mod reattest;
 mod state;
 
 use synod_kv::Transaction;
@@ -49,6 +51,8 @@ fn execute_founded(
         Input::Learner(learner) => membership::learn(&mut state, *learner)?,
         Input::Promote(promote) => membership::promote(&mut state, promote)?,
         Input::Address(change) => join::readdress(&mut state, change)?,
+        Input::Reattest(request) => reattest::reattest(&mut state, request)?,
+        Input::Lapse(lapse) => lapse::lapse(&mut state, *lapse)?,
     };
     state.store()?;
     Ok(outcome)

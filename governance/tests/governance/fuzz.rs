@@ -1,7 +1,9 @@
 //! Whatever bytes come in, decoders give an error or the one value they encode.
 
 use synod_attestation::Tee;
-use synod_governance::{Act, Approval, Input, Learner, Manifest, SignedAction, WrappedSecret};
+use synod_governance::{
+    Act, Approval, Input, Lapse, Learner, Manifest, SignedAction, WrappedSecret,
+};
 
 use crate::network::{Network, Node, genesis, manifest, wrapped};
 
@@ -51,6 +53,9 @@ fn mutated_inputs_never_panic_and_never_decode_twice() {
     expect_canonical(&Input::Learner(Learner { id: 7 }).encode(), 10_000, decode);
     let join = network.join_input(&Node::new(102, Tee::Nitro));
     expect_canonical(&Input::Join(Box::new(join)).encode(), 2_000, decode);
+    let reattest = network.reattest_input(1, &Node::new(101, Tee::SevSnp));
+    expect_canonical(&Input::Reattest(Box::new(reattest)).encode(), 2_000, decode);
+    expect_canonical(&Input::Lapse(Lapse { id: 7 }).encode(), 10_000, decode);
     let genesis = genesis(&manifest());
     expect_canonical(&Input::Genesis(Box::new(genesis)).encode(), 2_000, decode);
 }

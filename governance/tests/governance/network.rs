@@ -11,13 +11,14 @@ use synod_crypto::{
 use synod_governance::{
     Act, Action, Address, Approval, AttestedStatement, BlockRef, CertifiedBlock, Context, Facts,
     Founder, Genesis, Input, Join, JoinRule, Learner, Manifest, ManifestFile, MemberEntry,
-    NextConfiguration, Outcome, Promote, Refusal, SignedAction, UserEntry, View, WrappedSecret,
-    execute, join_nonce, recompute,
+    NextConfiguration, Outcome, Promote, Reattest, Refusal, SignedAction, UserEntry, View,
+    WrappedSecret, execute, join_nonce, recompute,
 };
 use synod_kv::{Snapshot, Store, WriteSet};
 
 pub(crate) const START_MS: u64 = 1_795_200_000_000;
 pub(crate) const MEASUREMENT: [u8; 48] = [0x4d; 48];
+pub(crate) const GRACE_S: u64 = 3600;
 pub(crate) const LEDGER_SECRET: [u8; 32] = [0x5e; 32];
 
 pub(crate) fn key(seed: u8) -> SigningKey {
@@ -67,6 +68,7 @@ pub(crate) fn manifest_file() -> ManifestFile {
         recovery_threshold: 2,
         required_vendors: 2,
         join: JoinRule::Verdict,
+        removal_grace_s: GRACE_S,
         members: (1..=3).map(member).collect(),
         users: vec![UserEntry {
             name: "ursula".to_owned(),
@@ -161,6 +163,13 @@ pub(crate) fn genesis(manifest: &Manifest) -> Genesis {
 #[derive(Default)]
 pub(crate) struct Ledger {
     pub(crate) blocks: BTreeMap<u64, CertifiedBlock>,
+}
+
+impl Ledger {
+    pub(crate) fn block_ref(&self, index: u64) -> BlockRef {
+        let hash = self.blocks[&index].hash;
+        BlockRef { index, hash }
+    }
 }
 
 pub(crate) fn block_signature(identity: &SigningKey, id: u64, block: BlockRef) -> Vec<u8> {
@@ -329,6 +338,18 @@ impl Network {
     pub(crate) fn join(&mut self, node: &Node) -> Result<u64, Refusal> {
         let input = Input::Join(Box::new(self.join_input(node)));
         Ok(self.execute(&input)?.replica.expect("a join gives an id"))
+    }
+
+    pub(crate) fn reattest_input(&self, id: u64, node: &Node) -> Reattest {
+        let block = self.newest();
+        let nonce = join_nonce(&block.hash, &node.identity.public());
+        let attested = node.attest(node.statement(self.id, nonce), self.time_ms);
+        Reattest::sign(id, attested, block, &node.identity)
+    }
+
+    pub(crate) fn reattest(&mut self, id: u64, node: &Node) -> Result<Outcome, Refusal> {
+        let request = self.reattest_input(id, node);
+        self.execute(&Input::Reattest(Box::new(request)))
     }
 
     pub(crate) fn learn(&mut self, id: u64) -> Result<Outcome, Refusal> {

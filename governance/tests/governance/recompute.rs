@@ -2,7 +2,7 @@
 
 use synod_attestation::Tee;
 use synod_governance::{
-    Act, Input, Learner, Malformed, Mismatch, Refusal, is_reserved, map, recompute,
+    Act, Input, Lapse, Learner, Malformed, Mismatch, Refusal, is_reserved, map, recompute,
 };
 use synod_kv::{Bytes, MapName, WriteSet};
 
@@ -80,6 +80,63 @@ fn expect_every_falsification_noticed(network: &Network, input: &Input) {
 fn every_write_of_genesis_is_checked() {
     let input = Input::Genesis(Box::new(genesis(&manifest())));
     expect_every_falsification_noticed(&Network::unfounded(), &input);
+}
+
+#[test]
+fn every_write_of_a_reattestation_is_checked() {
+    let mut network = Network::of_three();
+    network.end_block();
+    let request = network.reattest_input(3, &Node::new(103, Tee::Nitro));
+    expect_every_falsification_noticed(&network, &Input::Reattest(Box::new(request)));
+}
+
+#[test]
+fn every_write_of_a_lapse_is_checked() {
+    let mut network = Network::of_three();
+    network.time_ms += 1_000_000;
+    network.end_block();
+    for (id, node) in [
+        (1, Node::new(101, Tee::SevSnp)),
+        (2, Node::new(102, Tee::Tdx)),
+    ] {
+        network.reattest(id, &node).expect("sound");
+    }
+    let replica = network.view(|view| view.replica(3));
+    network.time_ms = replica.expect("sound").expect("recorded").expires_ms;
+    expect_every_falsification_noticed(&network, &Input::Lapse(Lapse { id: 3 }));
+}
+
+#[test]
+fn lapse_of_a_verdict_that_holds_is_noticed_whatever_it_writes() {
+    let network = Network::of_three();
+    let mut later = Network::of_three();
+    let lapse = Input::Lapse(Lapse { id: 3 });
+    later.time_ms += 1_000_000;
+    later.end_block();
+    for (id, node) in [
+        (1, Node::new(101, Tee::SevSnp)),
+        (2, Node::new(102, Tee::Tdx)),
+    ] {
+        later.reattest(id, &node).expect("sound");
+    }
+    let replica = later.view(|view| view.replica(3));
+    later.time_ms = replica.expect("sound").expect("recorded").expires_ms;
+    let (_, writes) = later.writes(&lapse).expect("lapsed by then");
+    // A broken leader records now what would be right then.
+    let inputs = name(map::INPUTS);
+    let mut forged = WriteSet::new();
+    for (map, key, value) in writes.iter().filter(|(map, ..)| **map != inputs) {
+        let value = value.expect("a lapse deletes nothing").clone();
+        forged.put(map, key.clone(), value).expect("within limits");
+    }
+    let key = network.context().seqno.to_be_bytes();
+    forged
+        .put(&inputs, key.to_vec(), lapse.encode())
+        .expect("within limits");
+    assert!(matches!(
+        check(&network, &forged),
+        Err(Mismatch::Refused(Refusal::VerdictHolds { id: 3, .. }))
+    ));
 }
 
 #[test]

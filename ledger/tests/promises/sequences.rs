@@ -4,7 +4,7 @@ use bytes::Bytes;
 use synod_crypto::{Digest, sha256};
 use synod_ledger::{
     Block, Configuration, Header, Malformed, Sequence, SequenceError, SuccessorError,
-    Uncertifiable, public_writes::CONFIGURATIONS_MAP,
+    Uncertifiable, Voter, public_writes::CONFIGURATIONS_MAP,
 };
 
 use crate::network::{
@@ -479,8 +479,8 @@ fn a_configuration_that_changes_two_voters_is_refused() {
     );
 }
 
-#[test]
-fn a_removed_voter_never_returns() {
+/// Voter 3 of vendor aws lost its vote.
+fn without_the_third() -> Network {
     let mut network = Network::usual();
     let fewer = vec![voter(1, "amd"), voter(2, "intel")];
     network.propose(vec![configuration_write(
@@ -488,12 +488,44 @@ fn a_removed_voter_never_returns() {
     )]);
     network.certify(&[1, 2]);
     network.transact(0);
+    network
+}
+
+#[test]
+fn the_very_same_replica_may_vote_again() {
+    let mut network = without_the_third();
     let back = network.with_voter(3, "aws");
-    let refused = network.try_propose(vec![configuration_write(&back)], &[]);
-    assert_eq!(
-        refused.err(),
-        Some(SuccessorError::VoterReturns { id: 3 }.into())
-    );
+    network
+        .try_propose(vec![configuration_write(&back)], &[])
+        .expect("the same id, key and vendor");
+}
+
+#[test]
+fn neither_id_nor_key_of_a_former_voter_is_used_by_another() {
+    let mut network = without_the_third();
+    let (same, other) = (voter(3, "aws"), voter(4, "aws"));
+    let reused = [
+        Voter {
+            key: other.key,
+            ..same.clone()
+        },
+        Voter {
+            id: 4,
+            ..same.clone()
+        },
+        voter(3, "amd"),
+    ];
+    for reused in reused {
+        let id = reused.id;
+        let mut voters = network.sequence.configuration().voters().to_vec();
+        voters.push(reused);
+        let next = network.next_configuration(voters, 2);
+        let refused = network.try_propose(vec![configuration_write(&next)], &[]);
+        assert_eq!(
+            refused.err(),
+            Some(SuccessorError::VoterReused { id }.into())
+        );
+    }
 }
 
 #[test]

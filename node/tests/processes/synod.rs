@@ -19,7 +19,7 @@ use synod_client::{
 use synod_crypto::{Digest, HpkeSecretKey, Secret, SigningKey};
 use synod_governance::{
     Act, Action, Approval, AttestedStatement, JoinRule, Manifest, ManifestFile, MemberEntry,
-    UserEntry,
+    REMOVAL_GRACE_S_DEFAULT, UserEntry,
 };
 use synod_node::{
     Beginning, Durability, LogLevel, NodeConfig, NodeLimits, ServiceUrl, segment_files,
@@ -70,6 +70,7 @@ fn manifest(user: &KeyFiles) -> Manifest {
         recovery_threshold: 2,
         required_vendors: 2,
         join: JoinRule::Verdict,
+        removal_grace_s: REMOVAL_GRACE_S_DEFAULT,
         members: members.collect(),
         users: vec![UserEntry {
             name: "user".to_owned(),

@@ -89,6 +89,7 @@ pub(crate) fn manifest(required_vendors: u8) -> Manifest {
         recovery_threshold: 2,
         required_vendors,
         join: JoinRule::Verdict,
+        removal_grace_s: 3600,
         members: members.collect(),
         users: vec![UserEntry {
             name: "user".to_owned(),

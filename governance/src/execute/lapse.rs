@@ -1,0 +1,34 @@
+//! A verdict has lapsed.
+
+use crate::execute::configuration::{claim_change, write_next};
+use crate::execute::membership;
+use crate::execute::state::{MembershipChange, Outcome, State};
+use crate::lapse::{LAPSED_CAUSE, Lapse, LapseStep, step};
+use crate::records::{ReplicaRecord, ReplicaStatus};
+use crate::refusal::Refusal;
+
+pub(super) fn lapse(state: &mut State<'_, '_>, lapse: Lapse) -> Result<Outcome, Refusal> {
+    let replica = state.replica(lapse.id)?;
+    let replicas = state.view().replicas()?;
+    let grace_ms = state.service.removal_grace_ms();
+    let time_ms = state.ctx.time_ms;
+    match step(&replica, &replicas, &state.governance, grace_ms, time_ms)? {
+        LapseStep::Demote => demote(state, replica),
+        LapseStep::Remove => membership::remove(state, lapse.id, LAPSED_CAUSE),
+    }
+}
+
+fn demote(state: &mut State<'_, '_>, mut replica: ReplicaRecord) -> Result<Outcome, Refusal> {
+    let id = replica.id;
+    claim_change(state)?;
+    let mut voters = state.view().voters()?;
+    voters.retain(|voter| voter.id != id);
+    let number = write_next(state, &voters)?;
+    replica.demoted_ms = Some(state.ctx.time_ms);
+    state.set_status(replica, ReplicaStatus::Learner)?;
+    Ok(Outcome {
+        change: Some(MembershipChange::Demote(id)),
+        configuration: Some(number),
+        replica: Some(id),
+    })
+}
