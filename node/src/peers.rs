@@ -423,7 +423,8 @@ fn size_of(envelope: &Envelope) -> usize {
         _ => 0,
     };
     let certificate = envelope.certificate.as_ref().map_or(0, Bytes::len);
-    AROUND_BYTES + block + certificate
+    let submission = envelope.submission.as_ref().map_or(0, Bytes::len);
+    AROUND_BYTES + block + certificate + submission
 }
 
 /// No thread panics while it holds these locks; if one did, the data would still be whole.

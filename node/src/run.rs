@@ -427,6 +427,18 @@ impl Outlets for Wires {
                 log::error("consensus", format_args!("replica {peer}: {what}"));
             }
             Notice::Halted(why) => log::error("consensus", format_args!("halted: {why}")),
+            Notice::Lapsed { replica, hindrance } => match hindrance {
+                None => log::warn(
+                    "consensus",
+                    format_args!("the verdict on replica {replica} has lapsed: it loses its vote"),
+                ),
+                Some(why) => log::error(
+                    "consensus",
+                    format_args!(
+                        "the verdict on replica {replica} has lapsed, and it keeps its vote: {why}"
+                    ),
+                ),
+            },
             Notice::Dropped { peer, why } => {
                 log::debug("consensus", format_args!("from {peer}: {why}"));
             }

@@ -30,6 +30,9 @@ pub enum Request {
     Govern(Bytes),
     /// A joiner's request, a [`synod_governance::Input`] of the joining kind in its encoding.
     Join(Bytes),
+    /// Fresh evidence of this very replica, a [`synod_governance::Input::Reattest`] in its encoding. The leader is
+    /// asked for it, whoever that is; the answer comes once the result is certified here.
+    Reattest(Bytes),
     /// What became of a transaction.
     Status(TxId),
     /// The receipt of a transaction.
@@ -231,6 +234,14 @@ pub enum Notice {
     },
     /// This replica stops: a certificate contradicts a block that it knows to be certified.
     Halted(String),
+    /// The verdict on a voter has lapsed. It loses its vote, or a hindrance keeps it from that: then the operators
+    /// must act.
+    Lapsed {
+        /// The voter.
+        replica: u64,
+        /// What keeps it from being demoted.
+        hindrance: Option<String>,
+    },
     /// A message was dropped without blame.
     Dropped {
         /// The peer.

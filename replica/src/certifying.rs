@@ -174,29 +174,19 @@ impl Replica {
         let signature = signature
             .filter(|signature| signature.signer == from)
             .ok_or("no signature on its block")?;
-        if self
-            .machine
-            .sequence()
-            .newest_configuration()
-            .voter(from)
-            .is_none()
-        {
-            return self.learner_signed(from, head, signature).map(|()| None);
+        // A change block is certified under the configuration that it names: whom it demotes or removes signs it too.
+        let sequence = self.machine.sequence();
+        let named = sequence.configuration_named(&head.configuration);
+        if named.is_some_and(|named| named.voter(from).is_none()) {
+            if sequence.newest_configuration().voter(from).is_none() {
+                self.learner_signed(from, head, signature)?;
+            }
+            return Ok(None);
         }
         match self.tallies.get_mut(&head.index) {
-            Some(tally) if tally.head().hash == head.hash => {
-                if self
-                    .machine
-                    .sequence()
-                    .configuration_named(&head.configuration)
-                    .is_some_and(|c| c.voter(from).is_none())
-                {
-                    return Ok(None);
-                }
-                tally
-                    .add(signature)
-                    .map_err(|_| "its signature is not valid")
-            }
+            Some(tally) if tally.head().hash == head.hash => tally
+                .add(signature)
+                .map_err(|_| "its signature is not valid"),
             _ => Ok(None),
         }
     }

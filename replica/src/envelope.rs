@@ -22,7 +22,14 @@ pub struct Envelope {
     pub certificate: Option<Bytes>,
     /// The sender's clock, signed.
     pub reading: Option<Reading>,
+    /// What the sender asks the leader to put on the ledger, an input of governance in its encoding.
+    pub submission: Option<Bytes>,
+    /// Why the leader does not, in at most [`REFUSAL_BYTES_MAX`] bytes.
+    pub refusal: Option<String>,
 }
+
+/// The longest explanation of a refusal, in bytes.
+pub const REFUSAL_BYTES_MAX: usize = 4096;
 
 #[derive(Encode, Decode)]
 #[cbor(array)]
@@ -37,6 +44,10 @@ struct Wire {
     certificate: Option<Vec<u8>>,
     #[n(4)]
     reading: Option<Reading>,
+    #[cbor(n(5), with = "minicbor::bytes")]
+    submission: Option<Vec<u8>>,
+    #[n(6)]
+    refusal: Option<String>,
 }
 
 /// The bytes are no envelope.
@@ -53,6 +64,8 @@ impl Envelope {
             signature: self.signature,
             certificate: self.certificate.as_ref().map(|bytes| bytes.to_vec()),
             reading: self.reading.clone(),
+            submission: self.submission.as_ref().map(|bytes| bytes.to_vec()),
+            refusal: self.refusal.clone(),
         };
         minicbor::to_vec(&wire).expect("encoding into memory does not fail")
     }
@@ -72,12 +85,18 @@ impl Envelope {
             .map(|bytes| Message::decode(&Bytes::from(bytes)))
             .transpose()
             .map_err(|_| MalformedEnvelope)?;
+        let too_long = |text: &String| text.len() > REFUSAL_BYTES_MAX;
+        if wire.refusal.as_ref().is_some_and(too_long) {
+            return Err(MalformedEnvelope);
+        }
         Ok(Self {
             message,
             tail: wire.tail,
             signature: wire.signature,
             certificate: wire.certificate.map(Bytes::from),
             reading: wire.reading,
+            submission: wire.submission.map(Bytes::from),
+            refusal: wire.refusal,
         })
     }
 }

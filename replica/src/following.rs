@@ -39,6 +39,12 @@ impl Replica {
         if let Some(reading) = envelope.reading.clone() {
             self.take_reading(from, reading);
         }
+        if let Some(submission) = envelope.submission.clone() {
+            self.take_submission(from, submission, out);
+        }
+        if let Some(refusal) = envelope.refusal.clone() {
+            self.take_refusal(from, refusal, out);
+        }
         let Some(mut message) = envelope.message else {
             return;
         };

@@ -18,9 +18,11 @@ const GENERATIONS_MAX: usize = 4096;
 pub(crate) struct Trusted<'a>(&'a ReplicaRecord);
 
 impl<'a> Trusted<'a> {
-    /// The witness, if the record, which must come from certified state, is of a trusted replica.
-    pub(crate) fn of(record: &'a ReplicaRecord) -> Option<Self> {
-        record.status.is_trusted().then_some(Self(record))
+    /// The witness, if the record, which must come from certified state, is of a trusted replica, and the verdict
+    /// on it holds at `time_ms` of the ledger.
+    pub(crate) fn of(record: &'a ReplicaRecord, time_ms: u64) -> Option<Self> {
+        let trusted = record.status.is_trusted() && record.verdict_holds(time_ms);
+        trusted.then_some(Self(record))
     }
 }
 

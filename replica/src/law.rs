@@ -234,6 +234,14 @@ pub(crate) fn decode_join(bytes: &[u8]) -> Result<Input, CallError> {
     }
 }
 
+/// Reads a replica's fresh evidence as it came from it.
+pub(crate) fn decode_reattest(bytes: &[u8]) -> Result<Input, CallError> {
+    match Input::decode(bytes).map_err(|error| CallError::Malformed(error.to_string()))? {
+        input @ Input::Reattest(_) => Ok(input),
+        _ => Err(CallError::Malformed("not a replica's evidence".to_owned())),
+    }
+}
+
 /// The digest that the leaf of a governance transaction binds as its request.
 pub(crate) fn digest_of(input: &Input) -> Digest {
     sha256(&[&input.encode()])

@@ -143,7 +143,7 @@ impl Replica {
         }
     }
 
-    fn propose_empty(&mut self, out: &mut Effects) {
+    pub(crate) fn propose_empty(&mut self, out: &mut Effects) {
         let draft = self.draft();
         self.propose(draft, None, out);
     }
@@ -299,6 +299,7 @@ impl Replica {
         let decoded = match &call.request {
             Request::Join(bytes) => law::decode_join(bytes),
             Request::Govern(bytes) => law::decode_action(bytes),
+            Request::Reattest(bytes) => law::decode_reattest(bytes),
             _ => Err(CallError::NotFound),
         };
         let input = match decoded {

@@ -7,6 +7,7 @@
 //! acknowledgements → certificate → [`Reply`]. Nothing that rests on an uncertified block leaves, but `Pending`.
 
 mod app;
+mod attesting;
 mod calls;
 mod certifying;
 mod change;
@@ -19,6 +20,7 @@ mod idempotency;
 mod intake;
 mod keys;
 mod kv_app;
+mod lapsing;
 mod law;
 mod leading;
 mod machine;
@@ -37,13 +39,14 @@ pub use calls::{
     Batch, Call, CallError, Effects, Input, Notice, Operate, Reply, Request, TxStatus,
 };
 pub use desk::CALLS_WAITING_MAX;
-pub use envelope::{Envelope, MalformedEnvelope};
+pub use envelope::{Envelope, MalformedEnvelope, REFUSAL_BYTES_MAX};
 pub use founding::{FoundError, Founded, found};
 pub use history::{HISTORY_BYTES_MAX, History};
 pub use idempotency::{ANSWER_BYTES_MAX, REMEMBERED_MAX};
 pub use intake::{Counts, Intake, IntakeError};
 pub use keys::{KeyRing, KeyRingError, receive as receive_keys};
 pub use kv_app::KvApp;
+pub use lapsing::LEADER_LAPSED_MAX_MS;
 pub use law::LawError;
 pub use leading::{BLOCK_BYTES_TARGET, BLOCK_TRANSACTIONS_MAX, BLOCKS_IN_FLIGHT_MAX};
 pub use machine::{BlockFault, Machine, Taken};

@@ -1,7 +1,7 @@
 //! The leader's part in the membership: it proposes what is due, one replica and one step at a time.
 //!
 //! A trusted replica becomes a learner, and a learner that signed a recent block of this chain becomes a voter.
-//! Who is trusted and who is removed is never the leader's to say: evidence and members decide.
+//! Who is trusted and who is removed is never the leader's to say: evidence, time and members decide.
 
 use synod_governance::{Input, Learner, Promote, ReplicaStatus};
 
@@ -22,16 +22,24 @@ impl Replica {
             return;
         }
         self.membership_tick = self.ticks + 1;
+        if self.propose_lapse(out) {
+            return;
+        }
         let Some(input) = self.due() else { return };
+        self.propose_input(&input, out);
+    }
+
+    /// Enacts and proposes an input of the leader's own.
+    pub(crate) fn propose_input(&mut self, input: &Input, out: &mut Effects) {
         self.membership_tick = self.ticks + RETRY_TICKS;
         match law::enact(
             self.machine.store(),
             self.machine.sequence(),
             self.machine.history(),
-            &input,
+            input,
             self.engine.last_index() + 1,
         ) {
-            Ok(enacted) => self.propose_enacted(enacted, &input, None, out),
+            Ok(enacted) => self.propose_enacted(enacted, input, None, out),
             Err(error) => out.notices.push(Notice::Dropped {
                 peer: self.id,
                 why: error.to_string(),
@@ -40,7 +48,9 @@ impl Replica {
     }
 
     fn due(&self) -> Option<Input> {
-        let replicas = roll::replicas(self.machine.store());
+        let time_ms = self.machine.sequence().last().time_ms;
+        let mut replicas = roll::replicas(self.machine.store());
+        replicas.retain(|replica| replica.verdict_holds(time_ms));
         let learner = replicas
             .iter()
             .find(|replica| replica.status == ReplicaStatus::Trusted);

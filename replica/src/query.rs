@@ -4,7 +4,7 @@ use bytes::Bytes;
 use synod_consensus::Peer;
 use synod_crypto::{Digest, PublicKey, Signature};
 use synod_governance::{
-    GovernanceRecord, MemberEntry, ReplicaRecord, ServiceRecord, UserEntry, View,
+    GovernanceRecord, Lapsed, MemberEntry, ReplicaRecord, ServiceRecord, UserEntry, View,
 };
 use synod_kv::Read;
 use synod_ledger::{Configuration, TxId};
@@ -35,6 +35,8 @@ pub struct NetworkView {
     pub service: ServiceRecord,
     /// All replicas, past and present.
     pub replicas: Vec<ReplicaRecord>,
+    /// The replicas whose verdicts have lapsed, and what follows or stands in the way.
+    pub lapsed: Vec<Lapsed>,
     /// The newest configuration.
     pub configuration: Configuration,
     /// How far the peers are, as a leader sees it.
@@ -98,6 +100,7 @@ impl Replica {
             newest: self.machine.history().certified_tx(certified.tree_size),
             service: roll::service(&state),
             replicas: roll::replicas_in(&state),
+            lapsed: roll::lapsed_in(&state, certified.time_ms),
             configuration: (**self.machine.sequence().newest_configuration()).clone(),
             peers: if self.leads() {
                 self.engine.peers()
@@ -126,13 +129,15 @@ impl Replica {
     /// Keys for the replica with this identity, if certified state trusts it: sealed to it alone.
     ///
     /// # Errors
-    /// [`CallError::NotFound`] where no trusted replica has this identity.
+    /// [`CallError::NotFound`] where no trusted replica has this identity, or the verdict on it has lapsed.
     pub fn keys_for(&mut self, identity: &PublicKey) -> Result<Vec<u8>, CallError> {
         let replicas = roll::replicas_in(&self.certified_snapshot());
         let record = replicas
             .iter()
             .find(|record| record.identity() == *identity);
-        let trusted = record.and_then(Trusted::of).ok_or(CallError::NotFound)?;
+        let time_ms = self.machine.sequence().certified().time_ms;
+        let trusted = record.and_then(|record| Trusted::of(record, time_ms));
+        let trusted = trusted.ok_or(CallError::NotFound)?;
         let opener = self.machine.opener().ok_or(CallError::NotFound)?;
         keys::release(
             &trusted,
@@ -166,7 +171,7 @@ impl Replica {
         }
     }
 
-    fn certified_snapshot(&self) -> synod_kv::Snapshot<'_> {
+    pub(crate) fn certified_snapshot(&self) -> synod_kv::Snapshot<'_> {
         let certified = self.machine.history().certified_seqno();
         self.machine
             .store()

@@ -3,14 +3,15 @@
 //! A replica is sans-IO: [`Replica::step`] takes what happened and returns what to do. The rules that it adds
 //! to the engine's (DESIGN §5.4) stand in the modules beside this one, one sub-protocol each:
 //! `leading` (gather, execute, propose), `following` (check before append), `certifying` (signatures and
-//! certificates), `reading` (linearizable and local reads), `joining` (membership and keys).
+//! certificates), `reading` (linearizable and local reads), `membership` and `lapsing` (who votes), `attesting`
+//! (fresh evidence).
 //!
 //! Invariants
 //! - the engine's log and the machine hold the same blocks at all times;
 //! - nothing leaves that rests on an uncertified block, but `Pending` and transaction ids;
 //! - after [`Notice::Halted`] a replica says nothing at all.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use synod_consensus::{Engine, Groups, Input as EngineInput, Role, Start, StartError, Tuning};
@@ -18,6 +19,7 @@ use synod_crypto::{Digest, Entropy, HpkeSecretKey, SigningKey};
 use synod_ledger::{BlockSignature, Record, Sealer, SignedAt, Tally, VettedReading};
 
 use crate::app::App;
+use crate::attesting::Submission;
 use crate::calls::{Batch, CallError, Effects, Input, Notice, Reply, Request};
 use crate::desk::Desk;
 use crate::envelope::Envelope;
@@ -90,6 +92,16 @@ pub struct Replica {
     pub(crate) compacted_seqno: u64,
     /// No step of the membership is proposed before this tick.
     pub(crate) membership_tick: u64,
+    /// Lapses are not acted on before this tick.
+    pub(crate) lapse_tick: u64,
+    /// The voters whose lapsed verdicts the operator was told of.
+    pub(crate) lapses_told: BTreeSet<u64>,
+    /// Fresh evidence of this replica's own that is on its way.
+    pub(crate) submission: Option<Submission>,
+    /// The replicas whose fresh evidence waits here; a leader's.
+    pub(crate) peers_waiting: BTreeSet<u64>,
+    /// The tick at which role, view or leader last changed.
+    pub(crate) view_since_tick: u64,
     /// The tick at which the ledger time was last brought up to date for a join.
     pub(crate) freshened_tick: u64,
     pub(crate) now_ms: u64,
@@ -137,6 +149,11 @@ impl Replica {
             last_reading_ms: 0,
             compacted_seqno: 0,
             membership_tick: 0,
+            lapse_tick: 0,
+            lapses_told: BTreeSet::new(),
+            submission: None,
+            peers_waiting: BTreeSet::new(),
+            view_since_tick: 0,
             freshened_tick: 0,
             now_ms,
             disk_full: false,
@@ -194,6 +211,7 @@ impl Replica {
             }
         }
         self.settle(&mut out);
+        self.answer_peers(&mut out);
         out
     }
 
@@ -239,6 +257,8 @@ impl Replica {
         self.ticks += 1;
         self.drive(EngineInput::Tick, out);
         self.tick_reads(out);
+        self.tick_submission(out);
+        self.watch_lapses(out);
     }
 
     fn take_call(&mut self, call: crate::calls::Call, out: &mut Effects) {
@@ -256,6 +276,7 @@ impl Replica {
                 out.replies.push((id, reply));
                 return;
             }
+            Request::Reattest(request) => return self.take_reattest(id, request, out),
             Request::Operate(operate) if operate.operation.is_read() && operate.local => {
                 out.replies.push((id, self.local_read(&call)));
                 return;
@@ -334,6 +355,7 @@ impl Replica {
     fn settle(&mut self, out: &mut Effects) {
         self.apply_changes(out);
         self.answer_certified(out);
+        self.settle_submission(out);
         self.serve_reads(out);
         self.propose_opening(out);
         self.propose_membership(out);
@@ -345,6 +367,7 @@ impl Replica {
     fn change_role(&mut self, change: &synod_consensus::RoleChange, out: &mut Effects) {
         let leading = change.role == Role::Leader;
         self.leader_heard_tick = self.ticks;
+        self.view_since_tick = self.ticks;
         if leading {
             self.begin_leading(change.term);
         } else {

@@ -149,6 +149,41 @@ fn a_block_with_falsified_governance_is_refused_kept_as_proof_and_costs_the_lead
 }
 
 #[test]
+fn a_leader_cannot_demote_a_voter_whose_verdict_holds() {
+    let mut cluster = Cluster::three(57);
+    cluster.put("k", "v");
+    cluster.run(300);
+    let (leader, followers) = (cluster.leader(), followers(&cluster));
+    let seqno = cluster.leader_node().replica.machine().store().head() + 1;
+    let victim = followers[0];
+    let lapse = GovernanceInput::Lapse(synod_governance::Lapse { id: victim });
+    let mut writes = WriteSet::new();
+    writes
+        .put(
+            &map("public:synod.inputs"),
+            Bytes::copy_from_slice(&seqno.to_be_bytes()),
+            Bytes::from(lapse.encode()),
+        )
+        .expect("a write");
+    let frame = Frame {
+        public: writes.encode().into(),
+        sealed: Bytes::new(),
+        reply: Digest::ZERO,
+    };
+    let block = next_block(&cluster, &[frame]);
+    for follower in &followers {
+        inject(&mut cluster, *follower, &block, None);
+        let what = misbehaved(&cluster, *follower).expect("it is reported");
+        assert!(what.contains("holds until"), "{what}");
+        assert_eq!(proofs(&cluster, *follower), 1);
+    }
+    cluster.run(4000);
+    assert_ne!(cluster.leader(), leader, "an election follows");
+    let view = cluster.leader_node().replica.network_view();
+    assert!(view.configuration.voter(victim).is_some());
+}
+
+#[test]
 fn a_private_write_that_does_not_open_is_refused() {
     let mut cluster = Cluster::three(41);
     cluster.run(300);

@@ -8,10 +8,11 @@ use bytes::Bytes;
 use synod_attestation::{Measurement, NodeStatement, Policy, Role, Tee};
 use synod_attester::{Attester, Simulated};
 use synod_consensus::Tuning;
-use synod_crypto::{Digest, Entropy, HpkeSecretKey, Secret, SigningKey, sha256};
+use synod_crypto::{Digest, Entropy, HpkeSecretKey, PublicKey, Secret, SigningKey, sha256};
 use synod_governance::{
     Act, Action, Address, Approval, AttestedStatement, BlockRef, Founder, Input as GovernanceInput,
-    Join, JoinRule, Manifest, ManifestFile, MemberEntry, SignedAction, UserEntry, join_nonce,
+    Join, JoinRule, Manifest, ManifestFile, MemberEntry, Reattest, ReplicaRecord, ReplicaStatus,
+    SignedAction, UserEntry, join_nonce,
 };
 use synod_kv::MapName;
 use synod_ledger::{LedgerSecret, Scanner, SegmentHeader, TxId};
@@ -49,6 +50,7 @@ pub(crate) struct Cluster {
     next_call: u64,
     sequence: u64,
     entropy: Entropy,
+    births: BTreeMap<PublicKey, Birth>,
 }
 
 pub(crate) fn member(n: u8) -> SigningKey {
@@ -101,6 +103,71 @@ pub(crate) fn manifest(required_vendors: u8) -> Manifest {
     .expect("a manifest")
 }
 
+/// Verdicts last this long in a short-lived network, and a replica without one and without a vote half as long.
+pub(crate) const LIFETIME_MS: u64 = 20_000;
+pub(crate) const GRACE_MS: u64 = 10_000;
+
+/// A manifest under which verdicts lapse while one watches.
+pub(crate) fn short_lived(required_vendors: u8) -> Manifest {
+    let file = manifest(required_vendors).file().clone();
+    let policy = file.policy.to_toml();
+    let lifetime = |seconds| format!("verdict_lifetime_s = {seconds}\n");
+    let short = policy.replace(&lifetime(7 * 24 * 3600), &lifetime(LIFETIME_MS / 1000));
+    assert_ne!(short, policy, "the policy says how long verdicts last");
+    Manifest::try_from(ManifestFile {
+        policy: Policy::from_toml(&short).expect("a policy"),
+        removal_grace_s: GRACE_MS / 1000,
+        ..file
+    })
+    .expect("a manifest")
+}
+
+/// What is born with a replica: its keys and its TEE.
+pub(crate) struct Birth {
+    identity: Secret<32>,
+    hpke: Secret<32>,
+    platform: [u8; 32],
+    tee: Tee,
+}
+
+impl Birth {
+    fn new(tee: Tee, entropy: &mut Entropy) -> Self {
+        Self {
+            identity: entropy.secret(),
+            hpke: entropy.secret(),
+            platform: entropy.take(),
+            tee,
+        }
+    }
+
+    pub(crate) fn keys(&self) -> Keys {
+        Keys {
+            identity: SigningKey::from_seed(&self.identity),
+            hpke: HpkeSecretKey::from_seed(&self.hpke),
+        }
+    }
+
+    pub(crate) fn attest(&self, context: Digest, nonce: Digest, now_ms: u64) -> AttestedStatement {
+        let keys = self.keys();
+        let statement = NodeStatement {
+            identity: keys.identity.public(),
+            tls: vec![7; 91],
+            hpke: keys.hpke.public(),
+            role: Role::Replica,
+            context,
+            nonce,
+        };
+        let mut attester =
+            Simulated::new(self.tee, MEASUREMENT, self.platform).expect("a simulated TEE");
+        let (evidence, endorsements) = attester.collect(&statement, now_ms).expect("evidence");
+        AttestedStatement {
+            statement,
+            evidence,
+            endorsements,
+        }
+    }
+}
+
 /// Keys and an attested statement of a replica.
 pub(crate) fn attest(
     tee: Tee,
@@ -109,28 +176,10 @@ pub(crate) fn attest(
     now_ms: u64,
     entropy: &mut Entropy,
 ) -> (Keys, AttestedStatement) {
-    let keys = Keys {
-        identity: SigningKey::from_seed(&entropy.secret()),
-        hpke: HpkeSecretKey::from_seed(&entropy.secret()),
-    };
-    let statement = NodeStatement {
-        identity: keys.identity.public(),
-        tls: vec![7; 91],
-        hpke: keys.hpke.public(),
-        role: Role::Replica,
-        context,
-        nonce: nonce(&keys.identity),
-    };
-    let mut attester = Simulated::new(tee, MEASUREMENT, entropy.take()).expect("a simulated TEE");
-    let (evidence, endorsements) = attester.collect(&statement, now_ms).expect("evidence");
-    (
-        keys,
-        AttestedStatement {
-            statement,
-            evidence,
-            endorsements,
-        },
-    )
+    let birth = Birth::new(tee, entropy);
+    let keys = birth.keys();
+    let attested = birth.attest(context, nonce(&keys.identity), now_ms);
+    (keys, attested)
 }
 
 fn address(id: u64) -> Address {
@@ -143,16 +192,16 @@ fn address(id: u64) -> Address {
 impl Cluster {
     /// Founds a network of one replica.
     pub(crate) fn found(seed: u8, required_vendors: u8) -> Self {
+        Self::found_on(seed, &manifest(required_vendors))
+    }
+
+    /// Founds a network of one replica on this manifest.
+    pub(crate) fn found_on(seed: u8, manifest: &Manifest) -> Self {
         let mut entropy = Entropy::from_seed(Secret::new([seed; 32]));
-        let manifest = manifest(required_vendors);
         let toml = manifest.to_toml();
-        let (keys, attested) = attest(
-            Tee::SevSnp,
-            manifest.digest(),
-            |_| Digest::ZERO,
-            START_MS,
-            &mut entropy,
-        );
+        let birth = Birth::new(Tee::SevSnp, &mut entropy);
+        let keys = birth.keys();
+        let attested = birth.attest(manifest.digest(), Digest::ZERO, START_MS);
         let approval = Approval::of(manifest.digest(), &attested);
         let approvals = (0..2).map(|n| approval.sign(&member(n))).collect();
         let founder = Founder {
@@ -185,6 +234,7 @@ impl Cluster {
             next_call: 0,
             sequence: 1,
             entropy,
+            births: BTreeMap::from([(keys.identity.public(), birth)]),
         };
         let machine = intake.finish().expect("a machine");
         cluster.boot(1, keys, machine, Secret::new([9; 32]), disk);
@@ -289,14 +339,11 @@ impl Cluster {
     pub(crate) fn join_request(&mut self, tee: Tee) -> (Keys, Join) {
         let view = self.leader_node().replica.network_view();
         let (index, hash, _) = view.certified;
-        let network = self.network;
-        let (keys, attested) = attest(
-            tee,
-            network,
-            |key| join_nonce(&hash, &key.public()),
-            self.now_ms,
-            &mut self.entropy,
-        );
+        let birth = Birth::new(tee, &mut self.entropy);
+        let keys = birth.keys();
+        let nonce = join_nonce(&hash, &keys.identity.public());
+        let attested = birth.attest(self.network, nonce, self.now_ms);
+        self.births.insert(keys.identity.public(), birth);
         let next = view.replicas.len() as u64 + 1;
         let request = Join::sign(
             attested,
@@ -305,6 +352,68 @@ impl Cluster {
             &keys.identity,
         );
         (keys, request)
+    }
+
+    /// A network whose verdicts lapse soon, with replicas of these TEEs, open to users.
+    pub(crate) fn short_lived(seed: u8, joiners: &[Tee]) -> Self {
+        let mut cluster = Self::found_on(seed, &short_lived(2));
+        joiners.iter().for_each(|tee| {
+            cluster.join(*tee);
+        });
+        cluster.act(Act::Open);
+        cluster
+    }
+
+    /// The row of a replica, as the leader sees it.
+    pub(crate) fn record(&self, id: u64) -> ReplicaRecord {
+        let replicas = self.leader_node().replica.network_view().replicas;
+        let mut found = replicas.into_iter().filter(|replica| replica.id == id);
+        found.next().expect("a known replica")
+    }
+
+    pub(crate) fn birth(&self, id: u64) -> &Birth {
+        self.birth_of(&self.record(id).identity())
+    }
+
+    pub(crate) fn birth_of(&self, identity: &PublicKey) -> &Birth {
+        &self.births[identity]
+    }
+
+    /// A request to attest anew, as the replica would make it now.
+    pub(crate) fn reattest_request(&self, id: u64) -> Reattest {
+        let (index, hash, _) = self.nodes[&id].replica.network_view().certified;
+        let birth = self.birth(id);
+        let identity = birth.keys().identity;
+        let nonce = join_nonce(&hash, &identity.public());
+        let attested = birth.attest(self.network, nonce, self.now_ms);
+        Reattest::sign(id, attested, BlockRef { index, hash }, &identity)
+    }
+
+    /// The replica attests anew, through whoever leads; the call's id.
+    pub(crate) fn reattest(&mut self, id: u64) -> u64 {
+        let request = GovernanceInput::Reattest(Box::new(self.reattest_request(id)));
+        self.send(
+            id,
+            Request::Reattest(request.encode().into()),
+            Caller::default(),
+        )
+    }
+
+    /// Lets time pass while these replicas attest anew in good time.
+    pub(crate) fn run_attesting(&mut self, ms: u64, attesting: &[u64]) {
+        let until = self.now_ms + ms;
+        while self.now_ms < until {
+            for id in attesting {
+                let view = self.nodes[id].replica.network_view();
+                let own = view.replicas.iter().find(|replica| replica.id == *id);
+                let own = own.expect("it knows itself");
+                let due_ms = own.attested_ms + LIFETIME_MS * 2 / 3;
+                if own.status != ReplicaStatus::Removed && self.now_ms >= due_ms {
+                    self.reattest(*id);
+                }
+            }
+            self.run(500);
+        }
     }
 
     /// Takes a folder's bytes in, whole.

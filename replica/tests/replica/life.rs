@@ -7,7 +7,8 @@ use synod_replica::{Answer, Reply, Request, TxStatus};
 
 use crate::cluster::{Cluster, user};
 
-fn chain(cluster: &Cluster) -> Chain {
+/// The chain of configurations, as a client follows it offline.
+pub(crate) fn chain(cluster: &Cluster) -> Chain {
     let (genesis, records) = cluster.leader_node().replica.chain();
     let mut chain = Chain::start(cluster.network, genesis).expect("block 0");
     for record in records {

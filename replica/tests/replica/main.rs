@@ -1,6 +1,7 @@
 //! What a synod promises, on an in-process cluster with virtual time.
 
 mod adversary;
+mod attesting;
 mod cluster;
 mod faults;
 mod life;

@@ -1,0 +1,168 @@
+//! What a replica does about verdicts that lapse. Whether a lapse costs the vote, or the place, is governance's
+//! to say; here stands when the leader says so, and what becomes of a leader whose own verdict lapsed.
+//!
+//! Invariants
+//! - the leader proposes a demotion only while the replicas that it hears from are a diverse quorum of what remains;
+//! - a leader that is to be demoted hands over to a voter whose verdict holds, and the next leader demotes it;
+//! - a leader that does not is heard no more in its view, once its demotion has been due for long.
+
+use std::collections::BTreeSet;
+
+use synod_consensus::Input as EngineInput;
+use synod_governance::{Input, Lapse, LapseStep, Lapsed, ReplicaStatus};
+
+use crate::calls::{Effects, Notice};
+use crate::replica::Replica;
+use crate::roll;
+
+/// Verdicts are looked at every so many ticks (1 s of 20 ms).
+const LAPSE_TICKS: u64 = 50;
+/// An idle ledger's time is brought up to date for a lapse every so many ticks (5 s of 20 ms) at most.
+const FRESHEN_TICKS: u64 = 250;
+/// A leader is given so many ticks (60 s of 20 ms) in its view to hand over.
+const HAND_OVER_TICKS: u64 = 3000;
+/// And its verdict must have lapsed so long ago (milliseconds of ledger time).
+pub const LEADER_LAPSED_MAX_MS: u64 = 60 * 1000;
+
+impl Replica {
+    /// Looks at the verdicts: tells the operator of voters that lost theirs, and hears no leader that should be none.
+    pub(crate) fn watch_lapses(&mut self, out: &mut Effects) {
+        if !self.ticks.is_multiple_of(LAPSE_TICKS) {
+            return;
+        }
+        let time_ms = self.machine.sequence().certified().time_ms;
+        let lapsed = roll::lapsed_in(&self.certified_snapshot(), time_ms);
+        self.tell_lapses(&lapsed, out);
+        let leader = self.engine.leader().filter(|leader| *leader != self.id);
+        let due = lapsed
+            .iter()
+            .any(|found| Some(found.id) == leader && found.step == Ok(LapseStep::Demote));
+        if let Some(leader) = leader.filter(|_| due) {
+            self.turn_from(leader, time_ms, out);
+        }
+    }
+
+    /// One notice for each voter when its verdict lapses.
+    fn tell_lapses(&mut self, lapsed: &[Lapsed], out: &mut Effects) {
+        let replicas = roll::replicas_in(&self.certified_snapshot());
+        let votes = |id| {
+            let mut voters = replicas.iter();
+            voters.any(|replica| replica.id == id && replica.status == ReplicaStatus::Voter)
+        };
+        let now: BTreeSet<u64> = lapsed
+            .iter()
+            .map(|found| found.id)
+            .filter(|id| votes(*id))
+            .collect();
+        for found in lapsed.iter().filter(|found| now.contains(&found.id)) {
+            if !self.lapses_told.contains(&found.id) {
+                let hindrance = found.step.as_ref().err().map(ToString::to_string);
+                out.notices.push(Notice::Lapsed {
+                    replica: found.id,
+                    hindrance,
+                });
+            }
+        }
+        self.lapses_told = now;
+    }
+
+    /// A leader whose demotion has been due for long is not heard any more: an election follows.
+    fn turn_from(&mut self, leader: u64, time_ms: u64, out: &mut Effects) {
+        let view = self.engine.term();
+        let replicas = roll::replicas_in(&self.certified_snapshot());
+        let record = replicas.iter().find(|replica| replica.id == leader);
+        let long = record.is_some_and(|record| {
+            time_ms >= record.expires_ms.saturating_add(LEADER_LAPSED_MAX_MS)
+        });
+        let given = self.ticks >= self.view_since_tick + HAND_OVER_TICKS;
+        if long && given && self.ignored.insert(leader, view) != Some(view) {
+            out.notices.push(Notice::Dropped {
+                peer: leader,
+                why: "it leads though its verdict has lapsed: it is not heard in this view"
+                    .to_owned(),
+            });
+        }
+    }
+
+    /// A leader's part: takes the next step that a lapse leads to. True if one was taken.
+    pub(crate) fn propose_lapse(&mut self, out: &mut Effects) -> bool {
+        if self.ticks < self.lapse_tick {
+            return false;
+        }
+        self.lapse_tick = self.ticks + LAPSE_TICKS;
+        let time_ms = self.machine.sequence().last().time_ms;
+        let lapsed = roll::lapsed(self.machine.store(), time_ms);
+        for (id, step) in steps(&lapsed) {
+            let done = match step {
+                LapseStep::Demote if !self.stands_without(id) => false,
+                LapseStep::Demote if id == self.id => self.give_way(time_ms, out),
+                LapseStep::Demote | LapseStep::Remove => {
+                    self.propose_input(&Input::Lapse(Lapse { id }), out);
+                    true
+                }
+            };
+            if done {
+                return true;
+            }
+        }
+        self.freshen_for_lapse(&lapsed, out)
+    }
+
+    /// Whether the voters that this leader hears from suffice without voter `id`.
+    fn stands_without(&self, id: u64) -> bool {
+        let configuration = self.machine.sequence().newest_configuration();
+        let active: BTreeSet<u64> = self
+            .engine
+            .peers()
+            .into_iter()
+            .filter(|peer| peer.active && peer.id != id)
+            .map(|peer| peer.id)
+            .collect();
+        let active = configuration
+            .voters()
+            .iter()
+            .filter(|voter| active.contains(&voter.id));
+        let vendors: BTreeSet<&str> = active.clone().map(|voter| voter.vendor.as_str()).collect();
+        let remaining = configuration.voters().len().saturating_sub(1);
+        let required = roll::vendors_required(self.machine.store(), vendors.len());
+        active.count() > remaining / 2 && vendors.len() >= usize::from(required)
+    }
+
+    /// Hands over to the voter that is furthest among those whose verdicts hold.
+    fn give_way(&mut self, time_ms: u64, out: &mut Effects) -> bool {
+        let replicas = roll::replicas(self.machine.store());
+        let fit = |id| {
+            let mut known = replicas.iter();
+            known.any(|replica| replica.id == id && replica.verdict_holds(time_ms))
+        };
+        let me = self.id;
+        let heirs = self
+            .engine
+            .peers()
+            .into_iter()
+            .filter(|peer| peer.voter && peer.active && peer.id != me && fit(peer.id));
+        let Some(heir) = heirs.max_by_key(|peer| peer.matched) else {
+            return false;
+        };
+        self.drive(EngineInput::Transfer(heir.id), out)
+    }
+
+    /// An idle ledger's time stands still. If this leader's clock says that something is due, a block asks the others.
+    fn freshen_for_lapse(&mut self, lapsed: &[Lapsed], out: &mut Effects) -> bool {
+        let known: BTreeSet<u64> = steps(lapsed).map(|(id, _)| id).collect();
+        let soon = roll::lapsed(self.machine.store(), self.now_ms);
+        let due = steps(&soon).any(|(id, _)| !known.contains(&id));
+        if due && self.ticks >= self.freshened_tick + FRESHEN_TICKS {
+            self.freshened_tick = self.ticks;
+            self.propose_empty(out);
+            return true;
+        }
+        false
+    }
+}
+
+fn steps(lapsed: &[Lapsed]) -> impl Iterator<Item = (u64, LapseStep)> {
+    lapsed
+        .iter()
+        .filter_map(|found| Some((found.id, *found.step.as_ref().ok()?)))
+}
