@@ -26,6 +26,7 @@ pub mod nitro;
 pub mod policy;
 pub mod reference_values;
 pub mod report_data;
+mod scalars;
 pub mod simulated;
 pub mod snp;
 pub mod statement;

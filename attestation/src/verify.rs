@@ -71,7 +71,7 @@ pub fn verify(
 ) -> Result<Claims, VerifyError> {
     let roots = anchors.roots();
     let mut claims = match (evidence.tee(), endorsements) {
-        (Tee::SevSnp, Endorsements::Snp(snp)) => of_snp(evidence, snp, roots, now_ms)?,
+        (Tee::SevSnp, Endorsements::Snp(snp)) => of_snp(evidence, snp, anchors, now_ms)?,
         (Tee::Tdx, Endorsements::Intel(tdx)) => of_tdx(evidence, tdx, roots, now_ms)?,
         (Tee::Nitro, Endorsements::Nitro) => of_nitro(evidence, roots, now_ms)?,
         (tee, other) => {
@@ -88,10 +88,10 @@ pub fn verify(
 fn of_snp(
     evidence: &Evidence,
     endorsements: &crate::endorsements::SnpEndorsements,
-    roots: &RootSet,
+    anchors: &Anchors,
     now_ms: u64,
 ) -> Result<Claims, SnpError> {
-    let (snp, root) = snp::verify::verify(evidence.bytes(), endorsements, &roots.amd, now_ms)?;
+    let (snp, chain) = snp::verify::verify(evidence.bytes(), endorsements, anchors, now_ms)?;
     Ok(Claims {
         tee: Tee::SevSnp,
         measurement: Measurement::from(snp.measurement),
@@ -100,7 +100,7 @@ fn of_snp(
         debug: snp.policy.debug(),
         report_data: Some(ReportData::from(snp.report_data)),
         simulated: false,
-        root,
+        root: chain.root(),
         made_ms: None,
         endorsed_since_ms: None,
         endorsed_until_ms: Some(snp.chain_expires_ms),

@@ -1,16 +1,25 @@
 //! The chain of an AMD platform: ARK, ASK or ASVK, VCEK or VLEK.
 //!
+//! A chain is checked once and then serves many reports: its three RSA
+//! signatures cost more than all the rest.
+//!
+//! Invariants:
+//! - a [`CheckedChain`] is made by [`CheckedChain::check`] alone, so holding
+//!   one means that it leads to a root of the anchors it was checked with;
+//! - it says when it is valid, and is used at no other time.
+//!
 //! Source: AMD 57230, certificate extensions and names.
 
 use synod_crypto::Digest;
 use x509_cert::der::{Decode, asn1::ObjectIdentifier};
 
 use crate::{
+    anchors::Anchors,
     endorsements::SnpEndorsements,
     snp::{
         error::{Link, SnpError},
+        key::KeyKind,
         product::{Product, TcbVersion},
-        report::KeyKind,
     },
     x509::{Certificate, CertificateError, RevocationList},
 };
@@ -24,67 +33,236 @@ const FMC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.3704.1.3
 const HARDWARE_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.3704.1.4");
 const CSP_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.3704.1.5");
 
-/// A chain that leads to a trusted root.
-pub(crate) struct Chain {
-    signer: Certificate,
-    pub(crate) product: Product,
-    pub(crate) root: Digest,
-    pub(crate) expires_ms: u64,
-    pub(crate) revocation_checked: bool,
+/// Whom a signing key belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyOwner {
+    /// One chip, by its id in the form of the report: 64 bytes, on Turin
+    /// eight and zeros. The key is a VCEK.
+    Chip(Box<[u8; 64]>),
+    /// A cloud provider's fleet, by the provider's id. The key is a VLEK.
+    Fleet {
+        /// `CSP_ID`.
+        csp_id: String,
+    },
 }
 
-impl Chain {
-    /// Verifies a chain up to one of `roots` at `now_s`.
-    pub(crate) fn verify(
+/// A chain that leads to a trusted root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedChain {
+    product: Product,
+    root: Digest,
+    owner: KeyOwner,
+    tcb: TcbVersion,
+    /// A SEC1 point on P-384.
+    public_key: Vec<u8>,
+    from_ms: u64,
+    expires_ms: u64,
+    revocation_checked: bool,
+}
+
+impl CheckedChain {
+    /// Checks a chain up to one of AMD's roots in `anchors`, at `now_ms` (Unix
+    /// milliseconds): names, signatures, validity, revocation, and what the
+    /// signing key says of itself.
+    pub fn check(
         endorsements: &SnpEndorsements,
-        key_kind: KeyKind,
-        roots: &[(Product, Digest)],
-        now_s: u64,
+        anchors: &Anchors,
+        now_ms: u64,
     ) -> Result<Self, SnpError> {
-        let ark = parse(Link::Ark, &endorsements.root)?;
-        let product = product_of(roots, &ark)?;
-        let intermediate = parse(Link::Intermediate, &endorsements.intermediate)?;
-        let signer = parse(Link::Signer, &endorsements.signer)?;
-        check_names(product, key_kind, &ark, &intermediate, &signer)?;
-        for (link, certificate) in [
-            (Link::Ark, &ark),
-            (Link::Intermediate, &intermediate),
-            (Link::Signer, &signer),
-        ] {
-            certificate.check_itself(now_s).map_err(at(link))?;
-        }
-        ark.check_issued_by(&ark, 0).map_err(at(Link::Ark))?;
-        intermediate
-            .check_issued_by(&ark, 1)
-            .map_err(at(Link::Intermediate))?;
-        signer
-            .check_issued_by(&intermediate, 0)
-            .map_err(at(Link::Signer))?;
-        let revocation_checked =
-            check_revocation(endorsements.crl.as_deref(), &ark, &intermediate, now_s)?;
-        let expires_ms = [&ark, &intermediate, &signer]
-            .map(Certificate::expires_ms)
-            .into_iter()
-            .min()
-            .unwrap_or(0);
-        Ok(Self {
-            root: ark.digest(),
-            signer,
+        let links = Links::parse(endorsements)?;
+        let product = product_of(&anchors.roots().amd, &links.ark)?;
+        let kind = links.check_names(product)?;
+        links.check_signatures(now_ms / 1000)?;
+        let list = links.check_revocation(endorsements.crl.as_deref(), now_ms / 1000)?;
+        let (from_ms, expires_ms) = links.window_ms(list.as_ref());
+        let key = Key {
+            certificate: &links.signer,
             product,
+        };
+        key.check_product_name()?;
+        Ok(Self {
+            product,
+            root: links.ark.digest(),
+            owner: key.owner(kind)?,
+            tcb: key.tcb()?,
+            public_key: links.signer.p384_key().map_err(at(Link::Signer))?.to_vec(),
+            from_ms,
             expires_ms,
-            revocation_checked,
+            revocation_checked: list.is_some(),
         })
     }
 
-    /// The key that signs reports, a SEC1 point on P-384.
-    pub(crate) fn signer_key(&self) -> Result<&[u8], SnpError> {
-        self.signer.p384_key().map_err(at(Link::Signer))
+    /// The processor family, by the root.
+    pub fn product(&self) -> Product {
+        self.product
+    }
+
+    /// SHA-256 of the root certificate.
+    pub fn root(&self) -> Digest {
+        self.root
+    }
+
+    /// Whom the signing key belongs to.
+    pub fn owner(&self) -> &KeyOwner {
+        &self.owner
+    }
+
+    /// The kind of the signing key.
+    pub fn key_kind(&self) -> KeyKind {
+        match self.owner {
+            KeyOwner::Chip(_) => KeyKind::Vcek,
+            KeyOwner::Fleet { .. } => KeyKind::Vlek,
+        }
     }
 
     /// The firmware that the signing key is derived from.
-    pub(crate) fn tcb(&self) -> Result<TcbVersion, SnpError> {
+    pub fn tcb(&self) -> TcbVersion {
+        self.tcb
+    }
+
+    /// The time at which all certificates and the list are valid, as the first
+    /// and the last millisecond (Unix).
+    pub fn window_ms(&self) -> (u64, u64) {
+        // The last second belongs to it.
+        (self.from_ms, self.expires_ms.saturating_add(999))
+    }
+
+    /// When the first certificate or list runs out (Unix milliseconds).
+    pub(crate) fn expires_ms(&self) -> u64 {
+        self.expires_ms
+    }
+
+    /// Whether a revocation list was at hand and lists no certificate.
+    pub fn revocation_checked(&self) -> bool {
+        self.revocation_checked
+    }
+
+    /// The key that signs reports, a SEC1 point on P-384.
+    pub(crate) fn public_key(&self) -> &[u8] {
+        &self.public_key
+    }
+
+    /// Checks that the chain is valid at `now_ms`.
+    pub(crate) fn check_window(&self, now_ms: u64) -> Result<(), SnpError> {
+        let (from_ms, until_ms) = self.window_ms();
+        if (from_ms..=until_ms).contains(&now_ms) {
+            return Ok(());
+        }
+        Err(SnpError::OutsideWindow {
+            from_ms,
+            until_ms,
+            now_ms,
+        })
+    }
+}
+
+/// The certificates, parsed and no more.
+struct Links {
+    ark: Certificate,
+    intermediate: Certificate,
+    signer: Certificate,
+}
+
+impl Links {
+    fn parse(endorsements: &SnpEndorsements) -> Result<Self, SnpError> {
+        Ok(Self {
+            ark: parse(Link::Ark, &endorsements.root)?,
+            intermediate: parse(Link::Intermediate, &endorsements.intermediate)?,
+            signer: parse(Link::Signer, &endorsements.signer)?,
+        })
+    }
+
+    fn all(&self) -> [(Link, &Certificate); 3] {
+        [
+            (Link::Ark, &self.ark),
+            (Link::Intermediate, &self.intermediate),
+            (Link::Signer, &self.signer),
+        ]
+    }
+
+    /// Checks the names that AMD gives; the signer's tells the kind of key.
+    fn check_names(&self, product: Product) -> Result<KeyKind, SnpError> {
+        let name = product.certificate_name();
+        let fleet = self.signer.common_name().as_deref() == Some("SEV-VLEK");
+        let (kind, intermediate, signer) = if fleet {
+            (KeyKind::Vlek, format!("SEV-VLEK-{name}"), "SEV-VLEK")
+        } else {
+            (KeyKind::Vcek, format!("SEV-{name}"), "SEV-VCEK")
+        };
+        check_name(Link::Ark, &self.ark, &format!("ARK-{name}"))?;
+        check_name(Link::Intermediate, &self.intermediate, &intermediate)?;
+        check_name(Link::Signer, &self.signer, signer)?;
+        Ok(kind)
+    }
+
+    /// The root is pinned whole, so its signature over itself says no more.
+    fn check_signatures(&self, now_s: u64) -> Result<(), SnpError> {
+        for (link, certificate) in self.all() {
+            certificate.check_itself(now_s).map_err(at(link))?;
+        }
+        self.intermediate
+            .check_issued_by(&self.ark, 1)
+            .map_err(at(Link::Intermediate))?;
+        self.signer
+            .check_issued_by(&self.intermediate, 0)
+            .and_then(|()| self.signer.check_end_entity())
+            .map_err(at(Link::Signer))
+    }
+
+    /// Checks the root's list, if there is one, and gives it back.
+    fn check_revocation(
+        &self,
+        crl: Option<&[u8]>,
+        now_s: u64,
+    ) -> Result<Option<RevocationList>, SnpError> {
+        let Some(der) = crl else { return Ok(None) };
+        let list = RevocationList::parse(der).map_err(at(Link::RevocationList))?;
+        list.check_issued_by(&self.ark, now_s)
+            .map_err(at(Link::RevocationList))?;
+        // The root issues itself and the intermediates, and no signing keys.
+        for (link, certificate) in [
+            (Link::Ark, &self.ark),
+            (Link::Intermediate, &self.intermediate),
+        ] {
+            list.check_not_revoked(certificate).map_err(at(link))?;
+        }
+        Ok(Some(list))
+    }
+
+    /// From when and until when all of them are valid.
+    fn window_ms(&self, list: Option<&RevocationList>) -> (u64, u64) {
+        let windows = self
+            .all()
+            .map(|(_, it)| (it.valid_from_ms(), it.expires_ms()));
+        let list = list.map(|it| (it.made_ms(), it.expires_ms()));
+        windows
+            .into_iter()
+            .chain(list)
+            .fold((0, u64::MAX), |(from, until), (first, last)| {
+                (from.max(first), until.min(last))
+            })
+    }
+}
+
+/// What the signing key says of itself.
+struct Key<'a> {
+    certificate: &'a Certificate,
+    product: Product,
+}
+
+impl Key<'_> {
+    fn owner(&self, kind: KeyKind) -> Result<KeyOwner, SnpError> {
+        Ok(match kind {
+            KeyKind::Vcek => KeyOwner::Chip(Box::new(self.chip_id()?)),
+            KeyKind::Vlek => KeyOwner::Fleet {
+                csp_id: self.text(CSP_ID, "CSP_ID")?,
+            },
+        })
+    }
+
+    fn tcb(&self) -> Result<TcbVersion, SnpError> {
         let fmc = match self.product {
-            Product::Turin => self.version(FMC, "FMC")?,
+            Product::Turin | Product::Venice => self.version(FMC, "FMC")?,
             Product::Milan | Product::Genoa => 0,
         };
         Ok(TcbVersion {
@@ -96,13 +274,11 @@ impl Chain {
         })
     }
 
-    /// The chip that a VCEK belongs to, in the form of the report: 64 bytes,
-    /// on Turin eight and zeros.
-    pub(crate) fn chip_id(&self) -> Result<[u8; 64], SnpError> {
+    fn chip_id(&self) -> Result<[u8; 64], SnpError> {
         let wrong = SnpError::Extension("HWID");
         let value = self.required(HARDWARE_ID, "HWID")?;
         let length = match self.product {
-            Product::Turin => 8,
+            Product::Turin | Product::Venice => 8,
             Product::Milan | Product::Genoa => 64,
         };
         let id = match value {
@@ -122,14 +298,9 @@ impl Chain {
         Ok(chip_id)
     }
 
-    /// The cloud provider that a VLEK belongs to.
-    pub(crate) fn csp_id(&self) -> Result<String, SnpError> {
-        self.text(CSP_ID, "CSP_ID")
-    }
-
     /// Checks that the signing key names the root's product. The name may go
     /// on with a stepping: `Milan-B0`.
-    pub(crate) fn check_product_name(&self) -> Result<(), SnpError> {
+    fn check_product_name(&self) -> Result<(), SnpError> {
         let name = self.text(PRODUCT_NAME, "PRODUCT_NAME")?;
         let family = name.split('-').next().unwrap_or_default();
         if family != self.product.certificate_name() {
@@ -150,7 +321,7 @@ impl Chain {
     }
 
     fn required(&self, oid: ObjectIdentifier, name: &'static str) -> Result<&[u8], SnpError> {
-        self.signer
+        self.certificate
             .extension(oid)
             .map_err(at(Link::Signer))?
             .ok_or(SnpError::Extension(name))
@@ -175,23 +346,6 @@ fn at(link: Link) -> impl Fn(CertificateError) -> SnpError {
     move |problem| SnpError::Certificate { link, problem }
 }
 
-fn check_names(
-    product: Product,
-    key_kind: KeyKind,
-    ark: &Certificate,
-    intermediate: &Certificate,
-    signer: &Certificate,
-) -> Result<(), SnpError> {
-    let name = product.certificate_name();
-    let (intermediate_name, signer_name) = match key_kind {
-        KeyKind::Vcek => (format!("SEV-{name}"), "SEV-VCEK"),
-        KeyKind::Vlek => (format!("SEV-VLEK-{name}"), "SEV-VLEK"),
-    };
-    check_name(Link::Ark, ark, &format!("ARK-{name}"))?;
-    check_name(Link::Intermediate, intermediate, &intermediate_name)?;
-    check_name(Link::Signer, signer, signer_name)
-}
-
 fn check_name(link: Link, certificate: &Certificate, expected: &str) -> Result<(), SnpError> {
     let found = certificate.common_name().unwrap_or_default();
     if found != expected {
@@ -202,20 +356,4 @@ fn check_name(link: Link, certificate: &Certificate, expected: &str) -> Result<(
         });
     }
     Ok(())
-}
-
-/// Checks the root's list, if there is one; tells whether there was.
-fn check_revocation(
-    crl: Option<&[u8]>,
-    ark: &Certificate,
-    intermediate: &Certificate,
-    now_s: u64,
-) -> Result<bool, SnpError> {
-    let Some(der) = crl else { return Ok(false) };
-    let list = RevocationList::parse(der).map_err(at(Link::RevocationList))?;
-    list.check_issued_by(ark, now_s)
-        .map_err(at(Link::RevocationList))?;
-    list.check_not_revoked(intermediate)
-        .map_err(at(Link::Intermediate))?;
-    Ok(true)
 }

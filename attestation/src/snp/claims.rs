@@ -1,6 +1,14 @@
 //! What a verified SEV-SNP report says.
+//!
+//! Fields of bits are kept whole: a bit without a name is no error, but
+//! [`GuestPolicy::unknown_bits`] and its like tell a policy of it.
+//!
+//! Source: AMD 56860, `ATTESTATION_REPORT`.
 
-use crate::snp::product::{Product, TcbVersion};
+use crate::snp::{
+    product::{Product, TcbVersion},
+    report::{Cpuid, FirmwareVersion},
+};
 
 /// Which of the platform's keys signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,61 +22,149 @@ pub enum SigningKey {
     },
 }
 
-/// The launch policy of the guest (`POLICY`).
+/// The launch policy of the guest (`POLICY`): what it demands of a platform
+/// and what it grants to the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GuestPolicy(pub u64);
 
 impl GuestPolicy {
-    /// The host may read and write the guest's memory.
-    pub fn debug(self) -> bool {
-        self.bit(19)
+    /// Lowest firmware interface that the guest may run on: minor number.
+    pub fn abi_minor(self) -> u8 {
+        self.0.to_le_bytes()[0]
     }
 
-    /// A migration agent may move the guest.
-    pub fn migration_agent(self) -> bool {
-        self.bit(18)
+    /// Lowest firmware interface that the guest may run on: major number.
+    pub fn abi_major(self) -> u8 {
+        self.0.to_le_bytes()[1]
     }
 
     /// The guest may run beside other threads of its cores.
     pub fn smt(self) -> bool {
-        self.bit(16)
+        bit(self.0, 16)
+    }
+
+    /// A migration agent may move the guest.
+    pub fn migration_agent(self) -> bool {
+        bit(self.0, 18)
+    }
+
+    /// The host may read and write the guest's memory.
+    pub fn debug(self) -> bool {
+        bit(self.0, 19)
     }
 
     /// The guest may run on one socket only.
     pub fn single_socket(self) -> bool {
-        self.bit(20)
+        bit(self.0, 20)
     }
 
-    fn bit(self, bit: u32) -> bool {
-        self.0 >> bit & 1 == 1
+    /// Memory and devices may be attached over CXL.
+    pub fn cxl(self) -> bool {
+        bit(self.0, 21)
+    }
+
+    /// Memory must be encrypted with AES-256-XTS.
+    pub fn aes_256_xts(self) -> bool {
+        bit(self.0, 22)
+    }
+
+    /// Power consumption must not be measurable (`RAPL_DIS`).
+    pub fn rapl_disabled(self) -> bool {
+        bit(self.0, 23)
+    }
+
+    /// The host must not be able to read ciphertext.
+    pub fn ciphertext_hiding(self) -> bool {
+        bit(self.0, 24)
+    }
+
+    /// The host must not move or swap the guest's pages.
+    pub fn page_swap_disabled(self) -> bool {
+        bit(self.0, 25)
+    }
+
+    /// The bits that have no name here.
+    pub fn unknown_bits(self) -> u64 {
+        self.0 & !0x03ff_ffff
     }
 }
 
-/// How the platform is configured (`PLATFORM_INFO`). Bits without a method
-/// are kept, and judged by nobody yet.
+/// How the platform is configured (`PLATFORM_INFO`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlatformInfo(pub u64);
 
 impl PlatformInfo {
     /// Simultaneous multi-threading is on.
     pub fn smt(self) -> bool {
-        self.bit(0)
+        bit(self.0, 0)
+    }
+
+    /// All of the memory is encrypted (`TSME`).
+    pub fn tsme(self) -> bool {
+        bit(self.0, 1)
+    }
+
+    /// The memory corrects errors.
+    pub fn ecc(self) -> bool {
+        bit(self.0, 2)
+    }
+
+    /// Power consumption cannot be measured (`RAPL_DIS`).
+    pub fn rapl_disabled(self) -> bool {
+        bit(self.0, 3)
     }
 
     /// The host cannot read ciphertext.
     pub fn ciphertext_hiding(self) -> bool {
-        self.bit(4)
+        bit(self.0, 4)
     }
 
     /// The firmware found no aliased memory since the last reset (the answer
     /// to `BadRAM`).
     pub fn alias_check_complete(self) -> bool {
-        self.bit(5)
+        bit(self.0, 5)
     }
 
-    fn bit(self, bit: u32) -> bool {
-        self.0 >> bit & 1 == 1
+    /// Devices may be attached to guests (`SEV-TIO`).
+    pub fn tio(self) -> bool {
+        bit(self.0, 7)
     }
+
+    /// The bits that have no name here. Turin sets bit 6, which is reserved.
+    pub fn unknown_bits(self) -> u64 {
+        self.0 & !0b1011_1111
+    }
+}
+
+/// About the key that signed (`KEY_INFO`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyInfo(pub u32);
+
+impl KeyInfo {
+    /// The digest of the author key is in the report (`AUTHOR_KEY_EN`).
+    pub fn author_key(self) -> bool {
+        bit(self.0.into(), 0)
+    }
+
+    /// The host keeps the chip's key from being used (`MASK_CHIP_KEY`).
+    pub fn chip_key_masked(self) -> bool {
+        bit(self.0.into(), 1)
+    }
+
+    /// The kind of key, a number of three bits: see
+    /// [`KeyKind`](crate::snp::key::KeyKind).
+    pub fn signing_key(self) -> u32 {
+        self.0 >> 2 & 0b111
+    }
+
+    /// The bits that have no name here.
+    pub fn unknown_bits(self) -> u32 {
+        self.0 >> 5
+    }
+}
+
+fn bit(bits: u64, bit: u32) -> bool {
+    bits >> bit & 1 == 1
 }
 
 /// Mitigation vectors of reports from version 5 on: which known flaws the
@@ -89,8 +185,12 @@ pub struct SnpClaims {
     pub version: u32,
     /// The processor family, as the certificates name it.
     pub product: Product,
+    /// The processor, from report version 3 on.
+    pub cpuid: Option<Cpuid>,
     /// The key that signed.
     pub signing_key: SigningKey,
+    /// About that key.
+    pub key_info: KeyInfo,
     /// Security version of the guest.
     pub guest_svn: u32,
     /// Launch policy.
@@ -115,8 +215,13 @@ pub struct SnpClaims {
     pub author_key_digest: [u8; 48],
     /// Names this guest as long as it lives.
     pub report_id: [u8; 32],
-    /// The chip; zero if the host masks it (`MASK_CHIP_ID`).
+    /// Names the guest's migration agent; all ones if it has none.
+    pub report_id_ma: [u8; 32],
+    /// The chip: under a VCEK, as its certificate says; under a VLEK, as the
+    /// report does, which the host may mask with zeros.
     pub chip_id: [u8; 64],
+    /// Whether the report shows zeros instead of the chip (`MASK_CHIP_ID`).
+    pub chip_id_masked: bool,
     /// Firmware that runs now.
     pub current_tcb: TcbVersion,
     /// Firmware that the signing key is derived from.
@@ -125,9 +230,15 @@ pub struct SnpClaims {
     pub committed_tcb: TcbVersion,
     /// Firmware at the launch of the guest.
     pub launch_tcb: TcbVersion,
+    /// Version of the SNP firmware that runs now.
+    pub current_firmware: FirmwareVersion,
+    /// Version of the SNP firmware below which the platform cannot go back.
+    /// Lower than the current one, it tells of provisional firmware.
+    pub committed_firmware: FirmwareVersion,
     /// Mitigations, from report version 5 on.
     pub mitigations: Option<Mitigations>,
-    /// When the first certificate of the chain runs out (Unix milliseconds).
+    /// When the first certificate or list of the chain runs out (Unix
+    /// milliseconds).
     pub chain_expires_ms: u64,
     /// Whether a revocation list was at hand and lists no certificate.
     pub revocation_checked: bool,

@@ -3,7 +3,10 @@
 use synod_crypto::Digest;
 
 use crate::{
-    snp::product::{Product, TcbVersion},
+    snp::{
+        key::KeyKind,
+        product::{Product, TcbVersion},
+    },
     x509::CertificateError,
 };
 
@@ -50,6 +53,9 @@ pub enum SnpError {
     /// the same signature.
     #[error("padding of the signature is not zero")]
     SignaturePadding,
+    /// R or S is zero or not below the order of the curve.
+    #[error("R or S of the signature is out of range")]
+    SignatureRange,
     /// The report is signed by a key that is neither VCEK nor VLEK.
     #[error("signing key {0} is neither VCEK nor VLEK")]
     SigningKey(u32),
@@ -61,6 +67,10 @@ pub enum SnpError {
         /// CPUID model.
         model: u8,
     },
+    /// The processor is of a family that is known by name, but has no root
+    /// here.
+    #[error("product {0} has no trusted root")]
+    ProductWithoutRoot(Product),
     /// The root is not one of the trusted ones.
     #[error("root certificate {found} is not a trusted one")]
     RootNotTrusted {
@@ -75,6 +85,16 @@ pub enum SnpError {
         /// By the root.
         chain: Product,
     },
+    /// A chain in PEM has more than
+    /// [`PEM_BYTES_MAX`](crate::endorsements::SnpEndorsements::PEM_BYTES_MAX) bytes.
+    #[error("certificate chain of {0} bytes is too long")]
+    PemTooLong(usize),
+    /// A chain in PEM is malformed, or holds a third certificate.
+    #[error("certificate chain is not PEM of two certificates")]
+    PemMalformed,
+    /// A chain in PEM ends too early.
+    #[error("certificate chain has no {0}")]
+    Missing(Link),
     /// A certificate of the chain fails a check.
     #[error("{link} {problem}")]
     Certificate {
@@ -107,6 +127,28 @@ pub enum SnpError {
     /// The signing key belongs to another chip than the report states.
     #[error("signing key is for another chip than the report's")]
     ChipMismatch,
+    /// The report names another kind of signing key than its chain has.
+    #[error("report is signed by a {report}, chain is of a {chain}")]
+    KeyKindMismatch {
+        /// In the report.
+        report: KeyKind,
+        /// By the names of the certificates.
+        chain: KeyKind,
+    },
+    /// The report says that the chip's key is masked and that it signed.
+    #[error("chip's key is masked, so it cannot have signed")]
+    ChipKeyMasked,
+    /// The chain was checked earlier, and is not valid at the time of
+    /// verification.
+    #[error("chain is valid from {from_ms} to {until_ms}, and it is {now_ms} (Unix milliseconds)")]
+    OutsideWindow {
+        /// From when on all of the chain is valid.
+        from_ms: u64,
+        /// Until when all of the chain is valid.
+        until_ms: u64,
+        /// The time of verification.
+        now_ms: u64,
+    },
     /// The signature of the report does not verify.
     #[error("signature of the report is invalid")]
     ReportSignature,

@@ -15,6 +15,9 @@ pub enum Product {
     Genoa,
     /// EPYC 9005.
     Turin,
+    /// EPYC of the sixth generation. Its root is not known here, so nothing of
+    /// it verifies.
+    Venice,
 }
 
 impl Product {
@@ -27,6 +30,7 @@ impl Product {
             Self::Milan => "milan",
             Self::Genoa => "genoa",
             Self::Turin => "turin",
+            Self::Venice => "venice",
         }
     }
 
@@ -36,6 +40,7 @@ impl Product {
             Self::Milan => "Milan",
             Self::Genoa => "Genoa",
             Self::Turin => "Turin",
+            Self::Venice => "Venice",
         }
     }
 
@@ -46,6 +51,7 @@ impl Product {
             (0x19, 0x00..=0x0f) => Some(Self::Milan),
             (0x19, 0x10..=0x1f | 0xa0..=0xaf) => Some(Self::Genoa),
             (0x1a, 0x00..=0x11) => Some(Self::Turin),
+            (0x1a, 0x50..=0x57 | 0x90..=0xaf | 0xc0..=0xc7) => Some(Self::Venice),
             _ => None,
         }
     }
@@ -76,7 +82,7 @@ impl FromStr for Product {
 /// The security versions of a platform's firmware (`TCB_VERSION`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TcbVersion {
-    /// First mutable code; only Turin has one, elsewhere 0.
+    /// First mutable code; Milan and Genoa have none, there it is 0.
     pub fmc: u8,
     /// Boot loader of the secure processor.
     pub bootloader: u8,
@@ -99,7 +105,7 @@ impl TcbVersion {
                 snp: bytes[6],
                 microcode: bytes[7],
             },
-            Product::Turin => Self {
+            Product::Turin | Product::Venice => Self {
                 fmc: bytes[0],
                 bootloader: bytes[1],
                 tee: bytes[2],
@@ -122,7 +128,7 @@ impl TcbVersion {
                 self.snp,
                 self.microcode,
             ],
-            Product::Turin => [
+            Product::Turin | Product::Venice => [
                 self.fmc,
                 self.bootloader,
                 self.tee,

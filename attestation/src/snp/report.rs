@@ -3,7 +3,10 @@
 //! Only the canonical encoding is read: what must be zero is zero, so that no
 //! two byte strings carry the same signed report.
 
-use crate::snp::{error::SnpError, product::Product};
+use crate::{
+    scalars::p384_scalars_in_range,
+    snp::{error::SnpError, key::KeyKind},
+};
 
 /// The length of a report, in bytes.
 pub const REPORT_BYTES: usize = 0x4a0;
@@ -15,13 +18,32 @@ pub(crate) const SIGNED_BYTES: usize = 0x2a0;
 const SCALAR_BYTES: usize = 48;
 const SCALAR_FIELD_BYTES: usize = 72;
 
-/// The kind of key that signed, as the report states it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyKind {
-    /// Of one chip.
-    Vcek,
-    /// Of a cloud provider's fleet.
-    Vlek,
+/// A processor, as CPUID names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cpuid {
+    /// Family, with its extension: `0x19` is Zen 3 and 4, `0x1a` Zen 5.
+    pub family: u8,
+    /// Model, with its extension.
+    pub model: u8,
+    /// Stepping.
+    pub stepping: u8,
+}
+
+/// A version of the SNP firmware. Ordered by major, minor and build number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FirmwareVersion {
+    /// Major number of the firmware interface.
+    pub major: u8,
+    /// Minor number of the firmware interface.
+    pub minor: u8,
+    /// Build.
+    pub build: u8,
+}
+
+impl std::fmt::Display for FirmwareVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{} build {}", self.major, self.minor, self.build)
+    }
 }
 
 /// A parsed report. Nothing in it is verified yet.
@@ -44,10 +66,10 @@ pub struct Report {
     pub current_tcb: [u8; 8],
     /// Configuration of the platform.
     pub platform_info: u64,
+    /// About the key that signed.
+    pub key_info: u32,
     /// Which key signed.
     pub key_kind: KeyKind,
-    /// Whether the host masks the chip's id.
-    pub chip_masked: bool,
     /// The guest's own bytes.
     pub report_data: [u8; 64],
     /// Measurement at launch.
@@ -60,14 +82,20 @@ pub struct Report {
     pub author_key_digest: [u8; 48],
     /// Names the guest.
     pub report_id: [u8; 32],
+    /// Names the guest's migration agent.
+    pub report_id_ma: [u8; 32],
     /// Firmware that the signing key is derived from.
     pub reported_tcb: [u8; 8],
-    /// By CPUID; reports of version 2 do not say.
-    pub product: Option<Product>,
+    /// The processor; reports of version 2 do not say.
+    pub cpuid: Option<Cpuid>,
     /// The chip.
     pub chip_id: [u8; 64],
     /// Firmware below which the platform cannot go back.
     pub committed_tcb: [u8; 8],
+    /// Version of the firmware that runs now.
+    pub current_firmware: FirmwareVersion,
+    /// Version of the firmware below which the platform cannot go back.
+    pub committed_firmware: FirmwareVersion,
     /// Firmware at launch.
     pub launch_tcb: [u8; 8],
     /// Launch and current mitigations, from version 5 on.
@@ -101,18 +129,21 @@ impl Report {
             vmpl: le32(bytes, 0x30),
             current_tcb: array(bytes, 0x38),
             platform_info: le64(bytes, 0x40),
+            key_info,
             key_kind: key_kind(key_info)?,
-            chip_masked: key_info & 0b10 != 0,
             report_data: array(bytes, 0x50),
             measurement: array(bytes, 0x90),
             host_data: array(bytes, 0xc0),
             id_key_digest: array(bytes, 0xe0),
             author_key_digest: array(bytes, 0x110),
             report_id: array(bytes, 0x140),
+            report_id_ma: array(bytes, 0x160),
             reported_tcb: array(bytes, 0x180),
-            product: product(bytes, version)?,
+            cpuid: (version >= 3).then(|| cpuid(array(bytes, 0x188))),
             chip_id: array(bytes, 0x1a0),
             committed_tcb: array(bytes, 0x1e0),
+            current_firmware: firmware(array(bytes, 0x1e8)),
+            committed_firmware: firmware(array(bytes, 0x1ec)),
             launch_tcb: array(bytes, 0x1f0),
             mitigations: (version >= 5).then(|| (le64(bytes, 0x1f8), le64(bytes, 0x200))),
             signature: signature(bytes)?,
@@ -120,8 +151,9 @@ impl Report {
     }
 }
 
-/// Fields that must hold a fixed value. Bits of `PLATFORM_INFO` are not among
-/// them: new ones are set by new firmware, and judging them is for a policy.
+/// Bytes that must hold a fixed value. Reserved bits of `POLICY`,
+/// `PLATFORM_INFO` and `KEY_INFO` are not among them: new firmware sets new
+/// ones, and judging them is for a policy. Version 4 is laid out as version 3.
 fn check_reserved(bytes: &[u8; REPORT_BYTES], version: u32) -> Result<(), SnpError> {
     let cpuid = if version >= 3 { 0x18b } else { 0x188 };
     let tail = if version >= 5 { 0x208 } else { 0x1f8 };
@@ -140,9 +172,6 @@ fn check_reserved(bytes: &[u8; REPORT_BYTES], version: u32) -> Result<(), SnpErr
     if !policy_bit_17_is_set {
         return Err(SnpError::Reserved(0x08));
     }
-    if le32(bytes, 0x48) >> 5 != 0 {
-        return Err(SnpError::Reserved(0x48));
-    }
     Ok(())
 }
 
@@ -154,14 +183,20 @@ fn key_kind(key_info: u32) -> Result<KeyKind, SnpError> {
     }
 }
 
-fn product(bytes: &[u8; REPORT_BYTES], version: u32) -> Result<Option<Product>, SnpError> {
-    if version < 3 {
-        return Ok(None);
+fn cpuid([family, model, stepping]: [u8; 3]) -> Cpuid {
+    Cpuid {
+        family,
+        model,
+        stepping,
     }
-    let (family, model) = (bytes[0x188], bytes[0x189]);
-    Product::of_cpuid(family, model)
-        .map(Some)
-        .ok_or(SnpError::UnknownProduct { family, model })
+}
+
+fn firmware([build, minor, major]: [u8; 3]) -> FirmwareVersion {
+    FirmwareVersion {
+        major,
+        minor,
+        build,
+    }
 }
 
 /// Reads R and S, each little-endian with zeros above its 48 bytes, and the
@@ -182,6 +217,9 @@ fn signature(bytes: &[u8; REPORT_BYTES]) -> Result<[u8; 96], SnpError> {
     }
     if rest.iter().any(|byte| *byte != 0) {
         return Err(SnpError::SignaturePadding);
+    }
+    if !p384_scalars_in_range(&signature) {
+        return Err(SnpError::SignatureRange);
     }
     Ok(signature)
 }

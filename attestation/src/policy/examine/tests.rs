@@ -20,8 +20,9 @@ use crate::{
         tier::TierEntry,
     },
     snp::{
-        claims::{GuestPolicy, Mitigations, PlatformInfo, SigningKey, SnpClaims},
+        claims::{GuestPolicy, KeyInfo, Mitigations, PlatformInfo, SigningKey, SnpClaims},
         product::{Product, TcbVersion},
+        report::FirmwareVersion,
     },
     tdx::claims::{TdAttributes, TdxClaims},
     tee::Tee,
@@ -36,11 +37,19 @@ const TCB: TcbVersion = TcbVersion {
     microcode: 80,
 };
 
+const FIRMWARE: FirmwareVersion = FirmwareVersion {
+    major: 1,
+    minor: 55,
+    build: 41,
+};
+
 fn snp() -> SnpClaims {
     SnpClaims {
         version: 5,
         product: Product::Turin,
+        cpuid: None,
         signing_key: SigningKey::Vcek,
+        key_info: KeyInfo(0),
         guest_svn: 0,
         policy: GuestPolicy(0x3_0000),
         family_id: [0; 16],
@@ -53,11 +62,15 @@ fn snp() -> SnpClaims {
         id_key_digest: [0; 48],
         author_key_digest: [0; 48],
         report_id: [0; 32],
+        report_id_ma: [0xff; 32],
         chip_id: [0; 64],
+        chip_id_masked: false,
         current_tcb: TCB,
         reported_tcb: TCB,
         committed_tcb: TCB,
         launch_tcb: TCB,
+        current_firmware: FIRMWARE,
+        committed_firmware: FIRMWARE,
         mitigations: Some(Mitigations {
             launch: 0,
             current: 0,

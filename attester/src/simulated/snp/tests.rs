@@ -1,11 +1,16 @@
 //! Each check of the SEV-SNP verifier, broken alone.
 
 use synod_attestation::{
-    Anchors, Claims, Endorsements, Evidence, MockRoots, SnpEndorsements, Tee, VendorRoots,
+    Anchors, Claims, Details, Endorsements, Evidence, MockRoots, SnpEndorsements, Tee, VendorRoots,
     VerifyError, simulated,
     snp::{
+        chain::{CheckedChain, KeyOwner},
+        claims::SnpClaims,
         error::{Link, SnpError},
+        key::KeyKind,
         product::Product,
+        report::Cpuid,
+        verify::verify_report,
     },
     verify,
     x509::CertificateError,
@@ -14,6 +19,8 @@ use synod_crypto::sha256;
 
 use super::*;
 use crate::simulated::certificate::name;
+
+mod endorsements;
 
 /// 2026-11-20.
 const NOW_S: u64 = 1_795_132_800;
@@ -98,6 +105,33 @@ impl Case {
         verify(&evidence, &endorsements, anchors, self.now_ms)
     }
 
+    /// A report of an older version, without the fields that it lacks.
+    fn of_version(version: u32) -> Self {
+        let mut case = Self::new();
+        case.report[..4].copy_from_slice(&version.to_le_bytes());
+        if version < 5 {
+            case.report[0x1f8..0x208].fill(0);
+        }
+        if version < 3 {
+            case.report[0x188..0x18b].fill(0);
+        }
+        case.guest.sign(&mut case.report);
+        case
+    }
+
+    fn genuine(&self) -> SnpClaims {
+        let claims = self.verify(&Anchors::Simulated(MockRoots::published()));
+        match claims.expect("sound evidence is genuine").details {
+            Details::Snp(snp) => *snp,
+            other => panic!("expected claims of SEV-SNP, found {other:?}"),
+        }
+    }
+
+    fn chain(&self) -> Result<CheckedChain, SnpError> {
+        let anchors = Anchors::Simulated(MockRoots::published());
+        CheckedChain::check(&self.endorsements, &anchors, self.now_ms)
+    }
+
     fn error(&self) -> SnpError {
         match self.verify(&Anchors::Simulated(MockRoots::published())) {
             Err(VerifyError::Snp(error)) => error,
@@ -152,7 +186,6 @@ fn report_is_refused_when_a_reserved_field_is_set() {
         (0x1ef, 0x1ef),
         (0x208, 0x208),
         (0x29f, 0x208),
-        (0x49, 0x48),
     ] {
         assert_eq!(
             Case::with_report(at, &[1]).error(),
@@ -232,20 +265,171 @@ fn report_is_refused_when_it_states_another_chip_than_its_key() {
 }
 
 #[test]
-fn report_is_refused_when_it_claims_a_masked_chip_but_shows_one() {
+fn report_may_mask_the_chip_and_its_key_still_tells_it() {
+    let mut case = Case::new();
+    case.report[0x1a0..0x1e0].fill(0);
+    case.guest.sign(&mut case.report);
+    let masked = case.genuine();
+    assert!(masked.chip_id_masked);
+    let shown = Case::new().genuine();
+    assert!(!shown.chip_id_masked);
+    assert_eq!(masked.chip_id, shown.chip_id);
+}
+
+#[test]
+fn report_is_refused_when_a_masked_key_of_the_chip_would_have_signed_it() {
     assert_eq!(
         Case::with_report(0x48, &[0b10]).error(),
-        SnpError::ChipMismatch
+        SnpError::ChipKeyMasked
     );
+}
+
+#[test]
+fn report_is_refused_when_r_or_s_is_out_of_range() {
+    for at in [0x2a0, 0x2e8] {
+        for scalar in [[0; 48], [0xff; 48]] {
+            assert_eq!(
+                Case::with_report(at, &scalar).error(),
+                SnpError::SignatureRange
+            );
+        }
+    }
+}
+
+#[test]
+fn report_of_each_version_is_read_as_that_version_lays_it_out() {
+    for version in 2..=5 {
+        let claims = Case::of_version(version).genuine();
+        assert_eq!(claims.version, version);
+        let cpuid = Cpuid {
+            family: 0x1a,
+            model: 0x02,
+            stepping: 0x01,
+        };
+        assert_eq!(claims.cpuid, (version >= 3).then_some(cpuid));
+        assert_eq!(claims.mitigations.is_some(), version == 5);
+    }
+}
+
+#[test]
+fn report_is_refused_when_it_holds_a_field_of_a_later_version() {
+    for (version, at, named) in [(2, 0x188, 0x188), (3, 0x1f8, 0x1f8), (4, 0x200, 0x1f8)] {
+        let mut case = Case::of_version(version);
+        case.report[at] = 1;
+        case.guest.sign(&mut case.report);
+        assert_eq!(case.error(), SnpError::Reserved(named));
+    }
+}
+
+#[test]
+fn report_without_a_processor_is_of_the_product_of_its_chain() {
+    assert_eq!(Case::of_version(2).genuine().product, Product::Turin);
+}
+
+#[test]
+fn report_is_refused_when_its_product_has_no_root() {
+    for model in [0x50, 0x57, 0x90, 0xaf, 0xc0, 0xc7] {
+        let error = Case::with_report(0x188, &[0x1a, model]).error();
+        assert_eq!(error, SnpError::ProductWithoutRoot(Product::Venice));
+    }
+}
+
+#[test]
+fn processor_of_either_range_of_models_is_genoa() {
+    let expected = SnpError::ProductMismatch {
+        report: Product::Genoa,
+        chain: Product::Turin,
+    };
+    for model in [0x10, 0x1f, 0xa0, 0xaf] {
+        assert_eq!(Case::with_report(0x188, &[0x19, model]).error(), expected);
+    }
+}
+
+#[test]
+fn bits_without_a_name_are_claims_and_no_errors() {
+    let mut case = Case::new();
+    case.report[0x08 + 7] = 0x80;
+    case.report[0x40 + 7] = 0x80;
+    case.report[0x48 + 3] = 0x80;
+    case.guest.sign(&mut case.report);
+    let claims = case.genuine();
+    assert_eq!(claims.policy.unknown_bits(), 1 << 63);
+    assert_eq!(claims.platform_info.unknown_bits(), 1 << 63 | 1 << 6);
+    assert_eq!(claims.key_info.unknown_bits(), 1 << 26);
+}
+
+#[test]
+fn claims_carry_every_field_of_the_report() {
+    let mut case = Case::new();
+    for (at, length, byte) in [
+        (0x10, 16, 0x11),
+        (0x20, 16, 0x22),
+        (0xc0, 32, 0x33),
+        (0xe0, 48, 0x44),
+        (0x110, 48, 0x55),
+        (0x140, 32, 0x66),
+        (0x160, 32, 0x77),
+    ] {
+        case.report[at..at + length].fill(byte);
+    }
+    case.report[0x04] = 7;
+    case.report[0x30] = 2;
+    // ABI 1.55, all bits of the policy but migration and debug.
+    case.report[0x08..0x0c].copy_from_slice(&[55, 1, 0xf3, 0x03]);
+    case.report[0x40] = 0b1001_1010;
+    case.report[0x48] = 1;
+    // Current 1.58 build 3, committed 1.55 build 41.
+    case.report[0x1e8..0x1f0].copy_from_slice(&[3, 58, 1, 0, 41, 55, 1, 0]);
+    case.report[0x38 + 7] = 0x99;
+    case.report[0x1e0 + 7] = 0x50;
+    case.report[0x1f0 + 7] = 0x49;
+    case.report[0x1f8] = 0x0b;
+    case.guest.sign(&mut case.report);
+    let claims = case.genuine();
+    assert_eq!((claims.guest_svn, claims.vmpl), (7, 2));
+    assert_eq!(
+        (claims.family_id, claims.image_id),
+        ([0x11; 16], [0x22; 16])
+    );
+    assert_eq!(claims.host_data, [0x33; 32]);
+    assert_eq!(claims.id_key_digest, [0x44; 48]);
+    assert_eq!(claims.author_key_digest, [0x55; 48]);
+    assert_eq!(
+        (claims.report_id, claims.report_id_ma),
+        ([0x66; 32], [0x77; 32])
+    );
+    let policy = claims.policy;
+    assert_eq!((policy.abi_major(), policy.abi_minor()), (1, 55));
+    assert!(policy.smt() && policy.single_socket() && policy.cxl() && policy.aes_256_xts());
+    assert!(policy.rapl_disabled() && policy.ciphertext_hiding() && policy.page_swap_disabled());
+    assert!(!policy.migration_agent() && !policy.debug() && policy.unknown_bits() == 0);
+    let platform = claims.platform_info;
+    assert!(platform.tsme() && platform.rapl_disabled() && platform.ciphertext_hiding());
+    assert!(platform.tio() && !platform.smt() && !platform.ecc());
+    assert!(!platform.alias_check_complete() && platform.unknown_bits() == 0);
+    assert!(claims.key_info.author_key() && !claims.key_info.chip_key_masked());
+    assert_eq!(claims.current_firmware.to_string(), "1.58 build 3");
+    assert_eq!(claims.committed_firmware.to_string(), "1.55 build 41");
+    assert!(claims.committed_firmware < claims.current_firmware);
+    let microcodes = [
+        claims.current_tcb,
+        claims.reported_tcb,
+        claims.committed_tcb,
+        claims.launch_tcb,
+    ]
+    .map(|tcb| tcb.microcode);
+    assert_eq!(microcodes, [0x99, 0x51, 0x50, 0x49]);
+    let mitigations = claims.mitigations.expect("version 5 has them");
+    assert_eq!((mitigations.launch, mitigations.current), (0x0b, 0x3f));
 }
 
 #[test]
 fn report_is_refused_when_it_is_of_another_product_than_its_chain() {
     let expected = SnpError::ProductMismatch {
-        report: Product::Genoa,
+        report: Product::Milan,
         chain: Product::Turin,
     };
-    assert_eq!(Case::with_report(0x188, &[0x19, 0x11]).error(), expected);
+    assert_eq!(Case::with_report(0x188, &[0x19, 0x01]).error(), expected);
 }
 
 #[test]
@@ -374,12 +558,41 @@ fn chain_is_refused_when_its_intermediate_is_no_authority() {
 }
 
 #[test]
+fn chain_is_refused_when_its_signing_key_is_an_authority() {
+    let key = other_key();
+    let mut case = Case::with_intermediate(&intermediate(&key), &key);
+    let ask = Issuer {
+        name: name("SEV-Turin").expect("a name"),
+        key: IssuerKey::P384(&key),
+    };
+    let signer = ask.issue(&Profile {
+        common_name: "SEV-VCEK",
+        key: SubjectKey::P384(case.guest.vcek.public_sec1()),
+        extensions: case.guest.vcek_extensions(),
+        ..intermediate(&key)
+    });
+    case.endorsements.signer = signer.expect("a certificate");
+    let expected = problem(Link::Signer, CertificateError::Authority);
+    assert_eq!(case.error(), expected);
+}
+
+#[test]
 fn chain_is_refused_when_its_intermediate_is_revoked() {
     let mut case = Case::new();
     // The ASK has the serial number 2.
     let crl = case.guest.revocation_list(&[2], NOW_S - DAY_S);
     case.endorsements.crl = Some(crl.expect("a list"));
     let expected = problem(Link::Intermediate, CertificateError::Revoked);
+    assert_eq!(case.error(), expected);
+}
+
+#[test]
+fn chain_is_refused_when_its_root_is_revoked() {
+    let mut case = Case::new();
+    // The ARK has the serial number 1.
+    let crl = case.guest.revocation_list(&[1], NOW_S - DAY_S);
+    case.endorsements.crl = Some(crl.expect("a list"));
+    let expected = problem(Link::Ark, CertificateError::Revoked);
     assert_eq!(case.error(), expected);
 }
 
@@ -499,13 +712,109 @@ fn fleet_key_is_refused_without_a_provider_or_in_the_place_of_a_chip_key() {
     let mut swapped = fleet(fleet_extensions());
     swapped.report[0x48] = 0;
     swapped.guest.sign(&mut swapped.report);
-    assert!(matches!(
-        swapped.error(),
-        SnpError::CertificateName {
-            link: Link::Intermediate,
-            ..
-        }
-    ));
+    let expected = SnpError::KeyKindMismatch {
+        report: KeyKind::Vcek,
+        chain: KeyKind::Vlek,
+    };
+    assert_eq!(swapped.error(), expected);
+    let expected = SnpError::KeyKindMismatch {
+        report: KeyKind::Vlek,
+        chain: KeyKind::Vcek,
+    };
+    assert_eq!(Case::with_report(0x48, &[1 << 2]).error(), expected);
+}
+
+#[test]
+fn fleet_key_is_refused_under_the_issuer_of_chip_keys_and_the_other_way_round() {
+    let wrong_intermediate = |case: &Case| match case.error() {
+        SnpError::CertificateName { link, expected, .. } => (link, expected),
+        other => panic!("expected a wrong name, found {other:?}"),
+    };
+    let mut case = fleet(fleet_extensions());
+    case.endorsements.intermediate = simulated::AMD_ASK.to_vec();
+    let expected = (Link::Intermediate, "SEV-VLEK-Turin".to_owned());
+    assert_eq!(wrong_intermediate(&case), expected);
+    let mut case = Case::new();
+    case.endorsements.intermediate = fleet(fleet_extensions()).endorsements.intermediate;
+    let expected = (Link::Intermediate, "SEV-Turin".to_owned());
+    assert_eq!(wrong_intermediate(&case), expected);
+}
+
+#[test]
+fn fleet_key_serves_reports_whether_or_not_they_show_the_chip() {
+    let mut case = fleet(fleet_extensions());
+    assert!(case.genuine().chip_id_masked);
+    case.report[0x48] = 1 << 2;
+    case.report[0x1a0..0x1e0].fill(7);
+    case.guest.sign(&mut case.report);
+    let claims = case.genuine();
+    assert_eq!((claims.chip_id, claims.chip_id_masked), ([7; 64], false));
+}
+
+#[test]
+fn chain_is_checked_once_and_serves_many_reports() {
+    let case = Case::new();
+    let chain = case.chain().expect("a sound chain");
+    assert_eq!(chain.product(), Product::Turin);
+    assert_eq!(chain.key_kind(), KeyKind::Vcek);
+    assert_eq!(chain.root(), sha256(&[simulated::AMD_ARK]));
+    assert_eq!(chain.tcb(), case.guest.tcb);
+    assert!(chain.revocation_checked());
+    let KeyOwner::Chip(chip_id) = chain.owner() else {
+        panic!("a VCEK is of a chip")
+    };
+    assert_eq!(chip_id[..8], case.guest.chip_id);
+    for byte in [1, 2] {
+        let report = case.guest.report(&[byte; 64]);
+        let claims = verify_report(&report, &chain, NOW_MS).expect("a genuine report");
+        assert_eq!(claims.report_data, [byte; 64]);
+        assert_eq!(claims.revocation_checked, chain.revocation_checked());
+    }
+    let mut changed = case.report.clone();
+    changed[0x90] ^= 1;
+    let refused = verify_report(&changed, &chain, NOW_MS);
+    assert_eq!(refused, Err(SnpError::ReportSignature));
+}
+
+#[test]
+fn checked_chain_serves_no_report_outside_of_its_window() {
+    let case = Case::new();
+    let chain = case.chain().expect("a sound chain");
+    let (from_ms, until_ms) = chain.window_ms();
+    // The signing key's beginning is the list's; the list ends first.
+    let yesterday_s = NOW_S / DAY_S * DAY_S - DAY_S;
+    assert_eq!(from_ms, yesterday_s * 1000);
+    assert_eq!(until_ms, (yesterday_s + YEAR_S) * 1000 + 999);
+    for now_ms in [from_ms, until_ms] {
+        assert!(verify_report(&case.report, &chain, now_ms).is_ok());
+    }
+    for now_ms in [from_ms - 1, until_ms + 1, 0, u64::MAX] {
+        let expected = SnpError::OutsideWindow {
+            from_ms,
+            until_ms,
+            now_ms,
+        };
+        assert_eq!(verify_report(&case.report, &chain, now_ms), Err(expected));
+    }
+    let mut without_list = case;
+    without_list.endorsements.crl = None;
+    let chain = without_list.chain().expect("a sound chain");
+    assert_eq!(
+        chain.window_ms().1,
+        (yesterday_s + VCEK_YEARS_S) * 1000 + 999
+    );
+    assert!(!chain.revocation_checked());
+}
+
+#[test]
+fn checked_chain_of_another_platform_serves_no_report() {
+    let other = SnpGuest::new([0x4d; 48], &Keys::new([8; 32]), None).expect("a guest");
+    let (report, _) = other.collect(&[0x5a; 64], NOW_MS).expect("evidence");
+    let chain = Case::new().chain().expect("a sound chain");
+    assert_eq!(
+        verify_report(&report, &chain, NOW_MS),
+        Err(SnpError::ChipMismatch)
+    );
 }
 
 #[test]
