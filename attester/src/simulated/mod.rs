@@ -14,10 +14,10 @@ mod nitro;
 mod snp;
 mod tdx;
 
-use synod_attestation::{Endorsements, Evidence, NodeStatement, Tee};
+use synod_attestation::{Evidence, ReportData, Tee};
 
 use crate::{
-    attester::{Attester, AttesterError},
+    attester::{Attester, AttesterError, Quoted},
     simulated::{fault::Fault, keys::Keys, nitro::NitroEnclave, snp::SnpGuest, tdx::TrustDomain},
 };
 
@@ -62,20 +62,20 @@ impl Simulated {
 }
 
 impl Attester for Simulated {
-    fn collect(
-        &mut self,
-        statement: &NodeStatement,
-        now_ms: u64,
-    ) -> Result<(Evidence, Endorsements), AttesterError> {
-        let report_data = *statement.report_data().as_bytes();
+    fn quote(&mut self, report_data: &ReportData, now_ms: u64) -> Result<Quoted, AttesterError> {
+        let report_data = report_data.as_bytes();
         let (bytes, endorsements) = match &self.platform {
-            Platform::Snp(guest) => guest.collect(&report_data, now_ms)?,
-            Platform::Tdx(domain) => domain.collect(&report_data, now_ms)?,
-            Platform::Nitro(enclave) => enclave.collect(&report_data, now_ms)?,
+            Platform::Snp(guest) => guest.collect(report_data, now_ms)?,
+            Platform::Tdx(domain) => domain.collect(report_data, now_ms)?,
+            Platform::Nitro(enclave) => enclave.collect(report_data, now_ms)?,
         };
         let evidence =
             Evidence::new(self.tee, bytes).map_err(|_| AttesterError::Encoding("the evidence"))?;
-        Ok((evidence, endorsements))
+        Ok(Quoted {
+            evidence,
+            endorsements: Some(endorsements),
+            certificate_table: Vec::new(),
+        })
     }
 
     fn tee(&self) -> Tee {
