@@ -7,16 +7,62 @@ use crate::x509::CertificateError;
 /// Why a document is not genuine. The fault is the attester's or the host's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NitroError {
-    /// The bytes are not a COSE_Sign1 with an attached payload, or bytes follow.
+    /// The bytes are not a COSE_Sign1 with an attached payload: an array of four.
     #[error("document is no COSE_Sign1")]
     Envelope,
+    /// The envelope is not in its deterministic encoding, or bytes follow it.
+    #[error("envelope of the document is not in its one encoding, or bytes follow")]
+    NotCanonical,
     /// The protected header is not exactly the algorithm ES384.
     #[error("protected header is not exactly `alg: ES384`")]
     ProtectedHeader,
-    /// A field of the payload is missing, there twice, unknown, of a wrong type or
-    /// out of its bounds.
-    #[error("field `{0}` of the document is missing, repeated or out of bounds")]
+    /// The unprotected header is not empty.
+    #[error("unprotected header is not empty")]
+    UnprotectedHeader,
+    /// The signature does not have 96 bytes.
+    #[error("signature of {0} bytes does not have 96")]
+    SignatureLength(usize),
+    /// R or S is zero or not below the order of the curve.
+    #[error("R or S of the signature is out of range")]
+    SignatureRange,
+    /// A field of the payload is missing.
+    #[error("field `{0}` of the document is missing")]
+    Missing(&'static str),
+    /// A field of the payload stands there twice.
+    #[error("field `{0}` of the document stands there twice")]
+    Repeated(&'static str),
+    /// A field of the payload has a name that AWS does not define.
+    #[error("document has a field of an unknown name")]
+    UnknownField,
+    /// A field of the payload is of a wrong type, empty, or of an indefinite
+    /// length.
+    #[error("field `{0}` of the document is of a wrong type or form")]
     Field(&'static str),
+    /// A field of the payload is longer than AWS allows.
+    #[error("field `{name}` of the document is too long with {length} bytes")]
+    FieldTooLong {
+        /// Which one.
+        name: &'static str,
+        /// Its length, in bytes.
+        length: usize,
+    },
+    /// A register has a number above 31.
+    #[error("there is no PCR{0}")]
+    PcrIndex(u8),
+    /// A register does not have the 48 bytes of SHA-384.
+    #[error("PCR{index} of {length} bytes does not have 48")]
+    PcrLength {
+        /// Which one.
+        index: u8,
+        /// Its length, in bytes.
+        length: usize,
+    },
+    /// A register stands there twice.
+    #[error("PCR{0} stands there twice")]
+    PcrRepeated(u8),
+    /// One of the registers 0 to 2 is missing.
+    #[error("PCR{0} is missing")]
+    PcrMissing(u8),
     /// The payload is not a map, or bytes follow it.
     #[error("payload is malformed")]
     Payload,
@@ -39,6 +85,17 @@ pub enum NitroError {
         position: usize,
         /// What is wrong with it.
         problem: CertificateError,
+    },
+    /// The document says that it was made when its leaf was not valid, by more
+    /// than five minutes.
+    #[error("document was made at {timestamp_ms}, its leaf is valid from {from_ms} to {until_ms}")]
+    Timestamp {
+        /// When it says that it was made (Unix milliseconds).
+        timestamp_ms: u64,
+        /// When the leaf becomes valid (Unix milliseconds).
+        from_ms: u64,
+        /// When the leaf runs out (Unix milliseconds).
+        until_ms: u64,
     },
     /// The signature of the document does not verify.
     #[error("signature of the document is invalid")]

@@ -2,6 +2,6 @@
 //! chain of certificates up to Root G1 inside.
 
 pub mod claims;
-mod document;
+pub mod document;
 pub mod error;
 pub(crate) mod verify;

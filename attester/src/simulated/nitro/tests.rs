@@ -111,10 +111,11 @@ fn document_with_its_tag_is_the_same_document() {
 #[test]
 fn document_is_refused_when_it_is_cut_or_bytes_follow() {
     let whole = document();
-    for length in (0..whole.len()).step_by(61) {
+    for length in 0..whole.len() {
         assert_eq!(error(&whole[..length]), NitroError::Envelope);
     }
-    assert_eq!(error(&[whole, vec![0]].concat()), NitroError::Envelope);
+    let longer = [whole, vec![0]].concat();
+    assert_eq!(error(&longer), NitroError::NotCanonical);
 }
 
 #[test]
@@ -139,15 +140,73 @@ fn document_is_refused_under_another_header() {
     );
     assert_eq!(error(&protected), NitroError::ProtectedHeader);
     let unprotected = with_envelope(|envelope| envelope.unprotected = other, true);
-    assert_eq!(error(&unprotected), NitroError::ProtectedHeader);
+    assert_eq!(error(&unprotected), NitroError::UnprotectedHeader);
+}
+
+#[test]
+fn document_is_refused_when_its_protected_header_is_the_same_in_other_bytes() {
+    for header in [
+        // ES384 in two bytes more, the header twice, a map of indefinite length.
+        hex::decode("a101390022").expect("hexadecimal"),
+        hex::decode("a2013822013822").expect("hexadecimal"),
+        hex::decode("bf013822ff").expect("hexadecimal"),
+        Vec::new(),
+    ] {
+        let document = with_envelope(
+            |envelope| envelope.protected.original_data = Some(header),
+            true,
+        );
+        assert_eq!(error(&document), NitroError::ProtectedHeader);
+    }
+}
+
+/// The document with other bytes in the place of its first ones.
+fn with_beginning(length: usize, beginning: &str) -> Vec<u8> {
+    let beginning = hex::decode(beginning).expect("hexadecimal");
+    [beginning.as_slice(), &document()[length..]].concat()
+}
+
+#[test]
+fn document_is_refused_in_another_encoding_of_its_envelope() {
+    let whole = document();
+    assert_eq!(whole[..8], [0x84, 0x44, 0xa1, 0x01, 0x38, 0x22, 0xa0, 0x59]);
+    let not_canonical = [
+        // Four in two bytes, the header's length in two, the empty map in two.
+        with_beginning(1, "9804"),
+        with_beginning(2, "845804"),
+        with_beginning(7, "8444a1013822b800"),
+        // The payload's length in four bytes instead of two.
+        with_beginning(8, "8444a1013822a05a0000"),
+    ];
+    for document in not_canonical {
+        assert_eq!(error(&document), NitroError::NotCanonical);
+    }
+    // An array, a byte string or a map of indefinite length; another tag; five
+    // members.
+    let open_array = [with_beginning(1, "9f"), vec![0xff]].concat();
+    let open_header = with_beginning(6, "845f44a1013822ff");
+    let other_tag = [vec![0xd1], whole.clone()].concat();
+    let wide_tag = [vec![0xd8, 0x12], whole.clone()].concat();
+    let twice_tagged = [vec![0xd2, 0xd2], whole].concat();
+    let five = [with_beginning(1, "85"), vec![0xf6]].concat();
+    for document in [
+        open_array,
+        open_header,
+        other_tag,
+        wide_tag,
+        twice_tagged,
+        five,
+    ] {
+        assert_eq!(error(&document), NitroError::Envelope);
+    }
+    let open_map = with_beginning(7, "8444a1013822bfff");
+    assert_eq!(error(&open_map), NitroError::UnprotectedHeader);
 }
 
 #[test]
 fn document_is_refused_when_its_signature_or_payload_is_changed() {
     let signature = with_envelope(|envelope| envelope.signature[5] ^= 1, false);
     assert_eq!(error(&signature), NitroError::DocumentSignature);
-    let short = with_envelope(|envelope| envelope.signature.truncate(95), false);
-    assert_eq!(error(&short), NitroError::DocumentSignature);
     let mut payload = document();
     let at = payload
         .windows(48)
@@ -155,6 +214,25 @@ fn document_is_refused_when_its_signature_or_payload_is_changed() {
         .expect("the measurement stands in the document");
     payload[at] ^= 1;
     assert_eq!(error(&payload), NitroError::DocumentSignature);
+}
+
+#[test]
+fn document_is_refused_when_its_signature_is_of_another_length_or_out_of_range() {
+    for length in [0, 95] {
+        let short = with_envelope(|envelope| envelope.signature.truncate(length), false);
+        assert_eq!(error(&short), NitroError::SignatureLength(length));
+    }
+    let long = with_envelope(|envelope| envelope.signature.push(0), false);
+    assert_eq!(error(&long), NitroError::SignatureLength(97));
+    for half in [0..48, 48..96] {
+        for byte in [0x00, 0xff] {
+            let change = |e: &mut CoseSign1| e.signature[half.clone()].fill(byte);
+            assert_eq!(
+                error(&with_envelope(change, false)),
+                NitroError::SignatureRange
+            );
+        }
+    }
 }
 
 #[test]
@@ -181,7 +259,7 @@ fn document_is_refused_when_a_field_is_missing() {
         "cabundle",
     ] {
         let without = with_fields(|fields| fields.retain(|(key, _)| key.as_text() != Some(name)));
-        assert_eq!(error(&without), NitroError::Field(name));
+        assert_eq!(error(&without), NitroError::Missing(name));
     }
 }
 
@@ -202,14 +280,14 @@ fn document_is_refused_when_a_field_stands_there_twice() {
     .enumerate()
     {
         let twice = with_fields(|fields| fields.push(fields[position].clone()));
-        assert_eq!(error(&twice), NitroError::Field(name));
+        assert_eq!(error(&twice), NitroError::Repeated(name));
     }
 }
 
 #[test]
 fn document_is_refused_when_a_field_is_unknown_or_of_a_wrong_type() {
     let unknown = with_fields(|fields| fields.push((Value::from("extra"), Value::from(1))));
-    assert_eq!(error(&unknown), NitroError::Field("of an unknown name"));
+    assert_eq!(error(&unknown), NitroError::UnknownField);
     for name in [
         "module_id",
         "timestamp",
@@ -231,45 +309,129 @@ fn document_is_refused_when_a_field_is_unknown_or_of_a_wrong_type() {
 
 #[test]
 fn document_is_refused_when_a_field_is_out_of_its_bounds() {
-    let pcr = |index: u64, length| (Value::from(index), Value::Bytes(vec![1; length]));
-    let pcrs = |entries: Vec<(Value, Value)>| with_field("pcrs", Value::Map(entries));
-    for (name, document) in [
-        ("module_id", with_field("module_id", Value::from(""))),
-        (
-            "module_id",
-            with_field("module_id", Value::from("i".repeat(257))),
-        ),
-        (
-            "certificate",
-            with_field("certificate", Value::Bytes(vec![0; 1025])),
-        ),
-        (
-            "user_data",
-            with_field("user_data", Value::Bytes(vec![0; 1025])),
-        ),
-        ("pcrs", pcrs(vec![pcr(0, 48), pcr(1, 48)])),
-        ("pcrs", pcrs(vec![pcr(0, 48), pcr(1, 48), pcr(2, 47)])),
-        (
-            "pcrs",
-            pcrs(vec![pcr(0, 48), pcr(1, 48), pcr(2, 48), pcr(2, 48)]),
-        ),
-        (
-            "pcrs",
-            pcrs(vec![pcr(0, 48), pcr(1, 48), pcr(2, 48), pcr(32, 48)]),
-        ),
-        (
-            "cabundle",
-            with_field("cabundle", Value::Array(vec![Value::Bytes(vec![0]); 11])),
-        ),
+    for length in [0, 257] {
+        let document = with_field("module_id", Value::from("i".repeat(length)));
+        assert_eq!(error(&document), NitroError::Field("module_id"));
+    }
+    for (name, bytes_max) in [
+        ("certificate", 1024),
+        ("public_key", 1024),
+        ("user_data", 512),
+        ("nonce", 512),
     ] {
-        assert_eq!(error(&document), NitroError::Field(name));
+        let length = bytes_max + 1;
+        let document = with_field(name, Value::Bytes(vec![0; length]));
+        assert_eq!(error(&document), NitroError::FieldTooLong { name, length });
+    }
+    let long = Value::Array(vec![Value::Bytes(vec![0; 1025])]);
+    let expected = NitroError::FieldTooLong {
+        name: "cabundle",
+        length: 1025,
+    };
+    assert_eq!(error(&with_field("cabundle", long)), expected);
+    let anchors = Anchors::Simulated(MockRoots::published());
+    for (name, bytes_max) in [("public_key", 1024), ("user_data", 512), ("nonce", 512)] {
+        let document = with_field(name, Value::Bytes(vec![0; bytes_max]));
+        assert!(verify_at(&document, &anchors, NOW_MS).is_ok(), "{name}");
     }
 }
 
 #[test]
-fn chain_is_refused_when_it_is_empty() {
-    let empty = with_field("cabundle", Value::Array(Vec::new()));
-    assert_eq!(error(&empty), NitroError::ChainLength(0));
+fn document_is_refused_when_a_register_is_missing_repeated_or_out_of_bounds() {
+    let with = |entries: &[(u64, usize)]| {
+        let entry =
+            |(index, length): &(u64, usize)| (Value::from(*index), Value::Bytes(vec![1; *length]));
+        error(&with_field(
+            "pcrs",
+            Value::Map(entries.iter().map(entry).collect()),
+        ))
+    };
+    for missing in 0..=2 {
+        let mut entries = vec![(0, 48), (1, 48), (2, 48)];
+        entries.remove(missing);
+        let missing = u8::try_from(missing).expect("small");
+        assert_eq!(with(&entries), NitroError::PcrMissing(missing));
+    }
+    for length in [0, 32, 47, 49, 64] {
+        let expected = NitroError::PcrLength { index: 2, length };
+        assert_eq!(with(&[(0, 48), (1, 48), (2, length)]), expected);
+    }
+    let twice = [(0, 48), (1, 48), (2, 48), (2, 48)];
+    assert_eq!(with(&twice), NitroError::PcrRepeated(2));
+    let above = [(0, 48), (1, 48), (2, 48), (32, 48)];
+    assert_eq!(with(&above), NitroError::PcrIndex(32));
+    let large = [(0, 48), (256, 48)];
+    assert_eq!(with(&large), NitroError::Field("pcrs"));
+}
+
+/// The payload with `from` replaced, which stands there once, signed anew.
+fn with_replaced(from: &[u8], to: &[u8]) -> Vec<u8> {
+    let envelope = CoseSign1::from_slice(&document()).expect("a COSE_Sign1");
+    let payload = envelope.payload.expect("a payload");
+    let at = payload
+        .windows(from.len())
+        .position(|window| window == from)
+        .expect("the bytes stand in the payload");
+    with_payload([&payload[..at], to, &payload[at + from.len()..]].concat())
+}
+
+#[test]
+fn document_is_refused_when_anything_but_its_payload_is_of_indefinite_length() {
+    // The registers: a map of sixteen. The chain: an array of three.
+    let pcrs = with_replaced(b"\x64pcrs\xb0", b"\x64pcrs\xbf");
+    assert_eq!(error(&pcrs), NitroError::Field("pcrs"));
+    let chain = with_replaced(b"\x68cabundle\x83", b"\x68cabundle\x9f");
+    assert_eq!(error(&chain), NitroError::Field("cabundle"));
+    let bytes = with_replaced(b"\x69user_data\x58\x40", b"\x69user_data\x5f\x58\x40");
+    assert_eq!(error(&bytes), NitroError::Field("user_data"));
+    let text = with_replaced(b"\x66digest\x66SHA384", b"\x66digest\x7f\x66SHA384\xff");
+    assert_eq!(error(&text), NitroError::DigestAlgorithm);
+    let name = with_replaced(b"\x66digest", b"\x7f\x66digest\xff");
+    assert_eq!(error(&name), NitroError::Payload);
+}
+
+#[test]
+fn document_may_write_its_payload_with_a_definite_length_as_older_ones_do() {
+    let envelope = CoseSign1::from_slice(&document()).expect("a COSE_Sign1");
+    let payload = envelope.payload.expect("a payload");
+    assert_eq!(
+        (payload.first(), payload.last()),
+        (Some(&0xbf), Some(&0xff))
+    );
+    let definite = [&[0xa9], &payload[1..payload.len() - 1]].concat();
+    let anchors = Anchors::Simulated(MockRoots::published());
+    assert_eq!(
+        verify_at(&with_payload(definite), &anchors, NOW_MS),
+        verify_at(&document(), &anchors, NOW_MS),
+    );
+}
+
+#[test]
+fn document_is_refused_when_it_was_made_outside_of_the_validity_of_its_leaf() {
+    const SKEW_MS: u64 = 5 * 60 * 1000;
+    let (from_ms, until_ms) = (NOW_MS - 1_800_000, NOW_MS + 3 * 3_600_000);
+    let at = |timestamp_ms: u64| with_field("timestamp", Value::from(timestamp_ms));
+    let anchors = Anchors::Simulated(MockRoots::published());
+    for timestamp_ms in [from_ms - SKEW_MS, until_ms + SKEW_MS] {
+        assert!(verify_at(&at(timestamp_ms), &anchors, NOW_MS).is_ok());
+    }
+    for timestamp_ms in [0, from_ms - SKEW_MS - 1, until_ms + SKEW_MS + 1, u64::MAX] {
+        let expected = NitroError::Timestamp {
+            timestamp_ms,
+            from_ms,
+            until_ms,
+        };
+        assert_eq!(error(&at(timestamp_ms)), expected);
+    }
+}
+
+#[test]
+fn chain_is_refused_when_it_is_empty_or_too_long() {
+    for length in [0, 11] {
+        let chain = Value::Array(vec![Value::Bytes(vec![0]); length]);
+        let document = with_field("cabundle", chain);
+        assert_eq!(error(&document), NitroError::ChainLength(length));
+    }
 }
 
 #[test]
@@ -397,6 +559,112 @@ fn chain_is_refused_when_a_leaf_issues_certificates() {
         chain.push(leaf);
     });
     assert_eq!(error(&flat), at(1, CertificateError::WrongIssuer));
+}
+
+/// A document under a chain in which one certificate is another.
+fn with_chain(change: impl FnOnce(&mut Links<'_>)) -> Vec<u8> {
+    let enclave = enclave();
+    let mut links = Links::of(&enclave);
+    change(&mut links);
+    let [region, instance, leaf] = links.issue();
+    with_fields(|fields| {
+        *field(fields, "certificate") = Value::Bytes(leaf);
+        let chain = [simulated::AWS_ROOT.to_vec(), region, instance];
+        *field(fields, "cabundle") = Value::Array(chain.map(Value::Bytes).into());
+    })
+}
+
+/// What the certificates below the root say.
+struct Links<'a> {
+    enclave: &'a NitroEnclave,
+    windows: [(u64, u64); 3],
+    authorities: [Option<u8>; 3],
+    curve: fn(&P384SigningKey) -> SubjectKey<'_>,
+}
+
+impl<'a> Links<'a> {
+    fn of(enclave: &'a NitroEnclave) -> Self {
+        Self {
+            enclave,
+            windows: [(NOW_S - HOUR_S, NOW_S + HOUR_S); 3],
+            authorities: [Some(1), Some(0), None],
+            curve: |key| SubjectKey::P384(key.public_sec1()),
+        }
+    }
+
+    fn issue(&self) -> [Vec<u8>; 3] {
+        let enclave = self.enclave;
+        let keys = [
+            &enclave.root,
+            &enclave.region,
+            &enclave.instance,
+            &enclave.enclave,
+        ];
+        let names = ["", "region", "instance", "enclave"];
+        [0, 1, 2].map(|link| {
+            let issuer = match link {
+                0 => subject(simulated::AWS_ROOT),
+                _ => name(names[link]),
+            };
+            let key = IssuerKey::P384(keys[link]);
+            let name = issuer.expect("a name");
+            let (from_s, until_s) = self.windows[link];
+            Issuer { name, key }
+                .issue(&Profile {
+                    common_name: names[link + 1],
+                    key: if link == 2 {
+                        (self.curve)(keys[link + 1])
+                    } else {
+                        SubjectKey::P384(keys[link + 1].public_sec1())
+                    },
+                    serial: 7,
+                    from_s,
+                    until_s,
+                    authority: self.authorities[link],
+                    extensions: Vec::new(),
+                })
+                .expect("a certificate")
+        })
+    }
+}
+
+#[test]
+fn chain_is_refused_when_any_one_of_its_certificates_is_out_of_its_time() {
+    let anchors = Anchors::Simulated(MockRoots::published());
+    assert!(verify_at(&with_chain(|_| ()), &anchors, NOW_MS).is_ok());
+    for link in 0..3 {
+        let late = with_chain(|links| links.windows[link].1 = NOW_S - 1);
+        let expired = CertificateError::Expired {
+            until_s: NOW_S - 1,
+            now_s: NOW_S,
+        };
+        assert_eq!(error(&late), at(link + 1, expired));
+        let early = with_chain(|links| links.windows[link].0 = NOW_S + 1);
+        let not_yet = CertificateError::NotYetValid {
+            from_s: NOW_S + 1,
+            now_s: NOW_S,
+        };
+        assert_eq!(error(&early), at(link + 1, not_yet));
+    }
+}
+
+#[test]
+fn chain_is_refused_when_an_authority_is_none_or_allows_no_other_below() {
+    for link in 0..2 {
+        let none = with_chain(|links| links.authorities[link] = None);
+        let expected = at(link + 2, CertificateError::IssuerMayNotSign);
+        assert_eq!(error(&none), expected);
+    }
+    let narrow = with_chain(|links| links.authorities[0] = Some(0));
+    assert_eq!(error(&narrow), at(2, CertificateError::PathTooLong));
+}
+
+#[test]
+fn chain_is_refused_when_its_leaf_is_an_authority_or_of_another_curve() {
+    let authority = with_chain(|links| links.authorities[2] = Some(0));
+    assert_eq!(error(&authority), at(3, CertificateError::Authority));
+    let curve = with_chain(|links| links.curve = |key| SubjectKey::P256(key.public_sec1()));
+    assert_eq!(error(&curve), at(3, CertificateError::Algorithm));
 }
 
 #[test]
