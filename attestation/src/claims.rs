@@ -11,6 +11,7 @@ use std::fmt;
 use synod_crypto::Digest;
 
 use crate::{
+    eventlog::BoundLog,
     intel::status::TcbStatus,
     measurement::Measurement,
     nitro::claims::NitroClaims,
@@ -108,6 +109,10 @@ pub struct Claims {
     /// When the first endorsement of the platform runs out (Unix milliseconds);
     /// `None` if the vendor sets no end.
     pub endorsed_until_ms: Option<u64>,
+    /// The event logs that came along, replayed and bound to the registers.
+    pub logs: Vec<BoundLog>,
+    /// Of composite evidence, the parts beside this lead, by their names.
+    pub parts: Vec<(String, Claims)>,
     /// The rest, by kind of TEE.
     pub details: Details,
 }

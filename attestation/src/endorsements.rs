@@ -6,7 +6,7 @@
 use minicbor::{Decoder, Encoder};
 use serde::Deserialize;
 
-use crate::tee::Tee;
+use crate::{evidence::Evidence, tee::Tee};
 
 /// The vendor's statements that evidence of one TEE is verified with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,15 @@ pub enum Endorsements {
     Intel(Box<IntelCollateral>),
     /// For AWS Nitro: none, the document holds its own chain.
     Nitro,
+    /// For composite evidence.
+    Composite(Box<CompositeEndorsements>),
+}
+
+/// The endorsements of composite evidence. None of them is composite itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompositeEndorsements {
+    lead: Endorsements,
+    parts: Vec<Endorsements>,
 }
 
 /// The certificates (DER) of an AMD platform.
@@ -71,6 +80,9 @@ pub enum EndorsementsError {
     /// The bytes are not of the expected shape, or not deterministic CBOR.
     #[error("endorsements are malformed")]
     Malformed,
+    /// Composite endorsements within others, or more than eight parts.
+    #[error("endorsements are nested, or have too many parts")]
+    Composite,
     /// The endorsements are for a TEE that this program does not know.
     #[error("endorsements are for an unknown kind of TEE")]
     UnknownKind,
@@ -94,6 +106,7 @@ impl Endorsements {
             Self::Snp(_) => tee == Tee::SevSnp,
             Self::Intel(_) => matches!(tee, Tee::Tdx | Tee::Sgx),
             Self::Nitro => tee == Tee::Nitro,
+            Self::Composite(composite) => composite.lead.fits(tee),
         }
     }
 
@@ -103,6 +116,7 @@ impl Endorsements {
             Self::Snp(_) => Tee::SevSnp.vendor(),
             Self::Intel(_) => Tee::Tdx.vendor(),
             Self::Nitro => Tee::Nitro.vendor(),
+            Self::Composite(composite) => composite.lead.vendor(),
         }
     }
 
@@ -117,19 +131,59 @@ impl Endorsements {
             .map_err(|_| EndorsementsError::Malformed)
     }
 
+    /// Joins the endorsements of a lead with those of its parts, in the order
+    /// of the parts.
+    ///
+    /// # Errors
+    /// When one of them is composite itself, or there are too many.
+    pub fn composite(lead: Self, parts: Vec<Self>) -> Result<Self, EndorsementsError> {
+        let nested = |one: &Self| matches!(one, Self::Composite(_));
+        if nested(&lead) || parts.iter().any(nested) || parts.len() > Evidence::PARTS_MAX {
+            return Err(EndorsementsError::Composite);
+        }
+        Ok(Self::Composite(Box::new(CompositeEndorsements {
+            lead,
+            parts,
+        })))
+    }
+
+    /// The endorsements of the lead.
+    pub fn lead(&self) -> &Self {
+        match self {
+            Self::Composite(composite) => &composite.lead,
+            other => other,
+        }
+    }
+
+    /// The endorsements of the parts, in the order of the parts.
+    pub fn parts(&self) -> &[Self] {
+        match self {
+            Self::Composite(composite) => &composite.parts,
+            _ => &[],
+        }
+    }
+
     /// The encoding: `spec/attestation.cddl`, `endorsements`.
     pub fn encode(&self) -> Vec<u8> {
         let mut encoder = Encoder::new(Vec::new());
-        let written = match self {
-            Self::Snp(snp) => write_snp(&mut encoder, snp),
-            Self::Intel(intel) => write_intel(&mut encoder, intel),
-            Self::Nitro => encoder
-                .array(1)
-                .and_then(|e| e.u8(Tee::Nitro.number()))
-                .map(|_| ()),
-        };
-        written.expect("writing to a vector cannot fail");
+        self.write(&mut encoder)
+            .expect("writing to a vector cannot fail");
         encoder.into_writer()
+    }
+
+    fn write(&self, encoder: &mut Encoder<Vec<u8>>) -> Encoded {
+        match self {
+            Self::Snp(snp) => write_snp(encoder, snp),
+            Self::Intel(intel) => write_intel(encoder, intel),
+            Self::Nitro => encoder.array(1)?.u8(Tee::Nitro.number())?.ok(),
+            Self::Composite(composite) => {
+                encoder.array(3)?.u8(COMPOSITE)?;
+                composite.lead.write(encoder)?;
+                encoder.array(composite.parts.len() as u64)?;
+                let mut parts = composite.parts.iter();
+                parts.try_for_each(|part| part.write(encoder))
+            }
+        }
     }
 
     /// Decodes the deterministic encoding, and nothing else.
@@ -137,21 +191,45 @@ impl Endorsements {
         if bytes.len() > Self::BYTES_MAX {
             return Err(EndorsementsError::TooLong(bytes.len()));
         }
-        let mut decoder = Decoder::new(bytes);
-        let fields = decoder.array()?.ok_or(EndorsementsError::Malformed)?;
-        let tee = Tee::from_number(decoder.u8()?).ok_or(EndorsementsError::UnknownKind)?;
-        let endorsements = match (tee, fields) {
-            (Tee::SevSnp, 5) => Self::Snp(read_snp(&mut decoder)?),
-            (Tee::Tdx, 11) => Self::Intel(Box::new(read_intel(&mut decoder)?)),
-            (Tee::Nitro, 1) => Self::Nitro,
-            _ => return Err(EndorsementsError::Malformed),
-        };
+        let endorsements = Self::read(&mut Decoder::new(bytes), true)?;
         if endorsements.encode() != bytes {
             return Err(EndorsementsError::Malformed);
         }
         Ok(endorsements)
     }
+
+    /// Reads endorsements, of which only the outermost may be composite.
+    fn read(decoder: &mut Decoder<'_>, outermost: bool) -> Result<Self, EndorsementsError> {
+        let fields = decoder.array()?.ok_or(EndorsementsError::Malformed)?;
+        let kind = decoder.u8()?;
+        if (kind, fields) == (COMPOSITE, 3) {
+            return match outermost {
+                true => Self::read_composite(decoder),
+                false => Err(EndorsementsError::Composite),
+            };
+        }
+        let tee = Tee::from_number(kind).ok_or(EndorsementsError::UnknownKind)?;
+        match (tee, fields) {
+            (Tee::SevSnp, 5) => Ok(Self::Snp(read_snp(decoder)?)),
+            (Tee::Tdx, 11) => Ok(Self::Intel(Box::new(read_intel(decoder)?))),
+            (Tee::Nitro, 1) => Ok(Self::Nitro),
+            _ => Err(EndorsementsError::Malformed),
+        }
+    }
+
+    fn read_composite(decoder: &mut Decoder<'_>) -> Result<Self, EndorsementsError> {
+        let lead = Self::read(decoder, false)?;
+        let count = decoder.array()?.ok_or(EndorsementsError::Malformed)?;
+        if count > Evidence::PARTS_MAX as u64 {
+            return Err(EndorsementsError::Composite);
+        }
+        let parts: Result<Vec<_>, _> = (0..count).map(|_| Self::read(decoder, false)).collect();
+        Self::composite(lead, parts?)
+    }
 }
+
+/// Stands in place of a TEE's number, which is never zero.
+const COMPOSITE: u8 = 0;
 
 fn write_snp(encoder: &mut Encoder<Vec<u8>>, snp: &SnpEndorsements) -> Encoded {
     encoder

@@ -37,8 +37,10 @@ pub mod x509;
 
 pub use anchors::{Anchors, MockRoots, VendorRoots};
 pub use claims::{Claims, Details, HardwareId, Tcb};
-pub use endorsements::{Endorsements, EndorsementsError, IntelCollateral, SnpEndorsements};
-pub use evidence::{Evidence, EvidenceError};
+pub use endorsements::{
+    CompositeEndorsements, Endorsements, EndorsementsError, IntelCollateral, SnpEndorsements,
+};
+pub use evidence::{Evidence, EvidenceError, Part};
 pub use measurement::{Measurement, MeasurementError};
 pub use policy::{
     appraise::{Binding, Expected, Freshness},

@@ -7,6 +7,7 @@ use crate::{
     anchors::{Anchors, RootSet},
     claims::{Claims, Details, HardwareId, Tcb},
     endorsements::Endorsements,
+    eventlog::{BoundLog, EventLog, error::EventLogError},
     evidence::Evidence,
     measurement::Measurement,
     nitro::{self, claims::NitroClaims, error::NitroError},
@@ -41,6 +42,18 @@ pub enum VerifyError {
     /// A Nitro document is not genuine.
     #[error(transparent)]
     Nitro(#[from] NitroError),
+    /// An event log does not belong to the quote that it came with.
+    #[error("event log: {0}")]
+    EventLog(#[from] EventLogError),
+    /// Composite evidence and its endorsements have different numbers of
+    /// parts.
+    #[error("evidence has {evidence} parts, endorsements are for {endorsements}")]
+    Parts {
+        /// Parts of the evidence.
+        evidence: usize,
+        /// Parts of the endorsements.
+        endorsements: usize,
+    },
 }
 
 impl VerifyError {
@@ -62,8 +75,31 @@ impl VerifyError {
 }
 
 /// Verifies that evidence is genuine: made by a TEE that one of `anchors`
-/// vouches for, as of `now_ms` (Unix milliseconds).
+/// vouches for, as of `now_ms` (Unix milliseconds). Of composite evidence every
+/// part must be; whether the parts belong together is for a policy.
 pub fn verify(
+    evidence: &Evidence,
+    endorsements: &Endorsements,
+    anchors: &Anchors,
+    now_ms: u64,
+) -> Result<Claims, VerifyError> {
+    let (parts, endorsed) = (evidence.parts(), endorsements.parts());
+    if parts.len() != endorsed.len() {
+        return Err(VerifyError::Parts {
+            evidence: parts.len(),
+            endorsements: endorsed.len(),
+        });
+    }
+    let mut claims = verify_alone(evidence, endorsements.lead(), anchors, now_ms)?;
+    for (part, endorsements) in parts.iter().zip(endorsed) {
+        let verified = verify_alone(part.evidence(), endorsements, anchors, now_ms)?;
+        claims.parts.push((part.name().to_owned(), verified));
+    }
+    Ok(claims)
+}
+
+/// Verifies evidence without its parts.
+pub(crate) fn verify_alone(
     evidence: &Evidence,
     endorsements: &Endorsements,
     anchors: &Anchors,
@@ -82,7 +118,17 @@ pub fn verify(
         }
     };
     claims.simulated = anchors.simulated();
+    claims.logs = bound_logs(evidence, &claims)?;
     Ok(claims)
+}
+
+/// Replays the event logs of a domain against its registers.
+fn bound_logs(evidence: &Evidence, claims: &Claims) -> Result<Vec<BoundLog>, EventLogError> {
+    let Details::Tdx(tdx) = &claims.details else {
+        return Ok(Vec::new());
+    };
+    let bind = |(kind, log)| EventLog::parse(kind, log)?.bind(&tdx.rtmrs);
+    evidence.logs().map(bind).collect()
 }
 
 fn of_snp(
@@ -104,6 +150,8 @@ fn of_snp(
         made_ms: None,
         endorsed_since_ms: None,
         endorsed_until_ms: Some(snp.chain_expires_ms),
+        logs: Vec::new(),
+        parts: Vec::new(),
         details: Details::Snp(Box::new(snp)),
     })
 }
@@ -138,6 +186,8 @@ fn tdx_claims(tdx: TdxClaims, root: synod_crypto::Digest) -> Claims {
         made_ms: None,
         endorsed_since_ms: None,
         endorsed_until_ms: Some(tdx.collateral_expires_ms),
+        logs: Vec::new(),
+        parts: Vec::new(),
         details: Details::Tdx(Box::new(tdx)),
     }
 }
@@ -163,6 +213,8 @@ fn nitro_claims(nitro: NitroClaims, root: synod_crypto::Digest) -> Claims {
         // The three hours of a Nitro certificate bound the making of
         // documents, not the standing of the enclave.
         endorsed_until_ms: None,
+        logs: Vec::new(),
+        parts: Vec::new(),
         details: Details::Nitro(Box::new(nitro)),
     }
 }

@@ -3,6 +3,7 @@
 use synod_attestation::{
     Endorsements, EndorsementsError, Evidence, EvidenceError, IntelCollateral, NodeStatement,
     ReportData, Role, SnpEndorsements, StatementError, Tee,
+    eventlog::{EventLog, Kind},
 };
 use synod_crypto::{Digest, HpkePublicKey, PublicKey, sha512};
 
@@ -145,7 +146,7 @@ fn evidence_is_refused_when_it_is_too_long_or_of_an_unknown_kind() {
         Evidence::new(Tee::Tdx, long.clone()),
         Err(EvidenceError::TooLong(long.len()))
     );
-    let longer = vec![0; Evidence::BYTES_MAX + 9];
+    let longer = vec![0; Evidence::TOTAL_BYTES_MAX + 1];
     assert_eq!(
         Evidence::decode(&longer),
         Err(EvidenceError::TooLong(longer.len()))
@@ -197,6 +198,141 @@ fn endorsements_are_refused_when_they_are_too_long_or_of_an_unknown_kind() {
     );
 }
 
+fn composite() -> Evidence {
+    let host = Evidence::new(Tee::Nitro, vec![8; 30]).expect("short evidence");
+    let device = Evidence::new(Tee::Tdx, vec![9; 40])
+        .and_then(|device| device.with_log(Kind::Dstack, b"[]".to_vec()))
+        .expect("short evidence");
+    Evidence::new(Tee::Tdx, vec![7; 50])
+        .and_then(|lead| lead.with_log(Kind::Dstack, vec![1; 3]))
+        .and_then(|lead| lead.with_log(Kind::Ccel, vec![2; 4]))
+        .and_then(|lead| lead.with_part("host", host))
+        .and_then(|lead| lead.with_part("device-1", device))
+        .expect("small composite evidence")
+}
+
+#[test]
+fn composite_evidence_survives_its_encoding_and_has_no_other() {
+    let encoded = composite().encode();
+    assert_eq!(Evidence::decode(&encoded), Ok(composite()));
+    let names: Vec<_> = composite()
+        .parts()
+        .iter()
+        .map(|p| p.name().to_owned())
+        .collect();
+    assert_eq!(names, ["host", "device-1"]);
+    let kinds: Vec<_> = composite().logs().map(|(kind, _)| kind).collect();
+    assert_eq!(kinds, [Kind::Ccel, Kind::Dstack]);
+    for length in 0..encoded.len() {
+        assert!(Evidence::decode(&encoded[..length]).is_err());
+    }
+    let longer = [encoded.as_slice(), &[0]].concat();
+    assert_eq!(Evidence::decode(&longer), Err(EvidenceError::Malformed));
+    // Evidence without logs and parts has the short form only.
+    assert_eq!(
+        Evidence::decode(&[0x84, 2, 0x41, 7, 0x80, 0x80]),
+        Err(EvidenceError::Malformed)
+    );
+    // Logs stand in the order of their kinds, each once.
+    let logs = |first: u8, second: u8| {
+        let log = |kind| [0x82, kind, 0x40];
+        let head = [0x84, 2, 0x41, 7, 0x82].as_slice();
+        Evidence::decode(&[head, &log(first), &log(second), &[0x80]].concat())
+    };
+    assert!(logs(1, 2).is_ok());
+    assert_eq!(logs(2, 1), Err(EvidenceError::Malformed));
+    assert_eq!(logs(1, 1), Err(EvidenceError::SecondLog(Kind::Ccel)));
+    assert_eq!(logs(1, 9), Err(EvidenceError::UnknownKind));
+}
+
+#[test]
+fn composite_evidence_is_bounded_in_parts_depth_names_and_bytes() {
+    let small = || Evidence::new(Tee::Tdx, vec![7]).expect("short evidence");
+    let part = |name: &str| small().with_part(name, small());
+    for name in ["", "Host", "a b", "ä", &"a".repeat(65)] {
+        assert_eq!(part(name), Err(EvidenceError::PartName));
+    }
+    let one = part("a").expect("a part");
+    assert_eq!(
+        one.clone().with_part("a", small()),
+        Err(EvidenceError::PartName)
+    );
+    assert_eq!(
+        small().with_part("b", one.clone()),
+        Err(EvidenceError::NestedPart)
+    );
+    let mut nested = vec![0x84, 2, 0x41, 7, 0x80, 0x81, 0x82, 0x61, b'b'];
+    nested.extend(one.encode());
+    assert_eq!(Evidence::decode(&nested), Err(EvidenceError::NestedPart));
+    let full = (0..Evidence::PARTS_MAX).fold(small(), |lead, index| {
+        lead.with_part(&format!("p{index}"), small())
+            .expect("a part")
+    });
+    assert_eq!(
+        full.with_part("p8", small()),
+        Err(EvidenceError::TooManyParts)
+    );
+    let nitro = Evidence::new(Tee::Nitro, vec![1]).expect("short evidence");
+    assert_eq!(
+        nitro.with_log(Kind::Ccel, vec![]),
+        Err(EvidenceError::NoLog(Tee::Nitro))
+    );
+    let long = || vec![0; EventLog::BYTES_MAX];
+    let two_logs = small()
+        .with_log(Kind::Ccel, long())
+        .and_then(|lead| lead.with_log(Kind::Dstack, long()));
+    assert!(matches!(two_logs, Err(EvidenceError::TooLong(_))));
+    let long_part = small().with_log(Kind::Ccel, long()).expect("one long log");
+    let lead = small().with_part("a", long_part.clone()).expect("a part");
+    assert!(matches!(
+        lead.with_part("b", long_part),
+        Err(EvidenceError::TooLong(_))
+    ));
+}
+
+#[test]
+fn composite_endorsements_survive_their_encoding_and_are_not_nested() {
+    let [snp, _, intel, nitro] = endorsements();
+    let parts = vec![intel, nitro.clone()];
+    let composite = Endorsements::composite(snp.clone(), parts.clone()).expect("endorsements");
+    assert_eq!(composite.lead(), &snp);
+    assert_eq!(composite.parts(), parts);
+    assert!(composite.fits(Tee::SevSnp) && !composite.fits(Tee::Tdx));
+    let encoded = composite.encode();
+    assert_eq!(Endorsements::decode(&encoded), Ok(composite.clone()));
+    for length in 0..encoded.len() {
+        assert!(Endorsements::decode(&encoded[..length]).is_err());
+    }
+    let nested = Endorsements::composite(nitro.clone(), vec![composite.clone()]);
+    assert_eq!(nested, Err(EndorsementsError::Composite));
+    let nested = [&[0x83, 0, 0x81, 3, 0x81], encoded.as_slice()].concat();
+    assert_eq!(
+        Endorsements::decode(&nested),
+        Err(EndorsementsError::Composite)
+    );
+    let many = Endorsements::composite(nitro.clone(), vec![nitro; 9]);
+    assert_eq!(many, Err(EndorsementsError::Composite));
+}
+
+#[test]
+fn evidence_is_detected_in_every_form_that_is_seen_in_the_field() {
+    let quote = |start: &[u8], length: usize| {
+        let mut bytes = start.to_vec();
+        bytes.resize(length, 0);
+        Evidence::detect(bytes).map(|evidence| evidence.tee())
+    };
+    assert_eq!(quote(&[3, 0, 2, 0, 0, 0, 0, 0], 4734), Ok(Tee::Sgx));
+    assert_eq!(quote(&[5, 0, 2, 0, 0, 0, 0, 0], 4734), Ok(Tee::Sgx));
+    assert_eq!(quote(&[4, 0, 2, 0, 0x81, 0, 0, 0], 8000), Ok(Tee::Tdx));
+    assert_eq!(quote(&[5, 0, 2, 0, 0x81, 0, 0, 0], 8000), Ok(Tee::Tdx));
+    assert_eq!(quote(&[0x84, 0x44], 4000), Ok(Tee::Nitro));
+    assert_eq!(quote(&[0xd2, 0x84, 0x44], 4000), Ok(Tee::Nitro));
+    for version in 2..=5 {
+        assert_eq!(quote(&[version, 0, 0, 0], 0x4a0), Ok(Tee::SevSnp));
+    }
+    assert_eq!(quote(&[3, 0, 0, 0], 0x49f), Err(EvidenceError::UnknownKind));
+}
+
 #[test]
 fn mutated_bytes_never_panic_a_decoder() {
     let mut seeds = vec![
@@ -205,7 +341,11 @@ fn mutated_bytes_never_panic_a_decoder() {
             .expect("short evidence")
             .encode(),
     ];
+    seeds.push(composite().encode());
     seeds.extend(endorsements().iter().map(Endorsements::encode));
+    let [snp, _, intel, nitro] = endorsements();
+    let joined = Endorsements::composite(snp, vec![intel, nitro]).expect("endorsements");
+    seeds.push(joined.encode());
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     for round in 0..10_000 {
         let mut bytes = seeds[round % seeds.len()].clone();

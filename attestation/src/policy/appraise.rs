@@ -6,12 +6,12 @@ use crate::{
     anchors::MockRoots,
     claims::{Claims, Details},
     endorsements::Endorsements,
-    evidence::Evidence,
+    evidence::{Evidence, Part},
     policy::{check::Check, document::Policy, refusal::Refusal, rule::Rule, verdict::Verdict},
     report_data::ReportData,
     statement::{NodeStatement, Role},
     tee::Tee,
-    verify::{VerifyError, verify},
+    verify::{VerifyError, verify_alone},
 };
 
 /// What the relying party wants of the statement that evidence binds.
@@ -49,6 +49,15 @@ pub enum Binding<'a> {
     Nothing,
 }
 
+/// What one part must bind.
+#[derive(Clone, Copy)]
+enum PartBinding<'a> {
+    /// What the caller asks for.
+    Asked(Binding<'a>),
+    /// What the lead binds, which is unknown if it is not genuine.
+    AsLead(Option<ReportData>),
+}
+
 /// What came out, before anybody is told.
 pub(in crate::policy) struct Judged {
     pub(in crate::policy) parts: Vec<JudgedPart>,
@@ -63,6 +72,19 @@ pub(in crate::policy) struct JudgedPart {
 }
 
 impl Judged {
+    /// The claims of the lead, which hold those of the parts; or why one of
+    /// them is not genuine.
+    fn verified(self) -> Result<Claims, VerifyError> {
+        let mut parts = self.parts.into_iter();
+        let lead = parts.next().map(|lead| lead.verified);
+        let mut claims = lead.expect("the lead always comes first")?;
+        for part in parts {
+            let verified = part.verified?;
+            claims.parts.push((part.name.unwrap_or_default(), verified));
+        }
+        Ok(claims)
+    }
+
     /// Every check, the lead's first.
     pub(in crate::policy) fn checks(&self) -> Vec<Check> {
         let checks = self.parts.iter().flat_map(|part| &part.checks);
@@ -89,20 +111,21 @@ impl Policy {
         let judged = self.judge(evidence, endorsements, binding, now_ms);
         let checks = judged.checks();
         let expires_ms = self.expiry(&judged, now_ms);
-        let mut claims = Vec::new();
-        let mut cause = None;
-        for part in judged.parts {
-            match part.verified {
-                Ok(verified) => claims.push((part.name, verified)),
-                Err(error) => cause = cause.or(Some(error)),
-            }
-        }
+        let verified = judged.verified();
+        let cause = verified.as_ref().err().cloned();
         if let Some(refusal) = Refusal::of(self.name(), &checks, cause) {
             return Err(refusal);
         }
+        // Evidence that is not genuine has failed a check.
+        let claims = verified.expect("every check passed");
         let subject = statement.clone();
-        let verdict = Verdict::new(subject, claims, self.digest(), expires_ms, checks);
-        Ok(verdict.expect("evidence that passed has a lead"))
+        Ok(Verdict::new(
+            subject,
+            claims,
+            self.digest(),
+            expires_ms,
+            checks,
+        ))
     }
 
     /// Makes every check.
@@ -113,23 +136,105 @@ impl Policy {
         binding: Binding<'_>,
         now_ms: u64,
     ) -> Judged {
-        let mut checks = self.locate(vec![self.tee_accepted(evidence.tee())]);
-        let verified = verify(evidence, endorsements, self.anchors(), now_ms);
+        let asked = PartBinding::Asked(binding);
+        let lead = self.judge_part(None, evidence, endorsements.lead(), asked, now_ms);
+        // Every further part must bind what the lead binds.
+        let together = lead
+            .verified
+            .as_ref()
+            .ok()
+            .and_then(|lead| lead.report_data);
+        let mut parts = vec![lead];
+        let mut endorsed = endorsements.parts().iter();
+        for part in evidence.parts() {
+            let nothing = Endorsements::Nitro;
+            let endorsements = endorsed.next().unwrap_or(&nothing);
+            let name = Some(part.name());
+            let binding = PartBinding::AsLead(together);
+            parts.push(self.judge_part(name, part.evidence(), endorsements, binding, now_ms));
+        }
+        let declared = self.parts(evidence, endorsed.count());
+        parts[0].checks.extend(self.locate(declared));
+        Judged { parts }
+    }
+
+    fn judge_part(
+        &self,
+        part: Option<&str>,
+        evidence: &Evidence,
+        endorsements: &Endorsements,
+        binding: PartBinding<'_>,
+        now_ms: u64,
+    ) -> JudgedPart {
+        let tee = evidence.tee();
+        let mut checks = self.locate(vec![self.tee_accepted(tee)]);
+        let verified = verify_alone(evidence, endorsements, self.anchors(), now_ms);
         match &verified {
             Ok(claims) => {
                 checks.push(root(claims));
-                checks.extend(bound(claims, binding));
-                checks.extend(self.examine(claims, now_ms));
+                checks.extend(match binding {
+                    PartBinding::Asked(binding) => bound(claims, binding),
+                    PartBinding::AsLead(lead) => vec![binds_as_lead(claims, lead)],
+                });
+                checks.extend(self.examine_part(part, claims, now_ms));
             }
             Err(cause) => checks.push(failed(cause)),
         }
-        let lead = JudgedPart {
-            name: None,
-            tee: evidence.tee(),
+        JudgedPart {
+            name: part.map(str::to_owned),
+            tee,
             verified,
             checks,
+        }
+    }
+
+    /// Whether the parts are those that the policy demands, each with its own
+    /// endorsements; `extra` are endorsements without a part.
+    fn parts(&self, evidence: &Evidence, extra: usize) -> Vec<Check> {
+        let rules = self.rules();
+        let parts = evidence.parts();
+        let mut checks = Vec::new();
+        for (index, wanted) in rules.require_part.iter().enumerate() {
+            let found = parts.iter().find(|part| part.name() == wanted.name);
+            let passed = found.is_some_and(|part| part.evidence().tee().name() == wanted.tee);
+            let expected = format!("part `{}` of {}", wanted.name, wanted.tee);
+            let found = found.map_or_else(
+                || "no such part".to_owned(),
+                |part| format!("part `{}` of {}", part.name(), part.evidence().tee()),
+            );
+            let check = Check::new(Rule::Parts, passed, expected, found);
+            checks.push(check.key(format!("require_part[{index}]")));
+        }
+        let declared = |part: &Part| {
+            rules
+                .require_part
+                .iter()
+                .any(|wanted| wanted.name == part.name())
         };
-        Judged { parts: vec![lead] }
+        let others: Vec<_> = parts
+            .iter()
+            .filter(|part| !declared(part))
+            .map(Part::name)
+            .collect();
+        if !others.is_empty() {
+            let check = Check::new(
+                Rule::Parts,
+                rules.allow_undeclared_parts,
+                "declared parts only",
+                format!("undeclared parts {others:?}"),
+            );
+            checks.push(check.key("allow_undeclared_parts"));
+        }
+        if extra > 0 {
+            let found = format!("{extra} endorsements too many");
+            checks.push(Check::new(
+                Rule::Parts,
+                false,
+                "endorsements for each part",
+                found,
+            ));
+        }
+        checks
     }
 
     /// A verdict lasts as long as the policy says, and never longer than the
@@ -193,6 +298,19 @@ fn binds(claims: &Claims, wanted: ReportData) -> Check {
     );
     let passed = claims.report_data == Some(wanted);
     Check::new(Rule::Binding, passed, wanted, found).of("report-data")
+}
+
+/// A part that binds something else was made for somebody else.
+fn binds_as_lead(claims: &Claims, lead: Option<ReportData>) -> Check {
+    match lead {
+        Some(wanted) => binds(claims, wanted),
+        None => Check::new(
+            Rule::Binding,
+            false,
+            "what the lead binds",
+            "a lead that binds no 64 bytes",
+        ),
+    }
 }
 
 fn holds_nonce(claims: &Claims, nonce: &[u8]) -> Check {

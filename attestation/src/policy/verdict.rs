@@ -10,38 +10,26 @@ use crate::{claims::Claims, policy::check::Check, statement::NodeStatement, tee:
 pub struct Verdict {
     subject: NodeStatement,
     claims: Claims,
-    parts: Vec<(String, Claims)>,
     policy: Digest,
     expires_ms: u64,
     checks: Vec<Check>,
 }
 
 impl Verdict {
-    /// A verdict on the claims of a lead, which has no name, and of further
-    /// parts, which have one; none without a lead.
     pub(in crate::policy) fn new(
         subject: NodeStatement,
-        claims: Vec<(Option<String>, Claims)>,
+        claims: Claims,
         policy: Digest,
         expires_ms: u64,
         checks: Vec<Check>,
-    ) -> Option<Self> {
-        let mut parts = Vec::new();
-        let mut lead = None;
-        for (name, claims) in claims {
-            match name {
-                None => lead = Some(claims),
-                Some(name) => parts.push((name, claims)),
-            }
-        }
-        Some(Self {
+    ) -> Self {
+        Self {
             subject,
-            claims: lead?,
-            parts,
+            claims,
             policy,
             expires_ms,
             checks,
-        })
+        }
     }
 
     /// Whom the verdict is about: the keys that the evidence binds.
@@ -71,7 +59,7 @@ impl Verdict {
 
     /// The further parts of composite evidence, by their names.
     pub fn parts(&self) -> &[(String, Claims)] {
-        &self.parts
+        &self.claims.parts
     }
 
     /// The digest of the policy that accepted it.

@@ -1,6 +1,6 @@
 //! Each rule of a policy, broken alone, on claims that no hardware made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use synod_crypto::Digest;
 
@@ -13,12 +13,13 @@ use crate::{
     policy::{
         choice::UnknownBits,
         rules::{
-            Rules,
+            Kind, Rules,
             intel::TdxRules,
             snp::{SnpRules, TcbFloor},
         },
         tier::TierEntry,
     },
+    reference_values::Accepted,
     snp::{
         claims::{GuestPolicy, KeyInfo, Mitigations, PlatformInfo, SigningKey, SnpClaims},
         product::{Product, TcbVersion},
@@ -118,6 +119,8 @@ fn claims(tee: Tee, details: Details) -> Claims {
         made_ms: None,
         endorsed_since_ms: None,
         endorsed_until_ms: None,
+        logs: Vec::new(),
+        parts: Vec::new(),
         details,
     }
 }
@@ -333,4 +336,433 @@ fn nitro_is_debugged_when_its_three_first_registers_are_zero() {
     assert_eq!(breaks(&[0, 1, 2]), [Rule::NotDebug]);
     assert_eq!(breaks(&[0, 1]), []);
     assert_eq!(breaks(&[]), []);
+}
+
+/// The rules that the claims break, with the keys that say so.
+fn keys(policy: &Policy, claims: &Claims) -> Vec<(Rule, String)> {
+    policy
+        .examine(claims, NOW_MS)
+        .into_iter()
+        .filter(|check| !check.passed)
+        .map(|check| (check.rule, check.path.unwrap_or_default().into_owned()))
+        .collect()
+}
+
+fn snp_keys(
+    rules: impl FnOnce(&mut SnpRules),
+    change: impl FnOnce(&mut SnpClaims),
+) -> Vec<(Rule, String)> {
+    let mut snp = snp();
+    change(&mut snp);
+    let policy = policy(|all| rules(all.sev_snp.as_mut().expect("rules for SEV-SNP")));
+    keys(&policy, &claims(Tee::SevSnp, Details::Snp(Box::new(snp))))
+}
+
+fn tdx_keys(
+    rules: impl FnOnce(&mut TdxRules),
+    change: impl FnOnce(&mut TdxClaims),
+) -> Vec<(Rule, String)> {
+    let mut tdx = tdx();
+    change(&mut tdx);
+    let policy = policy(|all| rules(all.tdx.as_mut().expect("rules for TDX")));
+    keys(&policy, &claims(Tee::Tdx, Details::Tdx(Box::new(tdx))))
+}
+
+fn one(rule: Rule, path: &str) -> Vec<(Rule, String)> {
+    vec![(rule, path.to_owned())]
+}
+
+#[test]
+fn each_rule_for_a_guest_is_broken_alone_and_names_its_key() {
+    let accept = |key: [u8; 48]| BTreeSet::from([hex::encode(key)]);
+    assert_eq!(
+        snp_keys(|_| (), |snp| snp.policy.0 |= 1 << 19),
+        one(Rule::NotDebug, "sev-snp.dangerous_allow_debug")
+    );
+    assert_eq!(
+        snp_keys(|_| (), |snp| snp.policy.0 |= 1 << 18),
+        one(Rule::NotMigratable, "sev-snp.dangerous_allow_migration")
+    );
+    assert_eq!(
+        snp_keys(|_| (), |snp| snp.vmpl = 1),
+        one(Rule::Vmpl, "sev-snp.vmpl_max")
+    );
+    assert_eq!(
+        snp_keys(|rules| rules.vmpl = Some(2), |snp| snp.vmpl = 1),
+        one(Rule::Vmpl, "sev-snp.vmpl")
+    );
+    assert_eq!(
+        snp_keys(|rules| rules.vmpl = Some(2), |snp| snp.vmpl = 2),
+        []
+    );
+    assert_eq!(
+        snp_keys(|rules| rules.guest_svn_min = 1, |_| ()),
+        one(Rule::Svn, "sev-snp.guest_svn_min")
+    );
+    assert_eq!(
+        snp_keys(|rules| rules.require_single_socket = true, |_| ()),
+        one(Rule::SingleSocket, "sev-snp.require_single_socket")
+    );
+    assert_eq!(
+        snp_keys(|rules| rules.require_page_swap_disable = true, |_| ()),
+        one(Rule::PageSwapDisable, "sev-snp.require_page_swap_disable")
+    );
+    assert_eq!(
+        snp_keys(|rules| rules.id_keys = accept([1; 48]), |_| ()),
+        one(Rule::IdKey, "sev-snp.id_keys")
+    );
+    assert_eq!(
+        snp_keys(|rules| rules.id_keys = accept([0; 48]), |_| ()),
+        []
+    );
+    assert_eq!(
+        snp_keys(|rules| rules.author_keys = accept([1; 48]), |_| ()),
+        one(Rule::AuthorKey, "sev-snp.author_keys")
+    );
+}
+
+#[test]
+fn each_rule_for_an_amd_platform_is_broken_alone_and_names_its_key() {
+    let vlek = |snp: &mut SnpClaims| {
+        snp.signing_key = SigningKey::Vlek {
+            csp_id: "cloud".to_owned(),
+        };
+    };
+    assert_eq!(
+        snp_keys(
+            |rules| {
+                rules.products.remove("turin");
+            },
+            |_| ()
+        ),
+        one(Rule::Product, "sev-snp.products")
+    );
+    assert_eq!(
+        snp_keys(|rules| rules.allow_vlek = false, vlek),
+        one(Rule::SigningKey, "sev-snp.allow_vlek")
+    );
+    let other = |rules: &mut SnpRules| rules.csp_ids = BTreeSet::from(["other".to_owned()]);
+    assert_eq!(
+        snp_keys(other, vlek),
+        one(Rule::SigningKey, "sev-snp.csp_ids")
+    );
+    assert_eq!(snp_keys(|_| (), vlek), []);
+    assert_eq!(
+        snp_keys(
+            |rules| rules.require_smt_off = true,
+            |snp| snp.platform_info.0 |= 1
+        ),
+        one(Rule::SmtOff, "sev-snp.require_smt_off")
+    );
+    let refuse = |rules: &mut SnpRules| rules.unknown_bits = UnknownBits::Refuse;
+    for change in [
+        |snp: &mut SnpClaims| snp.platform_info.0 |= 1 << 6,
+        |snp: &mut SnpClaims| snp.platform_info.0 |= 1 << 8,
+        |snp: &mut SnpClaims| snp.policy.0 |= 1 << 26,
+    ] {
+        let broken = snp_keys(refuse, change);
+        assert_eq!(broken, one(Rule::UnknownBits, "sev-snp.unknown_bits"));
+        assert_eq!(snp_keys(|_| (), change), []);
+    }
+    assert_eq!(snp_keys(refuse, |_| ()), []);
+    let provisional = |snp: &mut SnpClaims| snp.committed_tcb.microcode -= 1;
+    let committed = |rules: &mut SnpRules| rules.require_committed_firmware = true;
+    assert_eq!(
+        snp_keys(committed, provisional),
+        one(
+            Rule::CommittedFirmware,
+            "sev-snp.require_committed_firmware"
+        )
+    );
+    assert_eq!(snp_keys(|_| (), provisional), []);
+}
+
+#[test]
+fn each_firmware_has_a_floor_of_its_own() {
+    let floor = || {
+        let floor = TcbFloor {
+            microcode: 80,
+            ..TcbFloor::default()
+        };
+        BTreeMap::from([("turin".to_owned(), floor)])
+    };
+    type Set = fn(&mut SnpRules, BTreeMap<String, TcbFloor>);
+    type Lower = fn(&mut SnpClaims);
+    let cases: [(Set, Lower, &str); 4] = [
+        (
+            |rules, floor| rules.reported_tcb_min = floor,
+            |snp| snp.reported_tcb.microcode = 79,
+            "sev-snp.reported_tcb_min.turin",
+        ),
+        (
+            |rules, floor| rules.committed_tcb_min = floor,
+            |snp| snp.committed_tcb.microcode = 79,
+            "sev-snp.committed_tcb_min.turin",
+        ),
+        (
+            |rules, floor| rules.launch_tcb_min = floor,
+            |snp| snp.launch_tcb.microcode = 79,
+            "sev-snp.launch_tcb_min.turin",
+        ),
+        (
+            |rules, floor| rules.current_tcb_min = floor,
+            |snp| snp.current_tcb.microcode = 79,
+            "sev-snp.current_tcb_min.turin",
+        ),
+    ];
+    for (index, (set, _, path)) in cases.iter().enumerate() {
+        for (other, (_, lower, _)) in cases.iter().enumerate() {
+            let broken = snp_keys(|rules| set(rules, floor()), lower);
+            let expected = if index == other {
+                one(Rule::Tcb, path)
+            } else {
+                Vec::new()
+            };
+            assert_eq!(broken, expected);
+        }
+    }
+}
+
+#[test]
+fn floor_says_what_is_needed_since_when_and_what_is_there() {
+    let mut snp = snp();
+    snp.current_tcb.microcode = 0xce;
+    let floor = TcbFloor {
+        microcode: 0xd1,
+        dated: Some("2026-02".to_owned()),
+        advisory: Some("AMD-SB-7033".to_owned()),
+        ..TcbFloor::default()
+    };
+    let policy = policy(|all| {
+        let rules = all.sev_snp.as_mut().expect("rules for SEV-SNP");
+        rules.current_tcb_min.insert("turin".to_owned(), floor);
+    });
+    let checks = policy.examine(&claims(Tee::SevSnp, Details::Snp(Box::new(snp))), NOW_MS);
+    let failed = checks.iter().find(|check| !check.passed);
+    assert_eq!(
+        failed.expect("a failed check").behind,
+        ["microcode 0xd1 of 2026-02 (AMD-SB-7033) needed; you have 0xce"]
+    );
+}
+
+#[test]
+fn mitigations_are_required_bit_by_bit_and_unknown_ones_as_the_policy_says() {
+    let launch = |rules: &mut SnpRules| rules.launch_mitigations = BTreeSet::from([0, 3]);
+    let current = |rules: &mut SnpRules| rules.current_mitigations = BTreeSet::from([63]);
+    let with = |launch, current| {
+        move |snp: &mut SnpClaims| snp.mitigations = Some(Mitigations { launch, current })
+    };
+    assert_eq!(snp_keys(launch, with(0b1001, 0)), []);
+    assert_eq!(
+        snp_keys(launch, with(0b0001, u64::MAX)),
+        one(Rule::Mitigations, "sev-snp.launch_mitigations")
+    );
+    assert_eq!(snp_keys(current, with(0, 1 << 63)), []);
+    assert_eq!(
+        snp_keys(current, with(u64::MAX, 1)),
+        one(Rule::Mitigations, "sev-snp.current_mitigations")
+    );
+    let unstated = |snp: &mut SnpClaims| snp.mitigations = None;
+    assert_eq!(
+        snp_keys(launch, unstated),
+        one(Rule::Mitigations, "sev-snp.launch_mitigations")
+    );
+    let mut old = snp();
+    unstated(&mut old);
+    let lenient = policy(|all| {
+        all.unknown = Unknown::Accept;
+        launch(all.sev_snp.as_mut().expect("rules for SEV-SNP"));
+    });
+    let claims = claims(Tee::SevSnp, Details::Snp(Box::new(old)));
+    assert_eq!(keys(&lenient, &claims), []);
+}
+
+#[test]
+fn each_rule_for_a_domain_is_broken_alone_and_names_its_key() {
+    for (bit, rule, path) in [
+        (0, Rule::NotDebug, "tdx.dangerous_allow_debug"),
+        (4, Rule::NotProfiled, "tdx.dangerous_allow_profiling"),
+        (29, Rule::NotMigratable, "tdx.dangerous_allow_migration"),
+        (17, Rule::NoServiceTd, "tdx.dangerous_allow_service_td"),
+    ] {
+        assert_eq!(
+            tdx_keys(|_| (), |tdx| tdx.attributes.0 |= 1 << bit),
+            one(rule, path)
+        );
+    }
+    assert_eq!(
+        tdx_keys(|_| (), |tdx| tdx.attributes.0 = 0),
+        one(Rule::SeptVeDisable, "tdx.dangerous_allow_sept_ve")
+    );
+    let only = |rules: &mut TdxRules| {
+        rules.accepted_advisories = Some(BTreeSet::from(["INTEL-SA-1".to_owned()]));
+    };
+    let both = |tdx: &mut TdxClaims| {
+        tdx.advisories = vec!["INTEL-SA-1".to_owned(), "INTEL-SA-2".to_owned()];
+    };
+    assert_eq!(
+        tdx_keys(only, both),
+        one(Rule::Advisories, "tdx.accepted_advisories")
+    );
+    assert_eq!(
+        tdx_keys(only, |tdx| tdx.advisories = vec!["INTEL-SA-1".to_owned()]),
+        []
+    );
+}
+
+#[test]
+fn dangerous_choices_for_a_domain_accept_what_they_name_and_no_more() {
+    let every = |rules: &mut TdxRules| {
+        rules.dangerous_allow_debug = true;
+        rules.dangerous_allow_profiling = true;
+        rules.dangerous_allow_migration = true;
+        rules.dangerous_allow_service_td = true;
+        rules.dangerous_allow_sept_ve = true;
+    };
+    let mut all = tdx();
+    all.attributes.0 = u64::MAX & !(1 << 28);
+    all.mr_service_td = Some([1; 48]);
+    let policy = policy(|rules| {
+        rules.kind = Kind::Evaluation;
+        every(rules.tdx.as_mut().expect("rules for TDX"));
+    });
+    let claims = claims(Tee::Tdx, Details::Tdx(Box::new(all)));
+    assert_eq!(keys(&policy, &claims), []);
+}
+
+#[test]
+fn tdx_module_must_reach_the_floor_at_launch_and_now() {
+    let floor = |rules: &mut TdxRules| rules.tee_tcb_svn_min = vec![5, 1];
+    let reached = |tdx: &mut TdxClaims| {
+        tdx.tee_tcb_svn[..2].copy_from_slice(&[5, 1]);
+        tdx.tee_tcb_svn2 = Some([9; 16]);
+    };
+    assert_eq!(tdx_keys(floor, reached), []);
+    let expected = one(Rule::Tcb, "tdx.tee_tcb_svn_min");
+    let launch = |tdx: &mut TdxClaims| {
+        reached(tdx);
+        tdx.tee_tcb_svn[1] = 0;
+    };
+    assert_eq!(tdx_keys(floor, launch), expected);
+    let now = |tdx: &mut TdxClaims| {
+        reached(tdx);
+        tdx.tee_tcb_svn2 = Some([4; 16]);
+    };
+    assert_eq!(tdx_keys(floor, now), expected);
+}
+
+#[test]
+fn hardware_is_admitted_by_its_id_or_the_beginning_of_it() {
+    let check = |id: &str, change: &dyn Fn(&mut Rules)| {
+        let mut claims = claims(Tee::SevSnp, Details::Snp(Box::new(snp())));
+        claims.hardware_id = HardwareId(id.to_owned());
+        keys(&policy(change), &claims)
+    };
+    let allow = |rules: &mut Rules| rules.hardware_allow = vec!["amd-chip:0a*".to_owned()];
+    let deny = |rules: &mut Rules| rules.hardware_deny = vec!["amd-chip:0a01".to_owned()];
+    let listed = |rules: &mut Rules| rules.require_listed_hardware = true;
+    assert_eq!(check("amd-chip:0a01", &allow), []);
+    let not_allowed = one(Rule::Hardware, "hardware_allow");
+    assert_eq!(check("amd-chip:0b01", &allow), not_allowed);
+    assert_eq!(check("amd-chip:0a01", &listed), not_allowed);
+    assert_eq!(check("amd-chip:0a02", &deny), []);
+    let denied = one(Rule::Hardware, "hardware_deny");
+    assert_eq!(check("amd-chip:0a01", &deny), denied);
+    // A chip that hides its id may be any.
+    assert_eq!(check("amd-chip:0000", &allow), not_allowed);
+    assert_eq!(check("amd-chip:0000", &deny), denied);
+    let lenient = |rules: &mut Rules| {
+        deny(rules);
+        rules.unknown = Unknown::Accept;
+    };
+    assert_eq!(check("amd-chip:0000", &lenient), []);
+}
+
+#[test]
+fn tier_of_a_product_can_be_raised_with_a_reason() {
+    let milan = |snp: &mut SnpClaims| snp.product = Product::Milan;
+    assert_eq!(snp_keys(|_| (), milan), one(Rule::Tier, "tier_min"));
+    let mut snp = snp();
+    milan(&mut snp);
+    let claims = claims(Tee::SevSnp, Details::Snp(Box::new(snp)));
+    let raised = policy(|rules| {
+        rules.tier.push(TierEntry {
+            vendor: "amd".to_owned(),
+            product: "milan".to_owned(),
+            tier: 2,
+            reason: "our own machines, in our own cage".to_owned(),
+        });
+    });
+    assert_eq!(keys(&raised, &claims), []);
+    let checks = raised.examine(&claims, NOW_MS);
+    let tier = checks.iter().find(|check| check.rule == Rule::Tier);
+    assert!(tier.expect("a check").found.contains("in our own cage"));
+}
+
+#[test]
+fn collateral_must_not_be_older_than_the_policy_says() {
+    let check = |since_ms, unknown| {
+        let mut claims = claims(Tee::Tdx, Details::Tdx(Box::new(tdx())));
+        claims.endorsed_since_ms = since_ms;
+        let policy = policy(|rules| {
+            rules.collateral_age_max_s = Some(60);
+            rules.unknown = unknown;
+        });
+        keys(&policy, &claims)
+    };
+    let broken = one(Rule::CollateralAge, "collateral_age_max_s");
+    assert_eq!(check(Some(NOW_MS - 60_999), Unknown::Refuse), []);
+    assert_eq!(check(Some(NOW_MS - 61_000), Unknown::Refuse), broken);
+    assert_eq!(check(None, Unknown::Refuse), broken);
+    assert_eq!(check(None, Unknown::Accept), []);
+}
+
+#[test]
+fn workload_must_match_every_reference_value_that_is_given() {
+    let entry = |change: &dyn Fn(&mut Accepted)| {
+        let mut entry = Accepted::of(Tee::Tdx, &Measurement::from([1; 48]), "ours");
+        change(&mut entry);
+        let policy = policy(|rules| rules.accept = vec![entry.clone()]);
+        keys(&policy, &claims(Tee::Tdx, Details::Tdx(Box::new(tdx()))))
+    };
+    let zeros = || Some("00".repeat(48));
+    let ones = || Some("01".repeat(48));
+    assert_eq!(entry(&|_| ()), []);
+    assert_eq!(entry(&|e| e.rtmr3 = zeros()), []);
+    let broken = one(Rule::Measurement, "accept[0]");
+    assert_eq!(entry(&|e| e.rtmr3 = ones()), broken);
+    assert_eq!(entry(&|e| e.rtmr0 = ones()), broken);
+    assert_eq!(entry(&|e| e.mr_config_id = ones()), broken);
+    assert_eq!(entry(&|e| e.mr_owner = ones()), broken);
+    assert_eq!(entry(&|e| e.mr_seam = ones()), broken);
+    assert_eq!(entry(&|e| e.mr_td = zeros()), broken);
+    assert_eq!(entry(&|e| e.mr_td = ones()), []);
+    // What is accepted as a part is not accepted as a lead.
+    assert_eq!(
+        entry(&|e| e.part = Some("host".to_owned())),
+        one(Rule::Measurement, "accept")
+    );
+}
+
+#[test]
+fn guest_must_match_every_reference_value_that_is_given() {
+    let entry = |change: &dyn Fn(&mut Accepted)| {
+        let mut entry = Accepted::of(Tee::SevSnp, &Measurement::from([1; 48]), "ours");
+        change(&mut entry);
+        let policy = policy(|rules| rules.accept = vec![entry.clone()]);
+        keys(&policy, &claims(Tee::SevSnp, Details::Snp(Box::new(snp()))))
+    };
+    let broken = one(Rule::Measurement, "accept[0]");
+    assert_eq!(entry(&|e| e.host_data = Some("00".repeat(32))), []);
+    assert_eq!(entry(&|e| e.host_data = Some("01".repeat(32))), broken);
+    assert_eq!(entry(&|e| e.id_key_digest = Some("01".repeat(48))), broken);
+    assert_eq!(
+        entry(&|e| e.author_key_digest = Some("01".repeat(48))),
+        broken
+    );
+    assert_eq!(entry(&|e| e.family_id = Some("01".repeat(16))), broken);
+    assert_eq!(entry(&|e| e.image_id = Some("01".repeat(16))), broken);
+    assert_eq!(entry(&|e| e.guest_svn_min = Some(0)), []);
+    assert_eq!(entry(&|e| e.guest_svn_min = Some(1)), broken);
+    assert_eq!(entry(&|e| e.measurement = Some("02".repeat(48))), broken);
 }
