@@ -6,7 +6,7 @@ use synod_attestation::{
     policy::rules::{RequiredPart, Rules},
 };
 use synod_attester::{Attester, Simulated};
-use synod_crypto::{Digest, HpkePublicKey, PublicKey, Secret};
+use synod_crypto::{Digest, HpkePublicKey, PublicKey};
 
 const NOW_MS: u64 = 1_795_132_800_000;
 
@@ -22,7 +22,7 @@ fn statement(context: u8) -> NodeStatement {
 }
 
 fn collect(tee: Tee, measurement: [u8; 48], statement: &NodeStatement) -> (Evidence, Endorsements) {
-    let mut attester = Simulated::new(tee, Measurement::from(measurement), &Secret::new([6; 32]));
+    let mut attester = Simulated::new(tee, measurement, [6; 32]).expect("an attester");
     attester.collect(statement, NOW_MS).expect("evidence")
 }
 
