@@ -203,10 +203,10 @@ impl Endorsements {
         let fields = decoder.array()?.ok_or(EndorsementsError::Malformed)?;
         let kind = decoder.u8()?;
         if (kind, fields) == (COMPOSITE, 3) {
-            return match outermost {
-                true => Self::read_composite(decoder),
-                false => Err(EndorsementsError::Composite),
-            };
+            if !outermost {
+                return Err(EndorsementsError::Composite);
+            }
+            return Self::read_composite(decoder);
         }
         let tee = Tee::from_number(kind).ok_or(EndorsementsError::UnknownKind)?;
         match (tee, fields) {

@@ -151,10 +151,9 @@ impl Evidence {
     /// verification then fails.
     pub fn detect(bytes: Vec<u8>) -> Result<Self, EvidenceError> {
         let tee = match bytes.as_slice() {
-            // Quote header: version, key type 2 or 3, TEE type 0 or 0x81.
-            [3..=5, 0, 2 | 3, 0, 0, 0, 0, 0, ..] => Tee::Sgx,
-            // A quote of version 3 has no TEE type, but reserved bytes.
-            [3, 0, 2 | 3, 0, ..] => Tee::Sgx,
+            // Quote header: version, key type 2 or 3, TEE type 0 or 0x81. One of
+            // version 3 has reserved bytes there.
+            [3, 0, 2 | 3, 0, ..] | [4 | 5, 0, 2 | 3, 0, 0, 0, 0, 0, ..] => Tee::Sgx,
             [4 | 5, 0, 2 | 3, 0, 0x81, 0, 0, 0, ..] => Tee::Tdx,
             // COSE_Sign1 (an array of four), with or without its tag 18.
             [0x84, ..] | [0xd2, 0x84, ..] => Tee::Nitro,

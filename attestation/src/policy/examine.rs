@@ -47,7 +47,11 @@ impl Policy {
             }
             Details::Tdx(tdx) => {
                 let rules = rules.tdx.as_ref();
-                rules.map(|rules| intel::examine_tdx(tdx, rules, now_ms))
+                rules.map(|rules| {
+                    let mut checks = intel::examine_tdx(tdx, rules, now_ms);
+                    checks.push(intel::event_log(&claims.logs, rules));
+                    checks
+                })
             }
             Details::Nitro(nitro) => rules.nitro.map(|rules| vec![nitro::debug(nitro, rules)]),
         }

@@ -21,8 +21,12 @@ pub enum Line {
 }
 
 impl Line {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
     pub(in crate::policy) fn is_unknown(&self) -> bool {
-        *self == Self::Unknown
+        matches!(self, Self::Unknown)
     }
 }
 

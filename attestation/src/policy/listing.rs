@@ -1,6 +1,6 @@
 //! Claims as a list of names and values, for people and for JSON.
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
 use serde::Serialize;
 use x509_cert::der::DateTime;
@@ -21,7 +21,7 @@ pub struct Stated {
     pub value: String,
 }
 
-fn stated(name: &'static str, value: impl ToString) -> Stated {
+fn stated(name: &'static str, value: impl Display) -> Stated {
     let value = value.to_string();
     Stated { name, value }
 }
@@ -88,6 +88,9 @@ fn of_snp(snp: &SnpClaims) -> Vec<Stated> {
         stated("sev-snp.committed_tcb", snp.committed_tcb),
         stated("sev-snp.launch_tcb", snp.launch_tcb),
         stated("sev-snp.current_tcb", snp.current_tcb),
+        stated("sev-snp.committed_firmware", snp.committed_firmware),
+        stated("sev-snp.current_firmware", snp.current_firmware),
+        stated("sev-snp.chip_id_masked", snp.chip_id_masked),
     ];
     if let Some(vectors) = snp.mitigations {
         let text = format!(

@@ -43,10 +43,6 @@ impl Kind {
 }
 
 /// A policy as it is written. Times are in seconds.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of its own in the policy's text"
-)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rules {

@@ -1,6 +1,7 @@
 //! The rules for Intel TDX and SGX, held against claims.
 
 use crate::{
+    eventlog::BoundLog,
     intel::status::TcbStatus,
     policy::{
         check::Check,
@@ -85,6 +86,24 @@ fn attributes(tdx: &TdxClaims, rules: &TdxRules) -> Vec<Check> {
         .into_iter()
         .map(|(check, key)| check.of("tdx.attributes").key(key))
         .collect()
+}
+
+/// Verification has bound every log that came along.
+pub(super) fn event_log(logs: &[BoundLog], rules: &TdxRules) -> Check {
+    let kinds: Vec<_> = logs.iter().map(|log| log.kind().name()).collect();
+    let found = match kinds.as_slice() {
+        [] => "no event log".to_owned(),
+        kinds => format!("event log {}, bound to the registers", kinds.join(", ")),
+    };
+    let expected = if rules.require_event_log {
+        "an event log"
+    } else {
+        "an event log or none"
+    };
+    let passed = !logs.is_empty() || !rules.require_event_log;
+    Check::new(Rule::EventLog, passed, expected, found)
+        .of("tdx.rtmrs")
+        .key("tdx.require_event_log")
 }
 
 /// Each component of the module, at launch and now, must reach the floor.

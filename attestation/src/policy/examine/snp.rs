@@ -16,11 +16,6 @@ use crate::{
     },
 };
 
-/// Bits of `PLATFORM_INFO` with a known meaning (ABI specification 1.58), and
-/// of the guest's policy.
-const PLATFORM_BITS: u64 = 0b1011_1111;
-const POLICY_BITS: u64 = 0x03ff_ffff;
-
 pub(super) fn examine(snp: &SnpClaims, rules: &SnpRules, unknown: Unknown) -> Vec<Check> {
     let mut checks = guest(snp, rules);
     checks.extend(platform(snp, rules));
@@ -31,7 +26,6 @@ pub(super) fn examine(snp: &SnpClaims, rules: &SnpRules, unknown: Unknown) -> Ve
 
 /// How the guest was launched.
 fn guest(snp: &SnpClaims, rules: &SnpRules) -> Vec<Check> {
-    let policy_bit = |bit: u32| snp.policy.0 >> bit & 1 == 1;
     let debug = flag(
         Rule::NotDebug,
         snp.policy.debug(),
@@ -52,7 +46,7 @@ fn guest(snp: &SnpClaims, rules: &SnpRules) -> Vec<Check> {
     );
     let swap = required(
         Rule::PageSwapDisable,
-        policy_bit(25),
+        snp.policy.page_swap_disabled(),
         rules.require_page_swap_disable,
         "page swap disable",
     );
@@ -210,8 +204,8 @@ fn signing_key(snp: &SnpClaims, rules: &SnpRules) -> Check {
 }
 
 fn unknown_bits(snp: &SnpClaims, rules: &SnpRules) -> Check {
-    let info = snp.platform_info.0 & !PLATFORM_BITS;
-    let policy = snp.policy.0 & !POLICY_BITS;
+    let info = snp.platform_info.unknown_bits();
+    let policy = snp.policy.unknown_bits();
     let allowed = rules.unknown_bits == UnknownBits::Allow;
     let expected = if allowed {
         "any bits"
@@ -284,7 +278,8 @@ fn tcb(key: &str, floor: &TcbFloor, versions: &[(&str, TcbVersion)]) -> Check {
 }
 
 fn committed_firmware(snp: &SnpClaims, rules: &SnpRules) -> Check {
-    let committed = snp.committed_tcb.is_at_least(&snp.current_tcb);
+    let committed = snp.committed_tcb.is_at_least(&snp.current_tcb)
+        && snp.committed_firmware >= snp.current_firmware;
     required(
         Rule::CommittedFirmware,
         committed,

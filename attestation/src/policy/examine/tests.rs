@@ -477,6 +477,9 @@ fn each_rule_for_an_amd_platform_is_broken_alone_and_names_its_key() {
     assert_eq!(snp_keys(|_| (), provisional), []);
 }
 
+type Set = fn(&mut SnpRules, BTreeMap<String, TcbFloor>);
+type Lower = fn(&mut SnpClaims);
+
 #[test]
 fn each_firmware_has_a_floor_of_its_own() {
     let floor = || {
@@ -486,8 +489,6 @@ fn each_firmware_has_a_floor_of_its_own() {
         };
         BTreeMap::from([("turin".to_owned(), floor)])
     };
-    type Set = fn(&mut SnpRules, BTreeMap<String, TcbFloor>);
-    type Lower = fn(&mut SnpClaims);
     let cases: [(Set, Lower, &str); 4] = [
         (
             |rules, floor| rules.reported_tcb_min = floor,
@@ -594,6 +595,10 @@ fn each_rule_for_a_domain_is_broken_alone_and_names_its_key() {
         tdx_keys(|_| (), |tdx| tdx.attributes.0 = 0),
         one(Rule::SeptVeDisable, "tdx.dangerous_allow_sept_ve")
     );
+    assert_eq!(
+        tdx_keys(|rules| rules.require_event_log = true, |_| ()),
+        one(Rule::EventLog, "tdx.require_event_log")
+    );
     let only = |rules: &mut TdxRules| {
         rules.accepted_advisories = Some(BTreeSet::from(["INTEL-SA-1".to_owned()]));
     };
@@ -620,7 +625,7 @@ fn dangerous_choices_for_a_domain_accept_what_they_name_and_no_more() {
         rules.dangerous_allow_sept_ve = true;
     };
     let mut all = tdx();
-    all.attributes.0 = u64::MAX & !(1 << 28);
+    all.attributes.0 = !(1 << 28);
     all.mr_service_td = Some([1; 48]);
     let policy = policy(|rules| {
         rules.kind = Kind::Evaluation;
