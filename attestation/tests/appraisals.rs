@@ -1,0 +1,216 @@
+//! Appraisals of real evidence explain themselves, agree with its provenance,
+//! and never trust under a stricter policy what a laxer one refuses.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the vectors are files beside the repository"
+)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+use synod_attestation::{
+    Appraisal, Binding, Check, Endorsements, Evidence, Policy, ReportData, Rule, SnpEndorsements,
+    policy::rules::{Kind, Rules},
+};
+
+/// A set of vectors as a relying party has it.
+struct Set {
+    id: String,
+    evidence: Evidence,
+    endorsements: Endorsements,
+    at_ms: u64,
+    accept: Option<bool>,
+}
+
+fn vectors() -> Option<PathBuf> {
+    let path = std::env::var_os("SYNOD_VECTORS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors"),
+        PathBuf::from,
+    );
+    if path.is_dir() {
+        return Some(path);
+    }
+    println!("SKIP SKIP SKIP: no vectors in {}", path.display());
+    None
+}
+
+/// The set of a folder, if it holds evidence that is detected, endorsements,
+/// and a time.
+fn set(folder: &Path) -> Option<Set> {
+    let meta: Value = serde_json::from_slice(&fs::read(folder.join("meta.json")).ok()?).ok()?;
+    let file = |name: &str| fs::read(folder.join(name)).ok();
+    let (bytes, endorsements) = if let Some(report) = file("report.bin") {
+        let endorsements = SnpEndorsements {
+            signer: file("vcek.der")?,
+            intermediate: file("ask.der")?,
+            root: file("ark.der")?,
+            crl: None,
+        };
+        (report, Endorsements::Snp(endorsements))
+    } else if let Some(document) = file("attestation_doc.cbor") {
+        (document, Endorsements::Nitro)
+    } else {
+        let collateral = String::from_utf8(file("collateral.json")?).ok()?;
+        let endorsements = Endorsements::intel_from_json(&collateral).ok()?;
+        (file("quote.bin")?, endorsements)
+    };
+    Some(Set {
+        id: meta["id"].as_str()?.to_owned(),
+        evidence: Evidence::detect(bytes).ok()?,
+        endorsements,
+        at_ms: meta["expect"]["at"].as_u64()? * 1000,
+        accept: meta["expect"]["accept"].as_bool(),
+    })
+}
+
+fn sets() -> Vec<Set> {
+    let Some(vectors) = vectors() else {
+        return Vec::new();
+    };
+    let mut sets = Vec::new();
+    for tee in ["sgx", "tdx", "snp", "nitro"] {
+        let entries = fs::read_dir(vectors.join(tee)).expect("the folder is readable");
+        let folders = entries.map(|entry| entry.expect("the entry is readable").path());
+        sets.extend(folders.filter_map(|folder| set(&folder)));
+    }
+    sets.sort_by(|a, b| a.id.cmp(&b.id));
+    assert!(sets.len() > 60, "only {} sets", sets.len());
+    sets
+}
+
+fn named(id: &str) -> Option<Set> {
+    let folder = vectors()?.join(id);
+    Some(set(&folder).unwrap_or_else(|| panic!("{id} is a set")))
+}
+
+/// A built-in policy, but for any workload.
+fn any_workload(name: &str, change: impl FnOnce(&mut Rules)) -> Policy {
+    let mut rules = Rules::from(Policy::by_name(name).expect("a built-in policy"));
+    rules.kind = Kind::Evaluation;
+    rules.dangerous_accept_any_measurement = true;
+    change(&mut rules);
+    Policy::try_from(rules).expect("a policy")
+}
+
+fn explain(set: &Set, policy: &Policy, against: &[Policy]) -> Appraisal {
+    policy.explain(
+        &set.evidence,
+        &set.endorsements,
+        Binding::Nothing,
+        set.at_ms,
+        against,
+    )
+}
+
+fn failed(appraisal: &Appraisal) -> Vec<&Check> {
+    appraisal.broken().collect()
+}
+
+#[test]
+fn baseline_agrees_with_the_provenance_of_every_set_at_its_own_time() {
+    let baseline = Policy::baseline();
+    for set in sets() {
+        let Some(accept) = set.accept else { continue };
+        let appraisal = explain(&set, &baseline, &[]);
+        assert_eq!(appraisal.is_trusted(), accept, "{}\n{appraisal}", set.id);
+    }
+}
+
+#[test]
+fn stricter_policy_never_trusts_what_a_laxer_one_refuses() {
+    let ladder = [
+        any_workload("strict-physical", |rules| {
+            rules.require_listed_hardware = false;
+        }),
+        any_workload("production", |_| ()),
+        Policy::baseline(),
+    ];
+    let mut trusted = [0; 3];
+    for set in sets() {
+        let appraisal = explain(&set, &ladder[0], &ladder[1..]);
+        let outcomes = [
+            appraisal.outcome.is_trusted(),
+            appraisal.against[0].outcome.is_trusted(),
+            appraisal.against[1].outcome.is_trusted(),
+        ];
+        for (index, outcome) in outcomes.into_iter().enumerate() {
+            trusted[index] += usize::from(outcome);
+        }
+        assert!(outcomes.is_sorted(), "{}: {outcomes:?}", set.id);
+    }
+    println!("trusted by strict-physical, production, baseline: {trusted:?}");
+}
+
+#[test]
+fn every_explanation_names_rule_claim_mend_and_place_and_is_json() {
+    let production = Policy::by_name("production").expect("a policy");
+    for set in sets() {
+        let appraisal = explain(&set, &production, &[Policy::baseline()]);
+        assert!(!appraisal.is_trusted(), "no workload is accepted");
+        for check in failed(&appraisal) {
+            assert!(!check.claim.is_empty() && !check.mend.is_empty());
+            let inherent = matches!(check.rule, Rule::Genuine | Rule::Binding);
+            assert!(inherent || check.place().is_some(), "{}: {check}", set.id);
+        }
+        let json = serde_json::to_value(&appraisal).expect("JSON");
+        assert_eq!(json["policy"], "production");
+        assert_eq!(json["against"][0]["policy"], "baseline");
+    }
+}
+
+#[test]
+fn milan_is_refused_by_production_for_its_tier_with_the_reason() {
+    let Some(set) = named("snp/v3-milan-ccf-npm-tests") else {
+        return;
+    };
+    let production = any_workload("production", |_| ());
+    let text = production.to_toml();
+    let production = Policy::from_toml(&text).expect("a policy");
+    let appraisal = explain(&set, &production, &[Policy::baseline()]);
+    let [check] = failed(&appraisal)[..] else {
+        panic!("expected one broken rule: {appraisal}")
+    };
+    assert_eq!(check.rule, Rule::Tier);
+    assert!(check.found.contains("2605.12990"));
+    let line = text.lines().position(|line| line.starts_with("tier_min"));
+    let place = format!("`tier_min`, line {}", line.expect("a line") + 1);
+    assert_eq!(check.place(), Some(place));
+    assert!(appraisal.against[0].outcome.is_trusted());
+}
+
+#[test]
+fn evidence_is_bound_by_exact_report_data_or_by_a_nonce_with_zeros() {
+    let Some(set) = named("snp/v5-genoa-attestation-rs-live-report-v5-genoa") else {
+        return;
+    };
+    let data: [u8; 64] = set.evidence.bytes()[0x50..0x90]
+        .try_into()
+        .expect("64 bytes");
+    let outcome = |binding| {
+        let baseline = Policy::baseline();
+        let appraisal = baseline.explain(&set.evidence, &set.endorsements, binding, set.at_ms, &[]);
+        let rules: Vec<_> = failed(&appraisal).iter().map(|check| check.rule).collect();
+        rules
+    };
+    assert_eq!(outcome(Binding::ReportData(ReportData::from(data))), []);
+    assert_eq!(outcome(Binding::Nonce(&data)), []);
+    let mut other = data;
+    other[63] ^= 1;
+    assert_eq!(
+        outcome(Binding::ReportData(ReportData::from(other))),
+        [Rule::Binding]
+    );
+    assert_eq!(outcome(Binding::Nonce(&other)), [Rule::Nonce]);
+    // A prefix is not enough, nor is nothing, nor more than fits.
+    let length = data
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |at| at + 1);
+    assert_eq!(outcome(Binding::Nonce(&data[..length])), []);
+    assert_eq!(outcome(Binding::Nonce(&data[..length - 1])), [Rule::Nonce]);
+    assert_eq!(outcome(Binding::Nonce(&[])), [Rule::Nonce]);
+    assert_eq!(outcome(Binding::Nonce(&[0; 65])), [Rule::Nonce]);
+}
