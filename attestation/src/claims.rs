@@ -16,6 +16,7 @@ use crate::{
     measurement::Measurement,
     nitro::claims::NitroClaims,
     report_data::ReportData,
+    sgx::claims::SgxClaims,
     snp::{
         claims::SnpClaims,
         product::{Product, TcbVersion},
@@ -76,6 +77,8 @@ pub enum Details {
     Snp(Box<SnpClaims>),
     /// Intel TDX.
     Tdx(Box<TdxClaims>),
+    /// Intel SGX.
+    Sgx(Box<SgxClaims>),
     /// AWS Nitro.
     Nitro(Box<NitroClaims>),
 }

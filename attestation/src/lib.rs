@@ -27,6 +27,7 @@ pub mod policy;
 pub mod reference_values;
 pub mod report_data;
 mod scalars;
+pub mod sgx;
 pub mod simulated;
 pub mod snp;
 pub mod statement;

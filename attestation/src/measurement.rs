@@ -3,7 +3,8 @@
 use std::{fmt, str::FromStr};
 
 /// The launch measurement of a workload: SNP `MEASUREMENT`, TDX `MRTD`, Nitro
-/// `PCR0` (48 bytes each); 32 and 64 bytes are kept for other TEEs.
+/// `PCR0` (48 bytes each), SGX `MRENCLAVE` (32 bytes); 64 bytes are kept for
+/// other TEEs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Measurement(Vec<u8>);
 
@@ -27,6 +28,12 @@ pub enum MeasurementError {
 
 impl From<[u8; 48]> for Measurement {
     fn from(bytes: [u8; 48]) -> Self {
+        Self(bytes.to_vec())
+    }
+}
+
+impl From<[u8; 32]> for Measurement {
+    fn from(bytes: [u8; 32]) -> Self {
         Self(bytes.to_vec())
     }
 }

@@ -425,10 +425,14 @@ fn found(claims: &Claims, field: &str) -> Option<Wanted> {
     if field == "measurement" {
         return Some(Wanted::Bytes(claims.measurement.as_bytes().to_vec()));
     }
-    if let Details::Snp(snp) = &claims.details
-        && field == "guest_svn_min"
-    {
-        return Some(Wanted::Exactly(snp.guest_svn));
+    let number = match (&claims.details, field) {
+        (Details::Snp(snp), "guest_svn_min") => Some(snp.guest_svn),
+        (Details::Sgx(sgx), "isv_prod_id") => Some(sgx.report.isv_prod_id.into()),
+        (Details::Sgx(sgx), "isv_svn_min") => Some(sgx.report.isv_svn.into()),
+        _ => None,
+    };
+    if let Some(number) = number {
+        return Some(Wanted::Exactly(number));
     }
     found_digest(claims, field).map(|bytes| Wanted::Bytes(bytes.to_vec()))
 }
@@ -452,6 +456,11 @@ fn found_digest<'c>(claims: &'c Claims, field: &str) -> Option<&'c [u8]> {
             "mr_config_id" => Some(&tdx.mr_config_id),
             "mr_owner" => Some(&tdx.mr_owner),
             "mr_seam" => Some(&tdx.mr_seam),
+            _ => None,
+        },
+        Details::Sgx(sgx) => match field {
+            "mr_enclave" => Some(&sgx.report.mr_enclave),
+            "mr_signer" => Some(&sgx.report.mr_signer),
             _ => None,
         },
         Details::Nitro(nitro) => {

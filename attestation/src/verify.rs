@@ -9,15 +9,21 @@ use crate::{
     endorsements::Endorsements,
     eventlog::{BoundLog, EventLog, error::EventLogError},
     evidence::Evidence,
+    intel::{
+        collateral::CheckedCollateral,
+        error::IntelError,
+        verify::{QuoteClaims, verify_quote},
+    },
     measurement::Measurement,
     nitro::{self, claims::NitroClaims, error::NitroError},
     report_data::ReportData,
+    sgx::claims::SgxClaims,
     snp::{
         self,
         claims::{SigningKey, SnpClaims},
         error::SnpError,
     },
-    tdx::{self, claims::TdxClaims, error::TdxError},
+    tdx::claims::TdxClaims,
     tee::Tee,
 };
 
@@ -36,9 +42,9 @@ pub enum VerifyError {
     /// An SEV-SNP report is not genuine.
     #[error(transparent)]
     Snp(#[from] SnpError),
-    /// A TDX quote is not genuine.
+    /// A quote of SGX or TDX is not genuine.
     #[error(transparent)]
-    Tdx(#[from] TdxError),
+    Intel(#[from] IntelError),
     /// A Nitro document is not genuine.
     #[error(transparent)]
     Nitro(#[from] NitroError),
@@ -61,7 +67,7 @@ impl VerifyError {
     pub fn untrusted_root(&self) -> Option<synod_crypto::Digest> {
         match self {
             Self::Snp(SnpError::RootNotTrusted { found })
-            | Self::Tdx(TdxError::RootNotTrusted { found })
+            | Self::Intel(IntelError::RootNotTrusted { found })
             | Self::Nitro(NitroError::RootNotTrusted { found }) => Some(*found),
             _ => None,
         }
@@ -70,7 +76,7 @@ impl VerifyError {
     /// Whether every signature held, and the vendor itself refuses the state
     /// of the platform.
     pub fn signatures_hold(&self) -> bool {
-        matches!(self, Self::Tdx(error) if error.signatures_hold())
+        matches!(self, Self::Intel(error) if error.signatures_hold())
     }
 }
 
@@ -108,7 +114,9 @@ pub(crate) fn verify_alone(
     let roots = anchors.roots();
     let mut claims = match (evidence.tee(), endorsements) {
         (Tee::SevSnp, Endorsements::Snp(snp)) => of_snp(evidence, snp, anchors, now_ms)?,
-        (Tee::Tdx, Endorsements::Intel(tdx)) => of_tdx(evidence, tdx, roots, now_ms)?,
+        (Tee::Sgx | Tee::Tdx, Endorsements::Intel(collateral)) => {
+            of_intel(evidence, collateral, roots, now_ms)?
+        }
         (Tee::Nitro, Endorsements::Nitro) => of_nitro(evidence, roots, now_ms)?,
         (tee, other) => {
             return Err(VerifyError::Mismatch {
@@ -163,17 +171,39 @@ fn snp_hardware_id(snp: &SnpClaims) -> HardwareId {
     })
 }
 
-fn of_tdx(
+fn of_intel(
     evidence: &Evidence,
     collateral: &crate::endorsements::IntelCollateral,
     roots: &RootSet,
     now_ms: u64,
-) -> Result<Claims, TdxError> {
-    let (tdx, root) = tdx::verify::verify(evidence.bytes(), collateral, &roots.intel, now_ms)?;
-    Ok(tdx_claims(tdx, root))
+) -> Result<Claims, IntelError> {
+    let checked = CheckedCollateral::check(collateral, evidence.tee(), &roots.intel, now_ms)?;
+    Ok(match verify_quote(evidence.bytes(), &checked, now_ms)? {
+        QuoteClaims::Sgx(sgx) => sgx_claims(sgx, checked.root()),
+        QuoteClaims::Tdx(tdx) => tdx_claims(tdx, checked.root()),
+    })
 }
 
-fn tdx_claims(tdx: TdxClaims, root: synod_crypto::Digest) -> Claims {
+fn sgx_claims(sgx: Box<SgxClaims>, root: synod_crypto::Digest) -> Claims {
+    Claims {
+        tee: Tee::Sgx,
+        measurement: Measurement::from(sgx.report.mr_enclave),
+        hardware_id: HardwareId(format!("intel-ppid:{}", hex::encode(&sgx.ppid))),
+        tcb: Tcb::Intel(sgx.status),
+        debug: sgx.report.attributes.debug(),
+        report_data: Some(ReportData::from(sgx.report.report_data)),
+        simulated: false,
+        root,
+        made_ms: None,
+        endorsed_since_ms: None,
+        endorsed_until_ms: Some(sgx.collateral_expires_ms),
+        logs: Vec::new(),
+        parts: Vec::new(),
+        details: Details::Sgx(sgx),
+    }
+}
+
+fn tdx_claims(tdx: Box<TdxClaims>, root: synod_crypto::Digest) -> Claims {
     Claims {
         tee: Tee::Tdx,
         measurement: Measurement::from(tdx.mr_td),
@@ -188,7 +218,7 @@ fn tdx_claims(tdx: TdxClaims, root: synod_crypto::Digest) -> Claims {
         endorsed_until_ms: Some(tdx.collateral_expires_ms),
         logs: Vec::new(),
         parts: Vec::new(),
-        details: Details::Tdx(Box::new(tdx)),
+        details: Details::Tdx(tdx),
     }
 }
 

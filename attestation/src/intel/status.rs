@@ -77,3 +77,72 @@ impl FromStr for TcbStatus {
             .ok_or_else(|| UnknownTcbStatus(name.to_owned()))
     }
 }
+
+impl TcbStatus {
+    /// What TCB information says of platforms.
+    pub(crate) const OF_PLATFORMS: [Self; 7] = [
+        Self::UpToDate,
+        Self::SwHardeningNeeded,
+        Self::ConfigurationNeeded,
+        Self::ConfigurationAndSwHardeningNeeded,
+        Self::OutOfDate,
+        Self::OutOfDateConfigurationNeeded,
+        Self::Revoked,
+    ];
+    /// What TCB information says of TDX modules.
+    pub(crate) const OF_MODULES: [Self; 3] = [Self::UpToDate, Self::OutOfDate, Self::Revoked];
+    /// What an identity says of quoting enclaves.
+    pub(crate) const OF_QUOTING_ENCLAVES: [Self; 5] = [
+        Self::UpToDate,
+        Self::ConfigurationNeeded,
+        Self::OutOfDate,
+        Self::OutOfDateConfigurationNeeded,
+        Self::Revoked,
+    ];
+
+    /// The status of a platform, joined with that of its TDX module or its
+    /// quoting enclave. Of such a part only its age counts.
+    pub(crate) fn joined_with_part(self, part: Self) -> Self {
+        match (part, self) {
+            (Self::Revoked, _) => Self::Revoked,
+            (Self::OutOfDate, Self::UpToDate | Self::SwHardeningNeeded) => Self::OutOfDate,
+            (
+                Self::OutOfDate,
+                Self::ConfigurationNeeded | Self::ConfigurationAndSwHardeningNeeded,
+            ) => Self::OutOfDateConfigurationNeeded,
+            _ => self,
+        }
+    }
+
+    /// The status of a domain that was launched under `self` and runs on what
+    /// is `current` now: if only the launch was out of date, launching it
+    /// again mends it.
+    pub(crate) fn joined_with_current(self, current: Self) -> Self {
+        let launch_is_old = matches!(self, Self::OutOfDate | Self::OutOfDateConfigurationNeeded);
+        let current_is_new = matches!(
+            current,
+            Self::UpToDate
+                | Self::SwHardeningNeeded
+                | Self::ConfigurationNeeded
+                | Self::ConfigurationAndSwHardeningNeeded
+        );
+        if !launch_is_old || !current_is_new {
+            return self;
+        }
+        if self.asks_for_configuration() || current.asks_for_configuration() {
+            Self::TdRelaunchAdvisedConfigurationNeeded
+        } else {
+            Self::TdRelaunchAdvised
+        }
+    }
+
+    fn asks_for_configuration(self) -> bool {
+        matches!(
+            self,
+            Self::ConfigurationNeeded
+                | Self::ConfigurationAndSwHardeningNeeded
+                | Self::OutOfDateConfigurationNeeded
+                | Self::TdRelaunchAdvisedConfigurationNeeded
+        )
+    }
+}

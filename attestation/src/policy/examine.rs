@@ -53,6 +53,10 @@ impl Policy {
                     checks
                 })
             }
+            Details::Sgx(sgx) => {
+                let rules = rules.sgx.as_ref();
+                rules.map(|rules| intel::examine_sgx(sgx, rules, now_ms))
+            }
             Details::Nitro(nitro) => rules.nitro.map(|rules| vec![nitro::debug(nitro, rules)]),
         }
         // That the policy has no rules for the TEE is a check of its own.

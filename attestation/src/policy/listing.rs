@@ -8,6 +8,7 @@ use x509_cert::der::DateTime;
 use crate::{
     claims::{Claims, Details},
     nitro::claims::NitroClaims,
+    sgx::claims::SgxClaims,
     snp::claims::{SigningKey, SnpClaims},
     tdx::claims::TdxClaims,
 };
@@ -57,6 +58,7 @@ pub(in crate::policy) fn list(claims: &Claims) -> Vec<Stated> {
     match &claims.details {
         Details::Snp(snp) => list.extend(of_snp(snp)),
         Details::Tdx(tdx) => list.extend(of_tdx(tdx)),
+        Details::Sgx(sgx) => list.extend(of_sgx(sgx)),
         Details::Nitro(nitro) => list.extend(of_nitro(nitro)),
     }
     list
@@ -128,6 +130,28 @@ fn of_tdx(tdx: &TdxClaims) -> Vec<Stated> {
         stated("intel.evaluation_number", tdx.evaluation_number),
     ]);
     list
+}
+
+fn of_sgx(sgx: &SgxClaims) -> Vec<Stated> {
+    let report = &sgx.report;
+    vec![
+        stated("sgx.version", sgx.version),
+        bytes("sgx.attributes", report.attributes.0),
+        stated("sgx.misc_select", format!("{:#x}", report.misc_select)),
+        bytes("sgx.cpu_svn", report.cpu_svn),
+        bytes("sgx.mr_signer", report.mr_signer),
+        stated("sgx.isv_prod_id", report.isv_prod_id),
+        stated("sgx.isv_svn", report.isv_svn),
+        bytes("sgx.config_id", report.config_id),
+        stated("sgx.config_svn", report.config_svn),
+        bytes("sgx.isv_ext_prod_id", report.isv_ext_prod_id),
+        bytes("sgx.isv_family_id", report.isv_family_id),
+        bytes("intel.fmspc", sgx.fmspc),
+        stated("intel.status", sgx.status),
+        stated("intel.advisories", sgx.advisories.join(", ")),
+        stated("intel.tcb_date", instant(sgx.tcb_date_ms)),
+        stated("intel.evaluation_number", sgx.evaluation_number),
+    ]
 }
 
 fn of_nitro(nitro: &NitroClaims) -> Vec<Stated> {

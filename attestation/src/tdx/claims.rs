@@ -1,6 +1,13 @@
 //! What a verified TDX quote says.
 
-use crate::intel::status::TcbStatus;
+use crate::{
+    intel::{levels::TcbLevels, pck::PckExtension, standing::Standing, status::TcbStatus},
+    tdx::report::{TdExtension, TdReport},
+};
+
+/// Attributes that must be zero (Intel, "TDX Module ABI Specification",
+/// 348551-008, table 3.23): bits 1 to 3, 7 to 15, 23 to 26, 32 to 61.
+const RESERVED: u64 = 0x3fff_ffff_0780_ff8e;
 
 /// The attributes of a trust domain (`TDATTRIBUTES`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +28,36 @@ impl TdAttributes {
     /// The domain uses the extension for service domains.
     pub fn service_td_extension(self) -> bool {
         self.0 >> 17 & 1 == 1
+    }
+
+    /// The host may watch the domain through its performance counters.
+    pub fn profiled(self) -> bool {
+        self.0 & 0x70 != 0
+    }
+
+    /// The processor hinders attacks that count single steps.
+    pub fn single_step_defence(self) -> bool {
+        self.0 >> 16 & 1 == 1
+    }
+
+    /// The domain may use protection keys for its kernel.
+    pub fn supervisor_keys(self) -> bool {
+        self.0 >> 30 & 1 == 1
+    }
+
+    /// The domain may use the key locker.
+    pub fn key_locker(self) -> bool {
+        self.0 >> 31 & 1 == 1
+    }
+
+    /// The domain may use performance counters of its own.
+    pub fn performance_counters(self) -> bool {
+        self.0 >> 63 == 1
+    }
+
+    /// The reserved bits that are set.
+    pub fn reserved(self) -> u64 {
+        self.0 & RESERVED
     }
 
     /// The domain may be moved to another platform.
@@ -53,12 +90,18 @@ pub struct TdxClaims {
     pub report_data: [u8; 64],
     /// Measurement of the TDX module.
     pub mr_seam: [u8; 48],
+    /// Signer of the TDX module; zero stands for Intel.
+    pub mr_signer_seam: [u8; 48],
+    /// Attributes of the TDX module.
+    pub seam_attributes: u64,
     /// Security versions of the TDX module at launch.
     pub tee_tcb_svn: [u8; 16],
     /// Security versions of the TDX module now (TDX 1.5).
     pub tee_tcb_svn2: Option<[u8; 16]>,
     /// Service domains bound to this one (TDX 1.5); zero if none.
     pub mr_service_td: Option<[u8; 48]>,
+    /// What the extended form of TDX 1.5 adds.
+    pub extension: Option<Box<TdExtension>>,
     /// Intel's judgement of the platform.
     pub status: TcbStatus,
     /// Advisories (`INTEL-SA-…`) that the status rests on.
@@ -73,4 +116,46 @@ pub struct TdxClaims {
     pub ppid: Vec<u8>,
     /// When the first part of the collateral runs out (Unix milliseconds).
     pub collateral_expires_ms: u64,
+    /// Everything that Intel certifies about the platform.
+    pub pck: PckExtension,
+    /// The levels that the status rests on.
+    pub levels: TcbLevels,
+}
+
+impl TdxClaims {
+    pub(crate) fn new(
+        version: u16,
+        report: TdReport,
+        pck: PckExtension,
+        standing: Standing,
+        collateral_expires_ms: u64,
+    ) -> Self {
+        Self {
+            version,
+            attributes: report.attributes,
+            xfam: report.xfam,
+            mr_td: report.mr_td,
+            mr_config_id: report.mr_config_id,
+            mr_owner: report.mr_owner,
+            mr_owner_config: report.mr_owner_config,
+            rtmrs: report.rtmrs,
+            report_data: report.report_data,
+            mr_seam: report.mr_seam,
+            mr_signer_seam: report.mr_signer_seam,
+            seam_attributes: report.seam_attributes,
+            tee_tcb_svn: report.tee_tcb_svn,
+            tee_tcb_svn2: report.newer.map(|newer| newer.tee_tcb_svn2),
+            mr_service_td: report.newer.map(|newer| newer.mr_service_td),
+            extension: report.extension,
+            status: standing.status,
+            advisories: standing.advisories,
+            tcb_date_ms: standing.tcb_date_ms,
+            evaluation_number: standing.evaluation_number,
+            fmspc: pck.fmspc,
+            ppid: pck.ppid.to_vec(),
+            collateral_expires_ms,
+            pck,
+            levels: standing.levels,
+        }
+    }
 }

@@ -7,8 +7,9 @@ use crate::{
         check::Check,
         examine::flag,
         rule::Rule,
-        rules::intel::{PlatformRules, TdxRules},
+        rules::intel::{PlatformRules, SgxRules, TdxRules},
     },
+    sgx::claims::SgxClaims,
     tdx::claims::TdxClaims,
 };
 
@@ -28,6 +29,35 @@ pub(super) fn examine_tdx(tdx: &TdxClaims, rules: &TdxRules, now_ms: u64) -> Vec
     let mut checks = attributes(tdx, rules);
     checks.extend(examine_platform(&platform, &rules.platform(), now_ms));
     checks.extend(module_svn(tdx, rules));
+    checks
+}
+
+pub(super) fn examine_sgx(sgx: &SgxClaims, rules: &SgxRules, now_ms: u64) -> Vec<Check> {
+    let platform = Platform {
+        status: sgx.status,
+        advisories: &sgx.advisories,
+        evaluation_number: sgx.evaluation_number,
+    };
+    let debug = flag(
+        Rule::NotDebug,
+        sgx.report.attributes.debug(),
+        rules.dangerous_allow_debug,
+        "debug",
+    );
+    let mut checks = vec![debug.of("sgx.attributes").key("sgx.dangerous_allow_debug")];
+    checks.extend(examine_platform(&platform, &rules.platform(), now_ms));
+    if rules.isv_svn_min > 0 {
+        checks.push(
+            Check::new(
+                Rule::Tcb,
+                sgx.report.isv_svn >= rules.isv_svn_min,
+                format!("ISVSVN at least {}", rules.isv_svn_min),
+                sgx.report.isv_svn,
+            )
+            .of("sgx.isv_svn")
+            .key("sgx.isv_svn_min"),
+        );
+    }
     checks
 }
 

@@ -7,7 +7,7 @@ use synod_crypto::Digest;
 use super::*;
 use crate::{
     claims::{HardwareId, Tcb},
-    intel::status::TcbStatus,
+    intel::{levels::TcbLevels, pck::PckExtension, status::TcbStatus},
     measurement::Measurement,
     nitro::claims::NitroClaims,
     policy::{
@@ -93,9 +93,12 @@ fn tdx() -> TdxClaims {
         rtmrs: [[0; 48]; 4],
         report_data: [0; 64],
         mr_seam: [0; 48],
+        mr_signer_seam: [0; 48],
+        seam_attributes: 0,
         tee_tcb_svn: [0; 16],
         tee_tcb_svn2: Some([0; 16]),
         mr_service_td: Some([0; 48]),
+        extension: None,
         status: TcbStatus::UpToDate,
         advisories: Vec::new(),
         tcb_date_ms: 0,
@@ -103,6 +106,8 @@ fn tdx() -> TdxClaims {
         fmspc: [0; 6],
         ppid: Vec::new(),
         collateral_expires_ms: NOW_MS,
+        pck: PckExtension::zero(),
+        levels: TcbLevels::up_to_date(),
     }
 }
 
