@@ -130,7 +130,6 @@ impl<'a> Element<'a> {
     /// only keeps it so.
     pub(crate) fn unsigned(&self) -> Result<&'a [u8], NotDer> {
         match self.content {
-            [] => Err(NotDer),
             [0] => Ok(self.content),
             [0, rest @ ..] if rest[0] >= 0x80 => Ok(rest),
             [first, ..] if (1..0x80).contains(first) => Ok(self.content),

@@ -93,9 +93,9 @@ pub enum CertificateError {
     Revoked,
 }
 
-/// A parsed certificate.
+/// A parsed certificate. That it was parsed says nothing about who signed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Certificate {
+pub struct Certificate {
     der: Vec<u8>,
     signed: Range<usize>,
     serial: Range<usize>,
@@ -125,7 +125,7 @@ impl From<NotDer> for CertificateError {
 
 impl Certificate {
     /// Parses strict DER.
-    pub(crate) fn parse(der: &[u8]) -> Result<Self, CertificateError> {
+    pub fn parse(der: &[u8]) -> Result<Self, CertificateError> {
         let mut outer = Reader::new(der);
         let whole = outer.read(tag::SEQUENCE)?;
         outer.end()?;
@@ -204,15 +204,11 @@ impl Certificate {
     }
 
     /// The value of an extension.
-    pub(crate) fn extension(
-        &self,
-        oid: ObjectIdentifier,
-    ) -> Result<Option<&[u8]>, CertificateError> {
-        Ok(self
-            .extensions
+    pub(crate) fn extension(&self, oid: ObjectIdentifier) -> Option<&[u8]> {
+        self.extensions
             .iter()
             .find(|extension| self.der[extension.oid.clone()] == *oid.as_bytes())
-            .map(|extension| &self.der[extension.value.clone()]))
+            .map(|extension| &self.der[extension.value.clone()])
     }
 
     /// The begin of its validity, in Unix milliseconds.
@@ -311,7 +307,7 @@ impl Certificate {
 
     /// `BasicConstraints` (RFC 5280, 4.2.1.9).
     fn constraints(&self) -> Result<Option<Constraints>, CertificateError> {
-        let Some(value) = self.extension(BASIC_CONSTRAINTS)? else {
+        let Some(value) = self.extension(BASIC_CONSTRAINTS) else {
             return Ok(None);
         };
         let mut outer = Reader::new(value);
@@ -333,7 +329,7 @@ impl Certificate {
 
     /// `KeyUsage` (RFC 5280, 4.2.1.3): its first byte.
     fn usage(&self) -> Result<Option<u8>, CertificateError> {
-        let Some(value) = self.extension(KEY_USAGE)? else {
+        let Some(value) = self.extension(KEY_USAGE) else {
             return Ok(None);
         };
         let mut outer = Reader::new(value);
@@ -404,9 +400,10 @@ struct Constraints {
     path_length: Option<usize>,
 }
 
-/// A parsed revocation list.
+/// A parsed revocation list. That it was parsed says nothing about who signed
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RevocationList {
+pub struct RevocationList {
     der: Vec<u8>,
     signed: Range<usize>,
     algorithm: Range<usize>,
@@ -420,7 +417,7 @@ pub(crate) struct RevocationList {
 
 impl RevocationList {
     /// Parses strict DER (RFC 5280, 5.1).
-    pub(crate) fn parse(der: &[u8]) -> Result<Self, CertificateError> {
+    pub fn parse(der: &[u8]) -> Result<Self, CertificateError> {
         let mut outer = Reader::new(der);
         let whole = outer.read(tag::SEQUENCE)?;
         outer.end()?;

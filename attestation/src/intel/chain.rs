@@ -95,7 +95,7 @@ impl Anchor {
         certificate.check_end_entity().map_err(at(link))?;
         self.check_name(link, &certificate, &[PCK])?;
         certificate.p256_key().map_err(at(link))?;
-        let value = certificate.extension(SGX_EXTENSION).map_err(at(link))?;
+        let value = certificate.extension(SGX_EXTENSION);
         let extension = PckExtension::parse(value.ok_or(IntelError::PckExtension("missing"))?)?;
         Ok(Pck {
             certificate,

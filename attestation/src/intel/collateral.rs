@@ -202,13 +202,12 @@ impl CheckedCollateral {
             .authority
             .as_ref()
             .filter(|known| known.der() == issuer);
-        let (pck, window) = match known {
-            Some(authority) => (self.anchor.check_pck(leaf, authority)?, self.window),
-            None => {
-                let authority = chain::parse(Link::PckAuthority, &issuer)?;
-                let window = self.check_authority(&authority, now_s)?;
-                (self.anchor.check_pck(leaf, &authority)?, window)
-            }
+        let (pck, window) = if let Some(authority) = known {
+            (self.anchor.check_pck(leaf, authority)?, self.window)
+        } else {
+            let authority = chain::parse(Link::PckAuthority, &issuer)?;
+            let window = self.check_authority(&authority, now_s)?;
+            (self.anchor.check_pck(leaf, &authority)?, window)
         };
         chain::check_standing(Link::Pck, &pck.certificate, &self.pck_crl, now_s)?;
         let window = window.and(Window::of(&pck.certificate));

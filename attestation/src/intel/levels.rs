@@ -121,10 +121,10 @@ impl fmt::Display for Shortfall {
 impl Shortfall {
     /// The shortfalls as the end of a sentence.
     pub(crate) fn list(shortfalls: &[Self]) -> String {
-        shortfalls
-            .iter()
-            .zip([": "].into_iter().chain(std::iter::repeat("; ")))
-            .map(|(shortfall, before)| format!("{before}{shortfall}"))
-            .collect()
+        let list: Vec<_> = shortfalls.iter().map(Self::to_string).collect();
+        if list.is_empty() {
+            return String::new();
+        }
+        format!(": {}", list.join("; "))
     }
 }

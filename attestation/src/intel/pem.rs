@@ -5,16 +5,16 @@
 
 /// The text is no such chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NotPem;
+pub struct NotPem;
 
 /// No chain of Intel's has more certificates.
-pub(crate) const CERTIFICATES_MAX: usize = 4;
+pub const CERTIFICATES_MAX: usize = 4;
 
 const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 const END: &[u8] = b"-----END CERTIFICATE-----";
 
 /// The certificates of a chain, in DER, in their order.
-pub(crate) fn decode_chain(text: &[u8]) -> Result<Vec<Vec<u8>>, NotPem> {
+pub fn decode_chain(text: &[u8]) -> Result<Vec<Vec<u8>>, NotPem> {
     let end = text
         .iter()
         .rposition(|byte| *byte != 0)

@@ -15,10 +15,10 @@ use crate::{
     tee::Tee,
 };
 
-/// A parsed identity.
+/// A parsed identity. That it was parsed says nothing about who signed it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct QeIdentity {
+pub struct QeIdentity {
     id: String,
     version: u32,
     pub(crate) issue_date: Date,
@@ -52,7 +52,7 @@ struct QeTcb {
 
 impl QeIdentity {
     /// Parses an identity, whoever signed it.
-    pub(crate) fn parse(text: &str) -> Result<Self, DocumentError> {
+    pub fn parse(text: &str) -> Result<Self, DocumentError> {
         document::parse(text)
     }
 

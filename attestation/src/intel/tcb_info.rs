@@ -20,10 +20,11 @@ const VERSION: u32 = 3;
 /// Levels are compared component by component.
 const TCB_TYPE: u32 = 0;
 
-/// Parsed TCB information.
+/// Parsed TCB information. That it was parsed says nothing about who signed
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct TcbInfo {
+pub struct TcbInfo {
     id: String,
     version: u32,
     pub(crate) issue_date: Date,
@@ -122,7 +123,7 @@ impl TdxModule {
 
 impl TcbInfo {
     /// Parses TCB information, whoever signed it.
-    pub(crate) fn parse(text: &str) -> Result<Self, DocumentError> {
+    pub fn parse(text: &str) -> Result<Self, DocumentError> {
         document::parse::<Self>(text).map(Self::sorted)
     }
 
@@ -223,7 +224,7 @@ impl TcbLevel {
         let sgx = sgx.map(|((need, have), index)| {
             need.shortfall(*have, |name| Component::Sgx { index, name })
         });
-        let pce = (self.tcb.pcesvn > svns.pce_svn).then(|| Shortfall {
+        let pce = (self.tcb.pcesvn > svns.pce_svn).then_some(Shortfall {
             component: Component::Pce,
             have: svns.pce_svn,
             need: self.tcb.pcesvn,
@@ -243,7 +244,7 @@ impl TcbLevel {
 impl ModuleLevel {
     /// What a module of this security version lacks to this level.
     pub(crate) fn behind(&self, isv_svn: u8) -> Option<Shortfall> {
-        (self.tcb.isvsvn > isv_svn).then(|| Shortfall {
+        (self.tcb.isvsvn > isv_svn).then_some(Shortfall {
             component: Component::Module,
             have: u16::from(isv_svn),
             need: u16::from(self.tcb.isvsvn),

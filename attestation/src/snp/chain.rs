@@ -323,7 +323,6 @@ impl Key<'_> {
     fn required(&self, oid: ObjectIdentifier, name: &'static str) -> Result<&[u8], SnpError> {
         self.certificate
             .extension(oid)
-            .map_err(at(Link::Signer))?
             .ok_or(SnpError::Extension(name))
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::{
     intel::{cursor::Cursor, error::IntelError},
-    tdx::claims::TdAttributes,
+    tdx::attributes::TdAttributes,
 };
 
 /// What the TDX module says of a domain.

@@ -25,7 +25,7 @@ use crate::{
         product::{Product, TcbVersion},
         report::FirmwareVersion,
     },
-    tdx::claims::{TdAttributes, TdxClaims},
+    tdx::{attributes::TdAttributes, claims::TdxClaims},
     tee::Tee,
 };
 

@@ -1,0 +1,157 @@
+//! Each check of the signed documents of the collateral, broken alone.
+
+use super::*;
+
+#[test]
+fn documents_are_refused_outside_their_time() {
+    let (past, past_s) = (json!("2026-11-19T23:59:59Z"), NOW_S - 1);
+    let (future, future_s) = (json!("2026-11-20T00:00:01Z"), NOW_S + 1);
+    let ran_out = DocumentError::Expired {
+        next_s: past_s,
+        now_s: NOW_S,
+    };
+    let not_yet = DocumentError::NotYetValid {
+        issued_s: future_s,
+        now_s: NOW_S,
+    };
+    Case::with_tcb_info(|info| info["nextUpdate"] = past.clone())
+        .is_refused(IntelError::TcbInfo(ran_out.clone()));
+    Case::with_qe_identity(|identity| identity["nextUpdate"] = past)
+        .is_refused(IntelError::QeIdentity(ran_out));
+    Case::with_tcb_info(|info| info["issueDate"] = future.clone())
+        .is_refused(IntelError::TcbInfo(not_yet.clone()));
+    Case::with_qe_identity(|identity| identity["issueDate"] = future)
+        .is_refused(IntelError::QeIdentity(not_yet));
+}
+
+#[test]
+fn documents_are_refused_when_their_text_or_signature_is_changed() {
+    let mut case = Case::new();
+    // The same JSON, written with one more space.
+    case.collateral.tcb_info.insert(1, ' ');
+    case.is_refused(IntelError::TcbInfo(DocumentError::Signature));
+    let mut case = Case::new();
+    case.collateral.qe_identity.insert(1, ' ');
+    case.is_refused(IntelError::QeIdentity(DocumentError::Signature));
+    for change in [
+        |signature: &mut Vec<u8>| signature[3] ^= 1,
+        |signature: &mut Vec<u8>| signature.fill(0),
+        |signature: &mut Vec<u8>| signature.truncate(63),
+        |signature: &mut Vec<u8>| signature.push(0),
+        |signature: &mut Vec<u8>| signature.clear(),
+    ] {
+        let mut case = Case::new();
+        change(&mut case.collateral.tcb_info_signature);
+        case.is_refused(IntelError::TcbInfo(DocumentError::Signature));
+        let mut case = Case::new();
+        change(&mut case.collateral.qe_identity_signature);
+        case.is_refused(IntelError::QeIdentity(DocumentError::Signature));
+    }
+}
+
+#[test]
+fn documents_are_refused_when_they_are_for_another_tee_or_platform() {
+    Case::with_tcb_info(|info| info["id"] = json!("SGX"))
+        .is_refused(IntelError::TcbInfo(DocumentError::Id("SGX".to_owned())));
+    Case::with_qe_identity(|identity| identity["id"] = json!("QE"))
+        .is_refused(IntelError::QeIdentity(DocumentError::Id("QE".to_owned())));
+    Case::with_tcb_info(|info| info["fmspc"] = json!("00906EA10000")).is_refused(
+        IntelError::Fmspc {
+            platform: FMSPC,
+            collateral: [0, 0x90, 0x6e, 0xa1, 0, 0],
+        },
+    );
+    Case::with_tcb_info(|info| info["pceId"] = json!("0100")).is_refused(IntelError::PceId {
+        platform: [0, 0],
+        collateral: [1, 0],
+    });
+    // The case of the digits means nothing.
+    let lower = json!(hex::encode(FMSPC));
+    let case = Case::with_tcb_info(|info| info["fmspc"] = lower);
+    assert_eq!(status(&case), TcbStatus::UpToDate);
+}
+
+#[test]
+fn documents_are_refused_when_their_form_is_not_known() {
+    Case::with_tcb_info(|info| info["version"] = json!(2))
+        .is_refused(IntelError::TcbInfo(DocumentError::Version(2)));
+    Case::with_tcb_info(|info| info["tcbType"] = json!(1))
+        .is_refused(IntelError::TcbInfo(DocumentError::TcbType(1)));
+    Case::with_qe_identity(|identity| identity["version"] = json!(4))
+        .is_refused(IntelError::QeIdentity(DocumentError::Version(4)));
+    let malformed = |case: Case| {
+        let error = case.error();
+        let expected = matches!(
+            error,
+            IntelError::TcbInfo(DocumentError::Malformed(_))
+                | IntelError::QeIdentity(DocumentError::Malformed(_))
+        );
+        assert!(expected, "{error}");
+    };
+    let level = |field: &'static str, value: Value| {
+        Case::with_tcb_info(|info| info["tcbLevels"][0][field] = value)
+    };
+    malformed(level("tcbStatus", json!("Excellent")));
+    // A status that only verifiers give.
+    malformed(level("tcbStatus", json!("TDRelaunchAdvised")));
+    malformed(level("tcbDate", json!("2025-11-12")));
+    malformed(Case::with_tcb_info(|info| info["fmspc"] = json!("00")));
+    malformed(Case::with_tcb_info(|info| info["tdxModule"] = Value::Null));
+    malformed(Case::with_tcb_info(|info| {
+        info["tcbLevels"][0]["tcb"]["tdxtcbcomponents"] = Value::Null;
+    }));
+    malformed(Case::with_tcb_info(|info| {
+        info["tcbLevels"][0]["tcb"]["sgxtcbcomponents"][15] = Value::Null;
+    }));
+    malformed(Case::with_tcb_info(|info| {
+        info["tcbLevels"][0]["tcb"]["sgxtcbcomponents"][0]["svn"] = json!(256);
+    }));
+    malformed(Case::with_qe_identity(|identity| {
+        identity["mrsigner"] = json!("zz".repeat(32));
+    }));
+    malformed(Case::with_qe_identity(|identity| {
+        identity["tcbLevels"][0]["tcbStatus"] = json!("SWHardeningNeeded");
+    }));
+    malformed(Case::with_tcb_info(|info| *info = json!([])));
+}
+
+#[test]
+fn document_is_refused_when_it_is_longer_than_any() {
+    let mut case = Case::new();
+    let length = 256 * 1024 + 1;
+    case.collateral.tcb_info = " ".repeat(length);
+    case.is_refused(IntelError::TcbInfo(DocumentError::TooLong(length)));
+}
+
+#[test]
+fn documents_are_refused_when_their_signer_is_no_child_of_the_root() {
+    let mut case = Case::new();
+    // The PCK signs in the place of Intel's signer of TCB information.
+    let chain = case.pck_chain();
+    let signed = case.collateral.tcb_info.as_bytes();
+    case.collateral.tcb_info_signature = case.domain.pck.sign(signed);
+    case.collateral.tcb_info_issuer_chain = chain.concat();
+    case.is_refused(IntelError::ChainLength {
+        chain: Chain::TcbInfo,
+        expected: 2,
+        found: 3,
+    });
+    case.collateral.tcb_info_issuer_chain = chain[0].clone() + &chain[2];
+    case.is_refused(certificate(
+        Link::TcbInfoSigner,
+        CertificateError::WrongIssuer,
+    ));
+    let mut case = Case::new();
+    case.collateral.qe_identity_issuer_chain = chain[0].clone() + &chain[2];
+    case.is_refused(certificate(
+        Link::QeIdentitySigner,
+        CertificateError::WrongIssuer,
+    ));
+    let mut case = Case::new();
+    case.collateral.qe_identity_issuer_chain = chain[2].clone();
+    case.is_refused(IntelError::ChainLength {
+        chain: Chain::QeIdentity,
+        expected: 2,
+        found: 1,
+    });
+}
