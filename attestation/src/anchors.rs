@@ -97,6 +97,11 @@ impl Anchors {
         sha256(&parts)
     }
 
+    /// Intel's root certificate (DER), for checking collateral on its own.
+    pub fn intel_root(&self) -> &[u8] {
+        &self.roots().intel
+    }
+
     pub(crate) fn roots(&self) -> &RootSet {
         match self {
             Self::Vendor(VendorRoots(set)) | Self::Simulated(MockRoots(set)) => set,

@@ -33,6 +33,7 @@ const FLOORS: &[Floor] = &[
         &["synod-kv", "synod-attestation", "synod-crypto"],
     ),
     floor(3, "synod-attester", &["synod-attestation", "synod-crypto"]),
+    floor(3, "synod-endorser", &["synod-attestation", "synod-crypto"]),
     floor(3, "synod-channel", &["synod-attestation", "synod-crypto"]),
     floor(3, "synod-api", &["synod-ledger", "synod-attestation"]),
     floor(
@@ -53,6 +54,7 @@ const FLOORS: &[Floor] = &[
         &[
             "synod-api",
             "synod-channel",
+            "synod-endorser",
             "synod-ledger",
             "synod-attestation",
             "synod-crypto",
@@ -77,6 +79,7 @@ const ALL_BELOW_PROGRAMS: &[&str] = &[
     "synod-ledger",
     "synod-governance",
     "synod-attester",
+    "synod-endorser",
     "synod-channel",
     "synod-api",
     "synod-replica",
@@ -93,6 +96,7 @@ const PROGRAMS_TOO: &[&str] = &[
     "synod-ledger",
     "synod-governance",
     "synod-attester",
+    "synod-endorser",
     "synod-channel",
     "synod-api",
     "synod-replica",

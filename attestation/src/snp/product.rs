@@ -46,7 +46,7 @@ impl Product {
 
     /// The product of a CPUID family and model, as reports from version 3 on
     /// carry them.
-    pub(crate) fn of_cpuid(family: u8, model: u8) -> Option<Self> {
+    pub fn of_cpuid(family: u8, model: u8) -> Option<Self> {
         match (family, model) {
             (0x19, 0x00..=0x0f) => Some(Self::Milan),
             (0x19, 0x10..=0x1f | 0xa0..=0xaf) => Some(Self::Genoa),

@@ -1,0 +1,118 @@
+//! The face of the crate: settings in, endorsements out.
+
+use std::sync::Arc;
+
+use synod_attestation::Evidence;
+
+use crate::{
+    cache::Cache,
+    client::Client,
+    clock::{Clock, SystemClock},
+    config::Config,
+    error::EndorserError,
+    fetched::Fetched,
+    flights::Flights,
+    holding::Holding,
+    platform::Platform,
+    progress::Watcher,
+    record::Record,
+    search::Grounds,
+    transport::{Https, Transport},
+};
+
+/// A cache entry, as it says of itself; nothing of it is verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Where the answer was asked for.
+    pub url: String,
+    /// When it came (Unix milliseconds).
+    pub fetched_ms: u64,
+    /// How many bytes it takes on disk.
+    pub bytes: u64,
+}
+
+/// Fetches and keeps endorsements. Calls block; threads may share it.
+pub struct Endorser {
+    grounds: Grounds,
+}
+
+impl Endorser {
+    /// An endorser with these settings, on this machine's network and clock.
+    pub fn new(config: Config) -> Result<Self, EndorserError> {
+        Self::watched(config, Watcher::default())
+    }
+
+    /// As [`Endorser::new`]; `watcher` is told of everything slow.
+    pub fn watched(config: Config, watcher: Watcher) -> Result<Self, EndorserError> {
+        let transport: Option<Box<dyn Transport>> = match &config.network {
+            None => None,
+            Some(network) => Some(Box::new(
+                Https::new(network).map_err(EndorserError::Settings)?,
+            )),
+        };
+        Self::with(config, transport, Arc::new(SystemClock::new()), watcher)
+    }
+
+    /// An endorser on another network and clock.
+    pub fn with(
+        config: Config,
+        transport: Option<Box<dyn Transport>>,
+        clock: Arc<dyn Clock>,
+        watcher: Watcher,
+    ) -> Result<Self, EndorserError> {
+        let retry = config.network.unwrap_or_default().retry;
+        let client = transport.map(|transport| Client {
+            transport,
+            clock,
+            retry,
+            watcher,
+        });
+        let cache = config.cache.map(Cache::open).transpose()?;
+        Ok(Self {
+            grounds: Grounds {
+                anchors: config.anchors,
+                folders: config.folders,
+                holding: Holding::new(config.services, config.refresh, cache, client),
+                flights: Flights::default(),
+            },
+        })
+    }
+
+    /// Endorsements for the platform that made `evidence`, and for its parts,
+    /// genuine and valid at `now_ms` (Unix milliseconds). Blocks as long as
+    /// services take.
+    pub fn endorsements_for(
+        &self,
+        evidence: &Evidence,
+        now_ms: u64,
+    ) -> Result<Fetched, EndorserError> {
+        let one = |evidence: &Evidence| self.fetch_for(&Platform::of(evidence)?, now_ms);
+        let lead = one(evidence)?;
+        if evidence.parts().is_empty() {
+            return Ok(lead);
+        }
+        let parts = evidence.parts().iter();
+        let parts = parts.map(|part| one(part.evidence()));
+        lead.joined(parts.collect::<Result<_, _>>()?)
+    }
+
+    /// Endorsements for a platform that is known without evidence, genuine and
+    /// valid at `now_ms` (Unix milliseconds): to have them before they are
+    /// needed. Blocks as long as services take.
+    pub fn fetch_for(&self, platform: &Platform, now_ms: u64) -> Result<Fetched, EndorserError> {
+        self.grounds.search(platform, now_ms)
+    }
+
+    /// What the cache holds, oldest first.
+    pub fn list(&self) -> Result<Vec<Entry>, EndorserError> {
+        let Some(cache) = &self.grounds.holding.cache else {
+            return Ok(Vec::new());
+        };
+        let entry = |(record, bytes): (Record, u64)| Entry {
+            url: record.url,
+            fetched_ms: record.fetched_ms,
+            bytes,
+        };
+        Ok(cache.list()?.into_iter().map(entry).collect())
+    }
+}

@@ -1,0 +1,108 @@
+//! Why a service did not answer.
+
+use crate::answer::AnswerError;
+
+/// Why a service did not answer, or not usefully.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// The service knows nothing of this platform (404), or not any more (410).
+    #[error("service knows nothing of this platform")]
+    NotFound,
+    /// The service does not like the question.
+    #[error("service refuses with status {status}")]
+    Refused {
+        /// HTTP status, 4xx or one without meaning here.
+        status: u16,
+    },
+    /// The service is asked too often (429).
+    #[error("service is asked too often")]
+    RateLimited {
+        /// How long it wants to be left alone, in seconds.
+        retry_after_s: Option<u64>,
+    },
+    /// The service is broken for now (5xx).
+    #[error("service is unavailable, status {status}")]
+    Unavailable {
+        /// HTTP status.
+        status: u16,
+    },
+    /// No answer came in time.
+    #[error("no answer in time")]
+    Timeout,
+    /// The service cannot be reached.
+    #[error("no connection: {0}")]
+    Connection(String),
+    /// The service's TLS certificate is not accepted.
+    #[error("TLS: {0}")]
+    Tls(String),
+    /// The proxy does not let through.
+    #[error("proxy: {0}")]
+    Proxy(String),
+    /// The answer ended before its end.
+    #[error("answer is cut short")]
+    Truncated,
+    /// The answer is longer than any that is expected.
+    #[error("answer is longer than {bytes_max} bytes")]
+    TooLong {
+        /// The bound.
+        bytes_max: usize,
+    },
+    /// The service sends elsewhere, to another host.
+    #[error("service redirects to another host: `{to}`")]
+    RedirectElsewhere {
+        /// Where to.
+        to: String,
+    },
+    /// The service sends on and on.
+    #[error("service redirects more than {0} times")]
+    TooManyRedirects(u32),
+    /// The answer is none that can be read.
+    #[error("answer {0}")]
+    Answer(#[from] AnswerError),
+    /// The answer says itself that it is not valid now.
+    #[error("answer is valid from {from_ms} to {until_ms} (Unix milliseconds), not now")]
+    NotValidNow {
+        /// From when on.
+        from_ms: u64,
+        /// Until when.
+        until_ms: u64,
+    },
+    /// The service failed a short while ago, and is not asked again yet.
+    #[error("service was asked in vain a short while ago")]
+    AskedLately,
+    /// The address of the service is none.
+    #[error("`{0}` is no address that may be asked")]
+    Address(String),
+}
+
+impl FetchError {
+    /// Whether asking again may help.
+    pub fn passes(&self) -> bool {
+        matches!(
+            self,
+            Self::RateLimited { .. }
+                | Self::Unavailable { .. }
+                | Self::Timeout
+                | Self::Connection(_)
+                | Self::Truncated
+        )
+    }
+
+    /// How long the service wants to be left alone, in milliseconds.
+    pub fn asked_wait_ms(&self) -> Option<u64> {
+        match self {
+            Self::RateLimited { retry_after_s } => {
+                retry_after_s.map(|seconds| seconds.saturating_mul(1000))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the service was never reached: the network's fault, not its.
+    pub fn before_service(&self) -> bool {
+        matches!(
+            self,
+            Self::Timeout | Self::Connection(_) | Self::Tls(_) | Self::Proxy(_)
+        )
+    }
+}
