@@ -25,8 +25,8 @@ pub use bound::{BoundCondition, BoundRequest, bound_response};
 pub use chain_file::{ChainFile, ChainFileError};
 pub use limits::Limits;
 pub use network::{
-    ActionReply, ActionRequest, AttestationReply, GovernanceReply, HealthReply, MemberInfo,
-    NetworkReply, ReplicaInfo, Role, SessionProof, SessionReply, Standing, UserInfo,
+    ActionReply, ActionRequest, AttestationReply, Demotion, GovernanceReply, HealthReply,
+    MemberInfo, NetworkReply, ReplicaInfo, Role, SessionProof, SessionReply, Standing, UserInfo,
     freshness_message,
 };
 pub use openapi::{openapi, openapi_json};

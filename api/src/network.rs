@@ -110,11 +110,32 @@ pub struct ReplicaInfo {
     pub standing: Standing,
     /// Its identity key (Ed25519), in lower-case hexadecimal.
     pub identity: String,
+    /// When the verdict on it was passed, in Unix milliseconds of ledger time.
+    pub attested_ms: u64,
     /// Until when its verdict holds, in Unix milliseconds of ledger time.
     pub verdict_expires_ms: u64,
+    /// When it attests anew, in Unix milliseconds: exact for the replica that answers, for the
+    /// others the latest time if all goes well.
+    pub next_attestation_ms: u64,
+    /// Why it has no vote, if it had one: when it was demoted, and the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub demoted: Option<Demotion>,
     /// Whether the replica that answers heard from it lately; only the leader knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reachable: Option<bool>,
+}
+
+/// How a replica lost its vote. It gets it again when it attests anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Demotion {
+    /// When, in Unix milliseconds of ledger time.
+    pub since_ms: u64,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// When it is removed for ever unless it attests anew, in Unix milliseconds of ledger time;
+    /// absent once it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removal_ms: Option<u64>,
 }
 
 /// The answer to `GET /v1/attestation`.
@@ -138,8 +159,8 @@ pub struct AttestationReply {
     pub session: Option<SessionProof>,
     /// When the evidence was collected, in Unix milliseconds of the replica's clock.
     pub collected_ms: u64,
-    /// The receipt of the transaction that made this replica trusted, for joiners. A founder
-    /// is proven by block 0.
+    /// The receipt of the transaction that recorded this evidence with its verdict. That of a
+    /// founder which has not attested anew stands in block 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub membership: Option<Base64>,
     /// The configuration that the replica stands in, by number, if it votes.

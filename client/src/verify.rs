@@ -373,8 +373,8 @@ struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    /// Founders made their statement before there was a network id: theirs names the manifest, and their keys
-    /// are those of configuration 0.
+    /// Founders made their first statement before there was a network id: that names the manifest, and their keys
+    /// are those of configuration 0. Once they attested anew, it names the network as everybody's does.
     fn expected_context(&self) -> Digest {
         let first = self
             .chain
@@ -385,7 +385,7 @@ impl Subject<'_> {
             .voter_by_kid(&self.attested.statement.identity.digest())
             .is_some();
         match genesis::manifest_digest(self.block0) {
-            Some(manifest) if is_founder => manifest,
+            Some(manifest) if is_founder && manifest == self.attested.statement.context => manifest,
             _ => self.chain.network(),
         }
     }

@@ -304,6 +304,15 @@ fn evidence_of_another_key_is_refused() {
 }
 
 #[test]
+fn founder_that_attested_anew_names_the_network() {
+    let mut scene = Scene::sound();
+    scene.statement.context = scene.network;
+    let tls_key = scene.observation.tls_key.clone();
+    scene.observation = observe(&scene.identity, &scene.statement, tls_key, scene.network);
+    scene.judge().expect("verified");
+}
+
+#[test]
 fn founder_of_another_manifest_is_refused() {
     let scene = Scene::with(
         |statement| statement.context = Digest::from([1; 32]),

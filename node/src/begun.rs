@@ -6,8 +6,12 @@ use synod_crypto::{Digest, Secret, SigningKey};
 use synod_governance::AttestedStatement;
 use synod_replica::Boot;
 
+use crate::born::Born;
+
 /// Everything that running a replica takes.
 pub(crate) struct Begun {
+    /// The keys and the TEE, to attest anew.
+    pub(crate) born: Born,
     /// The network id.
     pub(crate) network: Digest,
     /// What the replica starts from.
@@ -16,6 +20,8 @@ pub(crate) struct Begun {
     pub(crate) records: Vec<Bytes>,
     /// The statement and evidence by which this replica was trusted.
     pub(crate) attested: AttestedStatement,
+    /// When that evidence was collected (Unix milliseconds, this machine's clock).
+    pub(crate) collected_ms: u64,
     /// The transaction that made it trusted; none for a founder.
     pub(crate) trusted_by: Option<synod_ledger::TxId>,
     /// The identity key once more, for statements of freshness at the door.

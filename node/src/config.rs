@@ -14,6 +14,8 @@
 //! tee = "sev-snp"                          # "sev-snp", "tdx" or "nitro"
 //! attester = "simulated"                   # the only one so far; every verdict on it is marked `simulated`
 //! durability = "disk"                      # default; "memory": an acknowledged write may be lost with the power
+//! reattest_every_ms = 3600000              # optional: attest anew at least so often; default: at two thirds of the
+//!                                          # lifetime of the verdict
 //! stop_with_stdin = false                  # default; true: stop when standard input is closed
 //! log = "info"                             # default; "error", "warn", "info" or "debug"
 //!
@@ -59,6 +61,9 @@ pub struct NodeConfig {
     pub tee: Tee,
     /// When a block counts as persisted.
     pub durability: Durability,
+    /// How long may pass, at most, between two attestations of a running replica, 100 ms to 30 days; without it, and
+    /// where it is longer, two thirds of the lifetime of the verdict.
+    pub reattest_every: Option<Duration>,
     /// Whether the node stops when its standard input is closed, so that it never outlives its parent.
     pub stop_with_stdin: bool,
     /// How much is told on standard error.
@@ -295,6 +300,7 @@ struct File {
     attester: AttesterKind,
     #[serde(default)]
     durability: Durability,
+    reattest_every_ms: Option<u64>,
     #[serde(default)]
     stop_with_stdin: bool,
     #[serde(default)]
@@ -359,6 +365,7 @@ impl File {
             tee: config.tee.to_string(),
             attester: AttesterKind::Simulated,
             durability: config.durability,
+            reattest_every_ms: config.reattest_every.map(|every| every.as_millis() as u64),
             stop_with_stdin: config.stop_with_stdin,
             log: config.log,
             start,
@@ -387,11 +394,23 @@ impl File {
             peer_address,
             tee: parse_tee(&self.tee)?,
             durability: self.durability,
+            reattest_every: reattest_every(self.reattest_every_ms)?,
             stop_with_stdin: self.stop_with_stdin,
             log: self.log,
             beginning: beginning(self.start, self.join, base)?,
             limits: self.limits,
         })
+    }
+}
+
+fn reattest_every(ms: Option<u64>) -> Result<Option<Duration>, ConfigError> {
+    let bounds = REATTEST_EVERY_MS_MIN..=REATTEST_EVERY_MS_MAX;
+    match ms {
+        Some(ms) if !bounds.contains(&ms) => Err(out(
+            "reattest_every_ms",
+            &format!("is {ms}, must be {REATTEST_EVERY_MS_MIN} to {REATTEST_EVERY_MS_MAX}"),
+        )),
+        ms => Ok(ms.map(Duration::from_millis)),
     }
 }
 
@@ -521,6 +540,8 @@ fn out(key: &'static str, rule: &str) -> ConfigError {
 }
 
 const MIB: usize = 1024 * 1024;
+const REATTEST_EVERY_MS_MIN: u64 = 100;
+const REATTEST_EVERY_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
 
 #[cfg(test)]
 mod tests {
@@ -538,7 +559,12 @@ mod tests {
     "#;
 
     /// What to replace, by what, and what the error names.
-    const WRONG: [(&str, &str, &str); 15] = [
+    const WRONG: [(&str, &str, &str); 16] = [
+        (
+            "[start]",
+            "reattest_every_ms = 99\n[start]",
+            "`reattest_every_ms`",
+        ),
         ("tee = \"sev-snp\"", "tee = \"sgx\"", "`tee`"),
         (
             "attester = \"simulated\"",
@@ -628,7 +654,8 @@ mod tests {
             "[start]\n        manifest = \"manifest.toml\"",
             &format!("[join]\nnetwork = \"{}\"\nservices = [\"https://[::1]:8002\"]\npolicy = \"p.toml\"", "ab".repeat(32)),
         );
-        for text in [START, &join] {
+        let often = START.replace("[start]", "reattest_every_ms = 1500\n[start]");
+        for text in [START, &join, &often] {
             let config = parse(text).expect("a valid configuration");
             assert_eq!(parse(&config.to_toml()).expect("what was written"), config);
         }

@@ -26,11 +26,13 @@ use crate::answers;
 use crate::begun::Begun;
 use crate::catalog::Catalog;
 use crate::core::Core;
+use crate::evidence::Evidence;
 use crate::founder::{self, FounderError, Waiting};
 use crate::joiner;
 use crate::ledger_reader::read_ledger;
 use crate::log;
 use crate::metrics;
+use crate::reattester::Told;
 use crate::views;
 
 /// Pieces of the ledger that wait for a slow reader.
@@ -58,9 +60,10 @@ pub(crate) struct Running {
     pub(crate) core: Core,
     pub(crate) network: Digest,
     pub(crate) identity: Arc<SigningKey>,
-    pub(crate) attested: AttestedStatement,
-    pub(crate) collected_ms: u64,
-    pub(crate) trusted_by: Option<TxId>,
+    /// The newest evidence on the ledger about this node.
+    pub(crate) evidence: Evidence,
+    /// How attesting anew goes.
+    pub(crate) attesting: Told,
     pub(crate) catalog: Catalog,
     pub(crate) streams: Arc<tokio::sync::Semaphore>,
     pub(crate) authority_pem: String,
@@ -151,7 +154,6 @@ impl Founding {
 
     fn attestation(&self, caller: Caller, nonce: [u8; 32]) -> AttestationReply {
         let waiting = self.lock();
-        let identity = waiting.born().identity();
         let asked = Asked {
             context: waiting.manifest().digest(),
             caller,
@@ -159,7 +161,7 @@ impl Founding {
         };
         attestation(
             waiting.attested(),
-            &identity,
+            waiting.identity(),
             &asked,
             waiting.collected_ms(),
         )
@@ -172,7 +174,7 @@ impl Founding {
             caller,
             nonce,
         };
-        session(&waiting.born().identity(), &asked)
+        session(waiting.identity(), &asked)
     }
 
     async fn found(&self, approvals: Bytes) -> Result<Reply, Box<Problem>> {
@@ -308,6 +310,7 @@ impl Running {
                 Ok(Reply::Network(Box::new(views::network(
                     &view.0,
                     &view.1,
+                    &self.attesting.now(),
                     &self.authority_pem,
                 ))))
             }
@@ -327,6 +330,7 @@ impl Running {
                 Ok(Reply::Metrics(metrics::text(
                     &gauges,
                     &view,
+                    &self.attesting.now(),
                     self.catalog.bytes(),
                 )))
             }
@@ -464,13 +468,19 @@ impl Running {
 
     async fn attest(&self, caller: Caller, nonce: [u8; 32]) -> Result<Reply, Box<Problem>> {
         let asked = self.asked(caller, nonce);
-        let mut reply = attestation(&self.attested, &self.identity, &asked, self.collected_ms);
+        let evident = self.evidence.borrow().clone();
+        let mut reply = attestation(
+            &evident.attested,
+            &self.identity,
+            &asked,
+            evident.collected_ms,
+        );
         let id = self.look(|replica| replica.network_view()).await?;
         reply.configuration = id
             .configuration
             .voter(id.id)
             .map(|_| id.configuration.number());
-        if let Some(tx) = self.trusted_by {
+        if let Some(tx) = evident.recorded_by {
             reply.membership = self.receipt_file(Who::default(), tx).await.map(Base64);
         }
         Ok(Reply::Attestation(Box::new(reply)))

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use minicbor::bytes::ByteVec;
 use synod_consensus::Tuning;
-use synod_crypto::Digest;
+use synod_crypto::{Digest, SigningKey};
 use synod_governance::{Address, AttestedStatement, Founder, Manifest, ManifestError};
 use synod_ledger::Record;
 use synod_replica::{Boot, FoundError, Intake, IntakeError, KvApp, found};
@@ -55,13 +55,14 @@ pub enum FounderError {
 
 /// A founder that waits for the members.
 pub(crate) struct Waiting {
-    born: Born,
+    /// Gone once the network is founded.
+    born: Option<Born>,
+    identity: SigningKey,
     manifest: Vec<u8>,
     parsed: Manifest,
     address: Address,
     attested: AttestedStatement,
     collected_ms: u64,
-    founded: bool,
 }
 
 impl Waiting {
@@ -77,13 +78,13 @@ impl Waiting {
         let nonce = born.entropy.take().into();
         let attested = born.attest(parsed.digest(), nonce)?;
         Ok(Self {
-            born,
+            identity: born.identity(),
+            born: Some(born),
             manifest,
             parsed,
             address,
             attested,
             collected_ms: now_ms(),
-            founded: false,
         })
     }
 
@@ -97,9 +98,9 @@ impl Waiting {
         self.collected_ms
     }
 
-    /// The keys, for the door and for signatures of freshness.
-    pub(crate) fn born(&self) -> &Born {
-        &self.born
+    /// The identity key, for signatures of freshness.
+    pub(crate) fn identity(&self) -> &SigningKey {
+        &self.identity
     }
 
     /// The manifest.
@@ -112,47 +113,42 @@ impl Waiting {
     /// # Errors
     /// [`FounderError`]; the founder goes on waiting.
     pub(crate) fn found(&mut self, approvals: &[u8]) -> Result<Begun, FounderError> {
-        if self.founded {
-            return Err(FounderError::AlreadyFounded);
-        }
+        let born = self.born.as_mut().ok_or(FounderError::AlreadyFounded)?;
         let approvals = read_approvals(approvals)?;
         let founder = Founder {
             attested: self.attested.clone(),
             address: self.address.clone(),
             approvals,
         };
-        let founded = found(
-            &self.manifest,
-            vec![founder],
-            &mut self.born.entropy,
-            now_ms(),
-        )?;
+        let founded = found(&self.manifest, vec![founder], &mut born.entropy, now_ms())?;
         let mut intake = Intake::new(founded.network, Some(vec![founded.secret]));
         let record = Record::Block(founded.block);
         intake.feed(&record)?;
         let mut bytes = Vec::new();
         record.encode(&mut bytes);
         let machine = intake.finish()?;
-        self.founded = true;
+        let mut born = self.born.take().expect("it was there just now");
         let authority_from_ms = machine.sequence().certified().time_ms;
-        let service_key = self.born.entropy.secret::<32>();
+        let service_key = born.entropy.secret::<32>();
         let boot = Boot {
             id: 1,
-            keys: self.born.keys(),
+            keys: born.keys(),
             machine,
             service_key: service_key.duplicate(),
             app: Box::new(KvApp),
             tuning: Tuning::default(),
-            entropy: self.born.entropy.fork("replica"),
+            entropy: born.entropy.fork("replica"),
         };
         Ok(Begun {
             network: founded.network,
             boot,
             records: vec![Bytes::from(bytes)],
             attested: self.attested.clone(),
+            collected_ms: self.collected_ms,
             trusted_by: None,
-            identity: self.born.identity(),
-            tls: self.born.tls(),
+            identity: born.identity(),
+            tls: born.tls(),
+            born,
             service_key,
             authority_from_ms,
         })

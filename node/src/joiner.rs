@@ -24,6 +24,7 @@ use tokio::time::sleep;
 
 use crate::begun::Begun;
 use crate::born::{BirthError, Born};
+use crate::clock::now_ms;
 use crate::log;
 
 /// How often, and how far apart, the keys are asked for while the replica asked has not heard of the verdict.
@@ -86,6 +87,7 @@ pub(crate) async fn join(
         Some(born.tls_identity()?),
         Patience::default(),
     )?;
+    let collected_ms = now_ms();
     let (attested, trusted_by, id) = ask(&service, &mut born, network, address).await?;
     log::info(
         "join",
@@ -116,14 +118,17 @@ pub(crate) async fn join(
         entropy: born.entropy.fork("replica"),
     };
     let service_key = ring.service_key;
+    let (identity, tls) = (born.identity(), born.tls());
     Ok(Begun {
+        born,
         network,
         boot,
         records,
         attested,
+        collected_ms,
         trusted_by: Some(trusted_by),
-        identity: born.identity(),
-        tls: born.tls(),
+        identity,
+        tls,
         service_key,
         authority_from_ms,
     })

@@ -11,6 +11,7 @@ mod config;
 mod core;
 mod disk;
 mod door;
+mod evidence;
 mod founder;
 mod joiner;
 mod ledger_reader;
@@ -18,6 +19,7 @@ mod log;
 mod metrics;
 mod peer_session;
 mod peers;
+mod reattester;
 mod run;
 #[cfg(test)]
 mod sample;

@@ -5,6 +5,8 @@ use std::fmt::Write;
 use synod_governance::ReplicaStatus;
 use synod_replica::{Gauges, NetworkView};
 
+use crate::reattester::Progress;
+
 /// What a node that is no replica yet tells.
 pub(crate) fn before_running() -> String {
     let mut text = String::new();
@@ -13,7 +15,13 @@ pub(crate) fn before_running() -> String {
 }
 
 /// What a replica tells.
-pub(crate) fn text(gauges: &Gauges, view: &NetworkView, ledger_bytes: u64) -> String {
+pub(crate) fn text(
+    gauges: &Gauges,
+    view: &NetworkView,
+    attesting: &Progress,
+    ledger_bytes: u64,
+) -> String {
+    let own = view.replicas.iter().find(|replica| replica.id == view.id);
     let voters = view
         .replicas
         .iter()
@@ -33,19 +41,22 @@ pub(crate) fn text(gauges: &Gauges, view: &NetworkView, ledger_bytes: u64) -> St
         gauges.disk_full.into(),
         gauges.halted.into(),
         resident_bytes().unwrap_or(0),
+        own.map_or(0, |replica| replica.expires_ms),
+        view.lapsed.len() as u64,
     ];
     let mut text = String::with_capacity(2048);
     for ((name, help), value) in GAUGES.iter().zip(values) {
         gauge(&mut text, name, help, value);
     }
-    for ((name, help), value) in COUNTERS.iter().zip([gauges.misbehaviours, gauges.refusals]) {
+    let counts = [gauges.misbehaviours, gauges.refusals, attesting.failures];
+    for ((name, help), value) in COUNTERS.iter().zip(counts) {
         counter(&mut text, name, help, value);
     }
     text
 }
 
 /// Names and meanings, in the order of the values in [`text`].
-const GAUGES: [(&str, &str); 14] = [
+const GAUGES: [(&str, &str); 16] = [
     UP,
     ("synod_view", "The view (term) that the replica is in."),
     ("synod_leads", "Whether the replica leads."),
@@ -69,13 +80,25 @@ const GAUGES: [(&str, &str); 14] = [
     ("synod_disk_full", "Whether the disk does not take writes."),
     ("synod_halted", "Whether the replica has stopped for good."),
     ("synod_memory_bytes", "Resident memory of the process."),
+    (
+        "synod_verdict_expires_ms",
+        "When the verdict on this replica lapses, Unix milliseconds.",
+    ),
+    (
+        "synod_verdicts_lapsed",
+        "Replicas whose verdicts have lapsed and that are not removed.",
+    ),
 ];
-const COUNTERS: [(&str, &str); 2] = [
+const COUNTERS: [(&str, &str); 3] = [
     (
         "synod_misbehaviours_total",
         "Messages that no honest peer sends.",
     ),
     ("synod_refusals_total", "Messages that the engine refused."),
+    (
+        "synod_attestation_failures_total",
+        "Times that this replica could not attest anew.",
+    ),
 ];
 const UP: (&str, &str) = ("synod_up", "Whether the node is a running replica.");
 

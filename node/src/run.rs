@@ -32,11 +32,13 @@ use crate::config::{Beginning, NodeConfig};
 use crate::core::{self, Core, Outlets};
 use crate::disk::{Disk, DiskReport};
 use crate::door::{Door, Founding, Running, Stage};
+use crate::evidence::{self, Evident};
 use crate::founder::{FounderError, Waiting};
 use crate::joiner::{self, JoinerError};
 use crate::log;
 use crate::peer_session::Prover;
 use crate::peers::{Peers, Wiring};
+use crate::reattester::{Reattester, Told};
 use crate::segments::Segments;
 use crate::serve::PublicListener;
 use crate::told::told_to_stop;
@@ -282,13 +284,18 @@ impl Node {
         let (replica, effects) = Replica::start(begun.boot, now_ms())?;
         let from_ms = begun.authority_from_ms.saturating_sub(AUTHORITY_SKEW_MS);
         let authority = ServiceCa::new(&begun.service_key, begun.network, from_ms)?;
+        let (evident, evidence) = evidence::place(Evident {
+            attested: begun.attested,
+            collected_ms: begun.collected_ms,
+            recorded_by: begun.trusted_by,
+        });
+        let attesting = Told::default();
         let running = Arc::new(Running {
             core: core.clone(),
             network: begun.network,
             identity,
-            attested: begun.attested,
-            collected_ms: now_ms(),
-            trusted_by: begun.trusted_by,
+            evidence,
+            attesting: attesting.clone(),
             catalog,
             streams: Arc::new(Semaphore::new(self.config.limits.ledger_streams_max)),
             authority_pem: authority.certificate().pem(),
@@ -314,6 +321,15 @@ impl Node {
         );
         let due_ms = issuer.issue()?;
         tokio::spawn(issuer.keep_fresh(due_ms));
+        let reattester = Reattester {
+            born: begun.born,
+            core: core.clone(),
+            network: begun.network,
+            every: self.config.reattest_every,
+            evident,
+            told: attesting,
+        };
+        tokio::spawn(reattester.run());
         self.door.enter(Stage::Running(running));
         tell_that_it_runs(id, begun.network, begun.trusted_by);
         Ok(Alive {

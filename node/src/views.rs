@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use synod_api::{GovernanceReply, MemberInfo, NetworkReply, ReplicaInfo, Role, Standing, UserInfo};
+use synod_api::{
+    Demotion, GovernanceReply, MemberInfo, NetworkReply, ReplicaInfo, Role, Standing, UserInfo,
+};
 use synod_consensus::Peer;
 use synod_crypto::Digest;
 use synod_governance::{Input, ReplicaRecord, ReplicaStatus, ServiceStatus, View};
@@ -10,9 +12,7 @@ use synod_ledger::{Configuration, TxId};
 use synod_replica::{Gauges, GovernanceView, NetworkView, Replica};
 
 use crate::founder::Waiting;
-
-/// A verdict that lapses within this time is worth an alarm.
-const LAPSE_SOON_MS: u64 = 3600 * 1000;
+use crate::reattester::{Progress, two_thirds_ms};
 
 /// A founder that waits for the members.
 pub(crate) fn founder(waiting: &Waiting) -> NetworkReply {
@@ -39,7 +39,12 @@ pub(crate) fn founder(waiting: &Waiting) -> NetworkReply {
 }
 
 /// A running replica's network.
-pub(crate) fn network(view: &NetworkView, gauges: &Gauges, authority_pem: &str) -> NetworkReply {
+pub(crate) fn network(
+    view: &NetworkView,
+    gauges: &Gauges,
+    attesting: &Progress,
+    authority_pem: &str,
+) -> NetworkReply {
     let (certified_index, certified_hash, ledger_time_ms) = view.certified;
     let present = view
         .replicas
@@ -61,9 +66,11 @@ pub(crate) fn network(view: &NetworkView, gauges: &Gauges, authority_pem: &str) 
         configuration: view.configuration.number(),
         required_vendors: view.configuration.required_vendors(),
         service_ca: Some(authority_pem.to_owned()),
-        replicas: present.filter_map(|replica| info(replica, view)).collect(),
+        replicas: present
+            .filter_map(|replica| info(replica, view, attesting))
+            .collect(),
         critical: critical(&view.configuration, &unreachable(view)),
-        alarms: alarms(view, gauges),
+        alarms: alarms(view, gauges, attesting),
     }
 }
 
@@ -88,7 +95,7 @@ fn role(view: &NetworkView, gauges: &Gauges) -> Role {
     }
 }
 
-fn info(replica: &ReplicaRecord, view: &NetworkView) -> Option<ReplicaInfo> {
+fn info(replica: &ReplicaRecord, view: &NetworkView, attesting: &Progress) -> Option<ReplicaInfo> {
     let standing = match replica.status {
         ReplicaStatus::Pending => return None,
         ReplicaStatus::Trusted => Standing::Trusted,
@@ -104,8 +111,34 @@ fn info(replica: &ReplicaRecord, view: &NetworkView) -> Option<ReplicaInfo> {
         simulated: replica.simulated,
         standing,
         identity: replica.identity().to_string(),
+        attested_ms: replica.attested_ms,
         verdict_expires_ms: replica.expires_ms,
+        next_attestation_ms: if replica.id == view.id && attesting.next_ms != 0 {
+            attesting.next_ms
+        } else {
+            replica.attested_ms.saturating_add(two_thirds_ms(replica))
+        },
+        demoted: demotion(replica, view),
         reachable: reachable(replica.id, view),
+    })
+}
+
+/// How the replica lost its vote, if it did.
+fn demotion(replica: &ReplicaRecord, view: &NetworkView) -> Option<Demotion> {
+    let since_ms = replica.demoted_ms?;
+    let (_, _, now_ms) = view.certified;
+    let grace_ms = view.service.removal_grace_ms();
+    let (reason, removal_ms) = if replica.verdict_holds(now_ms) {
+        let reason = "its verdict had lapsed; it has attested anew and is to be promoted";
+        (reason, None)
+    } else {
+        let until_ms = since_ms.max(replica.expires_ms).saturating_add(grace_ms);
+        ("its verdict lapsed", Some(until_ms))
+    };
+    Some(Demotion {
+        since_ms,
+        reason: reason.to_owned(),
+        removal_ms,
     })
 }
 
@@ -153,7 +186,7 @@ fn critical(configuration: &Configuration, lost: &BTreeSet<u64>) -> Vec<u64> {
         .collect()
 }
 
-fn alarms(view: &NetworkView, gauges: &Gauges) -> Vec<String> {
+fn alarms(view: &NetworkView, gauges: &Gauges, attesting: &Progress) -> Vec<String> {
     let mut alarms = Vec::new();
     if gauges.halted {
         alarms.push(
@@ -173,22 +206,42 @@ fn alarms(view: &NetworkView, gauges: &Gauges) -> Vec<String> {
             .iter()
             .map(|id| format!("replica {id} votes and was not heard of lately")),
     );
-    let (_, _, now) = view.certified;
+    if let Some(trouble) = &attesting.trouble {
+        alarms.push(format!("this replica could not attest anew: {trouble}"));
+    }
+    alarms.extend(lapses(view));
+    alarms
+}
+
+/// What there is to say of verdicts that have lapsed, or soon will though they were to be renewed by now.
+fn lapses(view: &NetworkView) -> impl Iterator<Item = String> {
+    let (_, _, now_ms) = view.certified;
     let voters = view
         .replicas
         .iter()
         .filter(|replica| replica.status == ReplicaStatus::Voter);
-    alarms.extend(
-        voters
-            .filter(|replica| replica.expires_ms < now + LAPSE_SOON_MS)
-            .map(|replica| {
-                format!(
-                    "the verdict on replica {} lapses at {} (Unix milliseconds)",
-                    replica.id, replica.expires_ms
-                )
-            }),
-    );
-    alarms
+    let hindrance = |id| {
+        let found = view.lapsed.iter().find(|found| found.id == id)?;
+        found.step.as_ref().err().map(ToString::to_string)
+    };
+    voters.filter_map(move |replica| {
+        let (id, expires_ms) = (replica.id, replica.expires_ms);
+        if !replica.verdict_holds(now_ms) {
+            return Some(match hindrance(id) {
+                Some(why) => format!("the verdict on replica {id} has lapsed, and it keeps its vote: {why}"),
+                None => format!(
+                    "the verdict on replica {id} has lapsed: it loses its vote as soon as the others suffice"
+                ),
+            });
+        }
+        let late = now_ms >= replica.attested_ms.saturating_add(late_ms(replica));
+        late.then(|| format!("replica {id} has not attested anew; its verdict lapses at {expires_ms} (Unix milliseconds)"))
+    })
+}
+
+/// A replica that has not attested anew for so long is late.
+fn late_ms(replica: &ReplicaRecord) -> u64 {
+    replica.expires_ms.saturating_sub(replica.attested_ms) / 6 * 5
 }
 
 /// The members' side.

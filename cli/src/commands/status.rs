@@ -1,8 +1,9 @@
 //! `synod status`: what the service says of itself, from a replica that was verified.
 
 use clap::Args;
-use synod_api::{NetworkReply, ReplicaInfo};
+use synod_api::{Demotion, NetworkReply, ReplicaInfo};
 
+use crate::clock::now_ms;
 use crate::connect::ServiceArgs;
 use crate::outcome::Outcome;
 use crate::output::Output;
@@ -73,10 +74,63 @@ fn replica_line(replica: &ReplicaInfo, network: &NetworkReply) -> String {
         Some(false) => ", NOT REACHABLE",
         _ => "",
     };
-    format!(
+    let line = format!(
         "replica {}  {}  {} ({}{simulated})  {standing}{leads}{reachable}",
         replica.id, replica.url, replica.tee, replica.vendor
+    );
+    let mut lines = vec![
+        line,
+        attestation_line(replica, network.ledger_time_ms, now_ms()),
+    ];
+    lines.extend(
+        replica
+            .demoted
+            .as_ref()
+            .map(|demotion| demotion_line(demotion, network.ledger_time_ms)),
+    );
+    lines.join("\n           ")
+}
+
+/// When it attested, and when it lapses, by the ledger's time; when it attests next, by the clocks of machines.
+fn attestation_line(replica: &ReplicaInfo, ledger_ms: u64, now_ms: u64) -> String {
+    format!(
+        "attested {}, verdict {}, attests anew {}",
+        when(replica.attested_ms, ledger_ms),
+        if replica.verdict_expires_ms <= ledger_ms {
+            format!("LAPSED {}", when(replica.verdict_expires_ms, ledger_ms))
+        } else {
+            format!("lapses {}", when(replica.verdict_expires_ms, ledger_ms))
+        },
+        when(replica.next_attestation_ms, now_ms),
     )
+}
+
+fn demotion_line(demotion: &Demotion, ledger_ms: u64) -> String {
+    let removal = demotion
+        .removal_ms
+        .map(|ms| format!("; it is removed {}", when(ms, ledger_ms)))
+        .unwrap_or_default();
+    let since = when(demotion.since_ms, ledger_ms);
+    format!("DEMOTED {since}: {}{removal}", demotion.reason)
+}
+
+/// A time as seen from another, in the two largest units that matter.
+fn when(at_ms: u64, now_ms: u64) -> String {
+    let span = span(at_ms.abs_diff(now_ms) / 1000);
+    match at_ms.cmp(&now_ms) {
+        std::cmp::Ordering::Greater => format!("in {span}"),
+        _ => format!("{span} ago"),
+    }
+}
+
+fn span(seconds: u64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
 }
 
 fn critical_line(critical: &[u64]) -> String {
@@ -88,4 +142,17 @@ fn critical_line(critical: &[u64]) -> String {
         "the loss of any of these replicas would stop the service: {}",
         ids.join(", ")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_from_now_in_two_units_at_most() {
+        assert_eq!(when(5_000, 0), "in 5 s");
+        assert_eq!(when(0, 90_000), "1 min ago");
+        assert_eq!(when(7_500_000, 0), "in 2 h 5 min");
+        assert_eq!(when(0, 7 * 86_400_000), "7 d 0 h ago");
+    }
 }

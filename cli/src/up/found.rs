@@ -48,6 +48,7 @@ pub(crate) fn node_config(
         peer_address: ports.peer(number).to_string(),
         tee,
         durability: Durability::Disk,
+        reattest_every: None,
         stop_with_stdin: true,
         log: LogLevel::Info,
         beginning,

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use synod_api::Role;
+use synod_api::{Role, Standing};
 use synod_attestation::Tee;
 use synod_client::{Consistency, WriteOptions};
 use synod_governance::Act;
@@ -40,6 +40,35 @@ async fn signal_to_terminate_ends_a_node_in_order() {
     let folder = &synod.nodes[0].ledgers()[0];
     let (_, report) = audit_segments(synod.network, segments(folder)).expect("a sound ledger");
     assert!(report.torn.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_attest_anew_and_one_that_died_loses_its_vote_and_its_place() {
+    let mut synod = Synod::short_lived(6, 3).await;
+    synod.put("before", "x").await;
+    let follower = (synod.leader().await + 1) % 3;
+    let dead = follower as u64 + 1;
+    synod.nodes[follower].kill();
+    let network = synod
+        .await_network("a demotion", |network| {
+            let mut demoted = network.replicas.iter().filter(|r| r.demoted.is_some());
+            demoted.any(|replica| replica.id == dead && replica.standing == Standing::Learner)
+        })
+        .await;
+    assert_eq!(network.configuration, 3, "one voter less");
+    let network = synod
+        .await_network("a removal", |network| network.replicas.len() == 2)
+        .await;
+    for replica in &network.replicas {
+        assert_eq!(replica.standing, Standing::Voter);
+        assert!(replica.attested_ms + 6_000 == replica.verdict_expires_ms);
+        assert!(replica.next_attestation_ms < replica.verdict_expires_ms);
+    }
+    assert_eq!(synod.get("before").await.as_deref(), Some("x"));
+    let begun = synod.nodes[(follower + 1) % 3].log();
+    assert!(begun.contains("attested anew by transaction"), "{begun}");
+    let folder = &synod.nodes[(follower + 1) % 3].ledgers()[0];
+    audit_segments(synod.network, segments(folder)).expect("a sound ledger");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -103,6 +103,7 @@ pub(crate) fn config(dir: &Path, tee: Tee, beginning: Beginning) -> NodeConfig {
         peer_address: format!("127.0.0.1:{peer_port}"),
         tee,
         durability: Durability::Disk,
+        reattest_every: None,
         stop_with_stdin: true,
         log: LogLevel::Info,
         beginning,
@@ -230,8 +231,11 @@ impl Drop for Node {
 impl Synod {
     /// A founder that waits for its members, in the folder that is given back.
     pub(crate) async fn waiting_founder() -> (Node, tempfile::TempDir) {
+        Self::waiting_founder_on(&manifest(&user())).await
+    }
+
+    async fn waiting_founder_on(manifest: &Manifest) -> (Node, tempfile::TempDir) {
         let dir = tempfile::tempdir().expect("a folder");
-        let manifest = manifest(&user());
         let path = dir.path().join("manifest.toml");
         std::fs::write(&path, manifest.to_toml()).expect("a manifest");
         let beginning = Beginning::Start { manifest: path };
@@ -242,16 +246,39 @@ impl Synod {
 
     /// A founder that two members approve.
     pub(crate) async fn found() -> Self {
-        let (founder, dir) = Self::waiting_founder().await;
-        let user = user();
-        let network = approve(&founder, &manifest(&user)).await;
+        Self::found_on(manifest(&user())).await
+    }
+
+    async fn found_on(manifest: Manifest) -> Self {
+        let (founder, dir) = Self::waiting_founder_on(&manifest).await;
+        let network = approve(&founder, &manifest).await;
         Self {
             dir,
             network,
             nodes: vec![founder],
-            user,
+            user: user(),
             sequence: 1,
         }
+    }
+
+    /// Three replicas of three vendors, open to users, whose verdicts lapse after so many seconds, and which are
+    /// removed so many later.
+    pub(crate) async fn short_lived(lifetime_s: u64, grace_s: u64) -> Self {
+        let file = manifest(&user()).file().clone();
+        let lifetime = |seconds| format!("verdict_lifetime_s = {seconds}\n");
+        let policy = file.policy.to_toml();
+        let short = policy.replace(&lifetime(7 * 24 * 3600), &lifetime(lifetime_s));
+        assert_ne!(short, policy, "the policy says how long verdicts last");
+        let manifest = Manifest::try_from(ManifestFile {
+            policy: Policy::from_toml(&short).expect("a policy"),
+            removal_grace_s: grace_s,
+            ..file
+        });
+        let mut synod = Self::found_on(manifest.expect("a manifest")).await;
+        synod.join(Tee::Tdx).await;
+        synod.join(Tee::Nitro).await;
+        synod.act(Act::Open).await;
+        synod
     }
 
     /// Three replicas of three vendors, open to users.
