@@ -7,7 +7,7 @@ use synod_governance::{
     Refusal, ReplicaRecord, ReplicaStatus, StatementKey, join_nonce,
 };
 
-use crate::network::{MEASUREMENT, Network, Node, key, manifest_file, share_key};
+use crate::network::{MEASUREMENT, Network, Node, SIMULATED, key, manifest_file, share_key};
 
 const LATER_MS: u64 = 3600 * 1000;
 
@@ -255,7 +255,7 @@ fn evidence_of_another_tee_is_refused_though_the_policy_accepts_it() {
 fn evidence_of_another_workload_is_refused_though_the_policy_accepts_it() {
     let other = [0x77; 48];
     let workloads = [MEASUREMENT, other].map(Measurement::from);
-    let workloads: Vec<_> = Tee::ALL
+    let workloads: Vec<_> = SIMULATED
         .into_iter()
         .flat_map(|tee| workloads.clone().map(|measurement| (tee, measurement, "")))
         .collect();

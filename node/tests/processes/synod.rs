@@ -52,7 +52,7 @@ fn member(number: u8) -> SigningKey {
 fn manifest(user: &KeyFiles) -> Manifest {
     let measured = synod_node::measurement().expect("this program's file");
     let measurement = Measurement::try_from(&measured[..]).expect("48 bytes");
-    let workloads: Vec<_> = Tee::ALL
+    let workloads: Vec<_> = [Tee::SevSnp, Tee::Tdx, Tee::Nitro]
         .into_iter()
         .map(|tee| (tee, measurement.clone(), "synod"))
         .collect();
