@@ -1,0 +1,136 @@
+//! SGX and TDX: ours, and `dcap-qvl`.
+
+use std::{fs, path::Path};
+
+use dcap_qvl::{QuoteCollateralV3, QuotePolicy, configs::RustCryptoConfig, verify::QuoteVerifier};
+use serde_json::{Value, json};
+use synod_attestation::{
+    Anchors, Details, Endorsements, Evidence, VerifyError, anchors::VendorRoots, verify,
+};
+
+use crate::{Outcome, compare::variants, sets::Set};
+
+const TEXTS: [&str; 5] = [
+    "pck_crl_issuer_chain",
+    "tcb_info_issuer_chain",
+    "tcb_info",
+    "qe_identity_issuer_chain",
+    "qe_identity",
+];
+const BINARIES: [&str; 4] = [
+    "root_ca_crl",
+    "pck_crl",
+    "tcb_info_signature",
+    "qe_identity_signature",
+];
+
+/// The parts of a set.
+pub fn load(folder: &Path) -> Option<(Vec<u8>, Vec<(String, Vec<u8>)>)> {
+    let quote = fs::read(folder.join("quote.bin")).ok()?;
+    let collateral = fs::read(folder.join("collateral.json")).ok()?;
+    let collateral: Value = serde_json::from_slice(&collateral).ok()?;
+    let text = |name: &str| {
+        let value = collateral[name].as_str().unwrap_or_default();
+        (name.to_owned(), value.as_bytes().to_vec())
+    };
+    let binary = |name: &str| {
+        let (name, hexadecimal) = text(name);
+        (name, hex(&hexadecimal))
+    };
+    let parts = TEXTS
+        .iter()
+        .map(|name| text(name))
+        .chain(BINARIES.iter().map(|name| binary(name)));
+    Some((quote, parts.collect()))
+}
+
+fn hex(text: &[u8]) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or(0) as u8;
+    text.chunks_exact(2)
+        .map(|pair| digit(pair[0]) << 4 | digit(pair[1]))
+        .collect()
+}
+
+fn collateral_json(set: &Set) -> Option<String> {
+    let mut object = serde_json::Map::new();
+    for name in TEXTS {
+        object.insert(name.to_owned(), json!(set.text(name)?));
+    }
+    for name in BINARIES {
+        let text: String = set.part(name).iter().map(|b| format!("{b:02x}")).collect();
+        object.insert(name.to_owned(), json!(text));
+    }
+    Some(Value::Object(object).to_string())
+}
+
+/// Ours.
+pub fn ours(set: &Set) -> Outcome {
+    let refused = |reason: &str| Outcome::Refused(reason.to_owned());
+    let Ok(evidence) = Evidence::detect(set.evidence.clone()) else {
+        return refused("unknown kind of evidence");
+    };
+    let Some(Ok(endorsements)) =
+        collateral_json(set).map(|json| Endorsements::intel_from_json(&json))
+    else {
+        return refused("malformed collateral");
+    };
+    let anchors = Anchors::Vendor(VendorRoots::built_in());
+    match verify(&evidence, &endorsements, &anchors, set.now_ms) {
+        Ok(claims) => Outcome::Genuine(match claims.details {
+            Details::Tdx(tdx) => describe(claims.tcb.to_string(), tdx.advisories),
+            _ => claims.tcb.to_string(),
+        }),
+        Err(VerifyError::Mismatch { .. }) => refused("mismatch"),
+        Err(error) => Outcome::Refused(variants(&error)),
+    }
+}
+
+fn describe(status: String, mut advisories: Vec<String>) -> String {
+    advisories.sort();
+    format!("{status} {advisories:?}")
+}
+
+/// The other: debug and service domains are claims with us, so it allows them.
+pub fn other(set: &Set, root: &[u8]) -> Outcome {
+    let Some(collateral) = to_qvl(set) else {
+        return Outcome::Refused("malformed collateral".to_owned());
+    };
+    let now_s = set.now_ms / 1000;
+    let verified = QuoteVerifier::<RustCryptoConfig>::new_with_config(root.to_vec())
+        .allow_debug(true)
+        .allow_service_td(true)
+        .verify_with_policy(
+            &set.evidence,
+            collateral,
+            now_s,
+            &QuotePolicy::claims_only(now_s),
+        );
+    match verified {
+        Ok(claims) => Outcome::Genuine(describe(
+            claims.tcb.status.to_string(),
+            claims.tcb.advisory_ids.clone(),
+        )),
+        Err(error) => Outcome::Refused(shortened(&format!("{error:#}"))),
+    }
+}
+
+/// The message without numbers, so that equal reasons count as one.
+fn shortened(message: &str) -> String {
+    let text: String = message.chars().filter(|c| !c.is_ascii_digit()).collect();
+    text.chars().take(100).collect()
+}
+
+fn to_qvl(set: &Set) -> Option<QuoteCollateralV3> {
+    Some(QuoteCollateralV3 {
+        pck_crl_issuer_chain: set.text("pck_crl_issuer_chain")?,
+        root_ca_crl: set.part("root_ca_crl").to_vec(),
+        pck_crl: set.part("pck_crl").to_vec(),
+        tcb_info_issuer_chain: set.text("tcb_info_issuer_chain")?,
+        tcb_info: set.text("tcb_info")?,
+        tcb_info_signature: set.part("tcb_info_signature").to_vec(),
+        qe_identity_issuer_chain: set.text("qe_identity_issuer_chain")?,
+        qe_identity: set.text("qe_identity")?,
+        qe_identity_signature: set.part("qe_identity_signature").to_vec(),
+        pck_certificate_chain: None,
+    })
+}
