@@ -79,4 +79,41 @@ pub const SNP: &[Row] = &[
 pub const NITRO: &[Row] = &[];
 
 /// SGX and TDX against `dcap-qvl` 0.7.1.
-pub const INTEL: &[Row] = &[];
+/// Ours is the stricter in each.
+pub const INTEL: &[Row] = &[
+    (
+        "refused: Intel.Trailing",
+        "genuine",
+        "`dcap-qvl` reads the quote that its lengths describe, whatever follows it",
+    ),
+    (
+        "refused: Intel.RootNotTrusted",
+        "genuine",
+        "`dcap-qvl` does not look at the root that stands in a chain, only at the one it was given",
+    ),
+    (
+        "refused: Intel.ChainLength",
+        "genuine",
+        "`dcap-qvl` does not look at the root that stands in a chain, so it may be missing",
+    ),
+    (
+        "refused: Intel.Pem",
+        "genuine",
+        "the text around or inside the PEM of a chain was changed; `dcap-qvl` reads it leniently",
+    ),
+    (
+        "refused: Intel.Certificate.PckAuthority",
+        "genuine",
+        "the issuer of the PCK revocation list was changed in its unsigned half, or its chain belongs to another list",
+    ),
+    (
+        "refused: Intel.RootCrl.NotYetValid",
+        "genuine",
+        "`dcap-qvl` accepts a revocation list before its `thisUpdate`",
+    ),
+    (
+        "refused: Intel.PckCrl.NotYetValid",
+        "genuine",
+        "`dcap-qvl` accepts a revocation list before its `thisUpdate`",
+    ),
+];

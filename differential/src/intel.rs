@@ -78,7 +78,8 @@ pub fn ours(set: &Set) -> Outcome {
     match verify(&evidence, &endorsements, &anchors, set.now_ms) {
         Ok(claims) => Outcome::Genuine(match claims.details {
             Details::Tdx(tdx) => describe(claims.tcb.to_string(), tdx.advisories),
-            _ => claims.tcb.to_string(),
+            Details::Sgx(sgx) => describe(claims.tcb.to_string(), sgx.advisories),
+            _ => unreachable!("quotes are of SGX or TDX"),
         }),
         Err(VerifyError::Mismatch { .. }) => refused("mismatch"),
         Err(error) => Outcome::Refused(variants(&error)),
