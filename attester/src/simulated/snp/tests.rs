@@ -535,7 +535,7 @@ fn other_key() -> P384SigningKey {
 }
 
 #[test]
-fn chain_is_refused_when_only_the_intermediate_has_expired() {
+fn chain_is_refused_when_only_the_intermediate_is_out_of_its_time() {
     let key = other_key();
     let mut profile = intermediate(&key);
     profile.until_s = NOW_S - 1;
@@ -545,6 +545,14 @@ fn chain_is_refused_when_only_the_intermediate_has_expired() {
     };
     let case = Case::with_intermediate(&profile, &key);
     assert_eq!(case.error(), problem(Link::Intermediate, expired));
+    let mut profile = intermediate(&key);
+    profile.from_s = NOW_S + 1;
+    let early = CertificateError::NotYetValid {
+        from_s: NOW_S + 1,
+        now_s: NOW_S,
+    };
+    let case = Case::with_intermediate(&profile, &key);
+    assert_eq!(case.error(), problem(Link::Intermediate, early));
 }
 
 #[test]
@@ -615,6 +623,8 @@ fn chain_is_refused_when_the_revocation_list_is_stale_foreign_or_tampered_with()
             .expect("a list")
     });
     assert!(matches!(stale, CertificateError::Expired { .. }));
+    let early = refused(&|guest| guest.revocation_list(&[], NOW_S + 1).expect("a list"));
+    assert!(matches!(early, CertificateError::NotYetValid { .. }));
     let tampered = refused(&|guest| {
         let mut crl = guest.revocation_list(&[], NOW_S - DAY_S).expect("a list");
         *crl.last_mut().expect("a list") ^= 1;
