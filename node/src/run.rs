@@ -312,15 +312,7 @@ impl Node {
         };
         let thread =
             core::start(replica, effects, receiver, outlets, tick).map_err(NodeError::Start)?;
-        let subject = begun.tls.spki().clone();
-        let issuer = Issuer::new(
-            authority,
-            self.shown.clone(),
-            subject,
-            &self.config.public_url,
-        );
-        let due_ms = issuer.issue()?;
-        tokio::spawn(issuer.keep_fresh(due_ms));
+        self.keep_certified(authority, &begun.tls)?;
         let reattester = Reattester {
             born: begun.born,
             core: core.clone(),
@@ -337,6 +329,15 @@ impl Node {
             thread,
             ended,
         })
+    }
+
+    /// Gives the public door its certificate, now and whenever it grows old.
+    fn keep_certified(&self, authority: ServiceCa, tls: &TlsKey) -> Result<(), NodeError> {
+        let (shown, url) = (self.shown.clone(), &self.config.public_url);
+        let issuer = Issuer::new(authority, shown, tls.spki().clone(), url);
+        let due_ms = issuer.issue()?;
+        tokio::spawn(issuer.keep_fresh(due_ms));
+        Ok(())
     }
 
     /// The ledger's folder is named by the identity, so a restart never touches an older one.

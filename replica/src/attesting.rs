@@ -16,6 +16,7 @@ use crate::calls::{Call, CallError, Effects, Notice, Reply, Request};
 use crate::envelope::{Envelope, REFUSAL_BYTES_MAX};
 use crate::replica::Replica;
 use crate::roll;
+use crate::submission::Submission;
 
 /// A request is sent anew after so many ticks (1 s of 20 ms).
 const RESEND_TICKS: u64 = 50;
@@ -23,19 +24,6 @@ const RESEND_TICKS: u64 = 50;
 const GIVE_UP_TICKS: u64 = 500;
 /// Calls of peers bear their replica's id above this bit; the door counts from 1 and never gets there.
 const OF_PEER: u64 = 1 << 63;
-
-/// A request of this replica's own that is on its way.
-#[derive(Debug)]
-pub(crate) struct Submission {
-    call: u64,
-    request: Bytes,
-    /// The block from which the nonce was made: the result is on the ledger once the record is as new.
-    block_index: u64,
-    /// The leader that was asked last.
-    asked: Option<u64>,
-    since_tick: u64,
-    sent_tick: u64,
-}
 
 impl Replica {
     /// Takes fresh evidence of this replica's own.

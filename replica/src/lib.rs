@@ -29,6 +29,7 @@ mod query;
 mod reading;
 mod replica;
 mod roll;
+mod submission;
 mod users;
 
 pub use app::{

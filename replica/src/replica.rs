@@ -19,12 +19,12 @@ use synod_crypto::{Digest, Entropy, HpkeSecretKey, SigningKey};
 use synod_ledger::{BlockSignature, Record, Sealer, SignedAt, Tally, VettedReading};
 
 use crate::app::App;
-use crate::attesting::Submission;
 use crate::calls::{Batch, CallError, Effects, Input, Notice, Reply, Request};
 use crate::desk::Desk;
 use crate::envelope::Envelope;
 use crate::machine::Machine;
 use crate::roll;
+use crate::submission::Submission;
 use crate::users::Admission;
 
 /// Keys that are born with a replica and never stored.
