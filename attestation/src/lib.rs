@@ -16,6 +16,8 @@
 pub mod anchors;
 pub(crate) mod calendar;
 pub mod claims;
+pub mod cmw;
+pub mod credential;
 pub(crate) mod der;
 pub mod endorsements;
 pub mod eventlog;
@@ -38,6 +40,8 @@ pub mod x509;
 
 pub use anchors::{Anchors, MockRoots, VendorRoots};
 pub use claims::{Claims, Details, HardwareId, Tcb};
+pub use cmw::message::{Cmw, CmwError};
+pub use credential::{Credential, CredentialError};
 pub use endorsements::{
     CompositeEndorsements, Endorsements, EndorsementsError, IntelCollateral, SnpEndorsements,
 };
