@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use rcgen::{
-    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyUsagePurpose,
-    SerialNumber, date_time_ymd,
+    CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    KeyUsagePurpose, SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::CertificateDer;
+use synod_attestation::{Credential, CredentialError};
 use synod_crypto::sha256;
 
 use crate::{key::TlsKey, spki::Spki};
@@ -37,7 +38,36 @@ impl Certificate {
         from_ms: u64,
         until_ms: u64,
     ) -> Result<Self, CertificateError> {
+        let params = leaf_params(name, key.spki(), from_ms, until_ms)?;
+        Self::signed_by_itself(key, params, from_ms, until_ms)
+    }
+
+    /// The same with evidence for `key` in it, and endorsements if they fit.
+    /// Who cannot read them takes it for an ordinary certificate.
+    pub fn attested(
+        key: &TlsKey,
+        name: &str,
+        from_ms: u64,
+        until_ms: u64,
+        credential: &Credential,
+    ) -> Result<Self, CertificateError> {
+        if credential.statement.tls != key.spki().as_der() {
+            return Err(CertificateError::AnotherKey);
+        }
         let mut params = leaf_params(name, key.spki(), from_ms, until_ms)?;
+        for extension in credential.extensions()? {
+            let custom = CustomExtension::from_oid_content(extension.oid, extension.value);
+            params.custom_extensions.push(custom);
+        }
+        Self::signed_by_itself(key, params, from_ms, until_ms)
+    }
+
+    fn signed_by_itself(
+        key: &TlsKey,
+        mut params: CertificateParams,
+        from_ms: u64,
+        until_ms: u64,
+    ) -> Result<Self, CertificateError> {
         params.insert_extended_key_usage(ExtendedKeyUsagePurpose::ServerAuth);
         params.insert_extended_key_usage(ExtendedKeyUsagePurpose::ClientAuth);
         let made = params
@@ -108,6 +138,12 @@ pub enum CertificateError {
     /// Certificates are issued to P-256 keys.
     #[error("public key is not a P-256 key")]
     NotP256,
+    /// The evidence names another TLS key.
+    #[error("evidence is for another key than the certificate's")]
+    AnotherKey,
+    /// The evidence cannot stand in a certificate.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
     /// The library refused the fields.
     #[error("certificate cannot be encoded")]
     Unencodable,

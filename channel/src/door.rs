@@ -3,8 +3,11 @@
 //! A client may show a certificate; at this level any is accepted whose
 //! private key it holds, self-signed ones above all. Names, dates and issuer
 //! in it mean nothing: the gateway looks its key up by fingerprint.
+//!
+//! A client that offers [`ATTESTED_PROTOCOL`] is shown the certificate with the
+//! evidence, once there is one; all others an ordinary one. Both are of one key.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rustls::{
     CommonState, DistinguishedName, Error, NoKeyLog, ServerConfig,
@@ -18,6 +21,7 @@ use rustls::{
 use synod_crypto::Digest;
 
 use crate::{
+    appraiser::ATTESTED_PROTOCOL,
     certificate::Certificate,
     clock::Clock,
     key::TlsKey,
@@ -48,7 +52,10 @@ impl PublicDoor {
         clock: &Clock,
     ) -> Result<Self, KeyMismatch> {
         let (signer, spki) = (key.signer(), key.spki().clone());
-        let shown = Arc::new(Shown(RwLock::new(certified(certificate, &signer, &spki)?)));
+        let shown = Arc::new(Shown {
+            ordinary: RwLock::new(certified(certificate, &signer, &spki)?),
+            attested: RwLock::new(None),
+        });
         Ok(Self {
             config: Arc::new(config(shown.clone(), clock)),
             shown,
@@ -66,7 +73,15 @@ impl PublicDoor {
     /// Shows `certificate` from the next connection on.
     pub fn show(&self, certificate: &Certificate) -> Result<(), KeyMismatch> {
         let next = certified(certificate, &self.signer, &self.spki)?;
-        *self.shown.0.write().unwrap_or_else(PoisonError::into_inner) = next;
+        *write(&self.shown.ordinary) = next;
+        Ok(())
+    }
+
+    /// Shows `certificate`, which carries evidence, to those that ask for it,
+    /// from the next connection on. To be called anew with each new evidence.
+    pub fn show_evidence(&self, certificate: &Certificate) -> Result<(), KeyMismatch> {
+        let next = certified(certificate, &self.signer, &self.spki)?;
+        *write(&self.shown.attested) = Some(next);
         Ok(())
     }
 }
@@ -120,13 +135,28 @@ pub(crate) fn without_resumption(config: &mut ServerConfig) {
 }
 
 #[derive(Debug)]
-struct Shown(RwLock<Arc<CertifiedKey>>);
+struct Shown {
+    ordinary: RwLock<Arc<CertifiedKey>>,
+    attested: RwLock<Option<Arc<CertifiedKey>>>,
+}
 
 impl ResolvesServerCert for Shown {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let shown = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        Some(shown.clone())
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let asks = hello
+            .alpn()
+            .is_some_and(|mut offered| offered.any(|protocol| protocol == ATTESTED_PROTOCOL));
+        let attested = asks.then(|| read(&self.attested).clone()).flatten();
+        Some(attested.unwrap_or_else(|| read(&self.ordinary).clone()))
     }
+}
+
+/// Nobody panics while holding these locks; what they guard is whole anyway.
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Accepts every certificate for its key, none as well.

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | public door ([`PublicDoor`]) | the server shows a certificate of the service; a client may show a self-signed one |
 //! | peer door ([`peer_server_config`], [`peer_client_config`]) | both show a key that the [`PeerTable`] holds |
-//! | client ([`client_config`]) | the server holds the pinned service key, or exactly the attested key |
+//! | client ([`client_config`]) | the server holds the pinned service key, or exactly the attested key, or shows evidence for its key ([`Appraiser`]) |
 //! | observer ([`dangerous_observe_config`]) | nothing: it only learns which key to ask evidence for |
 //!
 //! Invariants of every configuration:
@@ -22,6 +22,7 @@
 //! verify, the attested identity key signs the session itself
 //! ([`SessionClaim`]) before anything else is said.
 
+mod appraiser;
 mod certificate;
 mod clock;
 mod door;
@@ -39,6 +40,7 @@ mod suite;
 mod trust;
 
 pub use crate::{
+    appraiser::{ATTESTED_PROTOCOL, Appraiser, EvidenceRefused},
     certificate::{Certificate, CertificateError, LIFETIME_MAX_MS},
     clock::Clock,
     door::{KeyMismatch, PublicDoor, caller_fingerprint},

@@ -1,5 +1,5 @@
-//! How a client knows the server: by the service's pinned authority, or by
-//! exactly the key that evidence was verified for.
+//! How a client knows the server: by the service's pinned authority, by exactly
+//! the key that evidence was verified for, or by the evidence in its certificate.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,6 +16,7 @@ use rustls::{
 use synod_attestation::{Role, Verdict};
 
 use crate::{
+    appraiser::{ATTESTED_PROTOCOL, Appraiser},
     clock::Clock,
     identity::Identity,
     spki::Spki,
@@ -32,6 +33,7 @@ pub struct ServerTrust(Trust);
 enum Trust {
     ServiceCa(CertificateDer<'static>),
     Key { key: Spki, until_ms: u64 },
+    Evidence(Appraiser),
 }
 
 impl ServerTrust {
@@ -58,6 +60,14 @@ impl ServerTrust {
         }
         let key = Spki::from_der(subject.tls.clone());
         Ok(Self::dangerous_key(key, verdict.expires_ms()))
+    }
+
+    /// Whoever shows evidence, in its certificate, that `appraiser` accepts: a
+    /// stranger, known by nothing else. Take the verdict from
+    /// [`Appraiser::verdict`] after the handshake, and have the session proven
+    /// before anything is sent.
+    pub fn evidence(appraiser: Appraiser) -> Self {
+        Self(Trust::Evidence(appraiser))
     }
 
     /// The holder of exactly `key`, until `until_ms` (to the second). The caller answers for
@@ -93,8 +103,14 @@ pub fn client_config(
             until: UnixTime::since_unix_epoch(Duration::from_millis(*until_ms)),
             signatures: HandshakeSignatures::new(&public_provider()),
         }),
+        Trust::Evidence(appraiser) => appraiser.verifier(),
     };
-    Ok(config_with(verifier, identity, clock))
+    let mut config = config_with(verifier, identity, clock);
+    if matches!(trust.0, Trust::Evidence(_)) {
+        let config = Arc::get_mut(&mut config).expect("it was made here");
+        config.alpn_protocols.push(ATTESTED_PROTOCOL.to_vec());
+    }
+    Ok(config)
 }
 
 /// A configuration that leaves the judgement of the server to `verifier`.

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use synod_attestation::{Refusal, StatementError};
-use synod_channel::SessionRefused;
+use synod_channel::{EvidenceRefused, SessionRefused};
 use synod_crypto::Digest;
 use synod_ledger::ChainError;
 
@@ -128,6 +128,9 @@ pub enum Failure {
     /// The proof is not for this TLS session: the session ends elsewhere.
     #[error("{0}")]
     Session(#[from] SessionRefused),
+    /// The evidence in the replica's certificate does not make it trusted.
+    #[error("{0}")]
+    Evidence(Box<EvidenceRefused>),
     /// The chain file cannot be read.
     #[error("the chain of configurations cannot be read: {0}")]
     ChainFile(String),
@@ -169,6 +172,12 @@ pub enum Failure {
         /// The number of the newest configuration.
         configuration: u64,
     },
+}
+
+impl From<EvidenceRefused> for Failure {
+    fn from(refused: EvidenceRefused) -> Self {
+        Self::Evidence(Box::new(refused))
+    }
 }
 
 impl Failure {

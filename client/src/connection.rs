@@ -60,7 +60,7 @@ impl Connection {
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let tcp = TcpStream::connect((url.host(), url.port())).await?;
         tcp.set_nodelay(true)?;
-        let stream = TlsConnector::from(only_http2(tls))
+        let stream = TlsConnector::from(only_http2(&tls))
             .connect(url.server_name(), tcp)
             .await?;
         let certificate = shown_certificate(&stream).ok_or("it showed no certificate")?;
@@ -173,13 +173,12 @@ impl Connection {
     }
 }
 
-/// The same trust, and HTTP/2 as the only protocol.
-fn only_http2(tls: Arc<rustls::ClientConfig>) -> Arc<rustls::ClientConfig> {
-    if tls.alpn_protocols == [b"h2"] {
-        return tls;
-    }
-    let mut config = (*tls).clone();
-    config.alpn_protocols = vec![b"h2".to_vec()];
+/// The same trust, and HTTP/2 as the only version of HTTP.
+fn only_http2(tls: &rustls::ClientConfig) -> Arc<rustls::ClientConfig> {
+    let mut config = tls.clone();
+    config
+        .alpn_protocols
+        .retain(|protocol| protocol != b"http/1.1");
     Arc::new(config)
 }
 

@@ -6,14 +6,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use synod_channel::{Clock, Identity, ServerTrust, TrustError, client_config};
+use synod_attestation::Verdict;
+use synod_channel::{Appraiser, Clock, Identity, ServerTrust, TrustError, client_config};
+use synod_crypto::Digest;
 use tokio::sync::Mutex;
 
 use crate::connection::Connection;
 use crate::error::ClientError;
 use crate::session;
 use crate::url::ReplicaUrl;
-use crate::verify::{Nonce, VerifiedReplica, Verifier, fresh_nonce};
+use crate::verify::{Nonce, VerifiedReplica, Verifier, fresh_nonce, now_ms};
 
 /// Why a client talks to a replica.
 #[derive(Clone, Debug)]
@@ -24,6 +26,15 @@ pub enum Trust {
     /// Its evidence, its place in the ledger and its keys were verified by this client, and each connection's TLS
     /// session was signed by its identity key, before the first byte.
     Verified(Box<Verifier>),
+    /// Its certificate carries evidence that the appraiser accepts, and its identity key signed the TLS session:
+    /// known in one connection, to somebody who holds a policy and nothing else. It says what code runs there, for
+    /// which network, and not that the members trust that replica; for that, verify.
+    Evidence {
+        /// Judges the evidence.
+        appraiser: Appraiser,
+        /// The network that the replica must speak for.
+        network: Digest,
+    },
 }
 
 /// Opens connections and keeps them.
@@ -38,8 +49,21 @@ pub(crate) struct Dialer {
 /// What is known of one replica.
 #[derive(Debug, Default)]
 struct Slot {
-    connection: Mutex<Option<Connection>>,
+    connection: Mutex<Option<Held>>,
     verified: std::sync::Mutex<Option<Arc<VerifiedReplica>>>,
+}
+
+/// An open connection, and until when (Unix milliseconds) what made it trusted holds.
+#[derive(Debug)]
+struct Held {
+    connection: Connection,
+    until_ms: u64,
+}
+
+impl Held {
+    fn is_usable(&self) -> bool {
+        !self.connection.is_closed() && now_ms() < self.until_ms
+    }
 }
 
 impl Dialer {
@@ -65,12 +89,13 @@ impl Dialer {
     pub(crate) async fn connection(&self, url: &ReplicaUrl) -> Result<Connection, ClientError> {
         let slot = self.slot(url);
         let mut held = slot.connection.lock().await;
-        if let Some(open) = held.as_ref().filter(|connection| !connection.is_closed()) {
-            return Ok(open.clone());
+        if let Some(held) = held.as_ref().filter(|held| held.is_usable()) {
+            return Ok(held.connection.clone());
         }
         let fresh = self.dial(url, &slot).await?;
-        *held = Some(fresh.clone());
-        Ok(fresh)
+        let connection = fresh.connection.clone();
+        *held = Some(fresh);
+        Ok(connection)
     }
 
     /// The replicas that were verified so far.
@@ -84,22 +109,27 @@ impl Dialer {
         slots.entry(url.clone()).or_default().clone()
     }
 
-    async fn dial(&self, url: &ReplicaUrl, slot: &Slot) -> Result<Connection, ClientError> {
-        let trust = match &self.trust {
-            Trust::Authority(authority) => authority.clone(),
+    async fn dial(&self, url: &ReplicaUrl, slot: &Slot) -> Result<Held, ClientError> {
+        match &self.trust {
+            Trust::Authority(authority) => Ok(Held {
+                connection: self.open(url, authority).await?,
+                until_ms: u64::MAX,
+            }),
             Trust::Verified(verifier) => {
                 if let Some(known) = slot.verified()
-                    && let Ok(open) = self.open_verified(url, &known).await
+                    && let Ok(held) = self.open_verified(url, &known).await
                 {
-                    return Ok(open);
+                    return Ok(held);
                 }
                 // Another replica may stand at this address now: whatever does is verified anew.
                 let verified = Arc::new(verify(verifier, url).await?);
                 slot.remember(verified.clone());
-                return self.open_verified(url, &verified).await;
+                self.open_verified(url, &verified).await
             }
-        };
-        self.open(url, &trust).await
+            Trust::Evidence { appraiser, network } => {
+                self.open_stranger(url, appraiser, *network).await
+            }
+        }
     }
 
     /// A connection that ends at the attested TLS key, and that the attested identity key has signed.
@@ -107,17 +137,45 @@ impl Dialer {
         &self,
         url: &ReplicaUrl,
         replica: &VerifiedReplica,
-    ) -> Result<Connection, ClientError> {
+    ) -> Result<Held, ClientError> {
         let pinned = ServerTrust::attested(replica.verdict()).map_err(unusable)?;
         let connection = self.open(url, &pinned).await?;
+        self.prove(connection, replica.verdict(), replica.chain().network())
+            .await
+    }
+
+    /// A connection whose certificate carries evidence, and that the identity key in it has signed.
+    async fn open_stranger(
+        &self,
+        url: &ReplicaUrl,
+        appraiser: &Appraiser,
+        network: Digest,
+    ) -> Result<Held, ClientError> {
+        let trust = ServerTrust::evidence(appraiser.clone());
+        let connection = self.open(url, &trust).await?;
+        let verdict = appraiser
+            .appraise(connection.certificate(), now_ms())
+            .map_err(|refused| session::not_verified(url, "evidence", refused.into()))?;
+        self.prove(connection, &verdict, network).await
+    }
+
+    async fn prove(
+        &self,
+        connection: Connection,
+        verdict: &Verdict,
+        network: Digest,
+    ) -> Result<Held, ClientError> {
         let asked = session::Asked {
-            context: replica.chain().network(),
+            context: network,
             caller: self.identity.as_ref().map(Identity::fingerprint),
             nonce: nonce()?,
         };
-        let identity = replica.verdict().identity();
+        let identity = verdict.identity();
         session::prove(&connection, &identity, &asked, self.connect_timeout).await?;
-        Ok(connection)
+        Ok(Held {
+            connection,
+            until_ms: verdict.expires_ms(),
+        })
     }
 
     async fn open(&self, url: &ReplicaUrl, trust: &ServerTrust) -> Result<Connection, ClientError> {

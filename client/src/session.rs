@@ -14,6 +14,7 @@ use crate::checks::{Checks, Failure};
 use crate::connection::Connection;
 use crate::error::ClientError;
 use crate::request::{Request, expect_ok};
+use crate::url::ReplicaUrl;
 
 /// What was asked for, and by whom.
 pub(crate) struct Asked {
@@ -64,8 +65,13 @@ pub(crate) async fn prove(
     let reply: SessionReply = response.json()?;
     asked
         .check(identity, connection.session(), reply.session.as_ref())
-        .map_err(|failure| ClientError::NotVerified {
-            url: connection.url().clone(),
-            why: Box::new(Checks::default().fail("session", failure)),
-        })
+        .map_err(|failure| not_verified(connection.url(), "session", failure))
+}
+
+/// The error of one check that failed.
+pub(crate) fn not_verified(url: &ReplicaUrl, check: &'static str, failure: Failure) -> ClientError {
+    ClientError::NotVerified {
+        url: url.clone(),
+        why: Box::new(Checks::default().fail(check, failure)),
+    }
 }

@@ -455,7 +455,8 @@ pub fn fresh_nonce() -> Result<Nonce, getrandom::Error> {
     Ok(nonce)
 }
 
-fn now_ms() -> u64 {
+/// This machine's time, in Unix milliseconds.
+pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
