@@ -12,6 +12,7 @@ mod core;
 mod disk;
 mod door;
 mod evidence;
+mod evidence_certificate;
 mod founder;
 mod joiner;
 mod ledger_reader;

@@ -33,6 +33,7 @@ use crate::core::{self, Core, Outlets};
 use crate::disk::{Disk, DiskReport};
 use crate::door::{Door, Founding, Running, Stage};
 use crate::evidence::{self, Evident};
+use crate::evidence_certificate::EvidenceCertificate;
 use crate::founder::{FounderError, Waiting};
 use crate::joiner::{self, JoinerError};
 use crate::log;
@@ -313,6 +314,7 @@ impl Node {
         let thread =
             core::start(replica, effects, receiver, outlets, tick).map_err(NodeError::Start)?;
         self.keep_certified(authority, &begun.tls)?;
+        EvidenceCertificate::new(self.shown.clone(), begun.tls).follow(running.evidence.clone());
         let reattester = Reattester {
             born: begun.born,
             core: core.clone(),

@@ -1,5 +1,6 @@
 //! A synod of processes: what a node promises beyond what its replica does.
 
+mod doors;
 mod faults;
 mod life;
 mod synod;

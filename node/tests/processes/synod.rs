@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, Rlimit, Signal};
 use synod_api::{HealthReply, NetworkReply, Standing};
 use synod_attestation::{Expected, Freshness, Measurement, Policy, Role, Tee};
-use synod_channel::{KeyFiles, ServerTrust};
+use synod_channel::{Appraiser, KeyFiles, ServerTrust};
 use synod_client::{
     ClientError, Consistency, Patience, ReplicaUrl, Service, Trust, Verifier, WriteOptions,
     Written, fresh_nonce, observe,
@@ -353,7 +353,20 @@ impl Synod {
 
     /// A client that verifies every replica before it sends anything.
     pub(crate) fn service(&self) -> Service {
-        let trust = Trust::Verified(Box::new(Verifier::new(self.network, None)));
+        self.service_by(Trust::Verified(Box::new(Verifier::new(self.network, None))))
+    }
+
+    /// A client that holds the manifest's policy and the network id, and knows no replica.
+    pub(crate) fn stranger(&self) -> Service {
+        let manifest = manifest(&self.user);
+        let contexts = vec![self.network, manifest.digest()];
+        self.service_by(Trust::Evidence {
+            appraiser: Appraiser::new(manifest.policy().clone(), Role::Replica, contexts),
+            network: self.network,
+        })
+    }
+
+    fn service_by(&self, trust: Trust) -> Service {
         let urls = self.nodes.iter().map(Node::url);
         Service::new(
             urls,
