@@ -116,23 +116,9 @@ fn keeps(policy: &Policy) -> Vec<String> {
     faults(&schema, &schema, &value, "policy")
 }
 
-/// A policy that writes every key there is.
-fn full() -> Policy {
-    let mut rules = Rules::from(Policy::baseline());
+/// A workload of each TEE with every value there is.
+fn workloads() -> Vec<Accepted> {
     let digest = |length| Some("01".repeat(length));
-    rules.collateral_age_max_s = Some(60);
-    rules.hardware_allow.push("amd-chip:01".to_owned());
-    rules.hardware_deny.push("aws-module:i-1*".to_owned());
-    rules.tier.push(TierEntry {
-        vendor: "amd".to_owned(),
-        product: "milan".to_owned(),
-        tier: 3,
-        reason: "to see the key".to_owned(),
-    });
-    rules.require_part.push(RequiredPart {
-        name: "host".to_owned(),
-        tee: "tdx".to_owned(),
-    });
     let of = |tee: Tee| Accepted {
         tee: tee.name().to_owned(),
         label: "all".to_owned(),
@@ -140,7 +126,7 @@ fn full() -> Policy {
         measurement: digest(if tee == Tee::Sgx { 32 } else { 48 }),
         ..Accepted::default()
     };
-    rules.accept = vec![
+    vec![
         Accepted {
             mr_enclave: digest(32),
             mr_signer: digest(32),
@@ -177,7 +163,26 @@ fn full() -> Policy {
             pcr8: digest(48),
             ..of(Tee::Nitro)
         },
-    ];
+    ]
+}
+
+/// A policy that writes every key there is.
+fn full() -> Policy {
+    let mut rules = Rules::from(Policy::baseline());
+    rules.collateral_age_max_s = Some(60);
+    rules.hardware_allow.push("amd-chip:01".to_owned());
+    rules.hardware_deny.push("aws-module:i-1*".to_owned());
+    rules.tier.push(TierEntry {
+        vendor: "amd".to_owned(),
+        product: "milan".to_owned(),
+        tier: 3,
+        reason: "to see the key".to_owned(),
+    });
+    rules.require_part.push(RequiredPart {
+        name: "host".to_owned(),
+        tee: "tdx".to_owned(),
+    });
+    rules.accept = workloads();
     let snp = rules.sev_snp.as_mut().expect("rules for SEV-SNP");
     let floor = TcbFloor {
         dated: Some("2026-02".to_owned()),

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::Serialize;
 
-use crate::policy::{lines::Line, rule::Rule};
+use crate::policy::{choice::Unknown, lines::Line, rule::Rule};
 
 /// One check that was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -52,6 +52,33 @@ impl Check {
             mend: Cow::Borrowed(rule.hint()),
             behind: Vec::new(),
         }
+    }
+
+    /// A claim that the evidence does not state.
+    pub(crate) fn unstated(rule: Rule, unknown: Unknown, expected: impl fmt::Display) -> Self {
+        Self::new(rule, unknown == Unknown::Accept, expected, "not stated")
+    }
+
+    /// A property that must be absent, unless it is allowed.
+    pub(crate) fn absent(rule: Rule, present: bool, allowed: bool, name: &str) -> Self {
+        let wanted = if allowed { "anything" } else { "absent" };
+        Self::property(rule, !present || allowed, (name, wanted, present))
+    }
+
+    /// A property that must be present, if it is required.
+    pub(crate) fn present(rule: Rule, present: bool, required: bool, name: &str) -> Self {
+        let wanted = if required { "present" } else { "anything" };
+        Self::property(rule, present || !required, (name, wanted, present))
+    }
+
+    fn property(rule: Rule, passed: bool, (name, wanted, present): (&str, &str, bool)) -> Self {
+        let found = if present { "present" } else { "absent" };
+        Self::new(
+            rule,
+            passed,
+            format!("{name} {wanted}"),
+            format!("{name} {found}"),
+        )
     }
 
     /// Names the claim that the check looks at.

@@ -189,7 +189,7 @@ impl Policy {
                 let found = format!("issued {age_s} s ago");
                 Check::new(Rule::CollateralAge, age_s <= age_max_s, expected, found)
             }
-            None => unstated(Rule::CollateralAge, self.rules().unknown, expected),
+            None => Check::unstated(Rule::CollateralAge, self.rules().unknown, expected),
         };
         Some(check.of("endorsed-since").key("collateral_age_max_s"))
     }
@@ -217,35 +217,6 @@ fn lists(list: &[String], id: &str) -> bool {
         Some(beginning) => id.starts_with(beginning),
         None => entry == id,
     })
-}
-
-/// A claim that the evidence does not state.
-fn unstated(rule: Rule, unknown: Unknown, expected: impl std::fmt::Display) -> Check {
-    Check::new(rule, unknown == Unknown::Accept, expected, "not stated")
-}
-
-/// A property that must be absent, unless it is allowed.
-fn flag(rule: Rule, present: bool, allowed: bool, name: &str) -> Check {
-    let expected = if allowed { "anything" } else { "absent" };
-    let found = if present { "present" } else { "absent" };
-    Check::new(
-        rule,
-        !present || allowed,
-        format!("{name} {expected}"),
-        format!("{name} {found}"),
-    )
-}
-
-/// A property that must be present, if it is required.
-fn required(rule: Rule, present: bool, required: bool, name: &str) -> Check {
-    let expected = if required { "present" } else { "anything" };
-    let found = if present { "present" } else { "absent" };
-    Check::new(
-        rule,
-        present || !required,
-        format!("{name} {expected}"),
-        format!("{name} {found}"),
-    )
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use crate::{
     intel::status::TcbStatus,
     policy::{
         check::Check,
-        examine::flag,
         rule::Rule,
         rules::intel::{PlatformRules, SgxRules, TdxRules},
     },
@@ -67,7 +66,7 @@ fn attributes(tdx: &TdxClaims, rules: &TdxRules) -> Vec<Check> {
         || tdx.attributes.service_td_extension();
     let checks = [
         (
-            flag(
+            Check::absent(
                 Rule::NotDebug,
                 bits & 1 != 0,
                 rules.dangerous_allow_debug,
@@ -76,7 +75,7 @@ fn attributes(tdx: &TdxClaims, rules: &TdxRules) -> Vec<Check> {
             "tdx.dangerous_allow_debug",
         ),
         (
-            flag(
+            Check::absent(
                 Rule::NotProfiled,
                 bits & 0xfe != 0,
                 rules.dangerous_allow_profiling,
@@ -85,7 +84,7 @@ fn attributes(tdx: &TdxClaims, rules: &TdxRules) -> Vec<Check> {
             "tdx.dangerous_allow_profiling",
         ),
         (
-            flag(
+            Check::absent(
                 Rule::NotMigratable,
                 tdx.attributes.migratable(),
                 rules.dangerous_allow_migration,
@@ -94,7 +93,7 @@ fn attributes(tdx: &TdxClaims, rules: &TdxRules) -> Vec<Check> {
             "tdx.dangerous_allow_migration",
         ),
         (
-            flag(
+            Check::absent(
                 Rule::SeptVeDisable,
                 !tdx.attributes.sept_ve_disable(),
                 rules.dangerous_allow_sept_ve,
@@ -103,7 +102,7 @@ fn attributes(tdx: &TdxClaims, rules: &TdxRules) -> Vec<Check> {
             "tdx.dangerous_allow_sept_ve",
         ),
         (
-            flag(
+            Check::absent(
                 Rule::NoServiceTd,
                 service_td,
                 rules.dangerous_allow_service_td,

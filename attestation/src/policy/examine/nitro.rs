@@ -2,12 +2,12 @@
 
 use crate::{
     nitro::claims::NitroClaims,
-    policy::{check::Check, examine::flag, rule::Rule, rules::nitro::NitroRules},
+    policy::{check::Check, rule::Rule, rules::nitro::NitroRules},
 };
 
 pub(super) fn debug(nitro: &NitroClaims, rules: NitroRules) -> Check {
     let name = "debug (PCR0 to PCR2 are zero)";
-    flag(
+    Check::absent(
         Rule::NotDebug,
         nitro.debug(),
         rules.dangerous_allow_debug,

@@ -6,7 +6,6 @@ use crate::{
     policy::{
         check::Check,
         choice::{Unknown, UnknownBits},
-        examine::{flag, required, unstated},
         rule::Rule,
         rules::snp::{SnpRules, TcbFloor},
     },
@@ -26,25 +25,25 @@ pub(super) fn examine(snp: &SnpClaims, rules: &SnpRules, unknown: Unknown) -> Ve
 
 /// How the guest was launched.
 fn guest(snp: &SnpClaims, rules: &SnpRules) -> Vec<Check> {
-    let debug = flag(
+    let debug = Check::absent(
         Rule::NotDebug,
         snp.policy.debug(),
         rules.dangerous_allow_debug,
         "debug",
     );
-    let migration = flag(
+    let migration = Check::absent(
         Rule::NotMigratable,
         snp.policy.migration_agent(),
         rules.dangerous_allow_migration,
         "migration agent",
     );
-    let socket = required(
+    let socket = Check::present(
         Rule::SingleSocket,
         snp.policy.single_socket(),
         rules.require_single_socket,
         "single socket",
     );
-    let swap = required(
+    let swap = Check::present(
         Rule::PageSwapDisable,
         snp.policy.page_swap_disabled(),
         rules.require_page_swap_disable,
@@ -133,7 +132,7 @@ fn key(
 fn platform(snp: &SnpClaims, rules: &SnpRules) -> Vec<Check> {
     let info = snp.platform_info;
     let property = |rule, present, wanted, name, key: &'static str| {
-        required(rule, present, wanted, name)
+        Check::present(rule, present, wanted, name)
             .of("sev-snp.platform_info")
             .key(key)
     };
@@ -161,7 +160,7 @@ fn platform(snp: &SnpClaims, rules: &SnpRules) -> Vec<Check> {
             "ciphertext hiding",
             "sev-snp.require_ciphertext_hiding",
         ),
-        flag(
+        Check::absent(
             Rule::SmtOff,
             info.smt(),
             !rules.require_smt_off,
@@ -169,7 +168,7 @@ fn platform(snp: &SnpClaims, rules: &SnpRules) -> Vec<Check> {
         )
         .of("sev-snp.platform_info")
         .key("sev-snp.require_smt_off"),
-        required(
+        Check::present(
             Rule::RevocationList,
             snp.revocation_checked,
             rules.require_revocation_list,
@@ -280,7 +279,7 @@ fn tcb(key: &str, floor: &TcbFloor, versions: &[(&str, TcbVersion)]) -> Check {
 fn committed_firmware(snp: &SnpClaims, rules: &SnpRules) -> Check {
     let committed = snp.committed_tcb.is_at_least(&snp.current_tcb)
         && snp.committed_firmware >= snp.current_firmware;
-    required(
+    Check::present(
         Rule::CommittedFirmware,
         committed,
         rules.require_committed_firmware,
@@ -309,7 +308,7 @@ fn mitigations(snp: &SnpClaims, rules: &SnpRules, unknown: Unknown) -> Vec<Check
         .map(|(bits, vector, key)| {
             let expected = format!("mitigations {bits:?}");
             let check = match vector {
-                None => unstated(Rule::Mitigations, unknown, expected),
+                None => Check::unstated(Rule::Mitigations, unknown, expected),
                 Some(vector) => {
                     let all = bits.iter().all(|bit| vector >> bit & 1 == 1);
                     Check::new(Rule::Mitigations, all, expected, format!("{vector:#x}"))
