@@ -15,11 +15,13 @@
 
 pub mod anchors;
 pub(crate) mod calendar;
+pub mod checked;
 pub mod claims;
 pub mod cmw;
 pub mod credential;
 pub(crate) mod der;
 pub mod endorsements;
+pub mod error;
 pub mod eventlog;
 pub mod evidence;
 pub mod intel;
@@ -39,12 +41,14 @@ pub mod verify;
 pub mod x509;
 
 pub use anchors::{Anchors, MockRoots, VendorRoots};
+pub use checked::CheckedEndorsements;
 pub use claims::{Claims, Details, HardwareId, Tcb};
 pub use cmw::message::{Cmw, CmwError};
 pub use credential::{Credential, CredentialError};
 pub use endorsements::{
     CompositeEndorsements, Endorsements, EndorsementsError, IntelCollateral, SnpEndorsements,
 };
+pub use error::VerifyError;
 pub use evidence::{Evidence, EvidenceError, Part};
 pub use measurement::{Measurement, MeasurementError};
 pub use policy::{
@@ -61,4 +65,4 @@ pub use reference_values::{Accepted, ReferenceValues};
 pub use report_data::ReportData;
 pub use statement::{NodeStatement, Role, StatementError};
 pub use tee::Tee;
-pub use verify::{VerifyError, verify};
+pub use verify::{verify, verify_checked};

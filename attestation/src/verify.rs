@@ -3,82 +3,31 @@
 //! It judges whether evidence is *genuine*, at a time that the caller states.
 //! Whether the workload is the right one is for a policy.
 
+use synod_crypto::Digest;
+
 use crate::{
-    anchors::{Anchors, RootSet},
+    anchors::Anchors,
+    checked::{CheckedEndorsements, Inner},
     claims::{Claims, Details, HardwareId, Tcb},
     endorsements::Endorsements,
+    error::VerifyError,
     eventlog::{BoundLog, EventLog, error::EventLogError},
     evidence::Evidence,
     intel::{
         collateral::CheckedCollateral,
-        error::IntelError,
         verify::{QuoteClaims, verify_quote},
     },
     measurement::Measurement,
-    nitro::{self, claims::NitroClaims, error::NitroError},
+    nitro::{self, claims::NitroClaims},
     report_data::ReportData,
     sgx::claims::SgxClaims,
     snp::{
-        self,
         claims::{SigningKey, SnpClaims},
-        error::SnpError,
+        verify::verify_report,
     },
     tdx::claims::TdxClaims,
     tee::Tee,
 };
-
-/// Why evidence is not genuine. The fault is the attester's, its host's, or
-/// the clock's.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum VerifyError {
-    /// The endorsements do not fit the evidence.
-    #[error("evidence is of {evidence}, which endorsements of `{endorsements}` do not fit")]
-    Mismatch {
-        /// The TEE of the evidence.
-        evidence: Tee,
-        /// The vendor of the endorsements.
-        endorsements: &'static str,
-    },
-    /// An SEV-SNP report is not genuine.
-    #[error(transparent)]
-    Snp(#[from] SnpError),
-    /// A quote of SGX or TDX is not genuine.
-    #[error(transparent)]
-    Intel(#[from] IntelError),
-    /// A Nitro document is not genuine.
-    #[error(transparent)]
-    Nitro(#[from] NitroError),
-    /// An event log does not belong to the quote that it came with.
-    #[error("event log: {0}")]
-    EventLog(#[from] EventLogError),
-    /// Composite evidence and its endorsements have different numbers of
-    /// parts.
-    #[error("evidence has {evidence} parts, endorsements are for {endorsements}")]
-    Parts {
-        /// Parts of the evidence.
-        evidence: usize,
-        /// Parts of the endorsements.
-        endorsements: usize,
-    },
-}
-
-impl VerifyError {
-    /// The digest of the untrusted root, if that is what is wrong.
-    pub fn untrusted_root(&self) -> Option<synod_crypto::Digest> {
-        match self {
-            Self::Snp(SnpError::RootNotTrusted { found })
-            | Self::Intel(IntelError::RootNotTrusted { found })
-            | Self::Nitro(NitroError::RootNotTrusted { found }) => Some(*found),
-            _ => None,
-        }
-    }
-
-    /// Whether every signature held, and the vendor itself refuses the state
-    /// of the platform.
-    pub fn signatures_hold(&self) -> bool {
-        matches!(self, Self::Intel(error) if error.signatures_hold())
-    }
-}
 
 /// Verifies that evidence is genuine: made by a TEE that one of `anchors`
 /// vouches for, as of `now_ms` (Unix milliseconds). Of composite evidence every
@@ -111,21 +60,51 @@ pub(crate) fn verify_alone(
     anchors: &Anchors,
     now_ms: u64,
 ) -> Result<Claims, VerifyError> {
-    let roots = anchors.roots();
-    let mut claims = match (evidence.tee(), endorsements) {
-        (Tee::SevSnp, Endorsements::Snp(snp)) => of_snp(evidence, snp, anchors, now_ms)?,
-        (Tee::Sgx | Tee::Tdx, Endorsements::Intel(collateral)) => {
-            of_intel(evidence, collateral, roots, now_ms)?
+    let checked = endorsements.check(evidence.tee(), anchors, now_ms)?;
+    claims(evidence, &checked, now_ms)
+}
+
+/// Verifies evidence with endorsements that were checked before: only their
+/// time is checked again. Parts of composite evidence are verified one by one.
+pub fn verify_checked(
+    evidence: &Evidence,
+    endorsements: &CheckedEndorsements,
+    now_ms: u64,
+) -> Result<Claims, VerifyError> {
+    if !evidence.parts().is_empty() {
+        return Err(VerifyError::Parts {
+            evidence: evidence.parts().len(),
+            endorsements: 0,
+        });
+    }
+    claims(evidence, endorsements, now_ms)
+}
+
+fn claims(
+    evidence: &Evidence,
+    endorsements: &CheckedEndorsements,
+    now_ms: u64,
+) -> Result<Claims, VerifyError> {
+    let bytes = evidence.bytes();
+    let mut claims = match (evidence.tee(), endorsements.inner()) {
+        (Tee::SevSnp, Inner::Snp(chain)) => {
+            snp_claims(verify_report(bytes, chain, now_ms)?, chain.root())
         }
-        (Tee::Nitro, Endorsements::Nitro) => of_nitro(evidence, roots, now_ms)?,
-        (tee, other) => {
+        (Tee::Sgx | Tee::Tdx, Inner::Intel(checked)) => {
+            intel_claims(verify_quote(bytes, checked, now_ms)?, checked)
+        }
+        (Tee::Nitro, Inner::Nitro(root)) => {
+            let (nitro, root) = nitro::verify::verify(bytes, root, now_ms)?;
+            nitro_claims(nitro, root)
+        }
+        (tee, _) => {
             return Err(VerifyError::Mismatch {
                 evidence: tee,
-                endorsements: other.vendor(),
+                endorsements: endorsements.tee().vendor(),
             });
         }
     };
-    claims.simulated = anchors.simulated();
+    claims.simulated = endorsements.simulated();
     claims.logs = bound_logs(evidence, &claims)?;
     Ok(claims)
 }
@@ -139,14 +118,8 @@ fn bound_logs(evidence: &Evidence, claims: &Claims) -> Result<Vec<BoundLog>, Eve
     evidence.logs().map(bind).collect()
 }
 
-fn of_snp(
-    evidence: &Evidence,
-    endorsements: &crate::endorsements::SnpEndorsements,
-    anchors: &Anchors,
-    now_ms: u64,
-) -> Result<Claims, SnpError> {
-    let (snp, chain) = snp::verify::verify(evidence.bytes(), endorsements, anchors, now_ms)?;
-    Ok(Claims {
+fn snp_claims(snp: SnpClaims, root: Digest) -> Claims {
+    Claims {
         tee: Tee::SevSnp,
         measurement: Measurement::from(snp.measurement),
         hardware_id: snp_hardware_id(&snp),
@@ -154,14 +127,14 @@ fn of_snp(
         debug: snp.policy.debug(),
         report_data: Some(ReportData::from(snp.report_data)),
         simulated: false,
-        root: chain.root(),
+        root,
         made_ms: None,
         endorsed_since_ms: None,
         endorsed_until_ms: Some(snp.chain_expires_ms),
         logs: Vec::new(),
         parts: Vec::new(),
         details: Details::Snp(Box::new(snp)),
-    })
+    }
 }
 
 fn snp_hardware_id(snp: &SnpClaims) -> HardwareId {
@@ -171,20 +144,16 @@ fn snp_hardware_id(snp: &SnpClaims) -> HardwareId {
     })
 }
 
-fn of_intel(
-    evidence: &Evidence,
-    collateral: &crate::endorsements::IntelCollateral,
-    roots: &RootSet,
-    now_ms: u64,
-) -> Result<Claims, IntelError> {
-    let checked = CheckedCollateral::check(collateral, evidence.tee(), &roots.intel, now_ms)?;
-    Ok(match verify_quote(evidence.bytes(), &checked, now_ms)? {
+fn intel_claims(quote: QuoteClaims, checked: &CheckedCollateral) -> Claims {
+    let mut claims = match quote {
         QuoteClaims::Sgx(sgx) => sgx_claims(sgx, checked.root()),
         QuoteClaims::Tdx(tdx) => tdx_claims(tdx, checked.root()),
-    })
+    };
+    claims.endorsed_since_ms = Some(checked.issued_ms());
+    claims
 }
 
-fn sgx_claims(sgx: Box<SgxClaims>, root: synod_crypto::Digest) -> Claims {
+fn sgx_claims(sgx: Box<SgxClaims>, root: Digest) -> Claims {
     Claims {
         tee: Tee::Sgx,
         measurement: Measurement::from(sgx.report.mr_enclave),
@@ -203,7 +172,7 @@ fn sgx_claims(sgx: Box<SgxClaims>, root: synod_crypto::Digest) -> Claims {
     }
 }
 
-fn tdx_claims(tdx: Box<TdxClaims>, root: synod_crypto::Digest) -> Claims {
+fn tdx_claims(tdx: Box<TdxClaims>, root: Digest) -> Claims {
     Claims {
         tee: Tee::Tdx,
         measurement: Measurement::from(tdx.mr_td),
@@ -222,12 +191,7 @@ fn tdx_claims(tdx: Box<TdxClaims>, root: synod_crypto::Digest) -> Claims {
     }
 }
 
-fn of_nitro(evidence: &Evidence, roots: &RootSet, now_ms: u64) -> Result<Claims, NitroError> {
-    let (nitro, root) = nitro::verify::verify(evidence.bytes(), &roots.aws, now_ms)?;
-    Ok(nitro_claims(nitro, root))
-}
-
-fn nitro_claims(nitro: NitroClaims, root: synod_crypto::Digest) -> Claims {
+fn nitro_claims(nitro: NitroClaims, root: Digest) -> Claims {
     let user_data = nitro.user_data.as_deref();
     Claims {
         tee: Tee::Nitro,

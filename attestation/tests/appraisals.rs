@@ -12,8 +12,10 @@ use std::{
 
 use serde_json::Value;
 use synod_attestation::{
-    Appraisal, Binding, Check, Endorsements, Evidence, Policy, ReportData, Rule, SnpEndorsements,
+    Appraisal, Binding, Check, Endorsements, Evidence, Outcome, Policy, ReportData, Rule,
+    SnpEndorsements, Tee,
     policy::rules::{Kind, Rules},
+    verify, verify_checked,
 };
 
 /// A set of vectors as a relying party has it.
@@ -213,4 +215,96 @@ fn evidence_is_bound_by_exact_report_data_or_by_a_nonce_with_zeros() {
     assert_eq!(outcome(Binding::Nonce(&data[..length - 1])), [Rule::Nonce]);
     assert_eq!(outcome(Binding::Nonce(&[])), [Rule::Nonce]);
     assert_eq!(outcome(Binding::Nonce(&[0; 65])), [Rule::Nonce]);
+}
+
+/// A policy that grants a grace after Intel's collateral ran out.
+fn with_grace(seconds: u64) -> Policy {
+    let mut rules = Rules::from(Policy::baseline());
+    let tdx = rules.tdx.as_mut().expect("rules for TDX");
+    tdx.collateral_grace_s = seconds;
+    Policy::try_from(rules).expect("a policy")
+}
+
+#[test]
+fn collateral_that_ran_out_is_used_within_its_grace_only() {
+    let Some(mut set) = named("tdx/flashbots-gcp-00806f050000-2026-06") else {
+        return;
+    };
+    let checked = set
+        .endorsements
+        .check(Tee::Tdx, Policy::baseline().anchors(), set.at_ms)
+        .expect("the collateral holds");
+    let (_, until_ms) = checked.window_ms();
+    let until_s = until_ms / 1000;
+    set.at_ms = (until_s + 3600) * 1000;
+    let now = explain(&set, &Policy::baseline(), &[]);
+    assert_eq!(failed(&now)[0].rule, Rule::Genuine);
+    assert!(!explain(&set, &with_grace(3599), &[]).is_trusted());
+    let within = explain(&set, &with_grace(3600), &[]);
+    // It lapses when the grace does.
+    let until_ms = (until_s + 3600) * 1000;
+    assert_eq!(within.outcome, Outcome::Trusted { until_ms }, "{within}");
+    let mut checks = within.parts[0].checks.iter();
+    let late = checks.find(|check| check.rule == Rule::CollateralAge);
+    let key = late.and_then(|check| check.path.as_deref());
+    assert_eq!(key, Some("tdx.collateral_grace_s"));
+    // The grace is no way round a signature.
+    let mut bytes = set.evidence.bytes().to_vec();
+    bytes[60] ^= 1;
+    set.evidence = Evidence::new(Tee::Tdx, bytes).expect("a quote");
+    assert!(!explain(&set, &with_grace(3600), &[]).is_trusted());
+}
+
+#[test]
+fn old_platforms_are_told_what_is_needed_and_what_they_have() {
+    for id in [
+        "sgx/automata-tdxsdk-v3-00606a000000",
+        "tdx/automata-gcp-00806f050000-2025-07",
+        "tdx/phala-tappd-b0c06f000000",
+    ] {
+        let Some(set) = named(id) else { return };
+        let appraisal = explain(&set, &Policy::baseline(), &[]);
+        let checks = failed(&appraisal);
+        let tcb = checks.iter().find(|check| check.rule == Rule::Tcb);
+        let tcb = tcb.unwrap_or_else(|| panic!("{id}: {appraisal}"));
+        assert!(!tcb.behind.is_empty(), "{id}: {appraisal}");
+        let told = |text: &String| text.contains("needed; you have");
+        assert!(tcb.behind.iter().all(told), "{id}");
+        assert!(appraisal.to_string().contains(&tcb.behind[0]));
+        assert!(appraisal.parts[0].signatures_hold);
+        println!("{id}: {:#?}", tcb.behind);
+    }
+}
+
+#[test]
+fn checked_endorsements_verify_as_fresh_ones_do_and_only_in_their_time() {
+    let anchors = Policy::baseline().anchors().clone();
+    let mut compared = 0;
+    for set in sets() {
+        let tee = set.evidence.tee();
+        let fresh = verify(&set.evidence, &set.endorsements, &anchors, set.at_ms);
+        let checked = set.endorsements.check(tee, &anchors, set.at_ms);
+        let twice = checked
+            .as_ref()
+            .map_err(Clone::clone)
+            .and_then(|checked| verify_checked(&set.evidence, checked, set.at_ms));
+        assert_eq!(fresh.is_ok(), twice.is_ok(), "{}", set.id);
+        let (Ok(fresh), Ok(twice), Ok(checked)) = (fresh, twice, checked) else {
+            continue;
+        };
+        assert_eq!(fresh, twice, "{}", set.id);
+        compared += 1;
+        let (from_ms, until_ms) = checked.window_ms();
+        if tee != Tee::Nitro {
+            assert!(verify_checked(&set.evidence, &checked, from_ms - 1).is_err());
+            assert!(verify_checked(&set.evidence, &checked, until_ms + 1).is_err());
+        }
+        let other = if tee == Tee::Nitro {
+            Tee::Tdx
+        } else {
+            Tee::Nitro
+        };
+        assert!(set.endorsements.check(other, &anchors, set.at_ms).is_err());
+    }
+    println!("{compared} sets verify alike");
 }

@@ -115,6 +115,13 @@ impl CheckedCollateral {
         self.window
     }
 
+    /// When the oldest of the parts that Intel issues anew each month was
+    /// issued (Unix milliseconds): TCB information, QE identity, PCK list.
+    pub fn issued_ms(&self) -> u64 {
+        let documents = self.tcb_info.issue_date.min(self.qe_identity.issue_date);
+        documents.ms().min(self.pck_crl.made_ms())
+    }
+
     /// Checks that all parts are valid at `now_ms`.
     pub fn check_time(&self, now_ms: u64) -> Result<(), IntelError> {
         let Window { from_ms, until_ms } = self.window;

@@ -19,6 +19,10 @@ pub struct TcbLevels {
     /// For TDX 1.5, what platform and module are after all updates under the
     /// running domain.
     pub current: Option<TcbStatus>,
+    /// The date of the first level, newer than the one that is met, that the
+    /// platform, its module or its quoting enclave does not meet (Unix
+    /// milliseconds): since then it is behind.
+    pub missed_since_ms: Option<u64>,
     /// What is missing to the newest levels.
     pub behind: Vec<Shortfall>,
 }
@@ -85,6 +89,7 @@ impl TcbLevels {
             module: None,
             quoting_enclave: level,
             current: None,
+            missed_since_ms: None,
             behind: Vec::new(),
         }
     }
@@ -119,6 +124,21 @@ impl fmt::Display for Shortfall {
 }
 
 impl Shortfall {
+    /// The shortfall as a sentence to the platform's operator.
+    pub(crate) fn sentence(&self) -> String {
+        self.sentence_with("")
+    }
+
+    /// The same with the date of the level, such as ` of 2026-02`.
+    pub(crate) fn sentence_with(&self, date: &str) -> String {
+        let Self {
+            component,
+            have,
+            need,
+        } = self;
+        format!("{component} at SVN {need}{date} needed; you have {have}")
+    }
+
     /// The shortfalls as the end of a sentence.
     pub(crate) fn list(shortfalls: &[Self]) -> String {
         let list: Vec<_> = shortfalls.iter().map(Self::to_string).collect();

@@ -113,6 +113,15 @@ impl QeIdentity {
         self.tcb_levels.iter().find(met).ok_or_else(none)
     }
 
+    /// The date of the first level, newer than `met`, that a quoting enclave of
+    /// this security version does not meet.
+    pub(crate) fn first_missed(&self, met: &QeLevel, isv_svn: u16) -> Option<Date> {
+        let levels = self.tcb_levels.iter();
+        let missed =
+            levels.filter(|level| level.tcb_date > met.tcb_date && level.tcb.isvsvn > isv_svn);
+        missed.map(|level| level.tcb_date).min()
+    }
+
     /// What a quoting enclave of this security version lacks to the newest.
     pub(crate) fn behind(&self, isv_svn: u16) -> Option<Shortfall> {
         let newest = self.tcb_levels.iter().map(|level| level.tcb.isvsvn).max()?;

@@ -4,6 +4,7 @@ use crate::{
     intel::{
         collateral::CheckedCollateral,
         error::{IntelError, Part},
+        json::Date,
         levels::{Level, Shortfall, TcbLevels},
         pck::PckExtension,
         qe_identity::QeLevel,
@@ -50,6 +51,8 @@ impl Standing {
         let mut behind = launch.behind;
         behind.extend(identity.behind(qe_report.isv_svn));
         let newest = info.newest_level().unwrap_or(launch.platform);
+        let qe_missed = identity.first_missed(qe, qe_report.isv_svn);
+        let missed = launch.missed.into_iter().chain(qe_missed).min();
         Ok(Self {
             status,
             advisories: union([&launch.advisories, &qe.advisory_ids]),
@@ -63,6 +66,7 @@ impl Standing {
                 module: launch.module.map(Level::from),
                 quoting_enclave: Level::from(qe),
                 current,
+                missed_since_ms: missed.map(Date::ms),
                 behind,
             },
         })
@@ -76,6 +80,7 @@ struct Joined<'a> {
     status: TcbStatus,
     advisories: Vec<String>,
     date_ms: u64,
+    missed: Option<Date>,
     behind: Vec<Shortfall>,
 }
 
@@ -103,6 +108,11 @@ impl<'a> Joined<'a> {
             Some(svn) => module_level(info, svn, &mut behind)?,
             None => None,
         };
+        let missed = info.first_missed(platform, svns);
+        let of_module_missed = match (module, tdx) {
+            (Some(met), Some(svn)) => first_missed_module(info, met, svn)?,
+            _ => None,
+        };
         let of_module = |otherwise, of: fn(&ModuleLevel) -> u64| module.map_or(otherwise, of);
         let date_ms = platform.tcb_date.ms();
         let date_ms = date_ms.min(of_module(date_ms, |module| module.tcb_date.ms()));
@@ -117,6 +127,7 @@ impl<'a> Joined<'a> {
             status,
             advisories,
             date_ms,
+            missed: missed.into_iter().chain(of_module_missed).min(),
             behind,
         })
     }
@@ -178,6 +189,20 @@ fn module_level<'a>(
             part: Part::Module,
             behind: lacks.into_iter().collect(),
         })
+}
+
+/// The date of the first level, newer than `met`, that the module does not
+/// meet.
+fn first_missed_module(
+    info: &TcbInfo,
+    met: &ModuleLevel,
+    svn: &[u8; 16],
+) -> Result<Option<Date>, IntelError> {
+    let (_, levels) = info.module(svn)?;
+    let levels = levels.unwrap_or_default().iter();
+    let missed =
+        levels.filter(|level| level.tcb_date > met.tcb_date && level.behind(svn[0]).is_some());
+    Ok(missed.map(|level| level.tcb_date).min())
 }
 
 fn check_not_revoked(

@@ -185,6 +185,14 @@ impl TcbInfo {
             .find(|level| level.tcb_date == newest)
     }
 
+    /// The date of the first level, newer than `met`, that the platform does
+    /// not meet.
+    pub(crate) fn first_missed(&self, met: &TcbLevel, svns: PlatformSvns<'_>) -> Option<Date> {
+        let levels = self.tcb_levels.iter();
+        let missed = levels.filter(|level| level.tcb_date > met.tcb_date && !level.is_met(svns));
+        missed.map(|level| level.tcb_date).min()
+    }
+
     /// What the module of the version `tee_tcb_svn[1]` must look like, and the
     /// levels it has had; version 0 has none of its own.
     pub(crate) fn module(

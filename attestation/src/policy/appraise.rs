@@ -6,12 +6,17 @@ use crate::{
     anchors::MockRoots,
     claims::{Claims, Details},
     endorsements::Endorsements,
+    error::VerifyError,
     evidence::{Evidence, Part},
-    policy::{check::Check, document::Policy, refusal::Refusal, rule::Rule, verdict::Verdict},
+    intel::{error::IntelError, levels::Shortfall},
+    policy::{
+        check::Check, document::Policy, listing::instant, refusal::Refusal, rule::Rule,
+        verdict::Verdict,
+    },
     report_data::ReportData,
     statement::{NodeStatement, Role},
     tee::Tee,
-    verify::{VerifyError, verify_alone},
+    verify::verify_alone,
 };
 
 /// What the relying party wants of the statement that evidence binds.
@@ -168,7 +173,8 @@ impl Policy {
     ) -> JudgedPart {
         let tee = evidence.tee();
         let mut checks = self.locate(vec![self.tee_accepted(tee)]);
-        let verified = verify_alone(evidence, endorsements, self.anchors(), now_ms);
+        let (verified, late) = self.verify(evidence, endorsements, now_ms);
+        checks.extend(late.into_iter().flat_map(|late| self.locate(vec![late])));
         match &verified {
             Ok(claims) => {
                 checks.push(root(claims));
@@ -178,7 +184,7 @@ impl Policy {
                 });
                 checks.extend(self.examine_part(part, claims, now_ms));
             }
-            Err(cause) => checks.push(failed(cause)),
+            Err(cause) => checks.extend(self.locate(vec![failed(cause, tee)])),
         }
         JudgedPart {
             name: part.map(str::to_owned),
@@ -186,6 +192,57 @@ impl Policy {
             verified,
             checks,
         }
+    }
+
+    /// Verifies evidence. Where collateral ran out and the policy grants a
+    /// grace, everything is judged as of the last second at which all of the
+    /// collateral was current, and a check says so.
+    fn verify(
+        &self,
+        evidence: &Evidence,
+        endorsements: &Endorsements,
+        now_ms: u64,
+    ) -> (Result<Claims, VerifyError>, Option<Check>) {
+        let at = |ms| verify_alone(evidence, endorsements, self.anchors(), ms);
+        let first = at(now_ms);
+        let (key, grace_ms) = self.collateral_grace(evidence.tee());
+        let earliest_ms = now_ms.saturating_sub(grace_ms);
+        let mut ran_out_s = ran_out(&first);
+        // Each round goes back to when the next part ran out.
+        for _ in 0..COLLATERAL_PARTS {
+            let Some(ran_out_ms) = ran_out_s.map(|seconds| seconds.saturating_mul(1000)) else {
+                break;
+            };
+            if ran_out_ms < earliest_ms || ran_out_ms >= now_ms {
+                break;
+            }
+            let then = at(ran_out_ms);
+            if let Ok(mut claims) = then {
+                claims.endorsed_until_ms = Some(ran_out_ms.saturating_add(grace_ms));
+                let expected = format!("collateral that ran out at most {} s ago", grace_ms / 1000);
+                let found = format!("collateral that ran out at {}", instant(ran_out_ms));
+                let check = Check::new(Rule::CollateralAge, true, expected, found);
+                return (Ok(claims), Some(check.of("endorsed-until").key(key)));
+            }
+            ran_out_s = ran_out(&then);
+        }
+        (first, None)
+    }
+
+    fn collateral_grace(&self, tee: Tee) -> (&'static str, u64) {
+        let rules = self.rules();
+        let (key, seconds) = match tee {
+            Tee::Tdx => (
+                "tdx.collateral_grace_s",
+                rules.tdx.as_ref().map(|rules| rules.collateral_grace_s),
+            ),
+            Tee::Sgx => (
+                "sgx.collateral_grace_s",
+                rules.sgx.as_ref().map(|rules| rules.collateral_grace_s),
+            ),
+            Tee::SevSnp | Tee::Nitro => ("", None),
+        };
+        (key, seconds.unwrap_or(0).saturating_mul(1000))
     }
 
     /// Whether the parts are those that the policy demands, each with its own
@@ -251,7 +308,15 @@ impl Policy {
     }
 }
 
-fn failed(cause: &VerifyError) -> Check {
+/// TCB information, QE identity, and two revocation lists.
+const COLLATERAL_PARTS: usize = 4;
+
+fn ran_out(verified: &Result<Claims, VerifyError>) -> Option<u64> {
+    let error = verified.as_ref().err()?;
+    error.collateral_ran_out_s()
+}
+
+fn failed(cause: &VerifyError, tee: Tee) -> Check {
     let simulated = cause
         .untrusted_root()
         .is_some_and(|root| MockRoots::published().contains(&root));
@@ -265,7 +330,18 @@ fn failed(cause: &VerifyError) -> Check {
         .of("root")
         .key("kind");
     }
-    Check::new(Rule::Genuine, false, "genuine evidence", cause)
+    let behind = match cause {
+        VerifyError::Intel(IntelError::NoTcbLevel { behind, .. }) => behind.as_slice(),
+        VerifyError::Intel(IntelError::Revoked(_)) => &[],
+        _ => return Check::new(Rule::Genuine, false, "genuine evidence", cause),
+    };
+    // Every signature holds: the platform is what is wrong.
+    let expected = "a TCB level that Intel lists and has not revoked";
+    let behind = behind.iter().map(Shortfall::sentence).collect();
+    Check::new(Rule::Tcb, false, expected, cause)
+        .of("intel.status")
+        .key(format!("{}.statuses", tee.name()))
+        .behind_by(behind)
 }
 
 fn root(claims: &Claims) -> Check {

@@ -48,14 +48,14 @@ impl Policy {
             Details::Tdx(tdx) => {
                 let rules = rules.tdx.as_ref();
                 rules.map(|rules| {
-                    let mut checks = intel::examine_tdx(tdx, rules, now_ms);
+                    let mut checks = intel::examine_tdx(tdx, rules, unknown, now_ms);
                     checks.push(intel::event_log(&claims.logs, rules));
                     checks
                 })
             }
             Details::Sgx(sgx) => {
                 let rules = rules.sgx.as_ref();
-                rules.map(|rules| intel::examine_sgx(sgx, rules, now_ms))
+                rules.map(|rules| intel::examine_sgx(sgx, rules, unknown, now_ms))
             }
             Details::Nitro(nitro) => rules.nitro.map(|rules| vec![nitro::debug(nitro, rules)]),
         }
@@ -176,10 +176,11 @@ impl Policy {
         .key("evidence_age_max_s")
     }
 
-    /// Only for vendors who publish dated statements at all.
+    /// Only for Intel: the others issue no statements that are renewed by the
+    /// month.
     fn collateral_age(&self, claims: &Claims, now_ms: u64) -> Option<Check> {
         let age_max_s = self.rules().collateral_age_max_s?;
-        if matches!(claims.details, Details::Nitro(_)) {
+        if claims.tee.vendor() != "intel" {
             return None;
         }
         let expected = format!("collateral issued at most {age_max_s} s ago");

@@ -7,6 +7,8 @@ use x509_cert::der::DateTime;
 
 use crate::{
     claims::{Claims, Details},
+    eventlog::BoundLog,
+    intel::levels::{Shortfall, TcbLevels},
     nitro::claims::NitroClaims,
     sgx::claims::SgxClaims,
     snp::claims::{SigningKey, SnpClaims},
@@ -61,7 +63,13 @@ pub(in crate::policy) fn list(claims: &Claims) -> Vec<Stated> {
         Details::Sgx(sgx) => list.extend(of_sgx(sgx)),
         Details::Nitro(nitro) => list.extend(of_nitro(nitro)),
     }
+    list.extend(claims.logs.iter().map(log));
     list
+}
+
+fn log(log: &BoundLog) -> Stated {
+    let text = format!("{}, {} events", log.kind(), log.events().len());
+    stated("event-log", text)
 }
 
 fn of_snp(snp: &SnpClaims) -> Vec<Stated> {
@@ -128,6 +136,8 @@ fn of_tdx(tdx: &TdxClaims) -> Vec<Stated> {
         stated("intel.advisories", tdx.advisories.join(", ")),
         stated("intel.tcb_date", instant(tdx.tcb_date_ms)),
         stated("intel.evaluation_number", tdx.evaluation_number),
+        stated("intel.newest_level", instant(tdx.levels.newest.date_ms)),
+        stated("intel.behind", behind(&tdx.levels)),
     ]);
     list
 }
@@ -151,7 +161,14 @@ fn of_sgx(sgx: &SgxClaims) -> Vec<Stated> {
         stated("intel.advisories", sgx.advisories.join(", ")),
         stated("intel.tcb_date", instant(sgx.tcb_date_ms)),
         stated("intel.evaluation_number", sgx.evaluation_number),
+        stated("intel.newest_level", instant(sgx.levels.newest.date_ms)),
+        stated("intel.behind", behind(&sgx.levels)),
     ]
+}
+
+fn behind(levels: &TcbLevels) -> String {
+    let texts: Vec<_> = levels.behind.iter().map(Shortfall::sentence).collect();
+    texts.join("; ")
 }
 
 fn of_nitro(nitro: &NitroClaims) -> Vec<Stated> {

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::{
+    error::VerifyError,
     policy::{check::Check, rule::Rule},
-    verify::VerifyError,
 };
 
 /// Why evidence was not accepted: the first rule that it breaks, and every

@@ -2,9 +2,14 @@
 
 use crate::{
     eventlog::BoundLog,
-    intel::status::TcbStatus,
+    intel::{
+        levels::{Component, Shortfall, TcbLevels},
+        status::TcbStatus,
+    },
     policy::{
         check::Check,
+        choice::Unknown,
+        listing,
         rule::Rule,
         rules::intel::{PlatformRules, SgxRules, TdxRules},
     },
@@ -17,27 +22,45 @@ struct Platform<'a> {
     status: TcbStatus,
     advisories: &'a [String],
     evaluation_number: u32,
+    levels: &'a TcbLevels,
+    smt: Option<bool>,
 }
 
-pub(super) fn examine_tdx(tdx: &TdxClaims, rules: &TdxRules, now_ms: u64) -> Vec<Check> {
+pub(super) fn examine_tdx(
+    tdx: &TdxClaims,
+    rules: &TdxRules,
+    unknown: Unknown,
+    now_ms: u64,
+) -> Vec<Check> {
     let platform = Platform {
         status: tdx.status,
         advisories: &tdx.advisories,
         evaluation_number: tdx.evaluation_number,
+        levels: &tdx.levels,
+        smt: tdx.pck.smt_enabled,
     };
     let mut checks = attributes(tdx, rules);
     checks.extend(examine_platform(&platform, &rules.platform(), now_ms));
     checks.extend(module_svn(tdx, rules));
+    let smt = rules.require_smt_off;
+    checks.push(smt_off(&platform, smt, unknown, "tdx.require_smt_off"));
     checks
 }
 
-pub(super) fn examine_sgx(sgx: &SgxClaims, rules: &SgxRules, now_ms: u64) -> Vec<Check> {
+pub(super) fn examine_sgx(
+    sgx: &SgxClaims,
+    rules: &SgxRules,
+    unknown: Unknown,
+    now_ms: u64,
+) -> Vec<Check> {
     let platform = Platform {
         status: sgx.status,
         advisories: &sgx.advisories,
         evaluation_number: sgx.evaluation_number,
+        levels: &sgx.levels,
+        smt: sgx.pck.smt_enabled,
     };
-    let debug = flag(
+    let debug = Check::absent(
         Rule::NotDebug,
         sgx.report.attributes.debug(),
         rules.dangerous_allow_debug,
@@ -45,10 +68,12 @@ pub(super) fn examine_sgx(sgx: &SgxClaims, rules: &SgxRules, now_ms: u64) -> Vec
     );
     let mut checks = vec![debug.of("sgx.attributes").key("sgx.dangerous_allow_debug")];
     checks.extend(examine_platform(&platform, &rules.platform(), now_ms));
+    let smt = rules.require_smt_off;
+    checks.push(smt_off(&platform, smt, unknown, "sgx.require_smt_off"));
     if rules.isv_svn_min > 0 {
         checks.push(
             Check::new(
-                Rule::Tcb,
+                Rule::Svn,
                 sgx.report.isv_svn >= rules.isv_svn_min,
                 format!("ISVSVN at least {}", rules.isv_svn_min),
                 sgx.report.isv_svn,
@@ -214,15 +239,115 @@ fn examine_platform(platform: &Platform<'_>, rules: &PlatformRules<'_>, now_ms: 
 }
 
 /// A revoked platform is accepted by no policy, whatever it lists.
-fn status(platform: &Platform<'_>, rules: &PlatformRules<'_>, _now_ms: u64) -> Check {
+fn status(platform: &Platform<'_>, rules: &PlatformRules<'_>, now_ms: u64) -> Check {
     let status = platform.status;
-    let listed = status != TcbStatus::Revoked && rules.statuses.contains(status.name());
+    let lists =
+        |status: TcbStatus| status != TcbStatus::Revoked && rules.statuses.contains(status.name());
+    let levels = platform.levels;
+    let grace_until_ms = grace_until(platform, rules);
+    let in_grace = up_to_date_but_for_age(status).is_some_and(lists)
+        && grace_until_ms.is_some_and(|until_ms| now_ms <= until_ms);
+    let mut found = format!(
+        "{status} {:?}, at the level of {}",
+        platform.advisories,
+        day(levels.platform.date_ms)
+    );
+    if levels.newest.date_ms != levels.platform.date_ms {
+        found.push_str(&format!(
+            "; the newest is of {}",
+            day(levels.newest.date_ms)
+        ));
+    }
+    if let (true, Some(until_ms)) = (in_grace, grace_until_ms) {
+        found.push_str(&format!(
+            "; in its grace until {}",
+            listing::instant(until_ms)
+        ));
+    }
+    let key = if !lists(status) && in_grace {
+        "status_grace_s"
+    } else {
+        "statuses"
+    };
     Check::new(
         Rule::Tcb,
-        listed,
+        lists(status) || in_grace,
         format!("TCB status one of {:?}", rules.statuses),
-        format!("{status} {:?}", platform.advisories),
+        found,
     )
     .of("intel.status")
-    .key(format!("{}.statuses", rules.table))
+    .key(format!("{}.{key}", rules.table))
+    .mended_by(mend(status))
+    .behind_by(behind(levels))
+}
+
+/// Until when an out-of-date platform is accepted all the same.
+fn grace_until(platform: &Platform<'_>, rules: &PlatformRules<'_>) -> Option<u64> {
+    if rules.status_grace_s == 0 {
+        return None;
+    }
+    let since_ms = platform.levels.missed_since_ms?;
+    Some(since_ms.saturating_add(rules.status_grace_s.saturating_mul(1000)))
+}
+
+/// What is left of a status when the age of the firmware is forgiven.
+fn up_to_date_but_for_age(status: TcbStatus) -> Option<TcbStatus> {
+    match status {
+        TcbStatus::OutOfDate | TcbStatus::TdRelaunchAdvised => Some(TcbStatus::UpToDate),
+        TcbStatus::OutOfDateConfigurationNeeded
+        | TcbStatus::TdRelaunchAdvisedConfigurationNeeded => Some(TcbStatus::ConfigurationNeeded),
+        _ => None,
+    }
+}
+
+fn mend(status: TcbStatus) -> &'static str {
+    match status {
+        TcbStatus::UpToDate => "nothing is to be mended",
+        TcbStatus::SwHardeningNeeded => {
+            "harden the workload as the advisories say, then list the status in the policy"
+        }
+        TcbStatus::ConfigurationNeeded => "configure the platform as the advisories say",
+        TcbStatus::ConfigurationAndSwHardeningNeeded => {
+            "configure the platform and harden the workload as the advisories say"
+        }
+        TcbStatus::TdRelaunchAdvised => "launch the domain again: the platform is current now",
+        TcbStatus::TdRelaunchAdvisedConfigurationNeeded => {
+            "launch the domain again, and configure the platform as the advisories say"
+        }
+        TcbStatus::OutOfDate => "update microcode and firmware of the platform",
+        TcbStatus::OutOfDateConfigurationNeeded => {
+            "update microcode and firmware of the platform, and configure it as the advisories say"
+        }
+        TcbStatus::Revoked => "use another platform: Intel does not trust this one any more",
+    }
+}
+
+/// One sentence for each component that is behind. The date is that of the
+/// platform's newest level; module and quoting enclave have levels of their
+/// own.
+fn behind(levels: &TcbLevels) -> Vec<String> {
+    let date = format!(" of {}", day(levels.newest.date_ms));
+    let sentence = |missing: &Shortfall| match missing.component {
+        Component::Sgx { .. } | Component::Tdx { .. } | Component::Pce => {
+            missing.sentence_with(&date)
+        }
+        Component::Module | Component::QuotingEnclave => missing.sentence(),
+    };
+    levels.behind.iter().map(sentence).collect()
+}
+
+/// The day of a time.
+fn day(ms: u64) -> String {
+    listing::instant(ms).chars().take(10).collect()
+}
+
+/// Intel states it for multi-package platforms only.
+fn smt_off(platform: &Platform<'_>, required: bool, unknown: Unknown, key: &'static str) -> Check {
+    let rule = Rule::SmtOff;
+    let check = match platform.smt {
+        Some(on) => Check::absent(rule, on, !required, "simultaneous multi-threading"),
+        None if required => Check::unstated(rule, unknown, "no simultaneous multi-threading"),
+        None => Check::new(rule, true, "anything", "not stated"),
+    };
+    check.of("intel.pck.smt_enabled").key(key)
 }

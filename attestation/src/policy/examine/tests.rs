@@ -7,7 +7,11 @@ use synod_crypto::Digest;
 use super::*;
 use crate::{
     claims::{HardwareId, Tcb},
-    intel::{levels::TcbLevels, pck::PckExtension, status::TcbStatus},
+    intel::{
+        levels::{Component, Shortfall, TcbLevels},
+        pck::PckExtension,
+        status::TcbStatus,
+    },
     measurement::Measurement,
     nitro::claims::NitroClaims,
     policy::{
@@ -775,4 +779,85 @@ fn guest_must_match_every_reference_value_that_is_given() {
     assert_eq!(entry(&|e| e.guest_svn_min = Some(0)), []);
     assert_eq!(entry(&|e| e.guest_svn_min = Some(1)), broken);
     assert_eq!(entry(&|e| e.measurement = Some("02".repeat(48))), broken);
+}
+
+/// A platform that missed the level of a day before now.
+fn out_of_date(status: TcbStatus) -> TdxClaims {
+    let mut tdx = tdx();
+    tdx.status = status;
+    tdx.levels.missed_since_ms = Some(NOW_MS - 86_400_000);
+    tdx.levels.newest.date_ms = NOW_MS - 86_400_000;
+    tdx.levels.behind.push(Shortfall {
+        component: Component::Sgx {
+            index: 0,
+            name: "Early Microcode Update".to_owned(),
+        },
+        have: 0xce,
+        need: 0xd1,
+    });
+    tdx
+}
+
+#[test]
+fn out_of_date_platform_is_accepted_within_its_grace_and_not_a_moment_longer() {
+    let check = |grace_s, status, extra: &[TcbStatus]| {
+        let policy = policy(|all| {
+            let rules = all.tdx.as_mut().expect("rules for TDX");
+            rules.status_grace_s = grace_s;
+            let extra = extra.iter().map(|status| status.name().to_owned());
+            rules.statuses.extend(extra);
+        });
+        let tdx = out_of_date(status);
+        keys(&policy, &claims(Tee::Tdx, Details::Tdx(Box::new(tdx))))
+    };
+    let broken = one(Rule::Tcb, "tdx.statuses");
+    for status in [TcbStatus::OutOfDate, TcbStatus::TdRelaunchAdvised] {
+        assert_eq!(check(86_400, status, &[]), []);
+        assert_eq!(check(86_399, status, &[]), broken);
+        assert_eq!(check(0, status, &[]), broken);
+    }
+    // What is left beside the age must be accepted by itself.
+    let both = TcbStatus::OutOfDateConfigurationNeeded;
+    assert_eq!(check(86_400, both, &[]), broken);
+    assert_eq!(check(86_400, both, &[TcbStatus::ConfigurationNeeded]), []);
+    for status in [
+        TcbStatus::Revoked,
+        TcbStatus::ConfigurationNeeded,
+        TcbStatus::SwHardeningNeeded,
+    ] {
+        assert_eq!(check(86_400, status, &[]), broken);
+    }
+    // Nobody knows since when: no grace.
+    let mut unknown = out_of_date(TcbStatus::OutOfDate);
+    unknown.levels.missed_since_ms = None;
+    let policy = policy(|all| {
+        all.tdx.as_mut().expect("rules for TDX").status_grace_s = 86_400;
+    });
+    let claims = claims(Tee::Tdx, Details::Tdx(Box::new(unknown)));
+    assert_eq!(keys(&policy, &claims), broken);
+}
+
+#[test]
+fn out_of_date_platform_is_told_what_it_lacks_and_since_when() {
+    let tdx = out_of_date(TcbStatus::OutOfDate);
+    let claims = claims(Tee::Tdx, Details::Tdx(Box::new(tdx)));
+    let checks = policy(|_| ()).examine(&claims, NOW_MS);
+    let failed = checks.iter().find(|check| !check.passed);
+    let failed = failed.expect("a failed check");
+    assert_eq!(
+        failed.behind,
+        ["SGX component 0 (Early Microcode Update) at SVN 209 of 2026-11-19 needed; you have 206"]
+    );
+    assert!(failed.mend.contains("update microcode"));
+}
+
+#[test]
+fn smt_of_an_intel_platform_is_judged_as_far_as_it_is_stated() {
+    let required = |rules: &mut TdxRules| rules.require_smt_off = true;
+    let broken = one(Rule::SmtOff, "tdx.require_smt_off");
+    let with = |smt| move |tdx: &mut TdxClaims| tdx.pck.smt_enabled = smt;
+    assert_eq!(tdx_keys(required, with(Some(false))), []);
+    assert_eq!(tdx_keys(required, with(Some(true))), broken);
+    assert_eq!(tdx_keys(required, with(None)), broken);
+    assert_eq!(tdx_keys(|_| (), with(Some(true))), []);
 }

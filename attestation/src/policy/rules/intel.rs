@@ -33,6 +33,9 @@ pub struct TdxRules {
     pub tee_tcb_svn_min: Vec<u8>,
     /// Require an event log that matches the run-time registers.
     pub require_event_log: bool,
+    /// Require that simultaneous multi-threading is off, as far as the PCK
+    /// certificate tells.
+    pub require_smt_off: bool,
     /// Accept domains that the host may look into (bit 0).
     pub dangerous_allow_debug: bool,
     /// Accept domains that the host may profile (bits 1 to 7).
@@ -66,6 +69,9 @@ pub struct SgxRules {
     pub evaluation_number_min: u32,
     /// Lowest security version of the enclave (`ISVSVN`).
     pub isv_svn_min: u16,
+    /// Require that simultaneous multi-threading is off, as far as the PCK
+    /// certificate tells.
+    pub require_smt_off: bool,
     /// Accept enclaves that the host may look into.
     pub dangerous_allow_debug: bool,
 }
@@ -86,6 +92,7 @@ impl Default for TdxRules {
             evaluation_number_min: 0,
             tee_tcb_svn_min: Vec::new(),
             require_event_log: false,
+            require_smt_off: false,
             dangerous_allow_debug: false,
             dangerous_allow_profiling: false,
             dangerous_allow_migration: false,
@@ -106,6 +113,7 @@ impl Default for SgxRules {
             accepted_advisories: None,
             evaluation_number_min: 0,
             isv_svn_min: 0,
+            require_smt_off: false,
             dangerous_allow_debug: false,
         }
     }
