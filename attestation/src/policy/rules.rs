@@ -56,7 +56,8 @@ pub struct Rules {
     /// How old evidence may be, where it says when it was made.
     #[serde(default = "Rules::evidence_age_default")]
     pub evidence_age_max_s: u64,
-    /// How old the vendor's statements (collateral, revocation lists) may be.
+    /// How old Intel's TCB information, QE identity and PCK revocation list
+    /// may be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collateral_age_max_s: Option<u64>,
     /// What is made of a claim that a rule asks for and that the evidence does
