@@ -247,23 +247,17 @@ fn status(platform: &Platform<'_>, rules: &PlatformRules<'_>, now_ms: u64) -> Ch
     let grace_until_ms = grace_until(platform, rules);
     let in_grace = up_to_date_but_for_age(status).is_some_and(lists)
         && grace_until_ms.is_some_and(|until_ms| now_ms <= until_ms);
-    let mut found = format!(
-        "{status} {:?}, at the level of {}",
+    let newer = levels.newest.date_ms != levels.platform.date_ms;
+    let newest = newer.then(|| format!("; the newest is of {}", day(levels.newest.date_ms)));
+    let until = grace_until_ms.filter(|_| in_grace);
+    let grace = until.map(|ms| format!("; in its grace until {}", listing::instant(ms)));
+    let found = format!(
+        "{status} {:?}, at the level of {}{}{}",
         platform.advisories,
-        day(levels.platform.date_ms)
+        day(levels.platform.date_ms),
+        newest.unwrap_or_default(),
+        grace.unwrap_or_default()
     );
-    if levels.newest.date_ms != levels.platform.date_ms {
-        found.push_str(&format!(
-            "; the newest is of {}",
-            day(levels.newest.date_ms)
-        ));
-    }
-    if let (true, Some(until_ms)) = (in_grace, grace_until_ms) {
-        found.push_str(&format!(
-            "; in its grace until {}",
-            listing::instant(until_ms)
-        ));
-    }
     let key = if !lists(status) && in_grace {
         "status_grace_s"
     } else {
