@@ -24,6 +24,7 @@ use std::{
 use synod_attestation::{
     Anchors, Endorsements, Evidence, SnpEndorsements, Tee, VendorRoots,
     eventlog::{EventLog, Kind},
+    intel::{collateral::CheckedCollateral, quote::Quote, verify::verify_quote},
     nitro::document::Document,
     snp::{chain::CheckedChain, report::Report, verify::verify_report},
     verify,
@@ -51,6 +52,7 @@ fn main() {
     print("ECDSA P-384, one bare verification", bare);
     snp(&vectors, &print);
     nitro(&vectors, &print);
+    intel(&vectors, &print);
     event_logs(&vectors, &print);
 }
 
@@ -63,6 +65,47 @@ fn bare() -> Duration {
     let message = [7; 672];
     let signature = key.sign(&message);
     measure(|| verify_p384_sha384(key.public_sec1(), &message, &signature))
+}
+
+fn intel(vectors: &Path, print: &impl Fn(&str, Duration)) {
+    let root = include_bytes!("../roots/intel-sgx-root.der");
+    for (name, tee, folder, now_ms) in [
+        (
+            "TDX",
+            Tee::Tdx,
+            "tdx/azure-live-90c06f000000",
+            1_774_500_000_000,
+        ),
+        (
+            "SGX",
+            Tee::Sgx,
+            "sgx/automata-quotev3-00606a000000",
+            1_756_000_000_000,
+        ),
+    ] {
+        let set = vectors.join(folder);
+        let quote = read(&set.join("quote.bin"));
+        let json = String::from_utf8(read(&set.join("collateral.json"))).expect("text");
+        let Ok(Endorsements::Intel(collateral)) = Endorsements::intel_from_json(&json) else {
+            panic!("no collateral in {folder}");
+        };
+        let check = || CheckedCollateral::check(&collateral, tee, root, now_ms).expect("sound");
+        let checked = check();
+        print(
+            &format!("{name}: parse a quote"),
+            measure(|| Quote::parse(&quote).is_ok()),
+        );
+        print(&format!("{name}: check collateral"), measure(check));
+        print(
+            &format!("{name}: verify with checked collateral"),
+            measure(|| verify_quote(&quote, &checked, now_ms).is_ok()),
+        );
+        let both = || verify_quote(&quote, &check(), now_ms).is_ok();
+        print(
+            &format!("{name}: verify, collateral and all"),
+            measure(both),
+        );
+    }
 }
 
 fn snp(vectors: &Path, print: &impl Fn(&str, Duration)) {

@@ -131,11 +131,13 @@ impl TcbInfo {
     /// which is not that of the text: the highest components first, then the
     /// provisioning enclave, then TDX.
     pub(crate) fn sorted(mut self) -> Self {
+        let for_domains = self.id == "TDX";
         self.tcb_levels.sort_by_cached_key(|level| {
+            let tdx = level.tcb.tdxtcbcomponents.as_ref();
             Reverse((
                 svns(&level.tcb.sgxtcbcomponents),
                 level.tcb.pcesvn,
-                level.tcb.tdxtcbcomponents.as_ref().map(svns),
+                tdx.filter(|_| for_domains).map(svns),
             ))
         });
         self

@@ -1,5 +1,15 @@
 //! Each check of the signed documents of the collateral, broken alone.
 
+use synod_attestation::{
+    intel::{
+        pck::{PckExtension, SgxType},
+        pem::decode_chain,
+        qe_identity::QeIdentity,
+        tcb_info::TcbInfo,
+    },
+    x509::{Certificate, RevocationList},
+};
+
 use super::*;
 
 #[test]
@@ -154,4 +164,71 @@ fn documents_are_refused_when_their_signer_is_no_child_of_the_root() {
         expected: 2,
         found: 1,
     });
+}
+
+#[test]
+fn mutated_documents_lists_and_certificates_are_read_or_refused_without_panic() {
+    let case = Case::new();
+    let leaf = decode_chain(case.pck_chain()[0].as_bytes()).expect("a chain");
+    let inputs = [
+        case.collateral.tcb_info.as_bytes(),
+        case.collateral.qe_identity.as_bytes(),
+        &case.collateral.pck_crl,
+        &leaf[0],
+        case.collateral.tcb_info_issuer_chain.as_bytes(),
+        &case.domain.pck_extension(),
+    ];
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    for _ in 0..4000 {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let mut bytes = inputs[(state >> 8) as usize % inputs.len()].to_vec();
+        let at = (state >> 16) as usize % bytes.len();
+        match state >> 61 {
+            0 => bytes.truncate(at),
+            1 => bytes.insert(at, (state >> 40) as u8),
+            _ => bytes[at] = (state >> 40) as u8,
+        }
+        if let Ok(text) = std::str::from_utf8(&bytes) {
+            let _ = TcbInfo::parse(text);
+            let _ = QeIdentity::parse(text);
+        }
+        let _ = RevocationList::parse(&bytes);
+        let _ = Certificate::parse(&bytes);
+        let _ = PckExtension::parse(&bytes);
+        let _ = decode_chain(&bytes);
+    }
+}
+
+#[test]
+fn pck_extension_has_one_form() {
+    let sound = Case::new().domain.pck_extension();
+    let parsed = PckExtension::parse(&sound).expect("a sound extension");
+    assert_eq!(parsed.sgx_type, SgxType::Scalable);
+    for length in 0..sound.len() {
+        assert!(PckExtension::parse(&sound[..length]).is_err(), "{length}");
+    }
+    assert!(PckExtension::parse(&[&sound[..], &[0]].concat()).is_err());
+    let entry = |arcs: &[u32], value| der::entry(&sgx(arcs), value);
+    let with = |more: Vec<u8>| {
+        let content = [&sound[4..], &more].concat();
+        PckExtension::parse(&der::sequence(&[content]))
+    };
+    // What is not known is passed over; what stands there twice is not.
+    assert!(with(entry(&[8], der::octets(&[1]))).is_ok());
+    assert_eq!(
+        with(entry(&[3], der::octets(&[0, 0]))),
+        Err(IntelError::PckExtension("an entry stands there twice"))
+    );
+    let flags = der::sequence(&[entry(&[7, 3], vec![1, 1, 0xff])]);
+    let flagged = with(entry(&[7], flags)).expect("a sound extension");
+    assert_eq!(
+        (flagged.smt_enabled, flagged.cached_keys),
+        (Some(true), None)
+    );
+    let lax = der::sequence(&[entry(&[7, 3], vec![1, 1, 1])]);
+    assert!(with(entry(&[7], lax)).is_err());
+    assert!(with(entry(&[6], der::octets(&[1; 15]))).is_err());
+    assert!(with(entry(&[6], der::octets(&[1; 16]))).is_ok());
 }
