@@ -122,7 +122,8 @@ fn proxy(choice: &ProxyChoice) -> Result<Option<Proxy>, FetchError> {
         ProxyChoice::Direct => Ok(None),
         ProxyChoice::Through(url) => Proxy::new(url)
             .map(Some)
-            .map_err(|_| FetchError::Proxy(format!("`{url}` is no proxy"))),
+            // The address may hold a password, so it is not repeated.
+            .map_err(|_| FetchError::Proxy("its address is none".to_owned())),
     }
 }
 

@@ -741,3 +741,112 @@ fn each_part_of_composite_evidence_gets_its_own() {
         fetched.endorsements
     );
 }
+
+/// The quote with its chain replaced by what a PCCS is asked with.
+fn unnamed(scene: &Scene) -> Scene {
+    let quote = scene.evidence.bytes();
+    let pem = quote
+        .windows(11)
+        .position(|window| window == b"-----BEGIN ")
+        .expect("the quote holds its chain");
+    // Type 3: encrypted PPID, CPUSVN, PCESVN, PCE id.
+    let named = [[0xee; 384].as_slice(), &[1; 16], &[11, 0], &[0, 0]].concat();
+    let mut changed = quote[..pem - 6].to_vec();
+    changed.extend([3, 0, 0x94, 1, 0, 0]);
+    changed.extend(named);
+    let dropped = quote.len() - changed.len();
+    // Signature data, and the quoting enclave's report in it, are shorter now.
+    for at in [632, 632 + 4 + 128 + 2] {
+        let length = u32::from_le_bytes(changed[at..at + 4].try_into().expect("four bytes"));
+        let length = length - u32::try_from(dropped).expect("a quote is short");
+        changed[at..at + 4].copy_from_slice(&length.to_le_bytes());
+    }
+    let evidence = synod_attestation::Evidence::new(Tee::Tdx, changed);
+    Scene {
+        evidence: evidence.expect("it is short"),
+        ..scene.clone()
+    }
+}
+
+#[test]
+fn a_pccs_names_the_platform_of_a_quote_without_a_chain() {
+    let named = Scene::simulated(Tee::Tdx, 1);
+    let Ok(Platform::Intel(intel)) = Platform::of(&named.evidence) else {
+        panic!("the quote holds its chain");
+    };
+    let [pck, issuers @ ..] = intel.chain.as_slice() else {
+        panic!("the chain has certificates");
+    };
+    let issuers: Vec<&[u8]> = issuers.iter().map(Vec::as_slice).collect();
+    let scene = unnamed(&named);
+    let service = named.service();
+    let path = format!(
+        "/sgx/certification/v4/pckcert?encrypted_ppid={}&cpusvn={}&pcesvn=0b00&pceid=0000&qeid={}",
+        "ee".repeat(384),
+        "01".repeat(16),
+        "00".repeat(16),
+    );
+    let header = (
+        "SGX-PCK-Certificate-Issuer-Chain".to_owned(),
+        percent_encoded(&pem::encode(&issuers)),
+    );
+    let body = pem::encode(&[pck]).into_bytes();
+    service.put(&path, Act::Page(vec![header], body));
+    let folder = tempfile::tempdir().expect("there is room");
+    let mut bench = Bench::new(&scene, &service, Some(folder.path()));
+    bench.config.services.intel = IntelService::Pccs {
+        base: service.base(),
+    };
+    let fetched = bench.ask(&scene).expect("the service names the platform");
+    let Endorsements::Intel(collateral) = &fetched.endorsements else {
+        panic!("it is Intel's");
+    };
+    let chain = collateral.pck_certificate_chain.as_ref();
+    let chain = chain.expect("the quote holds none");
+    assert_eq!(pem::certificates(chain.as_bytes()), Ok(intel.chain));
+    assert_eq!(service.asked().len(), 5);
+    let again = bench.ask(&scene).expect("the cache has it");
+    assert_eq!(again.endorsements, fetched.endorsements);
+    assert_eq!(service.asked(), Vec::<String>::new());
+}
+
+const CHILD_BASE: &str = "SYNOD_ENDORSER_TEST_BASE";
+const CHILD_ROOT: &str = "SYNOD_ENDORSER_TEST_ROOT";
+
+/// What the other process of the next test does; alone it does nothing.
+#[test]
+fn another_process_asks_as_its_environment_says() {
+    let variable = |name| std::env::var(name).ok();
+    let (Some(base), Some(root)) = (variable(CHILD_BASE), variable(CHILD_ROOT)) else {
+        return;
+    };
+    let scene = Scene::simulated(Tee::Tdx, 1);
+    let root = hex::decode(root).expect("it is hexadecimal");
+    let mut bench = Bench::at(&scene, &base, &root, None);
+    bench.network().proxy = ProxyChoice::Environment;
+    bench.ask(&scene).expect("the service answers");
+}
+
+#[test]
+fn the_environment_names_the_proxy_and_what_goes_past_it() {
+    let scene = Scene::simulated(Tee::Tdx, 1);
+    let service = scene.service();
+    let proxy = Proxy::start();
+    for (past, through) in [("elsewhere.test", true), ("localhost", false)] {
+        let program = std::env::current_exe().expect("this program has a path");
+        let child = std::process::Command::new(program)
+            .args(["--exact", "another_process_asks_as_its_environment_says"])
+            .env_remove("ALL_PROXY")
+            .env_remove("all_proxy")
+            .env_remove("no_proxy")
+            .env("HTTPS_PROXY", proxy.url())
+            .env("NO_PROXY", past)
+            .env(CHILD_BASE, service.base())
+            .env(CHILD_ROOT, hex::encode(&service.root))
+            .output()
+            .expect("it can be started");
+        assert!(child.status.success(), "{child:?}");
+        assert_eq!(service.asked().len(), 4);
+        assert_eq!(!proxy.asked().is_empty(), through, "NO_PROXY={past}");
+    }
+}
