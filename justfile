@@ -34,6 +34,10 @@ openapi:
 fuzz target seconds="60":
     cd fuzz && cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}}
 
+# The verifier as a WebAssembly module, and recorded evidence through it under Node.
+wasm:
+    cargo xtask wasm
+
 # What one HTTP request costs the gateway.
 bench-gateway:
     cargo run --release --package synod-gateway --example throughput

@@ -2,6 +2,8 @@
 //!
 //! `cargo xtask tidy` checks the rules of the house that a machine can check and prints each
 //! breach with its place. It reads files and asks `cargo metadata`; it changes nothing.
+//!
+//! `cargo xtask wasm` builds the verifier for wasm32 and tests it; it writes below `target` alone.
 
 mod circles;
 mod dependencies;
@@ -11,6 +13,7 @@ mod imports;
 mod sans_io;
 mod shape;
 mod sources;
+mod wasm;
 mod workspace;
 
 use std::process::ExitCode;
@@ -19,16 +22,34 @@ use finding::Finding;
 use workspace::Workspace;
 
 const USAGE: &str = "usage: cargo xtask tidy
+       cargo xtask wasm [--compare]
 
-  tidy    check floors, module circles, sans-IO rules, sizes, names and reasons of dependencies";
+  tidy    check floors, module circles, sans-IO rules, sizes, names and reasons of dependencies
+  wasm    build the verifier for wasm32 and run recorded evidence through it under Node;
+          with `--compare`, also natively, with the times of both";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments == ["tidy"] {
-        return tidy();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["tidy"] => tidy(),
+        ["wasm"] => wasm(false),
+        ["wasm", "--compare"] => wasm(true),
+        _ => {
+            eprintln!("{USAGE}");
+            ExitCode::from(1)
+        }
     }
-    eprintln!("{USAGE}");
-    ExitCode::from(1)
+}
+
+fn wasm(compare: bool) -> ExitCode {
+    match wasm::run(compare) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::from(failure.code())
+        }
+    }
 }
 
 fn tidy() -> ExitCode {
