@@ -230,3 +230,70 @@ fn retry_ms(record: &ReplicaRecord, failures: u32, now_ms: u64) -> u64 {
         again_ms
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use synod_attestation::{NodeStatement, Role, Tee};
+    use synod_crypto::{HpkeSecretKey, Secret, SigningKey};
+    use synod_governance::Address;
+
+    use super::*;
+
+    /// Attested at 1000, lapses at 161,000.
+    fn record() -> ReplicaRecord {
+        let seed = Secret::new([1; 32]);
+        ReplicaRecord {
+            id: 1,
+            statement: NodeStatement {
+                identity: SigningKey::from_seed(&seed).public(),
+                tls: vec![1],
+                hpke: HpkeSecretKey::from_seed(&seed).public(),
+                role: Role::Replica,
+                context: Digest::ZERO,
+                nonce: Digest::ZERO,
+            },
+            tee: Tee::Tdx,
+            simulated: true,
+            measurement: Vec::new(),
+            status: ReplicaStatus::Voter,
+            cause: None,
+            policy: Digest::ZERO,
+            expires_ms: 161_000,
+            address: Address {
+                public_url: String::new(),
+                peer: String::new(),
+            },
+            address_number: 0,
+            joined_seqno: 1,
+            since_index: 1,
+            demoted_ms: None,
+            attested_ms: 1_000,
+            attested_index: 0,
+            attested_seqno: 1,
+        }
+    }
+
+    #[test]
+    fn pauses_grow_up_to_a_sixteenth_of_the_lifetime() {
+        let pauses: Vec<u64> = [1, 2, 3, 4, 5, 6, 40]
+            .map(|failures| retry_ms(&record(), failures, 100_000) - 100_000)
+            .into();
+        assert_eq!(pauses, [500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
+    }
+
+    #[test]
+    fn it_is_tried_again_right_after_the_lapse() {
+        assert_eq!(retry_ms(&record(), 9, 160_000), 162_000);
+        assert_eq!(retry_ms(&record(), 9, 162_000), 172_000);
+    }
+
+    #[test]
+    fn two_thirds_of_a_lifetime_leave_time_for_failures() {
+        assert_eq!(two_thirds_ms(&record()), 106_666);
+        let lapsed_before = ReplicaRecord {
+            expires_ms: 0,
+            ..record()
+        };
+        assert_eq!(two_thirds_ms(&lapsed_before), 0);
+    }
+}

@@ -5,7 +5,8 @@ use synod_consensus::Body;
 use synod_governance::{Act, Input as GovernanceInput, Reattest, ReplicaStatus};
 use synod_ledger::{Receipt, ReceiptPolicy};
 use synod_replica::{
-    CallError, Caller, Envelope, Input, LEADER_LAPSED_MAX_MS, Notice, Reply, Request,
+    CallError, Caller, Envelope, Input, LEADER_LAPSED_MAX_MS, Notice, REFUSAL_BYTES_MAX, Reply,
+    Request,
 };
 
 use crate::cluster::{Cluster, GRACE_MS, LIFETIME_MS, user};
@@ -272,6 +273,23 @@ fn refusal_comes_back_with_its_explanation_to_follower_and_leader() {
         assert!(why.contains("rule `binding`"), "{why}");
         assert_eq!(cluster.record(id), before);
     }
+}
+
+#[test]
+fn submission_and_refusal_travel_whole_and_explanations_are_bounded() {
+    let envelope = |length| Envelope {
+        submission: Some(bytes::Bytes::from_static(b"evidence")),
+        refusal: Some("x".repeat(length)),
+        ..Envelope::default()
+    };
+    let longest = envelope(REFUSAL_BYTES_MAX);
+    let read = Envelope::decode(&longest.encode()).expect("whole");
+    assert_eq!(
+        (&read.submission, &read.refusal),
+        (&longest.submission, &longest.refusal)
+    );
+    let too_long = envelope(REFUSAL_BYTES_MAX + 1);
+    assert!(Envelope::decode(&too_long.encode()).is_err());
 }
 
 #[test]
