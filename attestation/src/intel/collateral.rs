@@ -74,6 +74,7 @@ impl CheckedCollateral {
             root_crl: &root_crl,
             now_s,
             window,
+            known: None,
         };
         let tcb_info = signers.tcb_info(&tcb_signer, collateral, tee)?;
         let qe_identity = signers.qe_identity(&qe_signer, collateral, tee)?;
@@ -267,6 +268,8 @@ struct Signers<'a> {
     root_crl: &'a RevocationList,
     now_s: u64,
     window: Window,
+    /// The signer that was verified last: Intel has one for both documents.
+    known: Option<Certificate>,
 }
 
 impl Signers<'_> {
@@ -310,10 +313,14 @@ impl Signers<'_> {
 
     /// The signer of a document, issued by the root itself.
     fn signer(&mut self, link: Link, der: &[u8]) -> Result<Certificate, IntelError> {
+        if let Some(known) = self.known.as_ref().filter(|known| known.der() == der) {
+            return Ok(known.clone());
+        }
         let signer = chain::parse(link, der)?;
         self.anchor.check_signer(link, &signer)?;
         chain::check_standing(link, &signer, self.root_crl, self.now_s)?;
         self.window = self.window.and(Window::of(&signer));
+        self.known = Some(signer.clone());
         Ok(signer)
     }
 }
