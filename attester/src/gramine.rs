@@ -7,10 +7,9 @@
 
 use std::path::{Path, PathBuf};
 
-use synod_attestation::{Evidence, ReportData, Tee};
+use synod_attestation::{Evidence, Tee};
 
 use crate::{
-    attester::{Attester, AttesterError, Quoted},
     files::{Files, read_whole},
     os_error::OsError,
     patience::{Pause, patiently},
@@ -82,7 +81,8 @@ impl Gramine {
         }
     }
 
-    fn quote(&mut self, wanted: &[u8; 64]) -> Result<Vec<u8>, GramineError> {
+    /// A quote over `wanted`.
+    pub(crate) fn ask(&mut self, wanted: &[u8; 64]) -> Result<Vec<u8>, GramineError> {
         self.write("user_report_data", wanted)?;
         let quote = self.read("quote", Evidence::BYTES_MAX)?;
         if quote.len() > Evidence::BYTES_MAX {
@@ -109,22 +109,5 @@ impl Gramine {
             return Err(GramineError::ShortWrite(written));
         }
         Ok(())
-    }
-}
-
-impl Attester for Gramine {
-    fn quote(&mut self, report_data: &ReportData, _now_ms: u64) -> Result<Quoted, AttesterError> {
-        let quote = Gramine::quote(self, report_data.as_bytes())?;
-        let evidence =
-            Evidence::new(Tee::Sgx, quote).map_err(|_| AttesterError::Encoding("the evidence"))?;
-        Ok(Quoted {
-            evidence,
-            endorsements: None,
-            certificate_table: Vec::new(),
-        })
-    }
-
-    fn tee(&self) -> Tee {
-        Tee::Sgx
     }
 }

@@ -21,6 +21,7 @@ mod attester;
 mod detect;
 mod files;
 mod gramine;
+mod hardware;
 mod linux;
 mod os_error;
 mod patience;

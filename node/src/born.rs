@@ -3,14 +3,18 @@
 use std::fs::File;
 use std::io::Read;
 
-use synod_attestation::{NodeStatement, Role, Tee};
-use synod_attester::{Attester, AttesterError, Simulated};
+use synod_attestation::{NodeStatement, Role};
+use synod_attester::{
+    Attester, AttesterError, NothingToPick, Simulated, SystemProbe, detect, pick,
+};
 use synod_channel::{Certificate, CertificateError, Identity, IdentityError, TlsKey};
 use synod_crypto::{Digest, Entropy, HpkeSecretKey, Secret, SigningKey, sha384};
 use synod_governance::AttestedStatement;
 use synod_replica::Keys;
 
 use crate::clock::now_ms;
+use crate::config::AttesterChoice;
+use crate::log;
 
 /// A self-signed certificate is good for this long; peers and clients look at its key alone.
 const SELF_SIGNED_MS: u64 = 365 * 24 * 3600 * 1000;
@@ -27,6 +31,14 @@ pub enum BirthError {
     /// The attester failed.
     #[error(transparent)]
     Attester(#[from] AttesterError),
+    /// This machine's TEE was asked for, and there is none, or it cannot be opened.
+    #[error("{cause}\n{found}")]
+    NoHardware {
+        /// Why.
+        cause: NothingToPick,
+        /// What was found instead, and what would mend it.
+        found: String,
+    },
     /// The self-signed certificate could not be made.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -41,19 +53,18 @@ pub(crate) struct Born {
     hpke_seed: Secret<32>,
     tls_seed: Secret<32>,
     pub(crate) entropy: Entropy,
-    attester: Simulated,
+    attester: Box<dyn Attester>,
 }
 
 impl Born {
-    /// New keys; the attester is simulated and measures this program's file.
-    pub(crate) fn new(tee: Tee) -> Result<Self, BirthError> {
+    /// New keys, and the attester that was chosen.
+    pub(crate) fn new(choice: AttesterChoice) -> Result<Self, BirthError> {
         let mut entropy = Entropy::from_seed(os_seed().map_err(BirthError::Randomness)?);
-        let measurement = measurement().map_err(BirthError::Measurement)?;
         Ok(Self {
             identity_seed: entropy.secret(),
             hpke_seed: entropy.secret(),
             tls_seed: entropy.secret(),
-            attester: Simulated::new(tee, measurement, entropy.take())?,
+            attester: attester(choice, &mut entropy)?,
             entropy,
         })
     }
@@ -119,6 +130,30 @@ impl Born {
     pub(crate) fn tls_identity(&self) -> Result<Identity, BirthError> {
         Ok(Identity::new(&self.tls(), &self.self_signed()?)?)
     }
+}
+
+/// A simulated TEE measures this program's file; a real one, what it was started with.
+fn attester(
+    choice: AttesterChoice,
+    entropy: &mut Entropy,
+) -> Result<Box<dyn Attester>, BirthError> {
+    let wanted = match choice {
+        AttesterChoice::Simulated(tee) => {
+            let measurement = measurement().map_err(BirthError::Measurement)?;
+            return Ok(Box::new(Simulated::new(tee, measurement, entropy.take())?));
+        }
+        AttesterChoice::Hardware(wanted) => wanted,
+    };
+    let found = detect(&SystemProbe);
+    let attester = pick(&found, wanted).map_err(|cause| BirthError::NoHardware {
+        cause,
+        found: found.to_string(),
+    })?;
+    log::info(
+        "attester",
+        format_args!("{} evidence of this machine", attester.tee()),
+    );
+    Ok(attester)
 }
 
 /// What a TEE would measure: SHA-384 of this program's file.

@@ -11,8 +11,8 @@
 //! peer_listen = "127.0.0.1:9001"           # the door for the other replicas
 //! public_url = "https://127.0.0.1:8001"    # what clients are told
 //! peer_address = "127.0.0.1:9001"          # what the other replicas are told; default: peer_listen
-//! tee = "sev-snp"                          # "sev-snp", "tdx" or "nitro"
-//! attester = "simulated"                   # the only one so far; every verdict on it is marked `simulated`
+//! attester = "simulated"                   # every verdict on it is marked `simulated`; "hardware": this machine's TEE
+//! tee = "sev-snp"                          # "sev-snp", "tdx", "nitro" or "sgx"; with "hardware" also "auto", the default
 //! durability = "disk"                      # default; "memory": an acknowledged write may be lost with the power
 //! reattest_every_ms = 3600000              # optional: attest anew at least so often; default: at two thirds of the
 //!                                          # lifetime of the verdict
@@ -57,8 +57,8 @@ pub struct NodeConfig {
     pub public_url: ServiceUrl,
     /// What the other replicas are told to connect to, `host:port`.
     pub peer_address: String,
-    /// Which TEE the simulated attester speaks for.
-    pub tee: Tee,
+    /// Who makes this node's evidence.
+    pub attester: AttesterChoice,
     /// When a block counts as persisted.
     pub durability: Durability,
     /// How long may pass, at most, between two attestations of a running replica, 100 ms to 30 days; without it, and
@@ -72,6 +72,15 @@ pub struct NodeConfig {
     pub beginning: Beginning,
     /// The bounds of what it uses.
     pub limits: NodeLimits,
+}
+
+/// Who makes a node's evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttesterChoice {
+    /// A simulated TEE of this kind: real formats, published roots.
+    Simulated(Tee),
+    /// This machine's TEE: of this kind, or the strongest that is found.
+    Hardware(Option<Tee>),
 }
 
 /// How a node comes to be a replica.
@@ -296,7 +305,7 @@ struct File {
     peer_listen: SocketAddr,
     public_url: String,
     peer_address: Option<String>,
-    tee: String,
+    tee: Option<String>,
     attester: AttesterKind,
     #[serde(default)]
     durability: Durability,
@@ -315,6 +324,7 @@ struct File {
 #[serde(rename_all = "kebab-case")]
 enum AttesterKind {
     Simulated,
+    Hardware,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -362,8 +372,16 @@ impl File {
             peer_listen: config.peer_listen,
             public_url: config.public_url.to_string(),
             peer_address: Some(config.peer_address.clone()),
-            tee: config.tee.to_string(),
-            attester: AttesterKind::Simulated,
+            tee: Some(match config.attester {
+                AttesterChoice::Simulated(tee) | AttesterChoice::Hardware(Some(tee)) => {
+                    tee.to_string()
+                }
+                AttesterChoice::Hardware(None) => AUTO.to_owned(),
+            }),
+            attester: match config.attester {
+                AttesterChoice::Simulated(_) => AttesterKind::Simulated,
+                AttesterChoice::Hardware(_) => AttesterKind::Hardware,
+            },
             durability: config.durability,
             reattest_every_ms: config.reattest_every.map(|every| every.as_millis() as u64),
             stop_with_stdin: config.stop_with_stdin,
@@ -380,7 +398,6 @@ impl File {
                 "`listen` and `peer_listen` must differ",
             ));
         }
-        let AttesterKind::Simulated = self.attester;
         let peer_address = self
             .peer_address
             .unwrap_or_else(|| self.peer_listen.to_string());
@@ -392,7 +409,7 @@ impl File {
             peer_listen: self.peer_listen,
             public_url: parse_url("public_url", &self.public_url)?,
             peer_address,
-            tee: parse_tee(&self.tee)?,
+            attester: attester(self.attester, self.tee.as_deref())?,
             durability: self.durability,
             reattest_every: reattest_every(self.reattest_every_ms)?,
             stop_with_stdin: self.stop_with_stdin,
@@ -454,11 +471,23 @@ fn beginning(
     }
 }
 
+/// Stands for whichever TEE is found.
+const AUTO: &str = "auto";
+
+fn attester(kind: AttesterKind, tee: Option<&str>) -> Result<AttesterChoice, ConfigError> {
+    match (kind, tee) {
+        (AttesterKind::Simulated, Some(tee)) => parse_tee(tee).map(AttesterChoice::Simulated),
+        (AttesterKind::Simulated, None) => Err(out("tee", "must say which TEE is simulated")),
+        (AttesterKind::Hardware, None | Some(AUTO)) => Ok(AttesterChoice::Hardware(None)),
+        (AttesterKind::Hardware, Some(tee)) => {
+            parse_tee(tee).map(|tee| AttesterChoice::Hardware(Some(tee)))
+        }
+    }
+}
+
 fn parse_tee(text: &str) -> Result<Tee, ConfigError> {
-    [Tee::SevSnp, Tee::Tdx, Tee::Nitro]
-        .into_iter()
-        .find(|tee| tee.to_string() == text)
-        .ok_or_else(|| out("tee", "must be `sev-snp`, `tdx` or `nitro`"))
+    text.parse()
+        .map_err(|_| out("tee", "must be `sev-snp`, `tdx`, `nitro` or `sgx`"))
 }
 
 fn parse_url(key: &'static str, text: &str) -> Result<ServiceUrl, ConfigError> {
@@ -559,13 +588,15 @@ mod tests {
     "#;
 
     /// What to replace, by what, and what the error names.
-    const WRONG: [(&str, &str, &str); 16] = [
+    const WRONG: [(&str, &str, &str); 18] = [
         (
             "[start]",
             "reattest_every_ms = 99\n[start]",
             "`reattest_every_ms`",
         ),
-        ("tee = \"sev-snp\"", "tee = \"sgx\"", "`tee`"),
+        ("tee = \"sev-snp\"", "tee = \"sev\"", "`tee`"),
+        ("tee = \"sev-snp\"", "tee = \"auto\"", "`tee`"),
+        ("tee = \"sev-snp\"", "", "`tee`"),
         (
             "attester = \"simulated\"",
             "attester = \"none\"",
@@ -658,6 +689,21 @@ mod tests {
         for text in [START, &join, &often] {
             let config = parse(text).expect("a valid configuration");
             assert_eq!(parse(&config.to_toml()).expect("what was written"), config);
+        }
+    }
+
+    #[test]
+    fn hardware_is_of_the_kind_that_is_named_or_of_any() {
+        let hardware = START.replace("\"simulated\"", "\"hardware\"");
+        for (line, tee) in [
+            ("tee = \"sev-snp\"", Some(Tee::SevSnp)),
+            ("tee = \"auto\"", None),
+            ("", None),
+        ] {
+            let config = parse(&hardware.replace("tee = \"sev-snp\"", line));
+            let config = config.expect("a valid configuration");
+            assert_eq!(config.attester, AttesterChoice::Hardware(tee));
+            assert_eq!(parse(&config.to_toml()), Ok(config));
         }
     }
 

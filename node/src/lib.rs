@@ -33,8 +33,8 @@ mod volume;
 
 pub use born::{BirthError, measurement};
 pub use config::{
-    BadUrl, Beginning, CONFIG_BYTES_MAX, ConfigError, Durability, LogLevel, NodeConfig, NodeLimits,
-    SERVICES_MAX, ServiceUrl,
+    AttesterChoice, BadUrl, Beginning, CONFIG_BYTES_MAX, ConfigError, Durability, LogLevel,
+    NodeConfig, NodeLimits, SERVICES_MAX, ServiceUrl,
 };
 pub use run::{NodeError, run};
 pub use segments::segment_files;

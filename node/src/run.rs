@@ -129,7 +129,7 @@ async fn live(config: NodeConfig) -> Result<(), NodeError> {
         path: config.dir.clone(),
         cause,
     })?;
-    let born = Born::new(config.tee)?;
+    let born = Born::new(config.attester)?;
     let clock = Clock::system();
     let shown = Arc::new(PublicDoor::new(&born.tls(), &born.self_signed()?, &clock)?);
     let (begun_sender, begun_receiver) = mpsc::channel(1);

@@ -19,10 +19,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use synod_attestation::{Evidence, ReportData, Tee};
+use synod_attestation::{Evidence, Tee};
 
 use crate::{
-    attester::{Attester, AttesterError, Quoted},
     files::{Files, read_whole},
     os_error::OsError,
     patience::{Pause, patiently},
@@ -180,7 +179,13 @@ impl ConfigfsTsm {
         &self.provider
     }
 
-    fn report(&mut self, wanted: &[u8; 64]) -> Result<Report, TsmError> {
+    /// The kind of TEE that answers.
+    pub(crate) fn tee_kind(&self) -> Tee {
+        self.tee
+    }
+
+    /// A report over `wanted`, and what came with it.
+    pub(crate) fn report(&mut self, wanted: &[u8; 64]) -> Result<TsmReport, TsmError> {
         let mut entry = self.entries.make()?;
         entry.is_of(&self.provider)?;
         for _ in 0..DISTURBANCES_MAX {
@@ -195,23 +200,6 @@ impl ConfigfsTsm {
             return Ok(report);
         }
         Err(TsmError::Disturbed(DISTURBANCES_MAX))
-    }
-}
-
-impl Attester for ConfigfsTsm {
-    fn quote(&mut self, report_data: &ReportData, _now_ms: u64) -> Result<Quoted, AttesterError> {
-        let report = self.report(report_data.as_bytes())?;
-        let evidence = Evidence::new(self.tee, report.outblob)
-            .map_err(|_| AttesterError::Encoding("the evidence"))?;
-        Ok(Quoted {
-            evidence,
-            endorsements: None,
-            certificate_table: report.auxblob,
-        })
-    }
-
-    fn tee(&self) -> Tee {
-        self.tee
     }
 }
 
@@ -250,10 +238,11 @@ impl Entries {
 }
 
 /// What one reading gave.
-struct Report {
-    outblob: Vec<u8>,
+pub(crate) struct TsmReport {
+    /// The report or quote.
+    pub(crate) outblob: Vec<u8>,
     /// With SEV-SNP, the certificate table; may be empty.
-    auxblob: Vec<u8>,
+    pub(crate) auxblob: Vec<u8>,
 }
 
 /// An entry of ours; removed when it is dropped.
@@ -269,14 +258,14 @@ impl Entry<'_> {
         &mut self,
         options: &TsmOptions,
         wanted: &[u8; 64],
-    ) -> Result<Option<Report>, TsmError> {
+    ) -> Result<Option<TsmReport>, TsmError> {
         let before = self.number("generation")?;
         let settings = self.settings(options)?;
         for (file, value) in &settings {
             self.write(file, value.as_bytes())?;
         }
         self.write("inblob", wanted)?;
-        let report = Report {
+        let report = TsmReport {
             outblob: self.read("outblob", Evidence::BYTES_MAX)?,
             auxblob: self.read_optional("auxblob", AUX_BYTES_MAX)?,
         };

@@ -8,10 +8,7 @@
 
 use std::io;
 
-use synod_attestation::{Endorsements, Evidence, ReportData, Tee};
-
 use crate::{
-    attester::{Attester, AttesterError, Quoted},
     linux::nsm_message::{NSM_ANSWER_BYTES_MAX, NsmMessageError, NsmRequest, document_of},
     os_error::OsError,
     patience::{Pause, patiently},
@@ -39,9 +36,6 @@ pub enum NsmError {
     /// Request or answer is wrong.
     #[error(transparent)]
     Message(#[from] NsmMessageError),
-    /// The document is longer than evidence can be.
-    #[error("a document of {0} bytes is too long")]
-    DocumentTooLong(usize),
 }
 
 /// Asks the module for documents.
@@ -56,7 +50,8 @@ impl Nsm {
         Self { device, pause }
     }
 
-    fn document(&mut self, user_data: &[u8]) -> Result<Vec<u8>, NsmError> {
+    /// A document that carries `user_data`.
+    pub(crate) fn document(&mut self, user_data: &[u8]) -> Result<Vec<u8>, NsmError> {
         let request = NsmRequest {
             user_data: Some(user_data),
             ..NsmRequest::default()
@@ -71,23 +66,5 @@ impl Nsm {
             return Err(NsmError::Truncated(NSM_ANSWER_BYTES_MAX));
         }
         Ok(document_of(&answer[..length])?)
-    }
-}
-
-impl Attester for Nsm {
-    fn quote(&mut self, report_data: &ReportData, _now_ms: u64) -> Result<Quoted, AttesterError> {
-        let document = self.document(report_data.as_bytes())?;
-        let length = document.len();
-        let evidence =
-            Evidence::new(Tee::Nitro, document).map_err(|_| NsmError::DocumentTooLong(length))?;
-        Ok(Quoted {
-            evidence,
-            endorsements: Some(Endorsements::Nitro),
-            certificate_table: Vec::new(),
-        })
-    }
-
-    fn tee(&self) -> Tee {
-        Tee::Nitro
     }
 }

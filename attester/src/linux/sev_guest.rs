@@ -11,10 +11,9 @@
 
 use std::io;
 
-use synod_attestation::{Evidence, ReportData, Tee};
+use synod_attestation::Tee;
 
 use crate::{
-    attester::{Attester, AttesterError, Quoted},
     os_error::OsError,
     patience::{Pause, patiently},
     spoken::{SNP_REPORT_BYTES, report_data},
@@ -124,7 +123,10 @@ impl SevGuest {
     }
 
     /// A report, and the certificate table if the host has one.
-    fn report(&mut self, wanted: &[u8; 64]) -> Result<(Vec<u8>, Vec<u8>), SevGuestError> {
+    pub(crate) fn report(
+        &mut self,
+        wanted: &[u8; 64],
+    ) -> Result<(Vec<u8>, Vec<u8>), SevGuestError> {
         let exchange = match self.call(wanted, Some(CERTIFICATES_FIRST)) {
             Err(SevGuestError::CertificatesLength(needed)) => self.call_again(wanted, needed)?,
             first => first?,
@@ -168,23 +170,6 @@ impl SevGuest {
             }
             Err(error) => Err(refused(&exchange).unwrap_or_else(|| device_error(error))),
         }
-    }
-}
-
-impl Attester for SevGuest {
-    fn quote(&mut self, report_data: &ReportData, _now_ms: u64) -> Result<Quoted, AttesterError> {
-        let (report, certificate_table) = self.report(report_data.as_bytes())?;
-        let evidence = Evidence::new(Tee::SevSnp, report)
-            .map_err(|_| AttesterError::Encoding("the evidence"))?;
-        Ok(Quoted {
-            evidence,
-            endorsements: None,
-            certificate_table,
-        })
-    }
-
-    fn tee(&self) -> Tee {
-        Tee::SevSnp
     }
 }
 

@@ -18,8 +18,9 @@ const REQUEST_BYTES_MAX: usize = 0x1000;
 const ANSWER_BYTES_MAX: usize = 0x3000;
 
 /// The module's state.
-#[derive(Default)]
 pub(crate) struct Module {
+    /// Makes a document over user data.
+    pub(crate) document: fn(&[u8]) -> Vec<u8>,
     /// Errors of the next calls.
     pub(crate) fails: Vec<Errno>,
     /// What it answers instead of a document.
@@ -29,8 +30,20 @@ pub(crate) struct Module {
     pub(crate) calls: usize,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct NsmModule(Arc<Mutex<Module>>);
+
+impl Default for NsmModule {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Module {
+            document: |user_data| [b"document over ", user_data].concat(),
+            fails: Vec::new(),
+            answers: None,
+            user_data: None,
+            calls: 0,
+        })))
+    }
+}
 
 impl NsmModule {
     pub(crate) fn module(&self) -> MutexGuard<'_, Module> {
@@ -71,12 +84,9 @@ impl Module {
                 refusal("InputTooLarge")
             }
             Ok([user_data, ..]) => {
-                let document = [
-                    b"document over ".as_slice(),
-                    user_data.as_deref().unwrap_or(&[]),
-                ];
-                self.user_data.clone_from(&user_data);
-                let answer = attestation(&document.concat());
+                let document = (self.document)(user_data.as_deref().unwrap_or(&[]));
+                self.user_data = user_data;
+                let answer = attestation(&document);
                 assert!(answer.len() <= ANSWER_BYTES_MAX);
                 answer
             }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use synod_attestation::{Measurement, Policy, Tee};
+use synod_attestation::{Policy, Tee};
+use synod_attester::Simulated;
 use synod_node::{Beginning, NodeConfig};
 
 use crate::outcome::{Failure, Outcome};
@@ -20,7 +21,11 @@ pub(crate) struct NodeArgs {
 #[derive(Subcommand, Debug)]
 enum NodeCommand {
     /// Founds a new synod: waits for the members' approvals, then writes block 0
-    #[command(after_help = "Example:
+    #[command(after_help = "Who makes the node's evidence, its configuration says:
+  attester = \"simulated\"    with `tee` = \"sev-snp\", \"tdx\", \"nitro\" or \"sgx\"; for trials only
+  attester = \"hardware\"     this machine's TEE; `tee` may name it, or be \"auto\"
+
+Example:
   synod node start --config replica-1/node.toml")]
     Start(ConfigArgs),
     /// Joins a synod that stands: proves itself, fetches and verifies the ledger, learns, votes
@@ -76,11 +81,7 @@ struct PolicyTable {
 
 /// Accepts this very program, in simulated TEEs of all vendors.
 pub(crate) fn own_policy() -> Outcome<Policy> {
-    let measurement = Measurement::from(synod_node::measurement().map_err(Failure::broken)?);
-    // What is measured here has the 48 bytes of all but an SGX enclave's measurement.
-    let tees = Tee::ALL.into_iter().filter(|tee| *tee != Tee::Sgx);
-    let workloads: Vec<_> = tees
-        .map(|tee| (tee, measurement.clone(), "synod"))
-        .collect();
+    let measurement = synod_node::measurement().map_err(Failure::broken)?;
+    let workloads = Tee::ALL.map(|tee| (tee, Simulated::measurement(tee, &measurement), "synod"));
     Ok(Policy::development(&workloads))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use synod_attestation::Tee;
 use synod_crypto::Digest;
 use synod_governance::Manifest;
-use synod_node::{Beginning, Durability, LogLevel, NodeConfig, NodeLimits, ServiceUrl};
+use synod_node::{AttesterChoice, Beginning, Durability, LogLevel, NodeConfig, NodeLimits, ServiceUrl};
 use tokio::time::{Instant, sleep};
 
 use crate::founding::{AppraisedFounder, appraise_founder};
@@ -46,7 +46,7 @@ pub(crate) fn node_config(
         peer_listen: ports.peer(number),
         public_url,
         peer_address: ports.peer(number).to_string(),
-        tee,
+        attester: AttesterChoice::Simulated(tee),
         durability: Durability::Disk,
         reattest_every: None,
         stop_with_stdin: true,
