@@ -13,9 +13,6 @@ pub enum AttesterError {
     /// A key of the simulated attester could not be read or used.
     #[error("the key `{0}` of the attester cannot be used")]
     Key(&'static str),
-    /// There is no simulated TEE of this kind.
-    #[error("{0} cannot be simulated")]
-    NotSimulated(Tee),
     /// A part of the evidence could not be encoded.
     #[error("the attester cannot encode {0}")]
     Encoding(&'static str),

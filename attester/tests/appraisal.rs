@@ -40,8 +40,8 @@ fn expected() -> Expected {
     }
 }
 
-fn workloads() -> [(Tee, Measurement, &'static str); 3] {
-    Simulated::TEES.map(|tee| (tee, Measurement::from(MEASUREMENT), "test"))
+fn workloads() -> [(Tee, Measurement, &'static str); 4] {
+    Simulated::TEES.map(|tee| (tee, Simulated::measurement(tee, &MEASUREMENT), "test"))
 }
 
 /// What a relying party has before it, to be made wrong in one place.
@@ -113,7 +113,8 @@ fn evidence_of_every_vendor_is_accepted_and_marked_as_simulated() {
         assert_eq!(verdict.vendor(), tee.vendor());
         assert_eq!(verdict.subject(), &statement());
         assert_eq!(verdict.policy(), scene.policy.digest());
-        assert_eq!(verdict.claims().measurement, Measurement::from(MEASUREMENT));
+        let measurement = Simulated::measurement(tee, &MEASUREMENT);
+        assert_eq!(verdict.claims().measurement, measurement);
         assert!(verdict.expires_ms() > NOW_MS);
         assert!(verdict.checks().iter().all(|check| check.passed));
     }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::sync::{Mutex, PoisonError};
 
 use synod_attestation::{NodeStatement, Role};
 use synod_attester::{
@@ -53,7 +54,8 @@ pub(crate) struct Born {
     hpke_seed: Secret<32>,
     tls_seed: Secret<32>,
     pub(crate) entropy: Entropy,
-    attester: Box<dyn Attester>,
+    /// Nobody else ever holds this lock: it makes the keys shareable, not the TEE.
+    attester: Mutex<Box<dyn Attester>>,
 }
 
 impl Born {
@@ -64,7 +66,7 @@ impl Born {
             identity_seed: entropy.secret(),
             hpke_seed: entropy.secret(),
             tls_seed: entropy.secret(),
-            attester: attester(choice, &mut entropy)?,
+            attester: Mutex::new(attester(choice, &mut entropy)?),
             entropy,
         })
     }
@@ -106,7 +108,9 @@ impl Born {
             context,
             nonce,
         };
-        let (evidence, endorsements) = self.attester.collect(&statement, now_ms())?;
+        let attester = self.attester.get_mut();
+        let attester = attester.unwrap_or_else(PoisonError::into_inner);
+        let (evidence, endorsements) = attester.collect(&statement, now_ms())?;
         Ok(AttestedStatement {
             statement,
             evidence,

@@ -9,16 +9,21 @@
 mod certificate;
 mod der;
 pub(crate) mod fault;
+mod intel;
 mod keys;
 mod nitro;
+mod sgx;
 mod snp;
 mod tdx;
 
-use synod_attestation::{Evidence, ReportData, Tee};
+use synod_attestation::{Evidence, Measurement, ReportData, Tee};
 
 use crate::{
     attester::{Attester, AttesterError, Quoted},
-    simulated::{fault::Fault, keys::Keys, nitro::NitroEnclave, snp::SnpGuest, tdx::TrustDomain},
+    simulated::{
+        fault::Fault, keys::Keys, nitro::NitroEnclave, sgx::SgxEnclave, snp::SnpGuest,
+        tdx::TrustDomain,
+    },
 };
 
 /// A simulated TEE.
@@ -31,11 +36,21 @@ enum Platform {
     Snp(Box<SnpGuest>),
     Tdx(Box<TrustDomain>),
     Nitro(Box<NitroEnclave>),
+    Sgx(Box<SgxEnclave>),
 }
 
 impl Simulated {
-    /// The kinds of TEE that can be simulated, one of each vendor.
-    pub const TEES: [Tee; 3] = [Tee::SevSnp, Tee::Tdx, Tee::Nitro];
+    /// The kinds of TEE that can be simulated.
+    pub const TEES: [Tee; 4] = [Tee::SevSnp, Tee::Tdx, Tee::Nitro, Tee::Sgx];
+
+    /// What evidence of `tee` says of a workload with this `measurement`: with
+    /// SGX, which has room for 32 bytes, the first of them.
+    pub fn measurement(tee: Tee, measurement: &[u8; 48]) -> Measurement {
+        match tee {
+            Tee::Sgx => Measurement::from(mr_enclave(measurement)),
+            Tee::SevSnp | Tee::Tdx | Tee::Nitro => Measurement::from(*measurement),
+        }
+    }
 
     /// A TEE of the kind `tee` that runs a workload with this `measurement`.
     /// The seed settles which platform it is: its id and its keys.
@@ -55,7 +70,10 @@ impl Simulated {
             Tee::SevSnp => Platform::Snp(Box::new(SnpGuest::new(measurement, &keys, fault)?)),
             Tee::Tdx => Platform::Tdx(Box::new(TrustDomain::new(measurement, &keys, fault)?)),
             Tee::Nitro => Platform::Nitro(Box::new(NitroEnclave::new(measurement, &keys, fault)?)),
-            Tee::Sgx => return Err(AttesterError::NotSimulated(tee)),
+            Tee::Sgx => {
+                let measurement = mr_enclave(&measurement);
+                Platform::Sgx(Box::new(SgxEnclave::new(measurement, &keys, fault)?))
+            }
         };
         Ok(Self { tee, platform })
     }
@@ -68,6 +86,7 @@ impl Attester for Simulated {
             Platform::Snp(guest) => guest.collect(report_data, now_ms)?,
             Platform::Tdx(domain) => domain.collect(report_data, now_ms)?,
             Platform::Nitro(enclave) => enclave.collect(report_data, now_ms)?,
+            Platform::Sgx(enclave) => enclave.collect(report_data, now_ms)?,
         };
         let evidence =
             Evidence::new(self.tee, bytes).map_err(|_| AttesterError::Encoding("the evidence"))?;
@@ -81,4 +100,11 @@ impl Attester for Simulated {
     fn tee(&self) -> Tee {
         self.tee
     }
+}
+
+fn mr_enclave(measurement: &[u8; 48]) -> [u8; 32] {
+    let (first, _) = measurement
+        .split_first_chunk()
+        .expect("48 bytes begin with 32");
+    *first
 }

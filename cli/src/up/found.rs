@@ -5,7 +5,9 @@ use std::time::Duration;
 use synod_attestation::Tee;
 use synod_crypto::Digest;
 use synod_governance::Manifest;
-use synod_node::{AttesterChoice, Beginning, Durability, LogLevel, NodeConfig, NodeLimits, ServiceUrl};
+use synod_node::{
+    AttesterChoice, Beginning, Durability, LogLevel, NodeConfig, NodeLimits, ServiceUrl,
+};
 use tokio::time::{Instant, sleep};
 
 use crate::founding::{AppraisedFounder, appraise_founder};

@@ -1,7 +1,7 @@
 //! Each check of the TDX verifier, broken alone.
 
 use synod_attestation::{
-    Anchors, Claims, Details, Evidence, MockRoots, Tee, VendorRoots, VerifyError,
+    Anchors, Claims, Details, Evidence, IntelCollateral, MockRoots, Tee, VendorRoots, VerifyError,
     intel::{
         error::{Chain, DocumentError, IntelError, Link, Part, QeField},
         levels::{Component, Shortfall},
@@ -9,12 +9,19 @@ use synod_attestation::{
         status::TcbStatus,
         verify::verify_signatures_only,
     },
+    simulated,
     tdx::claims::TdxClaims,
     verify,
     x509::CertificateError,
 };
 
+use synod_crypto::{ecdsa::P256SigningKey, sha256};
+
 use super::*;
+use crate::simulated::{
+    certificate::{Issuer, IssuerKey, Profile, SubjectKey, name, subject},
+    intel::{PLATFORM_CA, QE_ISV_SVN, pem, sgx},
+};
 
 mod bodies;
 mod chains;
@@ -77,7 +84,7 @@ impl Case {
         change(&mut tcb_info);
         case.collateral.tcb_info = tcb_info.to_string();
         let signed = case.collateral.tcb_info.as_bytes();
-        case.collateral.tcb_info_signature = case.domain.tcb_signer.sign(signed);
+        case.collateral.tcb_info_signature = case.domain.platform.tcb_signer.sign(signed);
         case
     }
 
@@ -88,7 +95,7 @@ impl Case {
         change(&mut identity);
         case.collateral.qe_identity = identity.to_string();
         let signed = case.collateral.qe_identity.as_bytes();
-        case.collateral.qe_identity_signature = case.domain.tcb_signer.sign(signed);
+        case.collateral.qe_identity_signature = case.domain.platform.tcb_signer.sign(signed);
         case
     }
 
@@ -176,6 +183,7 @@ fn resign_qe(case: &mut Case, change: impl FnOnce(&mut [u8])) {
     change(&mut case.quote[QE_REPORT..QE_REPORT + 384]);
     let signature = case
         .domain
+        .platform
         .pck
         .sign(&case.quote[QE_REPORT..QE_REPORT + 384]);
     case.quote[QE_SIGNATURE..QE_SIGNATURE + 64].copy_from_slice(&signature);

@@ -6,6 +6,7 @@ use synod_attestation::{
 };
 
 use super::*;
+use crate::simulated::intel::{le32, wrapped};
 
 const TD_1_0: u16 = 2;
 const TD_1_5: u16 = 3;
@@ -41,12 +42,13 @@ fn header(version: u8, tee_type: u8) -> Vec<u8> {
 }
 
 fn certified(case: &Case) -> Vec<u8> {
-    let key = &case.domain.attestation_key.public_sec1()[1..];
-    case.domain.certify(key, &Case::new().pck_chain().concat())
+    let key = &case.domain.platform.attestation_key.public_sec1()[1..];
+    let chain = Case::new().pck_chain().concat();
+    wrapped(&case.domain.platform.certify(key, TD_QE, &chain))
 }
 
 fn sign(case: &Case, mut quote: Vec<u8>, certified: &[u8]) -> Vec<u8> {
-    let key = &case.domain.attestation_key;
+    let key = &case.domain.platform.attestation_key;
     let signature = key.sign(&quote);
     let public = &key.public_sec1()[1..];
     quote.extend(le32(signature.len() + public.len() + certified.len()));

@@ -2,8 +2,9 @@
 
 use x509_cert::{
     der::{
-        Encode,
-        asn1::{Any, BitString, OctetString},
+        Encode, EncodePem,
+        asn1::{Any, BitString, ObjectIdentifier, OctetString},
+        pem::LineEnding,
     },
     ext::Extension,
 };
@@ -90,18 +91,18 @@ fn with_chain(
 ) -> Case {
     let mut case = Case::new();
     let domain = &case.domain;
-    let mut of_leaf = profile("Intel SGX PCK Certificate", &domain.pck, 4);
-    of_leaf.extensions = vec![(sgx(&[]), domain.pck_extension())];
+    let mut of_leaf = profile("Intel SGX PCK Certificate", &domain.platform.pck, 4);
+    of_leaf.extensions = vec![(sgx(&[]), domain.platform.pck_extension())];
     leaf(&mut of_leaf);
-    let mut of_authority = profile(PLATFORM_CA, &domain.platform_ca, 2);
+    let mut of_authority = profile(PLATFORM_CA, &domain.platform.platform_ca, 2);
     of_authority.authority = Some(0);
     authority(&mut of_authority);
     let issuer = Issuer {
         name: name(of_authority.common_name).expect("a name"),
-        key: IssuerKey::P256(&domain.platform_ca),
+        key: IssuerKey::P256(&domain.platform.platform_ca),
     };
     let leaf = issuer.issue(&of_leaf).expect("a certificate");
-    let root = domain.root().expect("an authority");
+    let root = domain.platform.root().expect("an authority");
     let authority = root.issue(&of_authority).expect("a certificate");
     let chain = pem(&[&leaf, &authority, simulated::INTEL_ROOT]).expect("a chain");
     case.collateral.pck_certificate_chain = Some(chain);
@@ -181,10 +182,10 @@ fn certificate_is_refused_when_its_issuer_did_not_sign_it() {
     let domain = &case.domain;
     let impostor = Issuer {
         name: name(PLATFORM_CA).expect("a name"),
-        key: IssuerKey::P256(&domain.tcb_signer),
+        key: IssuerKey::P256(&domain.platform.tcb_signer),
     };
-    let mut of_leaf = profile("Intel SGX PCK Certificate", &domain.pck, 4);
-    of_leaf.extensions = vec![(sgx(&[]), domain.pck_extension())];
+    let mut of_leaf = profile("Intel SGX PCK Certificate", &domain.platform.pck, 4);
+    of_leaf.extensions = vec![(sgx(&[]), domain.platform.pck_extension())];
     let leaf = impostor.issue(&of_leaf).expect("a certificate");
     let mut chain = case.pck_chain();
     chain[0] = pem(&[&leaf]).expect("a certificate");
@@ -201,7 +202,7 @@ fn with_leaf(change: impl FnOnce(&mut x509_cert::Certificate)) -> Case {
     let mut leaf = leaf.expect("a chain").remove(0);
     change(&mut leaf);
     let signed = leaf.tbs_certificate.to_der().expect("a certificate");
-    let signature = case.domain.platform_ca.sign_der(&signed);
+    let signature = case.domain.platform.platform_ca.sign_der(&signed);
     leaf.signature = BitString::from_bytes(&signature).expect("a signature");
     chain[0] = leaf.to_pem(LineEnding::LF).expect("a certificate");
     case.collateral.pck_certificate_chain = Some(chain.concat());
@@ -285,9 +286,9 @@ fn link_of(chain: Chain) -> Link {
 /// Sound evidence, but for the certificate of a document's signer.
 fn with_signer(chain: Chain, change: impl FnOnce(&mut Profile<'_>)) -> Case {
     let mut case = Case::new();
-    let mut signer = profile("Intel SGX TCB Signing", &case.domain.tcb_signer, 3);
+    let mut signer = profile("Intel SGX TCB Signing", &case.domain.platform.tcb_signer, 3);
     change(&mut signer);
-    let root = case.domain.root().expect("an authority");
+    let root = case.domain.platform.root().expect("an authority");
     let signer = root.issue(&signer).expect("a certificate");
     let text = pem(&[&signer, simulated::INTEL_ROOT]).expect("a chain");
     match chain {
@@ -303,11 +304,11 @@ fn revoked_certificates_are_refused() {
         let mut case = Case::new();
         let span = (NOW_S - DAY_S, NOW_S + DAY_S);
         if by_root {
-            let root = case.domain.root().expect("an authority");
+            let root = case.domain.platform.root().expect("an authority");
             case.collateral.root_ca_crl =
                 root.revoke(&[1, serial], span.0, span.1).expect("a list");
         } else {
-            let authority = case.domain.platform_ca().expect("an authority");
+            let authority = case.domain.platform.platform_ca().expect("an authority");
             case.collateral.pck_crl = authority
                 .revoke(&[9, serial], span.0, span.1)
                 .expect("a list");
@@ -319,12 +320,12 @@ fn revoked_certificates_are_refused() {
     // The simulated root has the same number as the signer: 3.
     revoked(true, 3, Link::Root);
     let mut case = with_signer(Chain::TcbInfo, |signer| signer.serial = 77);
-    let root = case.domain.root().expect("an authority");
+    let root = case.domain.platform.root().expect("an authority");
     let list = root.revoke(&[77], NOW_S - DAY_S, NOW_S + DAY_S);
     case.collateral.root_ca_crl = list.expect("a list");
     case.is_refused(certificate(Link::TcbInfoSigner, CertificateError::Revoked));
     let mut case = with_signer(Chain::QeIdentity, |signer| signer.serial = 77);
-    let root = case.domain.root().expect("an authority");
+    let root = case.domain.platform.root().expect("an authority");
     let list = root.revoke(&[77], NOW_S - DAY_S, NOW_S + DAY_S);
     case.collateral.root_ca_crl = list.expect("a list");
     case.is_refused(certificate(
@@ -343,9 +344,9 @@ fn each_revocation_list_is_refused_outside_its_time() {
     let with = |of_root: bool, from_s, until_s| {
         let mut case = Case::new();
         let list = if of_root {
-            case.domain.root().expect("an authority")
+            case.domain.platform.root().expect("an authority")
         } else {
-            case.domain.platform_ca().expect("an authority")
+            case.domain.platform.platform_ca().expect("an authority")
         };
         let list = list.revoke(&[], from_s, until_s).expect("a list");
         if of_root {
@@ -390,7 +391,7 @@ fn each_revocation_list_is_refused_when_its_issuer_did_not_sign_it() {
     let domain = &case.domain;
     let impostor = |common_name| Issuer {
         name: common_name,
-        key: IssuerKey::P256(&domain.tcb_signer),
+        key: IssuerKey::P256(&domain.platform.tcb_signer),
     };
     let of_authority = impostor(name(PLATFORM_CA).expect("a name"));
     let pck_crl = of_authority.revoke(&[], NOW_S - DAY_S, NOW_S + DAY_S);

@@ -139,7 +139,7 @@ fn documents_are_refused_when_their_signer_is_no_child_of_the_root() {
     // The PCK signs in the place of Intel's signer of TCB information.
     let chain = case.pck_chain();
     let signed = case.collateral.tcb_info.as_bytes();
-    case.collateral.tcb_info_signature = case.domain.pck.sign(signed);
+    case.collateral.tcb_info_signature = case.domain.platform.pck.sign(signed);
     case.collateral.tcb_info_issuer_chain = chain.concat();
     case.is_refused(IntelError::ChainLength {
         chain: Chain::TcbInfo,
