@@ -83,6 +83,16 @@ pub enum AttesterChoice {
     Hardware(Option<Tee>),
 }
 
+impl AttesterChoice {
+    /// The kind of TEE, where it is named.
+    pub fn tee(self) -> Option<Tee> {
+        match self {
+            Self::Simulated(tee) => Some(tee),
+            Self::Hardware(tee) => tee,
+        }
+    }
+}
+
 /// How a node comes to be a replica.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Beginning {
@@ -372,11 +382,9 @@ impl File {
             peer_listen: config.peer_listen,
             public_url: config.public_url.to_string(),
             peer_address: Some(config.peer_address.clone()),
-            tee: Some(match config.attester {
-                AttesterChoice::Simulated(tee) | AttesterChoice::Hardware(Some(tee)) => {
-                    tee.to_string()
-                }
-                AttesterChoice::Hardware(None) => AUTO.to_owned(),
+            tee: Some(match config.attester.tee() {
+                Some(tee) => tee.to_string(),
+                None => AUTO.to_owned(),
             }),
             attester: match config.attester {
                 AttesterChoice::Simulated(_) => AttesterKind::Simulated,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use synod_attestation::Tee;
 use synod_client::ReplicaUrl;
-use synod_node::{AttesterChoice, NodeConfig};
+use synod_node::NodeConfig;
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -65,10 +65,7 @@ impl Child {
             .map_err(failed)?;
         Ok(Self {
             number,
-            tee: match config.attester {
-                AttesterChoice::Simulated(tee) => tee,
-                AttesterChoice::Hardware(_) => unreachable!("the tour simulates every TEE"),
-            },
+            tee: config.attester.tee().expect("the tour names every TEE"),
             url,
             folder: folder.to_owned(),
             process,

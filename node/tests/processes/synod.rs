@@ -22,7 +22,7 @@ use synod_governance::{
     REMOVAL_GRACE_S_DEFAULT, UserEntry,
 };
 use synod_node::{
-    Beginning, Durability, LogLevel, NodeConfig, NodeLimits, ServiceUrl, segment_files,
+    AttesterChoice, Beginning, Durability, LogLevel, NodeConfig, NodeLimits, ServiceUrl, segment_files,
 };
 
 /// How long anything may take on a busy machine.
@@ -101,7 +101,7 @@ pub(crate) fn config(dir: &Path, tee: Tee, beginning: Beginning) -> NodeConfig {
         peer_listen: ([127, 0, 0, 1], peer_port).into(),
         public_url: ServiceUrl::parse(&format!("https://127.0.0.1:{port}")).expect("an address"),
         peer_address: format!("127.0.0.1:{peer_port}"),
-        tee,
+        attester: AttesterChoice::Simulated(tee),
         durability: Durability::Disk,
         reattest_every: None,
         stop_with_stdin: true,
@@ -299,7 +299,7 @@ impl Synod {
             .collect();
         config(
             &self.dir.path().join(name),
-            tee,
+            attester: AttesterChoice::Simulated(tee),
             Beginning::Join {
                 network: self.network,
                 services,
