@@ -97,7 +97,11 @@ async fn service_survives_its_leader_and_takes_a_fresh_replica_in_its_place() {
             cause: "killed".to_owned(),
         })
         .await;
-    let tee = synod.nodes[leader].config.attester.tee().expect("a simulated TEE");
+    let tee = synod.nodes[leader]
+        .config
+        .attester
+        .tee()
+        .expect("a simulated TEE");
     synod.join(tee).await;
     synod.put("with a new replica", "z").await;
     let network = synod
@@ -121,7 +125,10 @@ async fn replica_that_restarts_with_its_old_files_comes_back_as_a_new_one() {
     synod.nodes[place].kill();
     let before = synod.nodes[place].ledgers();
     let old = segments(&before[0]);
-    let mut again = synod.joiner(&(place + 1).to_string(), config.attester.tee().expect("a simulated TEE"));
+    let mut again = synod.joiner(
+        &(place + 1).to_string(),
+        config.attester.tee().expect("a simulated TEE"),
+    );
     again.dir = config.dir;
     synod.nodes[place] = Node::start(again);
     synod.await_voter(place).await;

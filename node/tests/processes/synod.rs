@@ -22,7 +22,8 @@ use synod_governance::{
     REMOVAL_GRACE_S_DEFAULT, UserEntry,
 };
 use synod_node::{
-    AttesterChoice, Beginning, Durability, LogLevel, NodeConfig, NodeLimits, ServiceUrl, segment_files,
+    AttesterChoice, Beginning, Durability, LogLevel, NodeConfig, NodeLimits, ServiceUrl,
+    segment_files,
 };
 
 /// How long anything may take on a busy machine.
@@ -299,7 +300,7 @@ impl Synod {
             .collect();
         config(
             &self.dir.path().join(name),
-            attester: AttesterChoice::Simulated(tee),
+            tee,
             Beginning::Join {
                 network: self.network,
                 services,

@@ -11,6 +11,7 @@ use synod_attestation::{
 };
 
 use super::*;
+use crate::simulated::der;
 
 #[test]
 fn documents_are_refused_outside_their_time() {
@@ -176,7 +177,7 @@ fn mutated_documents_lists_and_certificates_are_read_or_refused_without_panic() 
         &case.collateral.pck_crl,
         &leaf[0],
         case.collateral.tcb_info_issuer_chain.as_bytes(),
-        &case.domain.pck_extension(),
+        &case.domain.platform.pck_extension(),
     ];
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     for _ in 0..4000 {
@@ -203,7 +204,7 @@ fn mutated_documents_lists_and_certificates_are_read_or_refused_without_panic() 
 
 #[test]
 fn pck_extension_has_one_form() {
-    let sound = Case::new().domain.pck_extension();
+    let sound = Case::new().domain.platform.pck_extension();
     let parsed = PckExtension::parse(&sound).expect("a sound extension");
     assert_eq!(parsed.sgx_type, SgxType::Scalable);
     for length in 0..sound.len() {
