@@ -15,7 +15,9 @@ use crate::{
     evidence::Evidence,
     intel::{
         collateral::CheckedCollateral,
-        verify::{QuoteClaims, verify_quote},
+        error::IntelError,
+        quote::Body,
+        verify::{QuoteClaims, SignaturesOnly, verify_quote, verify_signatures_only},
     },
     measurement::Measurement,
     nitro::{self, claims::NitroClaims},
@@ -51,6 +53,29 @@ pub fn verify(
         claims.parts.push((part.name().to_owned(), verified));
     }
     Ok(claims)
+}
+
+/// What the signatures of a quote prove by themselves, its event logs included:
+/// that some platform of Intel's made it at some time. `None` for evidence of
+/// other vendors, whose certificates do not stand in it. Nothing follows for
+/// trust: without collateral nobody knows whether the platform is still sound.
+pub fn signatures_only(
+    evidence: &Evidence,
+    anchors: &Anchors,
+) -> Option<Result<SignaturesOnly, VerifyError>> {
+    let intel = matches!(evidence.tee(), Tee::Sgx | Tee::Tdx);
+    intel.then(|| {
+        let proven = verify_signatures_only(evidence.bytes(), None, &anchors.roots().intel)?;
+        let found = proven.body.tee();
+        if found != evidence.tee() {
+            let expected = evidence.tee();
+            return Err(IntelError::WrongTee { expected, found }.into());
+        }
+        if let Body::Tdx(report) = &proven.body {
+            replayed(evidence, &report.rtmrs)?;
+        }
+        Ok(proven)
+    })
 }
 
 /// Verifies evidence without its parts.
@@ -114,7 +139,14 @@ fn bound_logs(evidence: &Evidence, claims: &Claims) -> Result<Vec<BoundLog>, Eve
     let Details::Tdx(tdx) = &claims.details else {
         return Ok(Vec::new());
     };
-    let bind = |(kind, log)| EventLog::parse(kind, log)?.bind(&tdx.rtmrs);
+    replayed(evidence, &tdx.rtmrs)
+}
+
+fn replayed(
+    evidence: &Evidence,
+    registers: &[[u8; 48]; 4],
+) -> Result<Vec<BoundLog>, EventLogError> {
+    let bind = |(kind, log)| EventLog::parse(kind, log)?.bind(registers);
     evidence.logs().map(bind).collect()
 }
 

@@ -9,6 +9,7 @@ mod commands;
 mod connect;
 mod files;
 mod founding;
+mod instant;
 mod ledger_folder;
 mod member_key;
 mod outcome;
@@ -54,6 +55,8 @@ struct Cli {
 enum Command {
     Up(up::UpArgs),
     Verify(commands::verify::VerifyArgs),
+    Attest(commands::attest::AttestArgs),
+    Doctor(commands::doctor::DoctorArgs),
     Kv(commands::kv::KvArgs),
     Receipt(commands::receipt::ReceiptArgs),
     Status(commands::status::StatusArgs),
@@ -94,6 +97,8 @@ fn run(command: &Command, output: Output) -> Outcome {
         Command::Node(args) => commands::node::run(args, output),
         Command::User(args) => commands::user::run(args, output),
         Command::Ledger(args) => commands::ledger::run(args, output),
+        Command::Attest(args) => commands::attest::run(args, output),
+        Command::Doctor(args) => commands::doctor::run(args, output),
         Command::Up(args) => block_on(up::run(args, output)),
         Command::Verify(args) => block_on(commands::verify::run(args, output)),
         Command::Kv(args) => block_on(commands::kv::run(args, output)),

@@ -65,6 +65,16 @@ fn every_command_has_help_and_those_with_arguments_an_example() {
         &["node", "start"],
         &["node", "join"],
         &["node", "policy"],
+        &["attest", "inspect"],
+        &["attest", "verify"],
+        &["attest", "explain"],
+        &["attest", "quote"],
+        &["attest", "collateral", "fetch"],
+        &["attest", "collateral", "list"],
+        &["attest", "policy", "show"],
+        &["attest", "policy", "diff"],
+        &["attest", "policy", "schema"],
+        &["doctor"],
     ];
     for command in commands {
         let output = synod(dir.path(), &[command, &["--help"][..]].concat());

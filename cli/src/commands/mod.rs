@@ -1,6 +1,8 @@
 //! The commands, one file each.
 
+pub(crate) mod attest;
 pub(crate) mod bench;
+pub(crate) mod doctor;
 pub(crate) mod kv;
 pub(crate) mod ledger;
 pub(crate) mod member;

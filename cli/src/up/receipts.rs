@@ -23,7 +23,7 @@ pub(crate) async fn verify_all(
     vendors: usize,
 ) -> Outcome<usize> {
     let ids = imported.iter().map(|one| one.written.transaction_id);
-    let receipts = side_by_side(ids.map(|id| fetch(service.clone(), id))).await?;
+    let receipts = Box::pin(side_by_side(ids.map(|id| fetch(service.clone(), id)))).await?;
     let chain_file = service.chain_file().await?;
     files::replace(&layout.chain(), &chain_file, Readers::Everybody)?;
     keep(layout, imported, &receipts)?;

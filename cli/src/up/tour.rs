@@ -100,7 +100,7 @@ impl Tour {
         self.join_all(&service, network).await?;
         self.open(&service, network).await?;
         let imported = self.import(&service).await?;
-        self.receipts(&service, network, &imported).await?;
+        Box::pin(self.receipts(&service, network, &imported)).await?;
         if self.replicas >= REPLICAS_FOR_FAILOVER {
             self.failover(&service, network).await?;
         }
@@ -221,7 +221,8 @@ impl Tour {
     ) -> Outcome {
         progress::part(6, "receipts");
         let vendors = usize::from(self.replicas.min(2));
-        let verified = verify_all(service, &self.layout, network, imported, vendors).await;
+        let verified = verify_all(service, &self.layout, network, imported, vendors);
+        let verified = Box::pin(verified).await;
         self.result.receipts_verified = progress::check("verify the receipts", verified)?;
         progress::done(format!(
             "{} receipts verified offline: signers of {vendors} vendors, this request, this answer",

@@ -1,0 +1,211 @@
+//! Options that commands about evidence share: policy, time, binding, and where endorsements come from.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::Args;
+use synod_attestation::{Anchors, Binding, Endorsements, Evidence, Policy, ReportData};
+use synod_endorser::{Config, Endorser, EndorserError, Fault, Platform, Watcher, folder};
+
+use crate::clock::now_ms;
+use crate::connect::read_policy;
+use crate::instant::Instant;
+use crate::outcome::{Exit, Failure, Outcome};
+use crate::output::say;
+
+/// The built-in policies, from strict to lax.
+pub(super) const BUILT_IN: [&str; 4] = ["strict-physical", "production", "baseline", "development"];
+
+/// What evidence is judged by.
+#[derive(Args, Clone, Debug)]
+pub(super) struct JudgeArgs {
+    /// The policy: `production`, `strict-physical`, `development`, `baseline`, or a TOML file
+    #[arg(long, value_name = "POLICY", default_value = "production")]
+    policy: String,
+    /// The time to judge at: Unix seconds or UTC [default: now]
+    #[arg(long, value_name = "TIME")]
+    at: Option<Instant>,
+    /// What the evidence must bind: a nonce of at most 64 bytes, followed by zeros (Nitro: its nonce field)
+    #[arg(long, value_name = "HEX", value_parser = parse_nonce)]
+    nonce: Option<Nonce>,
+    /// What the evidence must bind: exactly these 64 bytes
+    #[arg(long, value_name = "HEX", conflicts_with = "nonce")]
+    report_data: Option<ReportDataArg>,
+}
+
+/// Where endorsements come from.
+#[derive(Args, Clone, Debug)]
+pub(super) struct SourceArgs {
+    /// A folder with collateral or certificates; nothing else is then asked. Can be repeated
+    #[arg(long, value_name = "DIR")]
+    pub(super) collateral: Vec<PathBuf>,
+    /// Where answers of the vendors' services are kept
+    #[arg(long, value_name = "DIR", env = "SYNOD_CACHE")]
+    pub(super) cache: Option<PathBuf>,
+    /// Ask no service: use the cache alone
+    #[arg(long)]
+    pub(super) offline: bool,
+    /// A PCCS to ask instead of Intel's own service
+    #[arg(long, value_name = "URL", env = "SYNOD_PCCS")]
+    pub(super) pccs: Option<String>,
+}
+
+/// A nonce in hexadecimal digits.
+#[derive(Clone, Debug)]
+pub(super) struct Nonce(Vec<u8>);
+
+/// Report data in hexadecimal digits.
+#[derive(Clone, Debug)]
+struct ReportDataArg(ReportData);
+
+impl FromStr for ReportDataArg {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bytes = hex::decode(text).map_err(|_| "write hexadecimal digits")?;
+        ReportData::try_from(bytes.as_slice())
+            .map(Self)
+            .map_err(|_| "report data has 64 bytes")
+    }
+}
+
+fn parse_nonce(text: &str) -> Result<Nonce, &'static str> {
+    let bytes = hex::decode(text).map_err(|_| "write hexadecimal digits")?;
+    if bytes.is_empty() || bytes.len() > 64 {
+        return Err("a nonce has 1 to 64 bytes");
+    }
+    Ok(Nonce(bytes))
+}
+
+impl JudgeArgs {
+    /// The policy that was named.
+    pub(super) fn policy(&self) -> Outcome<Policy> {
+        named_policy(&self.policy)
+    }
+
+    /// The time to judge at, in Unix milliseconds.
+    pub(super) fn at_ms(&self) -> u64 {
+        self.at.map_or_else(now_ms, |at| at.0)
+    }
+
+    /// What the evidence must bind.
+    pub(super) fn binding(&self) -> Binding<'_> {
+        match (&self.nonce, &self.report_data) {
+            (Some(nonce), _) => Binding::Nonce(&nonce.0),
+            (None, Some(data)) => Binding::ReportData(data.0),
+            (None, None) => Binding::Nothing,
+        }
+    }
+}
+
+/// A built-in policy, or one from a file.
+pub(super) fn named_policy(name: &str) -> Outcome<Policy> {
+    match Policy::by_name(name) {
+        Some(policy) => Ok(policy),
+        None if Path::new(name).exists() => read_policy(Path::new(name)),
+        None => Err(
+            Failure::mistake(format!("there is no policy and no file `{name}`"))
+                .with_hint(format!("built in are {}", BUILT_IN.join(", "))),
+        ),
+    }
+}
+
+/// The built-in policies that judge the same kind of hardware as `policy`, but for itself.
+pub(super) fn others(policy: &Policy) -> Vec<Policy> {
+    BUILT_IN
+        .iter()
+        .filter_map(|name| Policy::by_name(name))
+        .filter(|other| other.digest() != policy.digest())
+        .filter(|other| other.anchors().simulated() == policy.anchors().simulated())
+        .collect()
+}
+
+impl SourceArgs {
+    /// The endorsements to judge `evidence` with. Those in folders are tried whether they verify or not, so that
+    /// the judgement can say what is wrong with them.
+    pub(super) fn candidates(
+        &self,
+        evidence: &Evidence,
+        anchors: &Anchors,
+        now_ms: u64,
+    ) -> Outcome<Vec<Endorsements>> {
+        if !self.collateral.is_empty() {
+            return self.in_folders(evidence);
+        }
+        let fetched = self
+            .endorser(anchors.clone())?
+            .endorsements_for(evidence, now_ms);
+        let fetched = fetched.map_err(|error| of_endorser(&error))?;
+        fetched
+            .notes
+            .iter()
+            .for_each(|note| say(format_args!("note: {note}")));
+        Ok(vec![fetched.endorsements])
+    }
+
+    fn in_folders(&self, evidence: &Evidence) -> Outcome<Vec<Endorsements>> {
+        let platform = Platform::of(evidence).map_err(|error| {
+            Failure::not_verified(format!("evidence of {}: {error}", evidence.tee()))
+        })?;
+        if platform == Platform::Nitro {
+            return Ok(vec![Endorsements::Nitro]);
+        }
+        let mut lacking = String::new();
+        let mut found = Vec::new();
+        for path in &self.collateral {
+            let bag = folder::read(path).map_err(|error| of_endorser(&error))?;
+            match bag.candidates(&platform) {
+                Ok(candidates) => found.extend(candidates),
+                Err(lacks) => lacking = format!("`{}` lacks {lacks}", path.display()),
+            }
+        }
+        if found.is_empty() {
+            return Err(Failure::mistake(lacking)
+                .with_hint("`synod attest collateral fetch` gets what is missing"));
+        }
+        Ok(found)
+    }
+
+    /// An endorser as the options say.
+    pub(super) fn endorser(&self, anchors: Anchors) -> Outcome<Endorser> {
+        let mut config = Config::online(anchors, Some(self.cache_folder()?));
+        if let Some(base) = &self.pccs {
+            config.services.intel =
+                synod_endorser::config::IntelService::Pccs { base: base.clone() };
+        }
+        if self.offline {
+            config.network = None;
+        }
+        let watcher = Watcher::new(|progress| say(progress));
+        Endorser::watched(config, watcher).map_err(|error| of_endorser(&error))
+    }
+
+    fn cache_folder(&self) -> Outcome<PathBuf> {
+        if let Some(folder) = &self.cache {
+            return Ok(folder.clone());
+        }
+        let of_home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+        let base = std::env::var_os("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .or_else(of_home);
+        base.map(|base| base.join("synod").join("endorsements"))
+            .ok_or_else(|| {
+                Failure::mistake("there is no folder to keep answers in")
+                    .with_hint("name one with `--cache DIR`")
+            })
+    }
+}
+
+/// Why there are no endorsements, with the exit code of whose fault it is.
+pub(super) fn of_endorser(error: &EndorserError) -> Failure {
+    let exit = match error.fault() {
+        Fault::Caller => Exit::Mistake,
+        Fault::Attester => Exit::NotVerified,
+        Fault::Service | Fault::Environment => Exit::Broken,
+    };
+    Failure {
+        exit,
+        message: format!("no endorsements: {error}"),
+        hint: error.hint().map(str::to_owned),
+    }
+}
