@@ -38,6 +38,10 @@ fuzz target seconds="60":
 wasm:
     cargo xtask wasm
 
+# Our verifiers against others, on mutated evidence; and how fast each is.
+differential:
+    cd differential && cargo test --release -- --nocapture && cargo run --release --bin race
+
 # What one HTTP request costs the gateway.
 bench-gateway:
     cargo run --release --package synod-gateway --example throughput

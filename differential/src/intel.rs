@@ -8,7 +8,11 @@ use synod_attestation::{
     Anchors, Details, Endorsements, Evidence, VerifyError, anchors::VendorRoots, verify,
 };
 
-use crate::{Outcome, compare::variants, sets::Set};
+use crate::{
+    Outcome,
+    compare::variants,
+    sets::{Loaded, Set},
+};
 
 const TEXTS: [&str; 5] = [
     "pck_crl_issuer_chain",
@@ -25,7 +29,7 @@ const BINARIES: [&str; 4] = [
 ];
 
 /// The parts of a set.
-pub fn load(folder: &Path) -> Option<(Vec<u8>, Vec<(String, Vec<u8>)>)> {
+pub fn load(folder: &Path) -> Loaded {
     let quote = fs::read(folder.join("quote.bin")).ok()?;
     let collateral = fs::read(folder.join("collateral.json")).ok()?;
     let collateral: Value = serde_json::from_slice(&collateral).ok()?;
@@ -63,16 +67,18 @@ fn collateral_json(set: &Set) -> Option<String> {
     Some(Value::Object(object).to_string())
 }
 
+/// The set in our types, if it is in form at all.
+pub fn material(set: &Set) -> Option<(Evidence, Endorsements)> {
+    let evidence = Evidence::detect(set.evidence.clone()).ok()?;
+    let endorsements = Endorsements::intel_from_json(&collateral_json(set)?).ok()?;
+    Some((evidence, endorsements))
+}
+
 /// Ours.
 pub fn ours(set: &Set) -> Outcome {
     let refused = |reason: &str| Outcome::Refused(reason.to_owned());
-    let Ok(evidence) = Evidence::detect(set.evidence.clone()) else {
-        return refused("unknown kind of evidence");
-    };
-    let Some(Ok(endorsements)) =
-        collateral_json(set).map(|json| Endorsements::intel_from_json(&json))
-    else {
-        return refused("malformed collateral");
+    let Some((evidence, endorsements)) = material(set) else {
+        return refused("not even in form");
     };
     let anchors = Anchors::Vendor(VendorRoots::built_in());
     match verify(&evidence, &endorsements, &anchors, set.now_ms) {

@@ -9,23 +9,33 @@ use synod_attestation::{
     Anchors, Endorsements, Evidence, Tee, VerifyError, anchors::VendorRoots, verify,
 };
 
-use crate::{Outcome, compare::variants, sets::Set};
+use crate::{
+    Outcome,
+    compare::variants,
+    sets::{Loaded, Set},
+};
 
 /// The parts of a set.
-pub fn load(folder: &Path) -> Option<(Vec<u8>, Vec<(String, Vec<u8>)>)> {
+pub fn load(folder: &Path) -> Loaded {
     Some((
         fs::read(folder.join("attestation_doc.cbor")).ok()?,
         Vec::new(),
     ))
 }
 
+/// The set in our types, if it is in form at all.
+pub fn material(set: &Set) -> Option<(Evidence, Endorsements)> {
+    let evidence = Evidence::new(Tee::Nitro, set.evidence.clone()).ok()?;
+    Some((evidence, Endorsements::Nitro))
+}
+
 /// Ours.
 pub fn ours(set: &Set) -> Outcome {
-    let Ok(evidence) = Evidence::new(Tee::Nitro, set.evidence.clone()) else {
+    let Some((evidence, endorsements)) = material(set) else {
         return Outcome::Refused("too long".to_owned());
     };
     let anchors = Anchors::Vendor(VendorRoots::built_in());
-    match verify(&evidence, &Endorsements::Nitro, &anchors, set.now_ms) {
+    match verify(&evidence, &endorsements, &anchors, set.now_ms) {
         Ok(claims) => Outcome::Genuine(claims.measurement.to_string()),
         Err(VerifyError::Nitro(error)) => Outcome::Refused(variants(&error)),
         Err(error) => Outcome::Refused(variants(&error)),

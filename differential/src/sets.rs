@@ -35,6 +35,10 @@ impl Set {
     }
 }
 
+/// What a folder's files hold: evidence, and endorsements by name; `None` if
+/// some are missing.
+pub type Loaded = Option<(Vec<u8>, Vec<(String, Vec<u8>)>)>;
+
 /// The folder of sets, if it is there; says loudly that it is not.
 pub fn folder() -> Option<PathBuf> {
     let path = std::env::var_os("SYNOD_VECTORS").map_or_else(
@@ -49,11 +53,7 @@ pub fn folder() -> Option<PathBuf> {
 }
 
 /// Reads the sets of `kinds` (`snp`, …) whose files `load` understands.
-pub fn read(
-    vectors: &Path,
-    kinds: &[&str],
-    load: impl Fn(&Path) -> Option<(Vec<u8>, Vec<(String, Vec<u8>)>)>,
-) -> Vec<Set> {
+pub fn read(vectors: &Path, kinds: &[&str], load: impl Fn(&Path) -> Loaded) -> Vec<Set> {
     let mut sets: Vec<Set> = kinds
         .iter()
         .flat_map(|kind| fs::read_dir(vectors.join(kind)).expect("the folder is readable"))
@@ -63,10 +63,7 @@ pub fn read(
     sets
 }
 
-fn read_one(
-    folder: &Path,
-    load: impl Fn(&Path) -> Option<(Vec<u8>, Vec<(String, Vec<u8>)>)>,
-) -> Option<Set> {
+fn read_one(folder: &Path, load: impl Fn(&Path) -> Loaded) -> Option<Set> {
     let meta = fs::read(folder.join("meta.json")).ok()?;
     let meta: Value = serde_json::from_slice(&meta).expect("meta.json is JSON");
     let at_s = meta["expect"]["at"].as_u64()?;

@@ -12,10 +12,14 @@ use synod_attestation::{
     verify,
 };
 
-use crate::{Outcome, compare::variants, sets::Set};
+use crate::{
+    Outcome,
+    compare::variants,
+    sets::{Loaded, Set},
+};
 
 /// The parts of a set.
-pub fn load(folder: &Path) -> Option<(Vec<u8>, Vec<(String, Vec<u8>)>)> {
+pub fn load(folder: &Path) -> Loaded {
     let part = |name: &str| Some((name.to_owned(), fs::read(folder.join(name)).ok()?));
     let report = fs::read(folder.join("report.bin")).ok()?;
     Some((
@@ -24,17 +28,23 @@ pub fn load(folder: &Path) -> Option<(Vec<u8>, Vec<(String, Vec<u8>)>)> {
     ))
 }
 
-/// Ours.
-pub fn ours(set: &Set) -> Outcome {
-    let Ok(evidence) = Evidence::new(Tee::SevSnp, set.evidence.clone()) else {
-        return Outcome::Refused("too long".to_owned());
-    };
+/// The set in our types, if it is in form at all.
+pub fn material(set: &Set) -> Option<(Evidence, Endorsements)> {
+    let evidence = Evidence::new(Tee::SevSnp, set.evidence.clone()).ok()?;
     let endorsements = Endorsements::Snp(SnpEndorsements {
         signer: set.part("vcek.der").to_vec(),
         intermediate: set.part("ask.der").to_vec(),
         root: set.part("ark.der").to_vec(),
         crl: None,
     });
+    Some((evidence, endorsements))
+}
+
+/// Ours.
+pub fn ours(set: &Set) -> Outcome {
+    let Some((evidence, endorsements)) = material(set) else {
+        return Outcome::Refused("too long".to_owned());
+    };
     let anchors = Anchors::Vendor(VendorRoots::built_in());
     match verify(&evidence, &endorsements, &anchors, set.now_ms) {
         Ok(claims) => Outcome::Genuine(claims.measurement.to_string()),
