@@ -6,7 +6,10 @@ use libfuzzer_sys::fuzz_target;
 use synod_endorser::{answer, pem};
 
 fuzz_target!(|bytes: &[u8]| {
-    for cut in [answer::tcb_info(bytes), answer::qe_identity(bytes)].into_iter().flatten() {
+    for cut in [answer::tcb_info(bytes), answer::qe_identity(bytes)]
+        .into_iter()
+        .flatten()
+    {
         let text = cut.text.as_bytes();
         assert!(bytes.windows(text.len()).any(|window| window == text));
         assert_eq!(cut.signature.len(), 64);

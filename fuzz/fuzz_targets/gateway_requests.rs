@@ -25,6 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
         let (_stop, stopping) = tokio::sync::watch::channel(false);
         let caller = Caller {
             fingerprint: Some([7; 32]),
+            session: None,
         };
         let served = tokio::spawn(async move { gateway.serve(theirs, caller, stopping).await });
         let _ = ours.write_all(bytes).await;
