@@ -246,6 +246,15 @@ fn known_bad_sets_are_refused_for_the_reason_that_they_were_made_for() {
             "nitro/neg-made-tampered-signature",
             "signature of the document",
         ),
+        // There are bytes behind these two quotes as well.
+        (
+            "tdx/gotdxguest-50806f000000-2023",
+            "older than any TCB level",
+        ),
+        (
+            "tdx/gotdxguest-50806f000000-2026-outofdate",
+            "older than any TCB level",
+        ),
         ("nitro/neg-made-truncated", "no COSE_Sign1"),
         ("nitro/neg-dstack-debug-2025-12", "not-debug"),
     ] {

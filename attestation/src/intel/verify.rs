@@ -60,8 +60,9 @@ pub fn verify_quote(
     collateral.check_platform(&pck.extension)?;
     let qe_report = check_signatures(&quote, pck.key()?)?;
     collateral.qe_identity.check_report(&qe_report)?;
-    check_form(&quote)?;
+    // What Intel says of the platform weighs more than how the quote is kept.
     let standing = Standing::of(&quote.body, &qe_report, &pck.extension, collateral)?;
+    check_form(&quote)?;
     let expires_ms = collateral.window().and(checked.window).until_ms;
     let pck = checked.into_owned().pck.extension;
     let version = quote.version;

@@ -192,6 +192,17 @@ fn quote_may_be_padded_with_zeros_and_with_nothing_else() {
 }
 
 #[test]
+fn platform_below_every_level_is_refused_for_that_before_the_form_of_its_quote() {
+    let mut old = domain();
+    old.tee_tcb_svn[0] = 1;
+    old.attributes |= 1 << 15;
+    let mut case = Case::of(old);
+    case.quote.push(1);
+    let error = case.error();
+    assert!(matches!(error, IntelError::NoTcbLevel { .. }), "{error}");
+}
+
+#[test]
 fn domain_with_reserved_attributes_is_refused_although_all_signatures_hold() {
     for bit in [1, 3, 7, 15, 23, 26, 32, 61] {
         let mut domain = domain();
