@@ -132,10 +132,31 @@ fn production_policy_cannot_be_dangerous() {
             "tdx.dangerous_allow_service_td",
         ),
         (
+            "[tdx]",
+            "[tdx]\ndangerous_allow_profiling = true",
+            "tdx.dangerous_allow_profiling",
+        ),
+        (
+            "[tdx]",
+            "[tdx]\ndangerous_allow_migration = true",
+            "tdx.dangerous_allow_migration",
+        ),
+        (
+            "[tdx]",
+            "[tdx]\ndangerous_allow_sept_ve = true",
+            "tdx.dangerous_allow_sept_ve",
+        ),
+        (
             "[nitro]",
             "[nitro]\ndangerous_allow_debug = true",
             "nitro.dangerous_allow_debug",
         ),
+        (
+            "[nitro]",
+            "[sgx]\ndangerous_allow_debug = true\n[nitro]",
+            "sgx.dangerous_allow_debug",
+        ),
+        ("\n[[accept]]", "tier_min = 1\n[[accept]]", "tier_min"),
     ] {
         let text = TEXT.replacen(from, to, 1);
         assert_eq!(read(&text), Err(PolicyError::DangerousInProduction(named)));

@@ -243,3 +243,6 @@ fn dangers(rules: &Rules) -> Vec<(&'static str, bool)> {
     }
     dangers
 }
+
+#[cfg(test)]
+mod tests;

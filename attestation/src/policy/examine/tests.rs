@@ -33,6 +33,10 @@ use crate::{
     tee::Tee,
 };
 
+mod bounds;
+mod sgx;
+mod values;
+
 const NOW_MS: u64 = 1_795_132_800_000;
 const TCB: TcbVersion = TcbVersion {
     fmc: 1,
