@@ -243,7 +243,7 @@ fn bounds_hold_in_either_serialization() {
     assert_eq!(Cmw::decode(&deepest.to_cbor()), Ok(deepest));
     assert_eq!(nested(DEPTH_MAX + 1), Err(CmwError::TooDeep));
     assert_eq!(nested(10_000), Err(CmwError::TooDeep));
-    let deep = [vec![0xa1, 1].repeat(10_000), vec![0x82, 1, 0x40]].concat();
+    let deep = [[0xa1, 1].repeat(10_000), vec![0x82, 1, 0x40]].concat();
     assert_eq!(Cmw::decode(&deep), Err(CmwError::TooDeep));
 }
 
