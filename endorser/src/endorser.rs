@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use synod_attestation::Evidence;
+use synod_attestation::{Anchors, Evidence};
 
 use crate::{
     cache::Cache,
@@ -76,6 +76,11 @@ impl Endorser {
                 flights: Flights::default(),
             },
         })
+    }
+
+    /// The roots that endorsements must lead to.
+    pub fn anchors(&self) -> &Anchors {
+        &self.grounds.anchors
     }
 
     /// Endorsements for the platform that made `evidence`, and for its parts,

@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use synod_attestation::{NodeStatement, Role};
 use synod_attester::{
@@ -12,9 +13,12 @@ use synod_channel::{Certificate, CertificateError, Identity, IdentityError, TlsK
 use synod_crypto::{Digest, Entropy, HpkeSecretKey, Secret, SigningKey, sha384};
 use synod_governance::AttestedStatement;
 use synod_replica::Keys;
+use tokio::task::{JoinError, spawn_blocking};
 
 use crate::clock::now_ms;
 use crate::config::AttesterChoice;
+use crate::endorsements::{EndorsementsConfig, EndorsingError};
+use crate::evidence_source::{EvidenceError, EvidenceSource};
 use crate::log;
 
 /// A self-signed certificate is good for this long; peers and clients look at its key alone.
@@ -29,9 +33,18 @@ pub enum BirthError {
     /// The program's own file, which is what a TEE would measure, cannot be read.
     #[error("this program's own file cannot be read: {0}")]
     Measurement(std::io::Error),
-    /// The attester failed.
+    /// The simulated attester cannot be made.
     #[error(transparent)]
     Attester(#[from] AttesterError),
+    /// There is nobody to ask for endorsements.
+    #[error(transparent)]
+    Endorsing(#[from] EndorsingError),
+    /// There is no evidence, or none with endorsements.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
+    /// The node stops, so no evidence is waited for.
+    #[error("the node stops")]
+    Stopping,
     /// This machine's TEE was asked for, and there is none, or it cannot be opened.
     #[error("{cause}\n{found}")]
     NoHardware {
@@ -48,25 +61,46 @@ pub enum BirthError {
     Identity(#[from] IdentityError),
 }
 
+impl BirthError {
+    /// What would help, if that can be told beside the error itself.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Endorsing(error) => error.hint(),
+            Self::Evidence(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
 /// A node's keys, and the TEE that vouches for them.
 pub(crate) struct Born {
     identity_seed: Secret<32>,
     hpke_seed: Secret<32>,
     tls_seed: Secret<32>,
     pub(crate) entropy: Entropy,
-    /// Nobody else ever holds this lock: it makes the keys shareable, not the TEE.
-    attester: Mutex<Box<dyn Attester>>,
+    /// Used by one at a time, in a thread that may block.
+    source: Arc<Mutex<EvidenceSource>>,
 }
 
 impl Born {
-    /// New keys, and the attester that was chosen.
-    pub(crate) fn new(choice: AttesterChoice) -> Result<Self, BirthError> {
+    /// New keys, and the attester that was chosen, for a node with the folder `dir`. Real hardware gets an endorser
+    /// beside it; a simulated one never.
+    pub(crate) fn new(
+        choice: AttesterChoice,
+        endorsements: &EndorsementsConfig,
+        dir: &Path,
+    ) -> Result<Self, BirthError> {
         let mut entropy = Entropy::from_seed(os_seed().map_err(BirthError::Randomness)?);
+        let attester = attester(choice, &mut entropy)?;
+        let endorser = match choice {
+            AttesterChoice::Simulated(_) => None,
+            AttesterChoice::Hardware(_) => Some(endorsements.endorser(dir)?),
+        };
         Ok(Self {
             identity_seed: entropy.secret(),
             hpke_seed: entropy.secret(),
             tls_seed: entropy.secret(),
-            attester: Mutex::new(attester(choice, &mut entropy)?),
+            source: Arc::new(Mutex::new(EvidenceSource::new(attester, endorser))),
             entropy,
         })
     }
@@ -94,9 +128,10 @@ impl Born {
         }
     }
 
-    /// A statement of these keys for `context`, with fresh evidence.
-    pub(crate) fn attest(
-        &mut self,
+    /// A statement of these keys for `context`, with fresh evidence. The TEE and the vendor's service may take their
+    /// time; a thread that may block waits for them.
+    pub(crate) async fn attest(
+        &self,
         context: Digest,
         nonce: Digest,
     ) -> Result<AttestedStatement, BirthError> {
@@ -108,14 +143,25 @@ impl Born {
             context,
             nonce,
         };
-        let attester = self.attester.get_mut();
-        let attester = attester.unwrap_or_else(PoisonError::into_inner);
-        let (evidence, endorsements) = attester.collect(&statement, now_ms())?;
-        Ok(AttestedStatement {
-            statement,
-            evidence,
-            endorsements,
-        })
+        self.of_source(move |source| source.attest(statement, now_ms()))
+            .await
+    }
+
+    /// Has endorsements at hand before a nonce begins to age; tells early what is missing.
+    pub(crate) async fn rehearse(&self) -> Result<(), BirthError> {
+        self.of_source(|source| source.rehearse(now_ms())).await
+    }
+
+    async fn of_source<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&mut EvidenceSource) -> Result<T, EvidenceError> + Send + 'static,
+    ) -> Result<T, BirthError> {
+        let source = self.source.clone();
+        let asked = spawn_blocking(move || {
+            let mut source = source.lock().unwrap_or_else(PoisonError::into_inner);
+            ask(&mut source)
+        });
+        Ok(asked.await.map_err(ended)??)
     }
 
     /// A certificate of the TLS key over itself, for the time before the service's authority vouches for it,
@@ -134,6 +180,14 @@ impl Born {
     pub(crate) fn tls_identity(&self) -> Result<Identity, BirthError> {
         Ok(Identity::new(&self.tls(), &self.self_signed()?)?)
     }
+}
+
+/// A panic goes on here; else the runtime has ended before the thread began.
+fn ended(error: JoinError) -> BirthError {
+    if let Ok(panic) = error.try_into_panic() {
+        std::panic::resume_unwind(panic);
+    }
+    BirthError::Stopping
 }
 
 /// A simulated TEE measures this program's file; a real one, what it was started with.

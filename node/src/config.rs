@@ -27,6 +27,15 @@
 //! services = ["https://127.0.0.1:8002"]
 //! policy = "policy.toml"                   # optional: what this node asks of the others; default: their own policy
 //!
+//! [endorsements]                           # optional; asked for on real hardware, where the platform hands out too little
+//! cache = "endorsements"                   # where answers are kept; default: `endorsements` in `dir`
+//! folders = ["collateral"]                 # read before anybody is asked
+//! pccs = "https://pccs.example:8081"       # asked instead of Intel's own service
+//! amd_kds = "https://kds.example"          # asked instead of AMD's own service
+//! tls_roots = "roots.pem"                  # the roots of the services' TLS certificates; default: the web's
+//! offline = false                          # default; true: nobody is asked, folders and cache must do
+//!                                          # (a proxy is taken from `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`)
+//!
 //! [limits]                                 # optional, each with a default
 //! connections_max = 1024
 //! ```
@@ -38,6 +47,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use synod_attestation::Tee;
 use synod_crypto::Digest;
+
+use crate::endorsements::EndorsementsConfig;
 
 /// Longest configuration file that is read, in bytes.
 pub const CONFIG_BYTES_MAX: u64 = 64 * 1024;
@@ -70,6 +81,8 @@ pub struct NodeConfig {
     pub log: LogLevel,
     /// Whether the node founds a synod or joins one.
     pub beginning: Beginning,
+    /// Where real hardware's endorsements come from.
+    pub endorsements: EndorsementsConfig,
     /// The bounds of what it uses.
     pub limits: NodeLimits,
 }
@@ -327,6 +340,8 @@ struct File {
     start: Option<StartTable>,
     join: Option<JoinTable>,
     #[serde(default)]
+    endorsements: EndorsementsConfig,
+    #[serde(default)]
     limits: NodeLimits,
 }
 
@@ -396,6 +411,7 @@ impl File {
             log: config.log,
             start,
             join,
+            endorsements: config.endorsements.clone(),
             limits: config.limits.clone(),
         }
     }
@@ -411,6 +427,9 @@ impl File {
             .unwrap_or_else(|| self.peer_listen.to_string());
         check_peer_address(&peer_address)?;
         check_limits(&self.limits)?;
+        if let Some((key, rule)) = self.endorsements.fault() {
+            return Err(out(key, &rule));
+        }
         Ok(NodeConfig {
             dir: base.join(self.dir),
             listen: self.listen,
@@ -423,6 +442,7 @@ impl File {
             stop_with_stdin: self.stop_with_stdin,
             log: self.log,
             beginning: beginning(self.start, self.join, base)?,
+            endorsements: self.endorsements.beneath(base),
             limits: self.limits,
         })
     }
@@ -595,8 +615,18 @@ mod tests {
         manifest = "manifest.toml"
     "#;
 
+    const ENDORSED: &str = r#"
+        [endorsements]
+        cache = "kept"
+        folders = ["one", "/two"]
+        pccs = "https://pccs.example:8081"
+        amd_kds = "https://kds.example/amd"
+        tls_roots = "roots.pem"
+        offline = true
+        [start]"#;
+
     /// What to replace, by what, and what the error names.
-    const WRONG: [(&str, &str, &str); 18] = [
+    const WRONG: [(&str, &str, &str); 22] = [
         (
             "[start]",
             "reattest_every_ms = 99\n[start]",
@@ -649,6 +679,22 @@ mod tests {
         ),
         (
             "[start]",
+            "[endorsements]\npccs = \"http://pccs\"\n[start]",
+            "`endorsements.pccs`",
+        ),
+        (
+            "[start]",
+            "[endorsements]\namd_kds = \"https://kds?chip=1\"\n[start]",
+            "`endorsements.amd_kds`",
+        ),
+        (
+            "[start]",
+            "[endorsements]\nfolders = [\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\"]\n[start]",
+            "`endorsements.folders`",
+        ),
+        ("[start]", "[endorsements]\nproxy = \"p\"\n[start]", "proxy"),
+        (
+            "[start]",
             "[limits]\nsegment_bytes = 1\n[start]",
             "`limits.segment_bytes`",
         ),
@@ -694,10 +740,24 @@ mod tests {
             &format!("[join]\nnetwork = \"{}\"\nservices = [\"https://[::1]:8002\"]\npolicy = \"p.toml\"", "ab".repeat(32)),
         );
         let often = START.replace("[start]", "reattest_every_ms = 1500\n[start]");
-        for text in [START, &join, &often] {
+        let endorsed = START.replace("[start]", ENDORSED);
+        for text in [START, &join, &often, &endorsed] {
             let config = parse(text).expect("a valid configuration");
             assert_eq!(parse(&config.to_toml()).expect("what was written"), config);
         }
+    }
+
+    #[test]
+    fn places_of_endorsements_are_relative_to_the_folder_of_the_file() {
+        let config = parse(&START.replace("[start]", ENDORSED)).expect("a valid configuration");
+        let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
+        let endorsements = config.endorsements;
+        assert_eq!(endorsements.folders, paths(&["/base/one", "/two"]));
+        assert_eq!(endorsements.cache, Some("/base/kept".into()));
+        assert_eq!(endorsements.tls_roots, Some("/base/roots.pem".into()));
+        assert!(endorsements.offline);
+        let none = parse(START).expect("a valid configuration").endorsements;
+        assert_eq!(none, EndorsementsConfig::default());
     }
 
     #[test]

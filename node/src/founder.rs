@@ -67,7 +67,11 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     /// Reads the manifest, makes keys and collects evidence.
-    pub(crate) fn new(manifest: &Path, born: Born, address: Address) -> Result<Self, FounderError> {
+    pub(crate) async fn new(
+        manifest: &Path,
+        born: Born,
+        address: Address,
+    ) -> Result<Self, FounderError> {
         let read = |cause| FounderError::Read {
             path: manifest.to_path_buf(),
             cause,
@@ -76,7 +80,7 @@ impl Waiting {
         let parsed = Manifest::from_toml(&manifest)?;
         let mut born = born;
         let nonce = born.entropy.take().into();
-        let attested = born.attest(parsed.digest(), nonce)?;
+        let attested = born.attest(parsed.digest(), nonce).await?;
         Ok(Self {
             identity: born.identity(),
             born: Some(born),

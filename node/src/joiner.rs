@@ -88,7 +88,7 @@ pub(crate) async fn join(
         Patience::default(),
     )?;
     let collected_ms = now_ms();
-    let (attested, trusted_by, id) = ask(&service, &mut born, network, address).await?;
+    let (attested, trusted_by, id) = ask(&service, &born, network, address).await?;
     log::info(
         "join",
         format_args!("trusted as replica {id} by transaction {trusted_by}"),
@@ -150,10 +150,12 @@ fn block0_time(machine: &synod_replica::Machine) -> u64 {
 /// Attests this node to the service and waits until the verdict is on the ledger.
 async fn ask(
     service: &Service,
-    born: &mut Born,
+    born: &Born,
     network: Digest,
     address: Address,
 ) -> Result<(AttestedStatement, TxId, u64), JoinerError> {
+    // The vendor's service may be slow, and the nonce is made from a block that must be recent.
+    born.rehearse().await?;
     let seen = service.network().await?;
     let hash: Digest = seen
         .certified_hash
@@ -164,7 +166,8 @@ async fn ask(
         hash,
     };
     let identity = born.identity();
-    let attested = born.attest(network, join_nonce(&hash, &identity.public()))?;
+    let nonce = join_nonce(&hash, &identity.public());
+    let attested = born.attest(network, nonce).await?;
     let request = Join::sign(attested.clone(), block, address, &identity);
     let body = Input::Join(Box::new(request)).encode();
     let answer = service

@@ -11,8 +11,10 @@ mod config;
 mod core;
 mod disk;
 mod door;
+mod endorsements;
 mod evidence;
 mod evidence_certificate;
+mod evidence_source;
 mod founder;
 mod joiner;
 mod ledger_reader;
@@ -36,5 +38,7 @@ pub use config::{
     AttesterChoice, BadUrl, Beginning, CONFIG_BYTES_MAX, ConfigError, Durability, LogLevel,
     NodeConfig, NodeLimits, SERVICES_MAX, ServiceUrl,
 };
+pub use endorsements::{ENDORSEMENT_FOLDERS_MAX, EndorsementsConfig, EndorsingError};
+pub use evidence_source::{EvidenceError, EvidenceSource};
 pub use run::{NodeError, run};
 pub use segments::segment_files;

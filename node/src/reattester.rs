@@ -105,7 +105,7 @@ impl Standing {
 
 impl Reattester {
     /// Runs until the node stops or the ledger has removed this replica.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(self) {
         let mut again_ms = None;
         let mut failures = 0;
         while let Some(standing) = self.core.look(Standing::of).await {
@@ -152,12 +152,11 @@ impl Reattester {
         record.attested_ms.saturating_add(wait_ms - sooner_ms)
     }
 
-    async fn attest_anew(&mut self, standing: &Standing) -> Result<Evident, AttestError> {
+    async fn attest_anew(&self, standing: &Standing) -> Result<Evident, AttestError> {
         let identity = self.born.identity();
         let nonce = join_nonce(&standing.block.hash, &identity.public());
         let collected_ms = now_ms();
-        // The TEE may take its time; the other tasks of this thread do not wait for it.
-        let attested = tokio::task::block_in_place(|| self.born.attest(self.network, nonce))?;
+        let attested = self.born.attest(self.network, nonce).await?;
         let recorded_by = Some(self.submit(standing, &attested).await?);
         Ok(Evident {
             attested,

@@ -106,6 +106,18 @@ pub enum NodeError {
     Url(String),
 }
 
+impl NodeError {
+    /// What would help, if that can be told beside the error itself.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Birth(error)
+            | Self::Founder(FounderError::Birth(error))
+            | Self::Joiner(JoinerError::Birth(error)) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
 /// Runs a node until it is told to stop.
 ///
 /// # Errors
@@ -129,11 +141,11 @@ async fn live(config: NodeConfig) -> Result<(), NodeError> {
         path: config.dir.clone(),
         cause,
     })?;
-    let born = Born::new(config.attester)?;
+    let born = Born::new(config.attester, &config.endorsements, &config.dir)?;
     let clock = Clock::system();
     let shown = Arc::new(PublicDoor::new(&born.tls(), &born.self_signed()?, &clock)?);
     let (begun_sender, begun_receiver) = mpsc::channel(1);
-    let (stage, joiner) = first_stage(&config, born, begun_sender)?;
+    let (stage, joiner) = first_stage(&config, born, begun_sender).await?;
     let door = Door::new(stage);
     let gateway = gateway(&config, &door);
     let connections_max = config.limits.connections_max;
@@ -170,7 +182,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {
 }
 
 /// What the door opens on; a joiner keeps its keys for the join.
-fn first_stage(
+async fn first_stage(
     config: &NodeConfig,
     born: Born,
     begun: mpsc::Sender<(Begun, oneshot::Sender<()>)>,
@@ -178,7 +190,7 @@ fn first_stage(
     Ok(match &config.beginning {
         Beginning::Join { .. } => (Stage::Joining, Some(born)),
         Beginning::Start { manifest } => {
-            let waiting = Waiting::new(manifest, born, address(config))?;
+            let waiting = Waiting::new(manifest, born, address(config)).await?;
             log::info("founder", "waiting for the members' approvals");
             let waiting = waiting.into();
             (Stage::Founding(Arc::new(Founding { waiting, begun })), None)

@@ -61,7 +61,13 @@ pub(crate) fn run(args: &NodeArgs, output: Output) -> Outcome {
         }
         _ => {}
     }
-    synod_node::run(config).map_err(Failure::broken)
+    synod_node::run(config).map_err(|error| {
+        let failure = Failure::broken(&error);
+        match error.hint() {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        }
+    })
 }
 
 fn policy(output: Output) -> Outcome {

@@ -6,7 +6,8 @@ use synod_attestation::Tee;
 use synod_crypto::Digest;
 use synod_governance::Manifest;
 use synod_node::{
-    AttesterChoice, Beginning, Durability, LogLevel, NodeConfig, NodeLimits, ServiceUrl,
+    AttesterChoice, Beginning, Durability, EndorsementsConfig, LogLevel, NodeConfig, NodeLimits,
+    ServiceUrl,
 };
 use tokio::time::{Instant, sleep};
 
@@ -54,6 +55,7 @@ pub(crate) fn node_config(
         stop_with_stdin: true,
         log: LogLevel::Info,
         beginning,
+        endorsements: EndorsementsConfig::default(),
         limits: NodeLimits::default(),
     }
 }

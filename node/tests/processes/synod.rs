@@ -22,8 +22,8 @@ use synod_governance::{
     REMOVAL_GRACE_S_DEFAULT, UserEntry,
 };
 use synod_node::{
-    AttesterChoice, Beginning, Durability, LogLevel, NodeConfig, NodeLimits, ServiceUrl,
-    segment_files,
+    AttesterChoice, Beginning, Durability, EndorsementsConfig, LogLevel, NodeConfig, NodeLimits,
+    ServiceUrl, segment_files,
 };
 
 /// How long anything may take on a busy machine.
@@ -108,6 +108,7 @@ pub(crate) fn config(dir: &Path, tee: Tee, beginning: Beginning) -> NodeConfig {
         stop_with_stdin: true,
         log: LogLevel::Info,
         beginning,
+        endorsements: EndorsementsConfig::default(),
         limits: NodeLimits::default(),
     }
 }
