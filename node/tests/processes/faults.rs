@@ -144,6 +144,22 @@ async fn joiner_with_a_production_policy_refuses_simulated_replicas() {
     assert!(second.ledgers().is_empty());
 }
 
+/// How many bytes of the ledger the first node gives, and whether it breaks off: that may overtake the answer's head.
+async fn streamed(synod: &Synod) -> (usize, bool) {
+    let url = synod.nodes[0].url();
+    let Ok(mut stream) = synod.service().ledger(&url, 1).await else {
+        return (0, true);
+    };
+    let mut given = 0;
+    loop {
+        match stream.next().await {
+            Ok(Some(piece)) => given += piece.len(),
+            Ok(None) => return (given, false),
+            Err(_) => return (given, true),
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn damaged_ledger_file_is_named_and_cuts_the_stream_off() {
     let mut synod = Synod::found().await;
@@ -160,19 +176,7 @@ async fn damaged_ledger_file_is_named_and_cuts_the_stream_off() {
     let mut byte = [0];
     segment.read_exact_at(&mut byte, 300).expect("a byte");
     segment.write_all_at(&[byte[0] ^ 1], 300).expect("a byte");
-    let mut stream = synod
-        .service()
-        .ledger(&synod.nodes[0].url(), 1)
-        .await
-        .expect("a stream");
-    let mut given = 0;
-    let cut_off = loop {
-        match stream.next().await {
-            Ok(Some(piece)) => given += piece.len(),
-            Ok(None) => break false,
-            Err(_) => break true,
-        }
-    };
+    let (given, cut_off) = streamed(&synod).await;
     assert!(cut_off && given == 0, "{given} bytes were given");
     let name = file
         .file_name()
