@@ -11,6 +11,7 @@ use synod_attester::{
 };
 use synod_channel::{Certificate, CertificateError, Identity, IdentityError, TlsKey};
 use synod_crypto::{Digest, Entropy, HpkeSecretKey, Secret, SigningKey, sha384};
+use synod_endorser::Watcher;
 use synod_governance::AttestedStatement;
 use synod_replica::Keys;
 use tokio::task::{JoinError, spawn_blocking};
@@ -94,7 +95,10 @@ impl Born {
         let attester = attester(choice, &mut entropy)?;
         let endorser = match choice {
             AttesterChoice::Simulated(_) => None,
-            AttesterChoice::Hardware(_) => Some(endorsements.endorser(dir)?),
+            AttesterChoice::Hardware(_) => {
+                let watcher = Watcher::new(|progress| log::info("endorsements", progress));
+                Some(endorsements.endorser(dir, watcher)?)
+            }
         };
         Ok(Self {
             identity_seed: entropy.secret(),

@@ -9,8 +9,6 @@ use synod_attestation::{Anchors, VendorRoots};
 use synod_endorser::config::{IntelService, TlsRoots};
 use synod_endorser::{Config, Endorser, EndorserError, Watcher, pem};
 
-use crate::log;
-
 /// Most folders that are looked into.
 pub const ENDORSEMENT_FOLDERS_MAX: usize = 16;
 /// Longest file of roots that is read, in bytes.
@@ -93,9 +91,12 @@ impl EndorsementsConfig {
         }
     }
 
-    /// An endorser under the vendors' own roots, for a node with the folder `dir`.
-    pub(crate) fn endorser(&self, dir: &Path) -> Result<Endorser, EndorsingError> {
-        let watcher = Watcher::new(|progress| log::info("endorsements", progress));
+    /// An endorser under the vendors' own roots, for a node with the folder `dir`; `watcher` is told of what is slow.
+    pub(crate) fn endorser(
+        &self,
+        dir: &Path,
+        watcher: Watcher,
+    ) -> Result<Endorser, EndorsingError> {
         Ok(Endorser::watched(self.settings(dir)?, watcher)?)
     }
 
