@@ -30,7 +30,8 @@ pub enum Trust {
     /// known in one connection, to somebody who holds a policy and nothing else. It says what code runs there, for
     /// which network, and not that the members trust that replica; for that, verify.
     Evidence {
-        /// Judges the evidence.
+        /// Judges the evidence. Where a certificate has no room for endorsements, it must have been given some
+        /// (`Appraiser::with_endorsements`).
         appraiser: Appraiser,
         /// The network that the replica must speak for.
         network: Digest,

@@ -4,6 +4,7 @@
 //! - nothing but the request for evidence and chain, and a nonce, is sent to a replica that was not verified;
 //! - [`VerifiedReplica`] is made by [`Verifier::verify`] alone, and carries the keys that connections must end at:
 //!   later ones must show the TLS key, and prove the identity key for their own session again;
+//! - the endorsements are those that the replica shows beside its evidence, which it always does; no vendor is asked;
 //! - the newest configuration is the newest that the replica shows: a replica can withhold later ones, and a
 //!   client that knows of a later one from elsewhere must not go back.
 

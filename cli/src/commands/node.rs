@@ -23,7 +23,8 @@ enum NodeCommand {
     /// Founds a new synod: waits for the members' approvals, then writes block 0
     #[command(after_help = "Who makes the node's evidence, its configuration says:
   attester = \"simulated\"    with `tee` = \"sev-snp\", \"tdx\", \"nitro\" or \"sgx\"; for trials only
-  attester = \"hardware\"     this machine's TEE; `tee` may name it, or be \"auto\"
+  attester = \"hardware\"     this machine's TEE; `tee` may name it, or be \"auto\"; its table
+                             `[endorsements]` says where the vendor's word on it comes from
 
 Example:
   synod node start --config replica-1/node.toml")]
