@@ -674,3 +674,6 @@ fn common_name(name: &[u8]) -> Result<Option<String>, NotDer> {
     }
     Ok(last)
 }
+
+#[cfg(test)]
+mod tests;

@@ -142,6 +142,30 @@ impl Issuer<'_> {
         .map_err(|_| ENCODING)
     }
 
+    /// Issues a certificate once more, after a change.
+    #[cfg(test)]
+    pub(crate) fn reissue(&self, der: &[u8], change: impl FnOnce(&mut TbsCertificate)) -> Vec<u8> {
+        let mut certificate = Certificate::from_der(der).expect("a certificate");
+        change(&mut certificate.tbs_certificate);
+        let signed = certificate.tbs_certificate.to_der().expect("DER");
+        certificate.signature = self.sign(&signed).expect("a signature");
+        certificate.to_der().expect("DER")
+    }
+
+    /// Issues a revocation list once more, after a change.
+    #[cfg(test)]
+    pub(crate) fn reissue_list(
+        &self,
+        der: &[u8],
+        change: impl FnOnce(&mut TbsCertList),
+    ) -> Vec<u8> {
+        let mut list = CertificateList::from_der(der).expect("a list");
+        change(&mut list.tbs_cert_list);
+        let signed = list.tbs_cert_list.to_der().expect("DER");
+        list.signature = self.sign(&signed).expect("a signature");
+        list.to_der().expect("DER")
+    }
+
     fn algorithm(&self) -> Result<AlgorithmIdentifierOwned, AttesterError> {
         let ecdsa = |oid| AlgorithmIdentifierOwned {
             oid,
@@ -181,6 +205,14 @@ impl SubjectKey<'_> {
             subject_public_key: BitString::from_bytes(point).map_err(|_| ENCODING)?,
         })
     }
+}
+
+/// An extension that no vendor has: that a certificate is for servers. It is
+/// critical, so whoever does not know it must refuse.
+#[cfg(test)]
+pub(crate) fn unknown_critical() -> Extension {
+    let oid = ObjectIdentifier::new_unwrap("2.5.29.37");
+    raw_extension(oid, true, &[0x30, 0]).expect("an extension")
 }
 
 fn extensions(profile: &Profile<'_>) -> Result<Vec<Extension>, AttesterError> {

@@ -11,6 +11,7 @@ use synod_attestation::{
 use synod_crypto::sha256;
 
 use super::*;
+use crate::simulated::certificate::unknown_critical;
 
 /// 2026-11-20.
 const NOW_S: u64 = 1_795_132_800;
@@ -580,6 +581,10 @@ struct Links<'a> {
     windows: [(u64, u64); 3],
     authorities: [Option<u8>; 3],
     curve: fn(&P384SigningKey) -> SubjectKey<'_>,
+    /// Which one holds a key on that curve.
+    of_curve: usize,
+    /// Which one has a critical extension that nobody knows.
+    critical: Option<usize>,
 }
 
 impl<'a> Links<'a> {
@@ -589,6 +594,8 @@ impl<'a> Links<'a> {
             windows: [(NOW_S - HOUR_S, NOW_S + HOUR_S); 3],
             authorities: [Some(1), Some(0), None],
             curve: |key| SubjectKey::P384(key.public_sec1()),
+            of_curve: 2,
+            critical: None,
         }
     }
 
@@ -609,10 +616,11 @@ impl<'a> Links<'a> {
             let key = IssuerKey::P384(keys[link]);
             let name = issuer.expect("a name");
             let (from_s, until_s) = self.windows[link];
-            Issuer { name, key }
+            let issuer = Issuer { name, key };
+            let issued = issuer
                 .issue(&Profile {
                     common_name: names[link + 1],
-                    key: if link == 2 {
+                    key: if link == self.of_curve {
                         (self.curve)(keys[link + 1])
                     } else {
                         SubjectKey::P384(keys[link + 1].public_sec1())
@@ -623,7 +631,14 @@ impl<'a> Links<'a> {
                     authority: self.authorities[link],
                     extensions: Vec::new(),
                 })
-                .expect("a certificate")
+                .expect("a certificate");
+            if self.critical != Some(link) {
+                return issued;
+            }
+            issuer.reissue(&issued, |certificate| {
+                let extensions = certificate.extensions.as_mut();
+                extensions.expect("extensions").push(unknown_critical());
+            })
         })
     }
 }
@@ -665,6 +680,20 @@ fn chain_is_refused_when_its_leaf_is_an_authority_or_of_another_curve() {
     assert_eq!(error(&authority), at(3, CertificateError::Authority));
     let curve = with_chain(|links| links.curve = |key| SubjectKey::P256(key.public_sec1()));
     assert_eq!(error(&curve), at(3, CertificateError::Algorithm));
+    let above = with_chain(|links| {
+        links.curve = |key| SubjectKey::P256(key.public_sec1());
+        links.of_curve = 0;
+    });
+    assert_eq!(error(&above), at(1, CertificateError::Algorithm));
+}
+
+#[test]
+fn chain_is_refused_when_a_certificate_has_an_unknown_critical_extension() {
+    for link in 0..3 {
+        let critical = with_chain(|links| links.critical = Some(link));
+        let unknown = CertificateError::UnknownCriticalExtension("2.5.29.37".to_owned());
+        assert_eq!(error(&critical), at(link + 1, unknown));
+    }
 }
 
 #[test]

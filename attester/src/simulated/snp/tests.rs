@@ -16,9 +16,10 @@ use synod_attestation::{
     x509::CertificateError,
 };
 use synod_crypto::sha256;
+use x509_cert::TbsCertificate;
 
 use super::*;
-use crate::simulated::certificate::name;
+use crate::simulated::certificate::{name, unknown_critical};
 
 mod endorsements;
 
@@ -582,6 +583,30 @@ fn chain_is_refused_when_its_signing_key_is_an_authority() {
     case.endorsements.signer = signer.expect("a certificate");
     let expected = problem(Link::Signer, CertificateError::Authority);
     assert_eq!(case.error(), expected);
+}
+
+#[test]
+fn chain_is_refused_when_a_certificate_has_an_unknown_critical_extension() {
+    let key = other_key();
+    let add = |certificate: &mut TbsCertificate| {
+        let extensions = certificate.extensions.as_mut();
+        extensions.expect("extensions").push(unknown_critical());
+    };
+    let unknown = CertificateError::UnknownCriticalExtension("2.5.29.37".to_owned());
+    let mut case = Case::with_intermediate(&intermediate(&key), &key);
+    let ask = Issuer {
+        name: name("SEV-Turin").expect("a name"),
+        key: IssuerKey::P384(&key),
+    };
+    case.endorsements.signer = ask.reissue(&case.endorsements.signer, add);
+    assert_eq!(case.error(), problem(Link::Signer, unknown.clone()));
+    let mut case = Case::with_intermediate(&intermediate(&key), &key);
+    let ark = Issuer {
+        name: subject(simulated::AMD_ARK).expect("a name"),
+        key: IssuerKey::RsaPss(&case.guest.ark),
+    };
+    case.endorsements.intermediate = ark.reissue(&case.endorsements.intermediate, add);
+    assert_eq!(case.error(), problem(Link::Intermediate, unknown));
 }
 
 #[test]

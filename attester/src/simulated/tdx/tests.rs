@@ -24,10 +24,12 @@ use crate::simulated::{
 };
 
 mod bodies;
+mod certificates;
 mod chains;
 mod documents;
 mod levels;
 mod quote;
+mod windows;
 
 /// 2026-11-20.
 const NOW_S: u64 = 1_795_132_800;

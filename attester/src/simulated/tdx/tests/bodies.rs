@@ -340,3 +340,53 @@ fn checked_collateral_serves_many_quotes_and_no_longer_than_it_is_valid() {
         );
     }
 }
+
+#[test]
+fn identity_of_the_enclaves_quoting_enclave_has_one_version() {
+    let mut case = enclave_case(&enclave());
+    let of_qe = Case::with_qe_identity(|identity| {
+        identity["id"] = json!("QE");
+        identity["version"] = json!(3);
+    });
+    case.collateral.qe_identity = of_qe.collateral.qe_identity;
+    case.collateral.qe_identity_signature = of_qe.collateral.qe_identity_signature;
+    let wrong = IntelError::QeIdentity(DocumentError::Version(3));
+    assert_eq!(verify_enclave(&case), Err(VerifyError::Intel(wrong)));
+}
+
+#[test]
+fn module_with_attributes_that_the_mask_leaves_out_is_refused() {
+    const SEAM_ATTRIBUTES: usize = 112;
+    let mut case = Case::new();
+    let mut body = case.quote[BODY..BODY + 584].to_vec();
+    body[SEAM_ATTRIBUTES] = 2;
+    case.quote = version_5(&case, 0x81, TD_1_0, &body);
+    let masked = with_info(case, |info| {
+        info["tdxModuleIdentities"][0]["attributesMask"] = json!("0100000000000000");
+    });
+    masked.is_refused(IntelError::ModuleAttributes {
+        found: 2,
+        expected: 0,
+        mask: 1,
+    });
+}
+
+#[test]
+fn components_of_an_unversioned_module_count_with_the_platform() {
+    let mut domain = domain();
+    domain.tee_tcb_svn = [4, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let case = with_info(Case::of(domain), |info| {
+        info["tcbLevels"][0]["tcb"]["tdxtcbcomponents"][0]["svn"] = json!(5);
+    });
+    case.is_refused(IntelError::NoTcbLevel {
+        part: Part::Platform,
+        behind: vec![Shortfall {
+            component: Component::Tdx {
+                index: 0,
+                name: String::new(),
+            },
+            have: 4,
+            need: 5,
+        }],
+    });
+}

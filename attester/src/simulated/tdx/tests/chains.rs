@@ -85,7 +85,7 @@ fn profile<'a>(common_name: &'a str, key: &'a P256SigningKey, serial: u32) -> Pr
 }
 
 /// Sound evidence, but for the PCK certificate or its authority.
-fn with_chain(
+pub(super) fn with_chain(
     leaf: impl FnOnce(&mut Profile<'_>),
     authority: impl FnOnce(&mut Profile<'_>),
 ) -> Case {
@@ -195,7 +195,7 @@ fn certificate_is_refused_when_its_issuer_did_not_sign_it() {
 
 /// Sound evidence, but for the PCK certificate, which its authority signed
 /// again after a change.
-fn with_leaf(change: impl FnOnce(&mut x509_cert::Certificate)) -> Case {
+pub(super) fn with_leaf(change: impl FnOnce(&mut x509_cert::Certificate)) -> Case {
     let mut case = Case::new();
     let mut chain = case.pck_chain();
     let leaf = x509_cert::Certificate::load_pem_chain(chain[0].as_bytes());
@@ -284,7 +284,7 @@ fn link_of(chain: Chain) -> Link {
 }
 
 /// Sound evidence, but for the certificate of a document's signer.
-fn with_signer(chain: Chain, change: impl FnOnce(&mut Profile<'_>)) -> Case {
+pub(super) fn with_signer(chain: Chain, change: impl FnOnce(&mut Profile<'_>)) -> Case {
     let mut case = Case::new();
     let mut signer = profile("Intel SGX TCB Signing", &case.domain.platform.tcb_signer, 3);
     change(&mut signer);

@@ -232,4 +232,29 @@ fn pck_extension_has_one_form() {
     assert!(with(entry(&[7], lax)).is_err());
     assert!(with(entry(&[6], der::octets(&[1; 15]))).is_err());
     assert!(with(entry(&[6], der::octets(&[1; 16]))).is_ok());
+    // Each value is of its own kind, and nothing follows it in its entry.
+    let kinds = |flag: Vec<u8>| with(entry(&[7], der::sequence(&[entry(&[7, 3], flag)])));
+    assert!(kinds(vec![1, 1, 0]).is_ok());
+    assert!(kinds(vec![2, 1, 0]).is_err());
+    assert!(with(entry(&[7], der::octets(&[]))).is_err());
+    assert!(
+        with(entry(
+            &[6],
+            vec![0x0c, 16].into_iter().chain([1; 16]).collect()
+        ))
+        .is_err()
+    );
+    let more = [der::octets(&[1; 16]), der::octets(&[])].concat();
+    assert!(with(entry(&[6], more)).is_err());
+    let svn = der::entry(&sgx(&[2, 17]), der::integer(11));
+    let octets = der::entry(&sgx(&[2, 17]), der::octets(&[11]));
+    assert_eq!(svn.len(), octets.len());
+    let at = sound.windows(svn.len()).position(|bytes| bytes == svn);
+    let at = at.expect("the PCE's version");
+    let mut wrong = sound.clone();
+    wrong[at..at + svn.len()].copy_from_slice(&octets);
+    assert_eq!(
+        PckExtension::parse(&wrong),
+        Err(IntelError::PckExtension("PCE SVN"))
+    );
 }

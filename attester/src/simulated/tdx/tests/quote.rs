@@ -250,6 +250,32 @@ fn signatures_alone_prove_that_a_platform_made_the_quote() {
 }
 
 #[test]
+fn signatures_alone_prove_nothing_under_another_authority_or_for_a_malformed_quote() {
+    let proved = |quote: &[u8], chain: Option<&str>| {
+        verify_signatures_only(quote, chain, simulated::INTEL_ROOT).map(|proved| proved.root)
+    };
+    let quote = Case::new().quote;
+    let named = chains::with_chain(|_| (), |authority| authority.common_name = "Some CA");
+    let found = "Some CA".to_owned();
+    assert_eq!(
+        proved(&quote, named.collateral.pck_certificate_chain.as_deref()),
+        Err(IntelError::Name {
+            link: Link::PckAuthority,
+            found,
+        })
+    );
+    let mut padded = quote;
+    padded.push(1);
+    assert_eq!(proved(&padded, None), Err(IntelError::Trailing));
+    let mut reserved = domain();
+    reserved.attributes |= 1 << 15;
+    assert_eq!(
+        proved(&Case::of(reserved).quote, None),
+        Err(IntelError::ReservedAttributes(1 << 15))
+    );
+}
+
+#[test]
 fn mutated_quote_never_panics_and_is_never_genuine() {
     let mut case = Case::new();
     // Behind the signed and hashed parts stands PEM text, in which some
