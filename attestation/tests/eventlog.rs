@@ -181,6 +181,16 @@ fn log_is_refused_when_it_is_cut_anywhere_but_between_events() {
 }
 
 #[test]
+fn header_announces_at_most_16_algorithms() {
+    let with = |count: u16| {
+        let algorithms: Vec<_> = (0..count).map(|at| (SHA384 + at, 48)).collect();
+        EventLog::parse(Kind::Ccel, &header(&algorithms, b""))
+    };
+    assert!(with(16).is_ok());
+    assert_eq!(with(17), Err(EventLogError::Header));
+}
+
+#[test]
 fn header_is_refused_when_a_field_of_it_is_wrong() {
     let good = header(&[(SHA384, 48)], b"td-shim");
     parsed(&good);

@@ -3,7 +3,7 @@
 
 use synod_attestation::{
     Endorsements, Evidence, Expected, Freshness, Measurement, NodeStatement, Policy, Refusal, Role,
-    Rule, Tee, Verdict,
+    Rule, Tee, Verdict, policy::rules::Rules,
 };
 use synod_attester::{Attester, Fault, Simulated};
 use synod_crypto::{Digest, HpkeSecretKey, Secret, SigningKey, sha256};
@@ -314,6 +314,39 @@ fn verdict_lapses_no_later_than_the_vendor_vouches_for_the_platform() {
     short.policy = policy("verdict_lifetime_s = 604800", "verdict_lifetime_s = 60");
     let verdict = short.appraise().expect("a verdict");
     assert_eq!(verdict.expires_ms(), NOW_MS + 60_000);
+}
+
+#[test]
+fn collateral_that_ran_out_is_used_to_the_end_of_its_own_grace() {
+    type Grant = fn(&mut Rules, u64);
+    let grants: [(Tee, Grant); 2] = [
+        (Tee::Tdx, |rules, s| {
+            rules.tdx.as_mut().expect("rules").collateral_grace_s = s;
+        }),
+        (Tee::Sgx, |rules, s| {
+            rules.sgx.as_mut().expect("rules").collateral_grace_s = s;
+        }),
+    ];
+    for (tee, _) in grants {
+        let mut scene = Scene::new(tee);
+        let verdict = scene.appraise().expect("a verdict");
+        let until_ms = verdict.claims().endorsed_until_ms.expect("an end");
+        for (granted, grant) in grants {
+            let mut rules = Rules::from(Policy::development(&workloads()));
+            rules.collateral_age_max_s = None;
+            grant(&mut rules, 60);
+            scene.policy = Policy::try_from(rules).expect("a policy");
+            scene.now_ms = until_ms + 60_000;
+            if granted != tee {
+                scene.is_refused_by(Rule::Genuine);
+                continue;
+            }
+            let verdict = scene.appraise().expect("a verdict within the grace");
+            assert_eq!(verdict.expires_ms(), until_ms + 60_000);
+            scene.now_ms += 1;
+            scene.is_refused_by(Rule::Genuine);
+        }
+    }
 }
 
 #[test]

@@ -108,3 +108,49 @@ fn command(bytes: &[u8]) -> Option<(String, &[u8])> {
     let label = std::str::from_utf8(&text[..colon]).ok()?;
     Some((label.to_owned(), &text[colon + 2..]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(kind: u32, measured: &[u8], bytes: &[u8]) -> Option<Content> {
+        let judged = of(kind, &sha384(&[measured]), bytes);
+        judged.ok().map(|(content, _)| content)
+    }
+
+    #[test]
+    fn part_of_an_event_is_measured_only_where_the_digest_is_that_of_the_part() {
+        let stated = |bytes: &[u8]| Some(Content::Stated(bytes.to_vec()));
+        let line = b"grub_cmd: boot\0";
+        let measured = Some(Content::Measured(b"boot".to_vec()));
+        assert_eq!(judged(IPL, b"boot", line), measured);
+        assert_eq!(judged(IPL, b"root", line), stated(line));
+        let variable = |length: u64| {
+            let mut bytes = vec![0; 16];
+            bytes.extend(1_u64.to_le_bytes());
+            bytes.extend(length.to_le_bytes());
+            bytes.extend(*b"B\0value");
+            bytes
+        };
+        let measured = Some(Content::Measured(b"value".to_vec()));
+        assert_eq!(judged(VARIABLE_BOOT, b"value", &variable(5)), measured);
+        for length in [4, 6, u64::MAX] {
+            let bytes = variable(length);
+            assert_eq!(judged(VARIABLE_BOOT, b"value", &bytes), stated(&bytes));
+        }
+    }
+
+    #[test]
+    fn application_is_named_only_where_its_length_is_that_of_its_words() {
+        let event = |length: u32| [AAEL, &length.to_le_bytes()[..], b"a b c"].concat();
+        let judge = |bytes: &[u8]| judged(EVENT_TAG, bytes, bytes);
+        assert!(matches!(
+            judge(&event(5)),
+            Some(Content::Application { .. })
+        ));
+        for length in [4, 6] {
+            let bytes = event(length);
+            assert_eq!(judge(&bytes), Some(Content::Measured(bytes.clone())));
+        }
+    }
+}

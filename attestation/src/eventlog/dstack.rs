@@ -139,3 +139,21 @@ fn boot(number: usize, register: Register, entry: Entry) -> Result<Event, EventL
         content,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remark_is_no_event_and_extends_nothing() {
+        let entry = |kind: u32| {
+            let digest = "11".repeat(48);
+            format!(
+                r#"[{{"imr":0,"event_type":{kind},"digest":"{digest}","event":"","event_payload":""}}]"#
+            )
+        };
+        let events = |kind| parse(entry(kind).as_bytes(), 9).map(|events| events.len());
+        assert_eq!(events(NO_ACTION), Ok(0));
+        assert_eq!(events(NO_ACTION + 1), Ok(1));
+    }
+}

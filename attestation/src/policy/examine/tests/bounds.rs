@@ -82,6 +82,16 @@ fn grace_of_an_out_of_date_platform_ends_with_its_last_millisecond() {
 }
 
 #[test]
+fn policy_without_a_grace_grants_none_even_before_a_level_is_dated() {
+    let late = |tdx: &mut TdxClaims| {
+        tdx.status = TcbStatus::OutOfDate;
+        tdx.levels.missed_since_ms = Some(NOW_MS + 86_400_000);
+    };
+    assert_eq!(tdx_keys(|_| (), late), one(Rule::Tcb, "tdx.statuses"));
+    assert_eq!(tdx_keys(|rules| rules.status_grace_s = 1, late), []);
+}
+
+#[test]
 fn relaunch_of_a_platform_that_needs_configuration_is_forgiven_the_age_alone() {
     let check = |configuration: bool| {
         let policy = policy(|all| {

@@ -1,5 +1,7 @@
 //! Each check of the quote itself, broken alone.
 
+use synod_attestation::{Binding, Measurement, Policy, Rule};
+
 use super::*;
 
 #[test]
@@ -273,6 +275,30 @@ fn signatures_alone_prove_nothing_under_another_authority_or_for_a_malformed_quo
         proved(&Case::of(reserved).quote, None),
         Err(IntelError::ReservedAttributes(1 << 15))
     );
+}
+
+#[test]
+fn empty_nonce_is_not_held_by_report_data_of_zeros() {
+    let evidence = |report_data| {
+        let (quote, endorsements) = domain().collect(report_data, NOW_MS).expect("evidence");
+        (
+            Evidence::new(Tee::Tdx, quote).expect("a quote"),
+            endorsements,
+        )
+    };
+    let broken = |report_data, nonce| {
+        let (evidence, endorsements) = evidence(report_data);
+        let policy = Policy::development(&[(Tee::Tdx, Measurement::from([0x4d; 48]), "test")]);
+        let binding = Binding::Nonce(nonce);
+        let appraisal = policy.explain(&evidence, &endorsements, binding, NOW_MS, &[]);
+        let rules: Vec<_> = appraisal.broken().map(|check| check.rule).collect();
+        rules
+    };
+    assert_eq!(broken(&[0; 64], &[]), [Rule::Nonce]);
+    assert_eq!(broken(&[0; 64], &[0]), []);
+    assert_eq!(broken(&[1; 64], &[1; 64]), []);
+    assert_eq!(broken(&[1; 64], &[1; 63]), [Rule::Nonce]);
+    assert_eq!(broken(&[1; 64], &[1; 65]), [Rule::Nonce]);
 }
 
 #[test]
