@@ -9,8 +9,8 @@
 //!   under roots whose private keys are published, so it exercises the whole of
 //!   the verifier and convinces no production policy.
 //!
-//! [`detect`] finds out which of them this machine offers, and what would mend
-//! those it does not; [`pick`] opens the best. Each talks through a seam
+//! [`detect()`] finds out which of them this machine offers, and what would mend
+//! those it does not; [`pick()`] opens the best. Each talks through a seam
 //! ([`Files`], [`SevGuestDevice`], [`NsmDevice`], [`Probe`], [`Pause`]), behind
 //! which tests put stand-ins that keep the kernel's protocol.
 //!
