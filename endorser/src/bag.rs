@@ -9,7 +9,7 @@
 
 use synod_attestation::{
     Endorsements, IntelCollateral, SnpEndorsements,
-    snp::{key::KeyKind, product::Product},
+    snp::{certificate_table, key::KeyKind, product::Product},
 };
 
 use crate::{
@@ -44,6 +44,18 @@ impl Bag {
             _ => self.take_binary(bytes),
         }
         self.pieces() > before
+    }
+
+    /// The pieces of the certificate table that a host hands out beside a
+    /// report (`attestation::snp::certificate_table`); none if it is malformed.
+    pub fn of_certificate_table(table: &[u8]) -> Self {
+        let table = certificate_table::parse(table).unwrap_or_default();
+        let mut bag = Self::default();
+        let pieces = [table.vcek, table.vlek, table.ask, table.ark, table.crl];
+        for piece in pieces.into_iter().flatten() {
+            bag.take_der(&piece);
+        }
+        bag
     }
 
     /// All endorsements that these pieces make and that may be for `platform`;

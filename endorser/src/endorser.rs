@@ -5,6 +5,7 @@ use std::sync::Arc;
 use synod_attestation::{Anchors, Evidence};
 
 use crate::{
+    bag::Bag,
     cache::Cache,
     client::Client,
     clock::{Clock, SystemClock},
@@ -91,7 +92,22 @@ impl Endorser {
         evidence: &Evidence,
         now_ms: u64,
     ) -> Result<Fetched, EndorserError> {
-        let one = |evidence: &Evidence| self.fetch_for(&Platform::of(evidence)?, now_ms);
+        self.endorsements_with(evidence, &Bag::default(), now_ms)
+    }
+
+    /// As [`Endorser::endorsements_for`]; `handed` came with the evidence, such
+    /// as the certificates of AMD's signer in a host's table. It is trusted as
+    /// little as all else, and what is in it is not asked for.
+    pub fn endorsements_with(
+        &self,
+        evidence: &Evidence,
+        handed: &Bag,
+        now_ms: u64,
+    ) -> Result<Fetched, EndorserError> {
+        let one = |evidence: &Evidence| {
+            let platform = Platform::of(evidence)?;
+            self.grounds.search(&platform, handed, now_ms)
+        };
         let lead = one(evidence)?;
         if evidence.parts().is_empty() {
             return Ok(lead);
@@ -105,7 +121,7 @@ impl Endorser {
     /// valid at `now_ms` (Unix milliseconds): to have them before they are
     /// needed. Blocks as long as services take.
     pub fn fetch_for(&self, platform: &Platform, now_ms: u64) -> Result<Fetched, EndorserError> {
-        self.grounds.search(platform, now_ms)
+        self.grounds.search(platform, &Bag::default(), now_ms)
     }
 
     /// What the cache holds, oldest first.

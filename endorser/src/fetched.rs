@@ -67,6 +67,8 @@ pub enum Source {
     CacheAndNetwork,
     /// A folder, and the cache or services for what it does not have.
     FolderAndOthers(PathBuf),
+    /// The host, and the cache or services for what it does not have.
+    HostAndOthers,
     /// For the parts of composite evidence, different ones.
     Several,
 }
@@ -82,6 +84,7 @@ impl fmt::Display for Source {
             Self::FolderAndOthers(path) => {
                 write!(f, "folder `{}`, cache or network", path.display())
             }
+            Self::HostAndOthers => f.write_str("the host, cache or network"),
             Self::Several => f.write_str("several places"),
         }
     }

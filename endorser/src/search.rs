@@ -38,10 +38,12 @@ pub(crate) struct Grounds {
 }
 
 impl Grounds {
-    /// Endorsements for `platform`, genuine and valid at `now_ms`.
+    /// Endorsements for `platform`, genuine and valid at `now_ms`. `handed`
+    /// came with the evidence.
     pub(crate) fn search(
         &self,
         platform: &Platform,
+        handed: &Bag,
         now_ms: u64,
     ) -> Result<Fetched, EndorserError> {
         let search = Search {
@@ -52,7 +54,7 @@ impl Grounds {
         let mut notes = Vec::new();
         let mut fetched = match platform {
             Platform::Nitro => of_evidence(),
-            _ => search.run(&mut notes)?,
+            _ => search.run(handed, &mut notes)?,
         };
         fetched.notes = notes;
         Ok(fetched)
@@ -83,9 +85,9 @@ struct Joined {
 }
 
 impl Search<'_> {
-    fn run(&self, notes: &mut Vec<Note>) -> Result<Fetched, EndorserError> {
+    fn run(&self, handed: &Bag, notes: &mut Vec<Note>) -> Result<Fetched, EndorserError> {
         let mut failed = None;
-        let mut bags = Vec::new();
+        let mut bags = vec![(Source::HostAndOthers, handed.clone())];
         for path in &self.grounds.folders {
             match self.in_folder(path, &mut bags) {
                 Ok(fetched) => return Ok(fetched),
@@ -109,11 +111,11 @@ impl Search<'_> {
     fn in_folder(
         &self,
         path: &Path,
-        bags: &mut Vec<(PathBuf, Bag)>,
+        bags: &mut Vec<(Source, Bag)>,
     ) -> Result<Fetched, EndorserError> {
         let bag = folder::read(path)?;
         let candidates = bag.candidates(self.platform);
-        bags.push((path.to_owned(), bag));
+        bags.push((Source::FolderAndOthers(path.to_owned()), bag));
         let lacks = |lacks| EndorserError::FolderLacks {
             folder: path.to_owned(),
             lacks,
@@ -140,7 +142,7 @@ impl Search<'_> {
 
     fn in_services(
         &self,
-        bags: &[(PathBuf, Bag)],
+        bags: &[(Source, Bag)],
         notes: &mut Vec<Note>,
     ) -> Result<Fetched, EndorserError> {
         let name = format!("{:?}", self.platform);
@@ -152,9 +154,12 @@ impl Search<'_> {
                 self.unnamed(*tee, &Part::Pck(query.clone()), notes)
             }
             Platform::Amd(amd) => match &amd.signer {
+                // Who has the certificate need not name the chip to AMD.
                 AmdSigner::Vcek {
                     chip_id: Some(_), ..
-                } => self.of_kds(amd, notes),
+                } => self
+                    .of_bags(amd, bags, notes, EndorserError::ChipHidden)
+                    .or_else(|_| self.of_kds(amd, notes)),
                 AmdSigner::Vcek { chip_id: None, .. } => {
                     self.of_bags(amd, bags, notes, EndorserError::ChipHidden)
                 }
@@ -237,18 +242,18 @@ impl Search<'_> {
         Err(unknown)
     }
 
-    /// A folder has the certificate of the signer, and not the rest.
+    /// The host or a folder has the certificate of the signer, and not the rest.
     fn of_bags(
         &self,
         platform: &AmdPlatform,
-        bags: &[(PathBuf, Bag)],
+        bags: &[(Source, Bag)],
         notes: &mut Vec<Note>,
         without: EndorserError,
     ) -> Result<Fetched, EndorserError> {
         let mut failed = without;
-        for (folder, bag) in bags {
+        for (source, bag) in bags {
             for (product, der) in bag.amd_signers(platform) {
-                let signer = Signer::InFolder(folder.clone(), der);
+                let signer = Signer::AtHand(source.clone(), der);
                 match self.amd(platform, product, signer, notes) {
                     Ok(fetched) => return Ok(fetched),
                     Err(error) => failed = error,
@@ -267,7 +272,7 @@ impl Search<'_> {
     ) -> Result<Fetched, EndorserError> {
         let held = || match &signer {
             Signer::Held(held) => vec![held.clone()],
-            Signer::InFolder(..) => Vec::new(),
+            Signer::AtHand(..) => Vec::new(),
         };
         let key = platform.key();
         let whole = |kept: &mut Vec<Held>, notes: &mut Vec<Note>| {
@@ -289,8 +294,8 @@ impl Search<'_> {
             settled => settled,
         };
         let mut fetched = settled?;
-        if let Signer::InFolder(folder, _) = signer {
-            fetched.source = Source::FolderAndOthers(folder);
+        if let Signer::AtHand(source, _) = signer {
+            fetched.source = source;
         }
         Ok(fetched)
     }
@@ -306,7 +311,7 @@ impl Search<'_> {
     ) -> Result<Joined, EndorserError> {
         let chain = self.get_unless(kept, &Part::AmdChain { product, key }, notes)?;
         let (der, signer) = match signer {
-            Signer::InFolder(_, der) => (Some(der.clone()), None),
+            Signer::AtHand(_, der) => (Some(der.clone()), None),
             Signer::Held(held) => {
                 let held = self.get_unless(kept, &held.part, notes)?;
                 (held.content.certificates().first().cloned(), Some(held))
@@ -379,7 +384,7 @@ impl Search<'_> {
 #[derive(Clone)]
 enum Signer {
     Held(Held),
-    InFolder(PathBuf, Vec<u8>),
+    AtHand(Source, Vec<u8>),
 }
 
 fn take(kept: &mut Vec<Held>, part: &Part) -> Option<Held> {

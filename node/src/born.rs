@@ -230,3 +230,25 @@ fn os_seed() -> std::io::Result<Secret<32>> {
     File::open("/dev/urandom")?.read_exact(&mut seed)?;
     Ok(Secret::new(seed))
 }
+
+#[cfg(test)]
+mod tests {
+    use synod_attestation::Tee;
+
+    use super::*;
+
+    #[test]
+    fn simulated_node_has_no_endorser() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let unusable = EndorsementsConfig {
+            tls_roots: Some(folder.path().join("absent.pem")),
+            ..EndorsementsConfig::default()
+        };
+        let born = |choice| Born::new(choice, &unusable, folder.path());
+        for tee in Tee::ALL {
+            born(AttesterChoice::Simulated(tee)).expect("nobody is to be asked");
+        }
+        let mut kept = folder.path().read_dir().expect("it is a folder");
+        assert!(kept.next().is_none(), "no cache was made");
+    }
+}

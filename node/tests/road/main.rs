@@ -81,18 +81,23 @@ impl Attester for Recorded {
 }
 
 /// A simulated TEE on a platform that hands out these endorsements, or none.
-struct Handing(Simulated, Option<Endorsements>);
+struct Handing {
+    tee: Simulated,
+    endorsements: Option<Endorsements>,
+    certificate_table: Vec<u8>,
+}
 
 impl Attester for Handing {
     fn quote(&mut self, report_data: &ReportData, now_ms: u64) -> Result<Quoted, AttesterError> {
         Ok(Quoted {
-            endorsements: self.1.clone(),
-            ..self.0.quote(report_data, now_ms)?
+            endorsements: self.endorsements.clone(),
+            certificate_table: self.certificate_table.clone(),
+            ..self.tee.quote(report_data, now_ms)?
         })
     }
 
     fn tee(&self) -> Tee {
-        self.0.tee()
+        self.tee.tee()
     }
 }
 
@@ -144,7 +149,11 @@ impl Stage {
     fn simulated(&self, endorsements: Option<Endorsements>) -> Handing {
         let tee = self.scene.evidence.tee();
         let simulated = Simulated::new(tee, MEASUREMENT, [SEED; 32]);
-        Handing(simulated.expect("it can be simulated"), endorsements)
+        Handing {
+            tee: simulated.expect("it can be simulated"),
+            endorsements,
+            certificate_table: Vec::new(),
+        }
     }
 
     fn attest(&self, source: &mut EvidenceSource) -> AttestedStatement {
@@ -303,6 +312,42 @@ fn revocation_list_that_the_platform_lacks_is_fetched() {
     let stage = simulated(Tee::SevSnp);
     let attested = stage.attest(&mut stage.source(stage.simulated(Some(without_list(&stage)))));
     assert_eq!(attested.endorsements, stage.scene.endorsements);
+}
+
+#[test]
+fn chip_is_not_named_to_amd_where_the_host_has_its_certificate() {
+    let stage = simulated(Tee::SevSnp);
+    let attester = Handing {
+        certificate_table: table_of_a_vcek(&stage.scene.snp().signer),
+        ..stage.simulated(None)
+    };
+    let attested = stage.attest(&mut stage.source(attester));
+    assert_eq!(attested.endorsements, stage.scene.endorsements);
+    let asked = stage.service.asked();
+    let of_the_product = |path: &String| path.ends_with("/cert_chain") || path.ends_with("/crl");
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    assert!(asked.iter().all(of_the_product), "{asked:?}");
+}
+
+#[test]
+fn table_that_holds_garbage_costs_a_question_and_no_more() {
+    let stage = simulated(Tee::SevSnp);
+    for certificate_table in [vec![0xff; 100], table_of_a_vcek(b"no certificate")] {
+        let attester = Handing {
+            certificate_table,
+            ..stage.simulated(None)
+        };
+        let attested = stage.attest(&mut stage.source(attester));
+        assert_eq!(attested.endorsements, stage.scene.endorsements);
+    }
+}
+
+/// A host's table (AMD 56421) with nothing in it but the certificate of the chip's key.
+fn table_of_a_vcek(der: &[u8]) -> Vec<u8> {
+    let guid = hex::decode("8d75da6364e66445adc5f4b93be8accd").expect("hexadecimal");
+    let number = |number: usize| u32::try_from(number).expect("it is short").to_le_bytes();
+    let entry = [&guid[..], &number(48), &number(der.len())].concat();
+    [&entry[..], &[0; 24], der].concat()
 }
 
 #[test]
