@@ -9,7 +9,7 @@ use minicbor::{Decode, Encode};
 use synod_crypto::{Digest, Entropy, HpkeSecretKey, OpenError, PublicKey, Secret, UnsoundKey};
 use synod_governance::ReplicaRecord;
 use synod_ledger::{LedgerSecret, Opener};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 const INFO: &[u8] = b"synod.keys.v1";
 const GENERATIONS_MAX: usize = 4096;
@@ -103,10 +103,7 @@ pub fn receive(
     key: &HpkeSecretKey,
 ) -> Result<KeyRing, KeyRingError> {
     let plain = key.open(INFO, &associated_data(network, identity), sealed)?;
-    let wire: Wire = minicbor::decode(&plain).map_err(|_| KeyRingError::Malformed)?;
-    if wire.secrets.len() > GENERATIONS_MAX {
-        return Err(KeyRingError::Malformed);
-    }
+    let wire = read(&plain).ok_or(KeyRingError::Malformed)?;
     let secrets = wire.secrets.into_iter();
     Ok(KeyRing {
         id: wire.id,
@@ -120,6 +117,64 @@ pub fn receive(
     })
 }
 
+/// Reads the one encoding of a key ring of bounded length, and nothing else: anybody can seal to a public key.
+fn read(plain: &[u8]) -> Option<Wire> {
+    let wire: Wire = minicbor::decode(plain).ok()?;
+    let again = minicbor::to_vec(&wire).expect("encoding into memory does not fail");
+    let canonical = *Zeroizing::new(again) == plain;
+    (canonical && wire.secrets.len() <= GENERATIONS_MAX).then_some(wire)
+}
+
 fn associated_data(network: &Digest, identity: &PublicKey) -> Vec<u8> {
     [&network.as_bytes()[..], &identity.as_bytes()[..]].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of `plain`, sealed as anybody can seal it.
+    fn received(plain: &[u8]) -> Result<u64, KeyRingError> {
+        let key = HpkeSecretKey::from_seed(&Secret::new([1; 32]));
+        let identity = synod_crypto::SigningKey::from_seed(&Secret::new([2; 32])).public();
+        let network = Digest::from([3; 32]);
+        let mut entropy = Entropy::from_seed(Secret::new([4; 32]));
+        let bound = associated_data(&network, &identity);
+        let sealed = key.public().seal(INFO, &bound, plain, &mut entropy);
+        let sealed = sealed.expect("the key is sound");
+        receive(&sealed, &network, &identity, &key).map(|ring| ring.id)
+    }
+
+    fn ring() -> Vec<u8> {
+        let wire = Wire {
+            id: 5,
+            secrets: vec![(0, [6; 32].into()), (1, [7; 32].into())],
+            service_key: [8; 32].into(),
+        };
+        minicbor::to_vec(&wire).expect("encoding into memory does not fail")
+    }
+
+    #[test]
+    fn key_ring_is_received() {
+        assert_eq!(received(&ring()), Ok(5));
+    }
+
+    #[test]
+    fn key_ring_in_another_encoding_is_refused() {
+        let ring = ring();
+        let longer_number = [&ring[..1], &[0x18], &ring[1..]].concat();
+        let more_fields = [&[ring[0] + 1], &ring[1..], &[0]].concat();
+        let trailing = [&ring[..], &[0]].concat();
+        for other in [longer_number, more_fields, trailing] {
+            assert_eq!(received(&other), Err(KeyRingError::Malformed));
+        }
+    }
+
+    #[test]
+    fn cut_key_ring_is_refused() {
+        let ring = ring();
+        for end in 0..ring.len() {
+            assert_eq!(received(&ring[..end]), Err(KeyRingError::Malformed));
+        }
+    }
 }
