@@ -107,6 +107,18 @@ fn composite_evidence_is_one_verdict_with_parts_that_lapses_with_the_first() {
 }
 
 #[test]
+fn verdict_lapses_when_the_vendor_of_a_part_vouches_no_longer() {
+    let mut scene = Scene::new();
+    scene.policy = policy(|rules| rules.verdict_lifetime_s = 366 * 24 * 3600);
+    let verdict = scene.appraise().expect("a verdict");
+    let [(_, part)] = verdict.parts() else {
+        panic!("expected one part")
+    };
+    assert_eq!(Some(verdict.expires_ms()), part.endorsed_until_ms);
+    assert!(verdict.claims().endorsed_until_ms > part.endorsed_until_ms);
+}
+
+#[test]
 fn part_that_binds_another_statement_is_refused() {
     let mut scene = Scene::new();
     scene.part = collect(Tee::Tdx, [2; 48], &statement(9));

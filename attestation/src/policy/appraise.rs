@@ -395,7 +395,7 @@ fn holds_nonce(claims: &Claims, nonce: &[u8]) -> Check {
         _ => claims.report_data.map(|data| data.as_bytes().to_vec()),
     };
     let wanted = match &claims.details {
-        Details::Nitro(_) => Some(nonce.to_vec()),
+        Details::Nitro(_) => (!nonce.is_empty()).then(|| nonce.to_vec()),
         _ => padded(nonce),
     };
     let passed = wanted.is_some() && found == wanted;

@@ -84,3 +84,132 @@ fn entries_of_a_list_are_read_to_the_last_byte() {
     let more = [&serial[..], &date, &[5, 0]].concat();
     assert_eq!(entries(&more), malformed);
 }
+
+fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let content = parts.concat();
+    let [high, low] = (content.len() as u16).to_be_bytes();
+    let length = match content.len() {
+        0..=0x7f => vec![low],
+        0x80..=0xff => vec![0x81, low],
+        _ => vec![0x82, high, low],
+    };
+    [&[tag][..], &length, &content].concat()
+}
+
+fn parts(whole: &[u8]) -> Vec<Vec<u8>> {
+    let mut inside = element(whole).inside();
+    let mut parts = Vec::new();
+    while !inside.is_empty() {
+        parts.push(inside.any().expect("a part").whole.to_vec());
+    }
+    parts
+}
+
+fn joined(tag: u8, parts: &[Vec<u8>]) -> Vec<u8> {
+    let parts: Vec<_> = parts.iter().map(Vec::as_slice).collect();
+    tlv(tag, &parts)
+}
+
+const NULL: [u8; 2] = [5, 0];
+
+type Change = fn(&mut Vec<Vec<u8>>);
+
+/// The certificate or list with its outer parts, or those that are signed,
+/// changed.
+fn rebuilt(der: &[u8], outer: Change, signed: Change) -> Vec<u8> {
+    let mut whole = parts(der);
+    let mut fields = parts(&whole[0]);
+    signed(&mut fields);
+    whole[0] = joined(tag::SEQUENCE, &fields);
+    outer(&mut whole);
+    joined(tag::SEQUENCE, &whole)
+}
+
+/// Puts something behind the last part of a field.
+fn lengthen(field: &mut Vec<u8>) {
+    let mut inside = parts(field);
+    inside.push(NULL.to_vec());
+    *field = joined(field[0], &inside);
+}
+
+/// Says that a bit string ends within a byte.
+fn cut_bits(bits: &mut [u8]) {
+    let start = bits.len() - element(bits).content.len();
+    bits[start] = 1;
+}
+
+const KEPT: Change = |_| ();
+
+#[test]
+fn certificate_has_nothing_behind_any_of_its_parts() {
+    let root = include_bytes!("../../roots/intel-sgx-root.der");
+    assert_eq!(rebuilt(root, KEPT, KEPT), root);
+    let cases: [(Change, Change); 9] = [
+        (|whole| whole.push(NULL.to_vec()), KEPT),
+        (|whole| cut_bits(&mut whole[2]), KEPT),
+        (KEPT, |fields| fields[1] = vec![tag::INTEGER, 1, 0x80]),
+        (KEPT, |fields| lengthen(&mut fields[4])),
+        (KEPT, |fields| lengthen(&mut fields[6])),
+        (KEPT, |fields| lengthen(&mut fields[7])),
+        (KEPT, |fields| fields.push(NULL.to_vec())),
+        (KEPT, |fields| {
+            let mut key = parts(&fields[6]);
+            cut_bits(&mut key[1]);
+            fields[6] = joined(tag::SEQUENCE, &key);
+        }),
+        (KEPT, |fields| {
+            let mut list = parts(&parts(&fields[7])[0]);
+            lengthen(&mut list[0]);
+            fields[7] = tlv(tag::CONTEXT_3, &[&joined(tag::SEQUENCE, &list)]);
+        }),
+    ];
+    for (index, (outer, signed)) in cases.into_iter().enumerate() {
+        let parsed = Certificate::parse(&rebuilt(root, outer, signed));
+        assert_eq!(parsed, Err(CertificateError::Malformed), "case {index}");
+    }
+}
+
+#[test]
+fn list_has_nothing_behind_any_of_its_parts() {
+    let algorithm = tlv(tag::SEQUENCE, &[&tlv(6, &[&[42, 3]])]);
+    let date = tlv(tag::UTC_TIME, &[b"261120000000Z"]);
+    let number = [
+        tlv(6, &[&[85, 29, 20]]),
+        tlv(tag::OCTET_STRING, &[&[2, 1, 1]]),
+    ];
+    let extensions = tlv(tag::SEQUENCE, &[&joined(tag::SEQUENCE, &number)]);
+    let fields = [
+        vec![tag::INTEGER, 1, 1],
+        algorithm.clone(),
+        tlv(tag::SEQUENCE, &[]),
+        date.clone(),
+        date,
+        tlv(tag::CONTEXT_0, &[&extensions]),
+    ];
+    let signed = joined(tag::SEQUENCE, &fields);
+    let list = [signed, algorithm, tlv(tag::BIT_STRING, &[&[0, 1]])];
+    let list = joined(tag::SEQUENCE, &list);
+    assert!(RevocationList::parse(&rebuilt(&list, KEPT, KEPT)).is_ok());
+    let cases: [(Change, Change); 6] = [
+        (|whole| whole.push(NULL.to_vec()), KEPT),
+        (|whole| cut_bits(&mut whole[2]), KEPT),
+        (KEPT, |fields| fields[0] = vec![tag::INTEGER, 1, 0]),
+        (KEPT, |fields| lengthen(&mut fields[5])),
+        (KEPT, |fields| fields.push(NULL.to_vec())),
+        (KEPT, |fields| {
+            let mut extensions = parts(&parts(&fields[5])[0]);
+            lengthen(&mut extensions[0]);
+            let extensions = joined(tag::SEQUENCE, &extensions);
+            fields[5] = tlv(tag::CONTEXT_0, &[&extensions]);
+        }),
+    ];
+    for (index, (outer, signed)) in cases.into_iter().enumerate() {
+        let parsed = RevocationList::parse(&rebuilt(&list, outer, signed));
+        assert_eq!(parsed, Err(CertificateError::Malformed), "case {index}");
+    }
+    let other = |fields: &mut Vec<Vec<u8>>| fields[1] = tlv(tag::SEQUENCE, &[]);
+    assert_eq!(
+        RevocationList::parse(&rebuilt(&list, KEPT, other)),
+        Err(CertificateError::Algorithm)
+    );
+}

@@ -5,8 +5,8 @@ use coset::{
     cbor::{Value, into_writer},
 };
 use synod_attestation::{
-    Anchors, Claims, Evidence, MockRoots, Tee, VendorRoots, VerifyError, nitro::error::NitroError,
-    verify, x509::CertificateError,
+    Anchors, Binding, Claims, Endorsements, Evidence, MockRoots, Policy, Rule, Tee, VendorRoots,
+    VerifyError, nitro::error::NitroError, verify, x509::CertificateError,
 };
 use synod_crypto::sha256;
 
@@ -694,6 +694,23 @@ fn chain_is_refused_when_a_certificate_has_an_unknown_critical_extension() {
         let unknown = CertificateError::UnknownCriticalExtension("2.5.29.37".to_owned());
         assert_eq!(error(&critical), at(link + 1, unknown));
     }
+}
+
+#[test]
+fn nonce_of_a_document_is_the_one_that_is_asked_for_and_never_an_empty_one() {
+    let broken = |held: &[u8], nonce: &[u8]| {
+        let document = with_field("nonce", Value::Bytes(held.to_vec()));
+        let evidence = Evidence::new(Tee::Nitro, document).expect("a document");
+        let policy = Policy::development(&[]);
+        let binding = Binding::Nonce(nonce);
+        let appraisal = policy.explain(&evidence, &Endorsements::Nitro, binding, NOW_MS, &[]);
+        let nonces = appraisal.broken().filter(|check| check.rule == Rule::Nonce);
+        nonces.count()
+    };
+    assert_eq!(broken(&[1, 2], &[1, 2]), 0);
+    assert_eq!(broken(&[1, 2], &[1, 2, 0]), 1);
+    assert_eq!(broken(&[1, 2], &[1]), 1);
+    assert_eq!(broken(&[], &[]), 1);
 }
 
 #[test]

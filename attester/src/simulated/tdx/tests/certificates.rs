@@ -1,6 +1,6 @@
 //! Each check of what a certificate or a list may say, broken alone.
 
-use synod_attestation::intel::pem::decode_chain;
+use synod_attestation::intel::{collateral::CheckedCollateral, pem::decode_chain};
 use x509_cert::{
     TbsCertificate, Version,
     crl::TbsCertList,
@@ -125,6 +125,37 @@ fn keys_and_signatures_are_of_the_kinds_that_intel_uses() {
         leaf.tbs_certificate.signature.oid = RSASSA_PSS;
     });
     signature.is_refused(certificate(Link::Pck, CertificateError::Algorithm));
+}
+
+#[test]
+fn collateral_is_refused_by_itself_when_its_pck_is_of_another_kind() {
+    let case = with_leaf(|leaf| {
+        let info = &mut leaf.tbs_certificate.subject_public_key_info;
+        info.algorithm.oid = RSA;
+    });
+    let root = simulated::INTEL_ROOT;
+    let checked = CheckedCollateral::check(&case.collateral, Tee::Tdx, root, NOW_MS);
+    let expected = certificate(Link::Pck, CertificateError::Algorithm);
+    assert_eq!(checked, Err(expected));
+}
+
+#[test]
+fn certificate_has_at_most_32_extensions() {
+    let with = |count: usize| {
+        with_leaf(|leaf| {
+            let extensions = leaf.tbs_certificate.extensions.as_mut();
+            let extensions = extensions.expect("extensions");
+            for number in extensions.len()..count {
+                let mut extension = unknown_critical();
+                extension.critical = false;
+                let oid = format!("1.2.3.{number}");
+                extension.extn_id = ObjectIdentifier::new_unwrap(&oid);
+                extensions.push(extension);
+            }
+        })
+    };
+    assert!(with(32).outcome().is_ok());
+    with(33).is_refused(certificate(Link::Pck, CertificateError::Malformed));
 }
 
 /// Sound evidence, but for both lists, issued again after a change.
