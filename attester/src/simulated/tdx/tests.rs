@@ -79,6 +79,13 @@ impl Case {
         case
     }
 
+    /// One bit of the quote is another.
+    fn with_flipped(at: usize) -> Self {
+        let mut case = Self::new();
+        case.quote[at] ^= 1;
+        case
+    }
+
     /// Other TCB information, signed anew.
     fn with_tcb_info(change: impl FnOnce(&mut Value)) -> Self {
         let mut case = Self::new();

@@ -64,8 +64,7 @@ fn quote_is_refused_when_a_signed_byte_is_changed() {
 
 #[test]
 fn quote_is_refused_when_its_signature_is_not_one_of_the_key() {
-    let flipped = Case::new().quote[SIGNATURE + 4] ^ 1;
-    Case::with_quote(SIGNATURE + 4, flipped).is_refused(IntelError::QuoteSignature);
+    Case::with_flipped(SIGNATURE + 4).is_refused(IntelError::QuoteSignature);
     // Zero and more than the order of the group are no parts of a signature.
     for (from, to) in [(0, 32), (32, 64), (0, 64)] {
         for byte in [0, 0xff] {
@@ -78,8 +77,7 @@ fn quote_is_refused_when_its_signature_is_not_one_of_the_key() {
 
 #[test]
 fn quote_is_refused_when_its_attestation_key_is_another() {
-    let flipped = Case::new().quote[KEY] ^ 1;
-    Case::with_quote(KEY, flipped).is_refused(IntelError::QeBinding);
+    Case::with_flipped(KEY).is_refused(IntelError::QeBinding);
 }
 
 #[test]
@@ -98,8 +96,7 @@ fn quote_is_refused_when_the_quoting_enclaves_report_is_not_signed_by_the_pck() 
     for at in [0, 30, 64, 383] {
         Case::with_quote(QE_REPORT + at, 0xaa).is_refused(IntelError::QeReportSignature);
     }
-    let flipped = Case::new().quote[QE_SIGNATURE] ^ 1;
-    Case::with_quote(QE_SIGNATURE, flipped).is_refused(IntelError::QeReportSignature);
+    Case::with_flipped(QE_SIGNATURE).is_refused(IntelError::QeReportSignature);
     let mut zero = Case::new();
     zero.quote[QE_SIGNATURE..QE_SIGNATURE + 64].fill(0);
     zero.is_refused(IntelError::QeReportSignature);
