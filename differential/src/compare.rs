@@ -28,6 +28,9 @@ pub struct Report {
     pub both_accept: usize,
     /// Cases that both refuse.
     pub both_refuse: usize,
+    /// What ours says where the other agrees, and how often: the first word of
+    /// the claims, or the reason.
+    pub alike: BTreeMap<String, usize>,
     /// What they disagree on: what ours says, what the other says, how often,
     /// and the first case.
     pub disagreements: BTreeMap<(String, String), (usize, String)>,
@@ -43,12 +46,18 @@ pub fn run(
     other: impl Fn(&Set) -> Outcome,
 ) -> Report {
     let mut random = ChaCha12Rng::seed_from_u64(seed);
+    let drawn = (0..count).map(|_| mutate::draw(&mut random, sets));
+    judge(sets.iter().cloned().chain(drawn), ours, other)
+}
+
+/// Judges each case twice.
+pub fn judge(
+    cases: impl Iterator<Item = Set>,
+    ours: impl Fn(&Set) -> Outcome,
+    other: impl Fn(&Set) -> Outcome,
+) -> Report {
     let mut report = Report::default();
-    for set in sets {
-        report.add(set, ours(set), other(set));
-    }
-    for _ in 0..count {
-        let case = mutate::draw(&mut random, sets);
+    for case in cases {
         report.add(&case, ours(&case), other(&case));
     }
     report
@@ -57,8 +66,15 @@ pub fn run(
 impl Report {
     fn add(&mut self, case: &Set, ours: Outcome, other: Outcome) {
         match (ours, other) {
-            (Outcome::Genuine(a), Outcome::Genuine(b)) if a == b => self.both_accept += 1,
-            (Outcome::Refused(_), Outcome::Refused(_)) => self.both_refuse += 1,
+            (Outcome::Genuine(a), Outcome::Genuine(b)) if a == b => {
+                self.both_accept += 1;
+                let word = a.split(' ').next().unwrap_or_default();
+                *self.alike.entry(word.to_owned()).or_default() += 1;
+            }
+            (Outcome::Refused(reason), Outcome::Refused(_)) => {
+                self.both_refuse += 1;
+                *self.alike.entry(reason).or_default() += 1;
+            }
             (ours, other) => {
                 let entry = self
                     .disagreements

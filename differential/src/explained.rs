@@ -49,6 +49,11 @@ pub const SNP: &[Row] = &[
         "`sev` does not look at validity",
     ),
     (
+        "refused: Certificate.Ark.Algorithm",
+        "genuine",
+        "the algorithm of the unsigned half of a certificate was changed; `sev` does not compare it",
+    ),
+    (
         "refused: Certificate.Intermediate.Algorithm",
         "genuine",
         "the algorithm of the unsigned half of a certificate was changed; `sev` does not compare it",
@@ -105,6 +110,86 @@ pub const INTEL: &[Row] = &[
         "refused: Intel.Certificate.PckAuthority",
         "genuine",
         "the issuer of the PCK revocation list was changed in its unsigned half, or its chain belongs to another list",
+    ),
+    (
+        "refused: Intel.RootCrl.NotYetValid",
+        "genuine",
+        "`dcap-qvl` accepts a revocation list before its `thisUpdate`",
+    ),
+    (
+        "refused: Intel.PckCrl.NotYetValid",
+        "genuine",
+        "`dcap-qvl` accepts a revocation list before its `thisUpdate`",
+    ),
+];
+
+/// Freshly signed states of SGX and TDX against `dcap-qvl` 0.7.1. Where only
+/// ours accepts, a policy still judges what the claims say.
+pub const INTEL_STATES: &[Row] = &[
+    (
+        "genuine",
+        "refused: CrlExpired",
+        "at `nextUpdate` to the second; Intel's verifier, too, counts that second in",
+    ),
+    (
+        "genuine",
+        "refused: Failed to verify certificate chain: CrlExpired",
+        "at `nextUpdate` to the second; Intel's verifier, too, counts that second in",
+    ),
+    (
+        "genuine",
+        "refused: SGX TEE quote must have version ",
+        "a quote of version 5 may hold an enclave's report; `dcap-qvl` reads those of version 3 only",
+    ),
+    (
+        "genuine",
+        "refused: TD migration is enabled",
+        "a claim with us (`migratable`), which policies judge",
+    ),
+    (
+        "genuine",
+        "refused: SEPT_VE_DISABLE is not enabled",
+        "a claim with us, which policies judge",
+    ),
+    (
+        "genuine",
+        "refused: SERVTD_EXT is enabled",
+        "a claim with us; `dcap-qvl` refuses it in a body of TDX 1.0, whatever is allowed",
+    ),
+    (
+        "refused: Intel.PceId",
+        "genuine",
+        "`dcap-qvl` does not hold the platform's PCE id against that of the TCB information",
+    ),
+    (
+        "refused: Intel.TcbInfo.TcbType",
+        "genuine",
+        "`dcap-qvl` does not look at `tcbType`, which says how levels are compared",
+    ),
+    (
+        "refused: Intel.TcbInfo.Version",
+        "genuine",
+        "`dcap-qvl` accepts TCB information of other versions if it has the form of version 3",
+    ),
+    (
+        "refused: Intel.TcbInfo.Malformed",
+        "genuine",
+        "a status without a place there, or no TDX components, in a level that `dcap-qvl` did not get to",
+    ),
+    (
+        "refused: Intel.QeIdentity.Malformed",
+        "genuine",
+        "a status without a place there, in a level that `dcap-qvl` did not get to",
+    ),
+    (
+        "refused: Intel.QeBinding",
+        "genuine",
+        "`dcap-qvl` ignores the second half of the quoting enclave's report data, which the format sets to zero",
+    ),
+    (
+        "refused: Intel.Reserved",
+        "genuine",
+        "`dcap-qvl` ignores reserved bytes of an enclave's report",
     ),
     (
         "refused: Intel.RootCrl.NotYetValid",

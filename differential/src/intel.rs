@@ -2,10 +2,14 @@
 
 use std::{fs, path::Path};
 
-use dcap_qvl::{QuoteCollateralV3, QuotePolicy, configs::RustCryptoConfig, verify::QuoteVerifier};
+use dcap_qvl::{
+    PckCertFlag, PckIdentity, QuoteCollateralV3, QuotePolicy, config::Config,
+    configs::RustCryptoConfig, verify::QuoteVerifier,
+};
 use serde_json::{Value, json};
 use synod_attestation::{
-    Anchors, Details, Endorsements, Evidence, VerifyError, anchors::VendorRoots, verify,
+    Anchors, Details, Endorsements, Evidence, VerifyError, anchors::VendorRoots,
+    intel::pck::PckExtension, verify,
 };
 
 use crate::{
@@ -74,17 +78,39 @@ pub fn material(set: &Set) -> Option<(Evidence, Endorsements)> {
     Some((evidence, endorsements))
 }
 
-/// Ours.
+/// Ours, under Intel's own root.
 pub fn ours(set: &Set) -> Outcome {
+    ours_under(&Anchors::Vendor(VendorRoots::built_in()), set)
+}
+
+/// Ours, under these roots.
+pub fn ours_under(anchors: &Anchors, set: &Set) -> Outcome {
     let refused = |reason: &str| Outcome::Refused(reason.to_owned());
     let Some((evidence, endorsements)) = material(set) else {
         return refused("not even in form");
     };
-    let anchors = Anchors::Vendor(VendorRoots::built_in());
-    match verify(&evidence, &endorsements, &anchors, set.now_ms) {
+    match verify(&evidence, &endorsements, anchors, set.now_ms) {
         Ok(claims) => Outcome::Genuine(match claims.details {
-            Details::Tdx(tdx) => describe(claims.tcb.to_string(), tdx.advisories),
-            Details::Sgx(sgx) => describe(claims.tcb.to_string(), sgx.advisories),
+            Details::Tdx(tdx) => Verdict {
+                status: claims.tcb.to_string(),
+                advisories: tdx.advisories,
+                tcb_date_s: tdx.tcb_date_ms / 1000,
+                evaluation_number: tdx.evaluation_number,
+                expires_s: tdx.collateral_expires_ms / 1000,
+                quoting_enclave: tdx.levels.quoting_enclave.status.to_string(),
+                platform: platform(&tdx.pck),
+            }
+            .describe(),
+            Details::Sgx(sgx) => Verdict {
+                status: claims.tcb.to_string(),
+                advisories: sgx.advisories,
+                tcb_date_s: sgx.tcb_date_ms / 1000,
+                evaluation_number: sgx.evaluation_number,
+                expires_s: sgx.collateral_expires_ms / 1000,
+                quoting_enclave: sgx.levels.quoting_enclave.status.to_string(),
+                platform: platform(&sgx.pck),
+            }
+            .describe(),
             _ => unreachable!("quotes are of SGX or TDX"),
         }),
         Err(VerifyError::Mismatch { .. }) => refused("mismatch"),
@@ -92,18 +118,78 @@ pub fn ours(set: &Set) -> Outcome {
     }
 }
 
-fn describe(status: String, mut advisories: Vec<String>) -> String {
-    advisories.sort();
-    format!("{status} {advisories:?}")
+/// What both verifiers say of a genuine quote.
+struct Verdict {
+    status: String,
+    advisories: Vec<String>,
+    tcb_date_s: u64,
+    evaluation_number: u32,
+    expires_s: u64,
+    quoting_enclave: String,
+    platform: String,
 }
 
-/// The other: debug and service domains are claims with us, so it allows them.
+impl Verdict {
+    /// In words; of the advisories only which they are counts.
+    fn describe(mut self) -> String {
+        self.advisories.sort();
+        self.advisories.dedup();
+        let Self {
+            status,
+            advisories,
+            tcb_date_s,
+            evaluation_number,
+            expires_s,
+            quoting_enclave,
+            platform,
+        } = self;
+        format!(
+            "{status} {advisories:?}, TCB of {tcb_date_s}, evaluation {evaluation_number}, until \
+             {expires_s}, quoting enclave {quoting_enclave}, platform {platform}"
+        )
+    }
+}
+
+fn platform(pck: &PckExtension) -> String {
+    format!(
+        "{:?}",
+        (
+            (&pck.ppid[..], pck.cpu_svn, pck.pce_svn, &pck.pce_id[..]),
+            (pck.fmspc, pck.sgx_type as u8, pck.platform_instance),
+            [pck.dynamic_platform, pck.cached_keys, pck.smt_enabled],
+        )
+    )
+}
+
+fn platform_of_other(pck: &PckIdentity) -> String {
+    let flag = |flag: PckCertFlag| match flag {
+        PckCertFlag::False => Some(false),
+        PckCertFlag::True => Some(true),
+        PckCertFlag::Undefined => None,
+    };
+    format!(
+        "{:?}",
+        (
+            (&pck.ppid[..], pck.cpu_svn, pck.pce_svn, &pck.pce_id[..]),
+            (pck.fmspc, pck.sgx_type, pck.platform_instance_id),
+            [pck.dynamic_platform, pck.cached_keys, pck.smt_enabled].map(flag),
+        )
+    )
+}
+
+/// The other, with cryptography that is written in Rust as well.
 pub fn other(set: &Set, root: &[u8]) -> Outcome {
+    other_with::<RustCryptoConfig>(set, root)
+}
+
+/// The other, with some cryptography; `ring` is the fast one. Debug and service
+/// domains are claims with us, so it allows them.
+pub fn other_with<C: Config>(set: &Set, root: &[u8]) -> Outcome {
     let Some(collateral) = to_qvl(set) else {
         return Outcome::Refused("malformed collateral".to_owned());
     };
     let now_s = set.now_ms / 1000;
-    let verified = QuoteVerifier::<RustCryptoConfig>::new_with_config(root.to_vec())
+    let verified = QuoteVerifier::<C>::new_with_config(root.to_vec())
         .allow_debug(true)
         .allow_service_td(true)
         .verify_with_policy(
@@ -113,10 +199,18 @@ pub fn other(set: &Set, root: &[u8]) -> Outcome {
             &QuotePolicy::claims_only(now_s),
         );
     match verified {
-        Ok(claims) => Outcome::Genuine(describe(
-            claims.tcb.status.to_string(),
-            claims.tcb.advisory_ids.clone(),
-        )),
+        Ok(claims) => Outcome::Genuine(
+            Verdict {
+                status: claims.tcb.status.to_string(),
+                advisories: claims.tcb.advisory_ids,
+                tcb_date_s: claims.platform.tcb_date_tag,
+                evaluation_number: claims.tcb.eval_data_number,
+                expires_s: claims.earliest_expiration_date,
+                quoting_enclave: claims.qe.tcb_level.tcb_status.to_string(),
+                platform: platform_of_other(&claims.platform.pck),
+            }
+            .describe(),
+        ),
         Err(error) => Outcome::Refused(shortened(&format!("{error:#}"))),
     }
 }

@@ -1,11 +1,61 @@
 //! No verifier disagrees with ours but for a reason that is written down.
 
-use std::fs;
+use std::{fs, thread};
 
-use synod_differential::{Report, explained, intel, nitro, run, sets, snp};
+use dcap_qvl::configs::RingConfig;
+use synod_attestation::{Anchors, MockRoots, Tee, simulated};
+use synod_differential::{Report, explained, intel, judge, nitro, resign::States, run, sets, snp};
 
 /// Mutated cases for each TEE.
 const CASES: usize = 10_000;
+
+/// What must be among the verdicts on freshly signed states of either TEE.
+const OF_BOTH: [&str; 31] = [
+    "UpToDate",
+    "SWHardeningNeeded",
+    "ConfigurationNeeded",
+    "ConfigurationAndSWHardeningNeeded",
+    "OutOfDate",
+    "OutOfDateConfigurationNeeded",
+    "Intel.Certificate.Root",
+    "Intel.Certificate.PckAuthority",
+    "Intel.Certificate.TcbInfoSigner",
+    "Intel.Certificate.Pck",
+    "Intel.RootCrl.Expired",
+    "Intel.PckCrl.Expired",
+    "Intel.TcbInfo.Id",
+    "Intel.TcbInfo.Malformed",
+    "Intel.TcbInfo.NotYetValid",
+    "Intel.TcbInfo.Expired",
+    "Intel.QeIdentity.Id",
+    "Intel.QeIdentity.Version",
+    "Intel.QeIdentity.Malformed",
+    "Intel.QeIdentity.NotYetValid",
+    "Intel.QeIdentity.Expired",
+    "Intel.Fmspc",
+    "Intel.QeDebug",
+    "Intel.QeMismatch.Signer",
+    "Intel.QeMismatch.Product",
+    "Intel.QeMismatch.MiscSelect",
+    "Intel.QeMismatch.Attributes",
+    "Intel.NoTcbLevel.Platform",
+    "Intel.NoTcbLevel.QuotingEnclave",
+    "Intel.Revoked.Platform",
+    "Intel.Revoked.QuotingEnclave",
+];
+/// The same for TDX alone.
+const ONLY_OF_TDX: [&str; 10] = [
+    "TDRelaunchAdvised",
+    "TDRelaunchAdvisedConfigurationNeeded",
+    "Intel.ReservedAttributes",
+    "Intel.ModuleUnknown",
+    "Intel.ModuleSigner",
+    "Intel.ModuleAttributes",
+    "Intel.NoTcbLevel.Module",
+    "Intel.NoTcbLevel.CurrentPlatform",
+    "Intel.Revoked.Module",
+    "Intel.Revoked.CurrentPlatform",
+];
 
 fn check(name: &str, report: &Report, rows: &[explained::Row]) {
     println!("{name}: {}", report.table(rows));
@@ -48,4 +98,30 @@ fn dcap_qvl_disagrees_only_for_reasons_that_are_written_down() {
     let sets = sets::read(&vectors, &["tdx", "sgx"], intel::load);
     let report = run(&sets, CASES, 3, intel::ours, |set| intel::other(set, &root));
     check("dcap-qvl", &report, explained::INTEL);
+}
+
+#[test]
+fn freshly_signed_states_come_out_alike() {
+    let anchors = Anchors::Simulated(MockRoots::published());
+    let compare = |tee, seed| {
+        judge(
+            States::new(tee, seed).sets(CASES / 2),
+            |set| intel::ours_under(&anchors, set),
+            |set| intel::other_with::<RingConfig>(set, simulated::INTEL_ROOT),
+        )
+    };
+    let (tdx, sgx) = thread::scope(|scope| {
+        let sgx = scope.spawn(|| compare(Tee::Sgx, 4));
+        (compare(Tee::Tdx, 5), sgx.join().expect("it ends"))
+    });
+    for (name, report, more) in [
+        ("dcap-qvl, states of SGX", sgx, &[][..]),
+        ("dcap-qvl, states of TDX", tdx, &ONLY_OF_TDX),
+    ] {
+        check(name, &report, explained::INTEL_STATES);
+        println!("alike: {:?}", report.alike);
+        let unseen = |said: &&str| !report.alike.contains_key(*said);
+        let unseen: Vec<_> = OF_BOTH.iter().chain(more).copied().filter(unseen).collect();
+        assert!(unseen.is_empty(), "no case says {unseen:?}");
+    }
 }
