@@ -2,8 +2,10 @@
 
 use synod_attestation::{
     Accepted, Endorsements, Evidence, Expected, Freshness, Measurement, NodeStatement, Policy,
-    Refusal, Role, Rule, Tee, Verdict,
+    Refusal, Role, Rule, Tee, Verdict, VerifyError,
+    eventlog::{Kind, error::EventLogError},
     policy::rules::{RequiredPart, Rules},
+    verify, verify_checked,
 };
 use synod_attester::{Attester, Simulated};
 use synod_crypto::{Digest, HpkePublicKey, PublicKey};
@@ -173,4 +175,45 @@ fn parts_without_endorsements_and_endorsements_without_parts_are_refused() {
     let alone = policy(|rules| rules.require_part.clear());
     let result = appraise(&alone, &lead.0, &two);
     assert_eq!(broken(result), [Rule::Parts]);
+}
+
+#[test]
+fn every_part_is_verified_with_endorsements_of_its_own_or_none_is() {
+    let (lead, part) = (Scene::new().lead, Scene::new().part);
+    let evidence = lead.0.with_part("host", part.0).expect("a part");
+    let anchors = policy(|_| ()).anchors().clone();
+    let expected = VerifyError::Parts {
+        evidence: 1,
+        endorsements: 0,
+    };
+    let alone = verify(&evidence, &lead.1, &anchors, NOW_MS);
+    assert_eq!(alone, Err(expected.clone()));
+    let checked = lead.1.check(Tee::SevSnp, &anchors, NOW_MS).expect("sound");
+    assert_eq!(verify_checked(&evidence, &checked, NOW_MS), Err(expected));
+    let both = Endorsements::composite(lead.1, vec![part.1]).expect("endorsements");
+    let claims = verify(&evidence, &both, &anchors, NOW_MS).expect("genuine evidence");
+    assert_eq!(claims.parts.len(), 1);
+}
+
+#[test]
+fn event_log_that_does_not_add_up_to_the_registers_is_refused() {
+    let (evidence, endorsements) = Scene::new().part;
+    let anchors = policy(|_| ()).anchors().clone();
+    let entry = format!(
+        r#"[{{"imr":3,"event_type":1,"digest":"{}","event":"","event_payload":""}}]"#,
+        "11".repeat(48)
+    );
+    let evidence = evidence
+        .with_log(Kind::Dstack, entry.into_bytes())
+        .expect("a log");
+    let refused = verify(&evidence, &endorsements, &anchors, NOW_MS);
+    assert!(
+        matches!(
+            refused,
+            Err(VerifyError::EventLog(
+                EventLogError::RegisterMismatch { .. }
+            ))
+        ),
+        "{refused:?}"
+    );
 }
