@@ -34,6 +34,10 @@ openapi:
 fuzz target seconds="60":
     cd fuzz && cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}}
 
+# The kept corpus, once through every target that has one.
+fuzz-corpus:
+    cd fuzz && for target in corpus/*; do cargo +nightly fuzz run "$(basename "$target")" -- -runs=0 || exit 1; done
+
 # The verifier as a WebAssembly module, and recorded evidence through it under Node.
 wasm:
     cargo xtask wasm
