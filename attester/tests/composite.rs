@@ -4,8 +4,11 @@ use synod_attestation::{
     Accepted, Endorsements, Evidence, Expected, Freshness, Measurement, NodeStatement, Policy,
     Refusal, Role, Rule, Tee, Verdict, VerifyError,
     eventlog::{Kind, error::EventLogError},
+    intel::error::IntelError,
     policy::rules::{RequiredPart, Rules},
-    verify, verify_checked,
+    verify,
+    verify::signatures_only,
+    verify_checked,
 };
 use synod_attester::{Attester, Simulated};
 use synod_crypto::{Digest, HpkePublicKey, PublicKey};
@@ -216,4 +219,23 @@ fn event_log_that_does_not_add_up_to_the_registers_is_refused() {
         ),
         "{refused:?}"
     );
+    // Nor do the signatures alone prove it.
+    let error = refused.expect_err("a refusal");
+    let alone = signatures_only(&evidence, &anchors).expect("evidence of Intel");
+    assert_eq!(alone.expect_err("a refusal"), error);
+}
+
+#[test]
+fn signatures_alone_are_those_of_the_tee_that_the_evidence_names() {
+    let (evidence, _) = Scene::new().part;
+    let anchors = policy(|_| ()).anchors().clone();
+    let proven = |evidence: &Evidence| signatures_only(evidence, &anchors);
+    assert!(matches!(proven(&evidence), Some(Ok(_))));
+    let renamed = Evidence::new(Tee::Sgx, evidence.bytes().to_vec()).expect("a quote");
+    let wrong = IntelError::WrongTee {
+        expected: Tee::Sgx,
+        found: Tee::Tdx,
+    };
+    assert_eq!(proven(&renamed), Some(Err(VerifyError::Intel(wrong))));
+    assert_eq!(proven(&Scene::new().lead.0), None);
 }
