@@ -376,9 +376,11 @@ impl TryFrom<&Accepted> for ReferenceValues {
                 continue;
             };
             let length = expected_length(field, of, length, tee)?;
-            values.push((field, Wanted::Bytes(bytes(field, text, length)?)));
+            let value = bytes(field, text, length)?;
             // A signer signs many products, so it takes the product's number.
-            names_code |= names && (field != "mr_signer" || entry.isv_prod_id.is_some());
+            let of_many = field == "mr_signer" && entry.isv_prod_id.is_none();
+            names_code |= names && !of_many && !stands_for_nobody(field, &value);
+            values.push((field, Wanted::Bytes(value)));
         }
         for (field, of, wanted) in entry.numbers() {
             let Some(wanted) = wanted else { continue };
@@ -397,6 +399,12 @@ impl TryFrom<&Accepted> for ReferenceValues {
             values,
         })
     }
+}
+
+/// Whether a value is what evidence shows that nobody signed for.
+fn stands_for_nobody(field: &str, value: &[u8]) -> bool {
+    let of_signer = ["id_key_digest", "author_key_digest", "pcr8"].contains(&field);
+    of_signer && value.iter().all(|byte| *byte == 0)
 }
 
 fn expected_length(

@@ -246,6 +246,28 @@ fn rules_out_of_their_bounds_are_no_policy() {
 }
 
 #[test]
+fn zero_stands_for_no_signer_and_names_nobodys_code() {
+    use synod_attestation::reference_values::{ReferenceError, ReferenceValues};
+    for (tee, field) in [(Tee::SevSnp, 0), (Tee::SevSnp, 1), (Tee::Nitro, 2)] {
+        let read = |digest: String| {
+            let mut entry = Accepted {
+                tee: tee.name().to_owned(),
+                ..Accepted::default()
+            };
+            let slots = [
+                &mut entry.id_key_digest,
+                &mut entry.author_key_digest,
+                &mut entry.pcr8,
+            ];
+            *slots.into_iter().nth(field).expect("three fields") = Some(digest);
+            ReferenceValues::try_from(&entry).err()
+        };
+        assert_eq!(read("00".repeat(48)), Some(ReferenceError::Empty));
+        assert_eq!(read("01".repeat(48)), None);
+    }
+}
+
+#[test]
 fn entry_without_code_or_signer_would_accept_anything_and_is_refused() {
     use synod_attestation::reference_values::{ReferenceError, ReferenceValues};
     let read = |change: &dyn Fn(&mut Accepted)| {

@@ -14,7 +14,7 @@ use crate::{
         rules::intel::{PlatformRules, SgxRules, TdxRules},
     },
     sgx::claims::SgxClaims,
-    tdx::claims::TdxClaims,
+    tdx::{claims::TdxClaims, report::TdExtension},
 };
 
 /// What Intel says of a platform, for TDX and SGX alike.
@@ -87,8 +87,10 @@ pub(super) fn examine_sgx(
 
 fn attributes(tdx: &TdxClaims, rules: &TdxRules) -> Vec<Check> {
     let bits = tdx.attributes.0;
+    let bound_now = |extension: &TdExtension| extension.service_td_hash != [0; 48];
     let service_td = tdx.mr_service_td.is_some_and(|digest| digest != [0; 48])
-        || tdx.attributes.service_td_extension();
+        || tdx.attributes.service_td_extension()
+        || tdx.extension.as_deref().is_some_and(bound_now);
     let checks = [
         (
             Check::absent(

@@ -29,7 +29,7 @@ use crate::{
         product::{Product, TcbVersion},
         report::FirmwareVersion,
     },
-    tdx::{attributes::TdAttributes, claims::TdxClaims},
+    tdx::{attributes::TdAttributes, claims::TdxClaims, report::TdExtension},
     tee::Tee,
 };
 
@@ -286,6 +286,30 @@ fn tdx_claims_break_exactly_the_rule_that_they_are_wrong_by() {
         [Rule::NoServiceTd]
     );
     assert_eq!(breaks(|tdx| tdx.mr_service_td = None), []);
+    let bound_now = |hash| {
+        tdx_breaks(
+            |_| (),
+            |tdx| tdx.extension = Some(Box::new(extension(hash))),
+        )
+    };
+    assert_eq!(bound_now([1; 48]), [Rule::NoServiceTd]);
+    assert_eq!(bound_now([0; 48]), []);
+}
+
+/// The extended form of TDX 1.5, with this digest of service domains bound now.
+fn extension(service_td_hash: [u8; 48]) -> TdExtension {
+    TdExtension {
+        vm_id: 0,
+        td_id: [0; 32],
+        device_info: [0; 48],
+        init_service_td_hash: [0; 48],
+        init_service_td_attributes: 0,
+        init_cpu_svn: [0; 16],
+        init_tee_tcb_svn: [0; 16],
+        init_fmspc: [0; 12],
+        service_td_hash,
+        service_td_attributes: 0,
+    }
 }
 
 #[test]
