@@ -3,6 +3,7 @@
 use synod_attestation::{Expected, Freshness, Role, Verdict};
 
 use crate::address::Address;
+use crate::attested::AttestedStatement;
 use crate::execute::state::{Outcome, State, write_replica};
 use crate::facts::{BlockRef, Context};
 use crate::join::{AddressChange, Join, join_nonce};
@@ -35,7 +36,7 @@ pub(super) fn admit(state: &mut State<'_, '_>, join: &Join) -> Result<Outcome, R
     if present >= REPLICAS_MAX {
         return Err(Refusal::TooManyReplicas(present));
     }
-    let verdict = judge(state, join)?;
+    let verdict = judge(state, &join.attested, join.block)?;
     let status = match state.service.join {
         JoinRule::Verdict => ReplicaStatus::Trusted,
         JoinRule::Members => ReplicaStatus::Pending,
@@ -49,9 +50,13 @@ pub(super) fn admit(state: &mut State<'_, '_>, join: &Join) -> Result<Outcome, R
     Ok(Outcome::about(id))
 }
 
-fn judge(state: &State<'_, '_>, join: &Join) -> Result<Verdict, Refusal> {
-    let attested = &join.attested;
-    let nonce = join_nonce(&join.block.hash, &attested.statement.identity);
+/// Appraises a replica's evidence by the policy in force; its nonce must stem from `block`.
+pub(super) fn judge(
+    state: &State<'_, '_>,
+    attested: &AttestedStatement,
+    block: BlockRef,
+) -> Result<Verdict, Refusal> {
+    let nonce = join_nonce(&block.hash, &attested.statement.identity);
     let expected = Expected {
         role: Role::Replica,
         context: state.ctx.network,

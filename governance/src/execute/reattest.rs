@@ -1,10 +1,9 @@
 //! A replica attests anew: the verdict on record gives way to a newer one on the same keys.
 
-use synod_attestation::{Expected, Freshness, NodeStatement, Role, Verdict};
+use synod_attestation::{NodeStatement, Verdict};
 
-use crate::execute::join::check_fresh;
+use crate::execute::join::{check_fresh, judge};
 use crate::execute::state::{Outcome, State, write_replica};
-use crate::join::join_nonce;
 use crate::reattest::Reattest;
 use crate::records::{ReplicaRecord, ReplicaStatus};
 use crate::refusal::{Refusal, StatementKey};
@@ -18,7 +17,7 @@ pub(super) fn reattest(state: &mut State<'_, '_>, request: &Reattest) -> Result<
     request
         .verify(&replica.identity())
         .map_err(|_| Refusal::ReplicaSignature)?;
-    let verdict = judge(state, request)?;
+    let verdict = judge(state, &request.attested, request.block)?;
     check_verdict(&replica, &verdict)?;
     replica.statement = verdict.subject().clone();
     replica.simulated = verdict.simulated();
@@ -72,23 +71,6 @@ fn check_newer(replica: &ReplicaRecord, index: u64) -> Result<(), Refusal> {
         });
     }
     Ok(())
-}
-
-fn judge(state: &State<'_, '_>, request: &Reattest) -> Result<Verdict, Refusal> {
-    let attested = &request.attested;
-    let nonce = join_nonce(&request.block.hash, &attested.statement.identity);
-    let expected = Expected {
-        role: Role::Replica,
-        context: state.ctx.network,
-        freshness: Freshness::Nonce(nonce),
-    };
-    Ok(state.view().policy()?.appraise(
-        &attested.evidence,
-        &attested.endorsements,
-        &attested.statement,
-        &expected,
-        state.ctx.time_ms,
-    )?)
 }
 
 /// A process does not change its TEE or its program, and a shorter verdict is no gain.
