@@ -63,7 +63,18 @@ const FLOORS: &[Floor] = &[
     floor(
         5,
         "synod-gateway",
+        "synod-runtime",
         &["synod-api", "synod-replica", "synod-governance"],
+    ),
+    floor(
+        5,
+        "synod-runtime",
+        &[
+            "synod-crypto",
+            "synod-kv",
+            "synod-governance",
+            "synod-replica",
+        ],
     ),
     floor(6, "synod-node", ALL_BELOW_PROGRAMS),
     floor(7, "synod-cli", PROGRAMS_TOO),
@@ -85,6 +96,7 @@ const ALL_BELOW_PROGRAMS: &[&str] = &[
     "synod-replica",
     "synod-client",
     "synod-gateway",
+    "synod-runtime",
 ];
 
 /// The one binary carries the programs as sub-commands.
@@ -102,6 +114,7 @@ const PROGRAMS_TOO: &[&str] = &[
     "synod-replica",
     "synod-client",
     "synod-gateway",
+    "synod-runtime",
     "synod-node",
 ];
 
