@@ -63,7 +63,6 @@ const FLOORS: &[Floor] = &[
     floor(
         5,
         "synod-gateway",
-        "synod-runtime",
         &["synod-api", "synod-replica", "synod-governance"],
     ),
     floor(
