@@ -76,7 +76,8 @@ const FLOORS: &[Floor] = &[
         ],
     ),
     floor(6, "synod-node", ALL_BELOW_PROGRAMS),
-    floor(7, "synod-cli", PROGRAMS_TOO),
+    floor(7, "synod-testbed", PROGRAMS_TOO),
+    floor(8, "synod-cli", EVERYTHING),
     floor(0, "xtask", &[]),
 ];
 
@@ -98,7 +99,27 @@ const ALL_BELOW_PROGRAMS: &[&str] = &[
     "synod-runtime",
 ];
 
-/// The one binary carries the programs as sub-commands.
+/// The one binary carries the programs as sub-commands, and a synod in memory for tests of apps.
+const EVERYTHING: &[&str] = &[
+    "synod-kv",
+    "synod-consensus",
+    "synod-crypto",
+    "synod-attestation",
+    "synod-ledger",
+    "synod-governance",
+    "synod-attester",
+    "synod-endorser",
+    "synod-channel",
+    "synod-api",
+    "synod-replica",
+    "synod-client",
+    "synod-gateway",
+    "synod-runtime",
+    "synod-node",
+    "synod-testbed",
+];
+
+/// A synod in one process is put together as the programs are.
 const PROGRAMS_TOO: &[&str] = &[
     "synod-kv",
     "synod-consensus",

@@ -1,0 +1,11 @@
+//! A whole synod in one process, for tests of apps: founded with simulated evidence, one voter, no sockets, no disk.
+
+mod compare;
+mod scenario;
+mod variables;
+
+pub use compare::{Difference, differences};
+pub use scenario::{
+    Body, Expectations, SCENARIO_BYTES_MAX, STEPS_MAX, Scenario, ScenarioError, Speaker, Step,
+};
+pub use variables::{UnknownVariable, Variables};
