@@ -74,21 +74,26 @@ impl UserEntry {
         if self.roles.len() > ROLES_MAX {
             return Err(BadEntry::TooManyRoles(self.roles.len()));
         }
-        let allowed = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
-        match self
-            .roles
-            .iter()
-            .find(|role| !is_made_of(role, ROLE_LENGTH_MAX, allowed))
-        {
+        match self.roles.iter().find(|role| !is_role(role)) {
             Some(role) => Err(BadEntry::Role(role.clone())),
             None => Ok(()),
         }
     }
 }
 
+/// Whether the text is a role.
+pub(crate) fn is_role(text: &str) -> bool {
+    let allowed = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    is_made_of(text, ROLE_LENGTH_MAX, allowed)
+}
+
+/// Whether a name may hold the byte.
+pub(crate) fn is_name_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'@' | b'-')
+}
+
 pub(crate) fn check_name(name: &str) -> Result<(), BadEntry> {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'@' | b'-');
-    if is_made_of(name, NAME_LENGTH_MAX, allowed) {
+    if is_made_of(name, NAME_LENGTH_MAX, is_name_byte) {
         return Ok(());
     }
     Err(BadEntry::Name(name.chars().take(NAME_LENGTH_MAX).collect()))

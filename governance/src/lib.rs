@@ -18,6 +18,7 @@
 
 mod act;
 mod address;
+pub mod app;
 mod attested;
 mod codec;
 mod entries;

@@ -8,17 +8,17 @@ use synod_governance::{
 use crate::network::{Network, Node, genesis, manifest, wrapped};
 
 /// xorshift64*: enough to choose where to break things, the same on every run.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % sides
     }
 
-    fn break_somewhere(&mut self, bytes: &[u8]) -> Vec<u8> {
+    pub(crate) fn break_somewhere(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut bytes = bytes.to_vec();
         for _ in 0..=self.roll(2) {
             let at = self.roll(bytes.len().max(1));

@@ -1,6 +1,7 @@
 //! What governance promises, driven through a small network of simulated nodes.
 
 mod actions;
+mod app_manifest;
 mod fuzz;
 mod genesis;
 mod joining;
