@@ -21,7 +21,7 @@ pub(crate) type State = BTreeMap<(String, Vec<u8>), Vec<u8>>;
 /// Takes the ledger in with the secret that the members' shares give.
 pub(crate) fn rebuild(folder: &LedgerFolder, pin: Digest, keys: &[MemberKey]) -> Outcome<TakenIn> {
     let public = folder.take_in(pin, None)?;
-    let secret = unwrap_secret(public.machine.store(), keys)?;
+    let secret = unwrap_secret(&public.machine.store(), keys)?;
     folder.take_in(pin, Some(vec![secret]))
 }
 

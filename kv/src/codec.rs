@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::limits::{KEY_MAX, LimitExceeded, MAP_NAME_MAX, VALUE_MAX, WRITES_MAX};
 use crate::name::{BadMapName, MapName};
-use crate::writes::WriteSet;
+use crate::writes::{KeyWrites, WriteSet, byte_len};
 
 const BSTR: u8 = 2;
 const TSTR: u8 = 3;
@@ -51,11 +51,26 @@ pub enum DecodeError {
 impl WriteSet {
     /// The canonical encoding. The empty set is the one byte `80`.
     pub fn encode(&self) -> Vec<u8> {
+        self.encode_maps(|_| true)
+    }
+
+    /// The encodings of the two halves that [`WriteSet::split`] gives, public and private, without parting the set.
+    pub fn encode_halves(&self) -> (Vec<u8>, Vec<u8>) {
+        (
+            self.encode_maps(MapName::is_public),
+            self.encode_maps(|map| !map.is_public()),
+        )
+    }
+
+    fn encode_maps(&self, wanted: impl Fn(&MapName) -> bool) -> Vec<u8> {
+        let maps = || self.maps().iter().filter(|(map, _)| wanted(map));
         // Heads take at most 1 + 3 bytes a key, 5 a value; a map a few more.
-        let spare = 10 * self.len() + (MAP_NAME_MAX + 16) * self.maps().len() + 5;
-        let mut out = Vec::with_capacity(self.byte_len() + spare);
-        head(&mut out, ARRAY, self.maps().len());
-        for (map, keys) in self.maps() {
+        let spare = |(map, keys): (&MapName, &KeyWrites)| {
+            10 * keys.len() + map.as_str().len() + 16 + byte_len(keys)
+        };
+        let mut out = Vec::with_capacity(maps().map(spare).sum::<usize>() + 5);
+        head(&mut out, ARRAY, maps().count());
+        for (map, keys) in maps() {
             head(&mut out, ARRAY, 2);
             head(&mut out, TSTR, map.as_str().len());
             out.extend_from_slice(map.as_str().as_bytes());

@@ -34,6 +34,6 @@ pub use range::KeyRange;
 pub use reads::{Conflict, ReadSet};
 pub use snapshot::{Read, Snapshot};
 pub use store::Store;
-pub use transaction::{OWN_WRITE, Transaction};
+pub use transaction::{OWN_WRITE, Paused, Transaction};
 pub use versions::{OutOfWindow, StateItem, Versioned};
 pub use writes::WriteSet;

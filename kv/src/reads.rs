@@ -63,6 +63,10 @@ impl ReadSet {
         self.snapshot
     }
 
+    pub(crate) fn rollbacks(&self) -> u64 {
+        self.rollbacks
+    }
+
     /// Whether nothing was read: such a transaction conflicts with nothing.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.ranges.is_empty()

@@ -2,7 +2,7 @@
 
 use crate::reads::{Conflict, ReadSet};
 use crate::snapshot::Snapshot;
-use crate::transaction::Transaction;
+use crate::transaction::{Paused, Transaction};
 use crate::versions::{OutOfWindow, StateItem, Versions};
 use crate::writes::WriteSet;
 
@@ -37,6 +37,23 @@ impl Store {
     pub fn begin_at(&self, seqno: u64) -> Result<Transaction<'_>, OutOfWindow> {
         self.versions.check_window(seqno)?;
         Ok(Transaction::new(&self.versions, seqno))
+    }
+
+    /// Goes on with a paused transaction, on the same snapshot.
+    ///
+    /// # Errors
+    /// [`OutOfWindow`] where that snapshot is gone: compacted, or rolled back since the transaction began. What was
+    /// paused is lost then; it could not have been validated.
+    pub fn resume(&self, paused: Paused) -> Result<Transaction<'_>, OutOfWindow> {
+        let reads = paused.reads();
+        self.versions.check_window(reads.snapshot())?;
+        self.versions.check_same_history(reads.rollbacks())?;
+        Ok(Transaction::resume(&self.versions, paused))
+    }
+
+    /// How often writes were taken back. Within one count, a seqno names one state and a version one value.
+    pub fn rollbacks(&self) -> u64 {
+        self.versions.rollbacks()
     }
 
     /// A state to read. Costs nothing.

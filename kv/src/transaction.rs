@@ -113,9 +113,65 @@ impl<'a> Transaction<'a> {
         &self.writes
     }
 
+    /// Lets go of the store, so that it can be written while this transaction waits. Moves; copies nothing.
+    pub fn pause(self) -> Paused {
+        Paused {
+            reads: self.reads.into_inner(),
+            writes: self.writes,
+        }
+    }
+
+    pub(crate) fn resume(versions: &'a Versions, paused: Paused) -> Self {
+        Self {
+            versions,
+            snapshot: paused.reads.snapshot(),
+            reads: RefCell::new(paused.reads),
+            writes: paused.writes,
+        }
+    }
+
     /// Ends the transaction.
     pub fn finish(self) -> (ReadSet, WriteSet) {
         (self.reads.into_inner(), self.writes)
+    }
+}
+
+/// A transaction that waits: what it has read and wants to write, without the store. `Store::resume` goes on with it.
+#[derive(Debug)]
+pub struct Paused {
+    reads: ReadSet,
+    writes: WriteSet,
+}
+
+impl Paused {
+    /// What was read so far; it names the snapshot.
+    pub fn reads(&self) -> &ReadSet {
+        &self.reads
+    }
+
+    /// What has been written so far.
+    pub fn writes(&self) -> &WriteSet {
+        &self.writes
+    }
+
+    /// Sets a key; needs no store.
+    pub fn put(
+        &mut self,
+        map: &MapName,
+        key: impl Into<Bytes>,
+        value: impl Into<Bytes>,
+    ) -> Result<(), LimitExceeded> {
+        self.writes.put(map, key, value)
+    }
+
+    /// Deletes a key; needs no store.
+    pub fn delete(&mut self, map: &MapName, key: impl Into<Bytes>) -> Result<(), LimitExceeded> {
+        self.writes.delete(map, key)
+    }
+
+    /// Ends the transaction.
+    pub fn finish(self) -> (ReadSet, WriteSet) {
+        (self.reads, self.writes)
     }
 }
 

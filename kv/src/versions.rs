@@ -41,6 +41,9 @@ pub enum OutOfWindow {
         /// The newest seqno applied.
         head: u64,
     },
+    /// Writes were taken back since, so the seqno may name another state now.
+    #[error("state was rolled back since")]
+    RolledBack,
 }
 
 /// One key of a whole state, as given by `Store::state`.
@@ -105,6 +108,15 @@ impl Versions {
             });
         }
         Ok(())
+    }
+
+    /// Whether nothing was taken back since there were so many rollbacks.
+    pub(crate) fn check_same_history(&self, rollbacks: u64) -> Result<(), OutOfWindow> {
+        if rollbacks == self.rollbacks {
+            Ok(())
+        } else {
+            Err(OutOfWindow::RolledBack)
+        }
     }
 
     pub(crate) fn get(&self, seqno: u64, map: &MapName, key: &[u8]) -> Option<Versioned> {

@@ -153,7 +153,8 @@ impl WriteSet {
     }
 }
 
-fn byte_len(keys: &KeyWrites) -> usize {
+/// Bytes of some keys and values.
+pub(crate) fn byte_len(keys: &KeyWrites) -> usize {
     keys.iter()
         .map(|(key, value)| key.len() + value.as_ref().map_or(0, Bytes::len))
         .sum()

@@ -181,3 +181,53 @@ fn states_outside_the_window_are_refused() {
 fn applying_past_a_gap_is_a_fault_of_our_own() {
     store_with(&["a"]).apply(3, &WriteSet::new());
 }
+
+#[test]
+fn a_paused_transaction_goes_on_where_it_was() {
+    let mut store = store_with(&["a", "b"]);
+    let mut transaction = store.begin();
+    transaction.get(&map("m"), b"a");
+    transaction
+        .put(&map("m"), "own", "write")
+        .expect("within limits");
+    let mut paused = transaction.pause();
+    paused.put(&map("m"), "more", "").expect("within limits");
+    put(&mut store, "b", "newer");
+
+    let transaction = store.resume(paused).expect("its snapshot is at hand");
+    assert_eq!(transaction.snapshot(), 2);
+    let seen = transaction.range(&map("m"), &KeyRange::all(), 10);
+    let versions: Vec<u64> = seen.iter().map(|(_, found)| found.version).collect();
+    assert_eq!(versions, [1, 2, OWN_WRITE, OWN_WRITE]);
+    let (reads, writes) = transaction.pause().finish();
+    assert_eq!(writes.len(), 2);
+    assert!(store.validate(&reads).is_err(), "b was read and is newer");
+}
+
+#[test]
+fn a_paused_transaction_is_lost_with_its_snapshot() {
+    let mut store = store_with(&["a", "b"]);
+    let compacted = store.begin_at(1).expect("within the window").pause();
+    store.compact(2);
+    let floor = OutOfWindow::Compacted { asked: 1, floor: 2 };
+    assert_eq!(store.resume(compacted).err(), Some(floor));
+
+    put(&mut store, "c", "one history");
+    let rolled_back = store.begin().pause();
+    store.rollback(2).expect("within the window");
+    put(&mut store, "c", "another");
+    let lost = store.resume(rolled_back).err();
+    assert_eq!(lost, Some(OutOfWindow::RolledBack));
+}
+
+#[test]
+fn halves_encode_as_the_parts_of_a_split_do() {
+    let mut writes = WriteSet::new();
+    for name in ["a", "public:b", "public:c", "z"] {
+        writes.put(&map(name), "k", "v").expect("within limits");
+        writes.delete(&map(name), "gone").expect("within limits");
+    }
+    let halves = writes.encode_halves();
+    let (public, private) = writes.split();
+    assert_eq!(halves, (public.encode(), private.encode()));
+}

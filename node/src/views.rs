@@ -276,7 +276,8 @@ pub(crate) fn governance(network: Digest, view: &GovernanceView) -> GovernanceRe
 
 /// The sequence number that the act of a committed transaction bore.
 pub(crate) fn sequence_of(replica: &mut Replica, tx: TxId) -> Option<u64> {
-    let snapshot = replica.machine().store().snapshot(tx.seqno).ok()?;
+    let store = replica.machine().store();
+    let snapshot = store.snapshot(tx.seqno).ok()?;
     let view = View::new(&snapshot);
     let acted = matches!(view.input(tx.seqno), Ok(Some(Input::Action(_))));
     // An action that counted raised the next number by one in its own transaction.

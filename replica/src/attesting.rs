@@ -87,7 +87,7 @@ impl Replica {
         let Some(submission) = &self.submission else {
             return;
         };
-        let replicas = roll::replicas_in(&self.certified_snapshot());
+        let replicas = roll::replicas_in(&self.certified_state());
         let own = replicas.iter().find(|replica| replica.id == self.id);
         if let Some(own) = own.filter(|own| own.attested_index >= submission.block_index) {
             let tx = self.machine.history().certified_tx(own.attested_seqno);

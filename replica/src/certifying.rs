@@ -198,7 +198,7 @@ impl Replica {
         head: &Head,
         signature: BlockSignature,
     ) -> Result<(), &'static str> {
-        let key = roll::identity_of(self.machine.store(), from)
+        let key = roll::identity_of(&self.machine.store(), from)
             .ok_or("it is no replica of this network")?;
         let voter = Voter {
             id: from,

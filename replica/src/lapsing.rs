@@ -31,7 +31,7 @@ impl Replica {
             return;
         }
         let time_ms = self.machine.sequence().certified().time_ms;
-        let lapsed = roll::lapsed_in(&self.certified_snapshot(), time_ms);
+        let lapsed = roll::lapsed_in(&self.certified_state(), time_ms);
         self.tell_lapses(&lapsed, out);
         let leader = self.engine.leader().filter(|leader| *leader != self.id);
         let due = lapsed
@@ -44,7 +44,7 @@ impl Replica {
 
     /// One notice for each voter when its verdict lapses.
     fn tell_lapses(&mut self, lapsed: &[Lapsed], out: &mut Effects) {
-        let replicas = roll::replicas_in(&self.certified_snapshot());
+        let replicas = roll::replicas_in(&self.certified_state());
         let votes = |id| {
             let mut voters = replicas.iter();
             voters.any(|replica| replica.id == id && replica.status == ReplicaStatus::Voter)
@@ -69,7 +69,7 @@ impl Replica {
     /// A leader whose demotion has been due for long is not heard any more: an election follows.
     fn turn_from(&mut self, leader: u64, time_ms: u64, out: &mut Effects) {
         let view = self.engine.term();
-        let replicas = roll::replicas_in(&self.certified_snapshot());
+        let replicas = roll::replicas_in(&self.certified_state());
         let record = replicas.iter().find(|replica| replica.id == leader);
         let long = record.is_some_and(|record| {
             time_ms >= record.expires_ms.saturating_add(LEADER_LAPSED_MAX_MS)
@@ -91,7 +91,7 @@ impl Replica {
         }
         self.lapse_tick = self.ticks + LAPSE_TICKS;
         let time_ms = self.machine.sequence().last().time_ms;
-        let lapsed = roll::lapsed(self.machine.store(), time_ms);
+        let lapsed = roll::lapsed(&self.machine.store(), time_ms);
         for (id, step) in steps(&lapsed) {
             let done = match step {
                 LapseStep::Demote if !self.stands_without(id) => false,
@@ -124,13 +124,13 @@ impl Replica {
             .filter(|voter| active.contains(&voter.id));
         let vendors: BTreeSet<&str> = active.clone().map(|voter| voter.vendor.as_str()).collect();
         let remaining = configuration.voters().len().saturating_sub(1);
-        let required = roll::vendors_required(self.machine.store(), vendors.len());
+        let required = roll::vendors_required(&self.machine.store(), vendors.len());
         active.count() > remaining / 2 && vendors.len() >= usize::from(required)
     }
 
     /// Hands over to the voter that is furthest among those whose verdicts hold.
     fn give_way(&mut self, time_ms: u64, out: &mut Effects) -> bool {
-        let replicas = roll::replicas(self.machine.store());
+        let replicas = roll::replicas(&self.machine.store());
         let fit = |id| {
             let mut known = replicas.iter();
             known.any(|replica| replica.id == id && replica.verdict_holds(time_ms))
@@ -150,7 +150,7 @@ impl Replica {
     /// An idle ledger's time stands still. If this leader's clock says that something is due, a block asks the others.
     fn freshen_for_lapse(&mut self, lapsed: &[Lapsed], out: &mut Effects) -> bool {
         let known: BTreeSet<u64> = steps(lapsed).map(|(id, _)| id).collect();
-        let soon = roll::lapsed(self.machine.store(), self.now_ms);
+        let soon = roll::lapsed(&self.machine.store(), self.now_ms);
         let due = steps(&soon).any(|(id, _)| !known.contains(&id));
         if due && self.ticks >= self.freshened_tick + FRESHEN_TICKS {
             self.freshened_tick = self.ticks;

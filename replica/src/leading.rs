@@ -238,7 +238,8 @@ impl Replica {
         operate: &Operate,
         draft: &mut Draft,
     ) -> Result<Executed, CallError> {
-        let mut transaction = self.machine.store().begin();
+        let store = self.machine.store();
+        let mut transaction = store.begin();
         let epoch = self.machine.governance_epoch();
         self.admission
             .authorize(epoch, &transaction, caller, &operate.operation)?;
@@ -252,6 +253,7 @@ impl Replica {
         let tx = draft.builder.next_id();
         idempotency::remember(&mut transaction, caller, operate, tx, &answer)?;
         let (_, writes) = transaction.finish();
+        drop(store);
         self.machine.execute(tx.seqno, &writes);
         let reply = ReplyPreimage {
             salt: self.entropy.take(),
@@ -310,13 +312,7 @@ impl Replica {
             }
         };
         self.freshen(out);
-        match law::enact(
-            self.machine.store(),
-            self.machine.sequence(),
-            self.machine.history(),
-            &input,
-            self.engine.last_index() + 1,
-        ) {
+        match self.machine.enact(&input, self.engine.last_index() + 1) {
             Ok(enacted) if enacted.membership == Some(Membership::Remove(self.id)) => {
                 self.hand_over(&call, out);
             }

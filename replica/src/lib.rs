@@ -29,6 +29,7 @@ mod query;
 mod reading;
 mod replica;
 mod roll;
+pub mod state;
 mod submission;
 mod users;
 

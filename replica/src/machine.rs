@@ -10,21 +10,24 @@
 
 use bytes::Bytes;
 use synod_crypto::Digest;
-use synod_kv::{DecodeError, Store, WriteSet};
+use synod_governance::Input;
+use synod_kv::{DecodeError, WriteSet};
 use synod_ledger::{
     Appended, Block, BlockBuilder, Certificate, Certified, CertifyError, ChainRecord, Frame,
     Interior, Malformed, Opener, Place, Purpose, Recorder, SealError, Sequence, SequenceError,
     Terms, Uncertifiable,
 };
 
+use crate::calls::CallError;
 use crate::change::Membership;
 use crate::history::History;
-use crate::law::{self, LawError};
+use crate::law::{self, Enacted, LawError};
+use crate::state::{StateGuard, StateHandle};
 
 /// Chain, state and history of one network.
 pub struct Machine {
     sequence: Sequence,
-    store: Store,
+    state: StateHandle,
     /// Opens sealed parts; none for an auditor, who sees the public half only.
     opener: Option<Opener>,
     history: History,
@@ -137,7 +140,7 @@ impl Machine {
         let (sequence, _) = Sequence::from_block0(pin, &block)?;
         let mut machine = Self {
             sequence,
-            store: Store::new(),
+            state: StateHandle::default(),
             opener,
             history: History::default(),
             recorder: Recorder::new(),
@@ -193,7 +196,7 @@ impl Machine {
             Ok((block, appended)) => {
                 self.recorder.appended(&block, &appended);
                 assert_eq!(
-                    self.store.head(),
+                    self.state.read().head(),
                     self.sequence.last().tree_size,
                     "state and chain end together"
                 );
@@ -249,9 +252,20 @@ impl Machine {
         &self.sequence
     }
 
-    /// The state.
-    pub fn store(&self) -> &Store {
-        &self.store
+    /// The state, held still for reading; see [`StateHandle::read`].
+    pub fn store(&self) -> StateGuard<'_> {
+        self.state.read()
+    }
+
+    /// The state, to share with executors.
+    pub fn state(&self) -> &StateHandle {
+        &self.state
+    }
+
+    /// Executes an input of governance on the newest state, for the block that comes at `index`. Changes nothing.
+    pub(crate) fn enact(&self, input: &Input, index: u64) -> Result<Enacted, CallError> {
+        let state = self.state.read();
+        law::enact(&state, &self.sequence, &self.history, input, index)
     }
 
     /// Applies what a leader executed. It must end up in a block, or be dropped.
@@ -301,19 +315,20 @@ impl Machine {
     /// Forgets the versions that only states below the certified one can see.
     pub fn compact(&mut self) {
         let certified = self.history.certified_seqno();
-        self.store.compact(certified);
+        self.state.write().compact(certified);
     }
 
     fn take_writes(&mut self, seqno: u64, writes: &WriteSet) {
         if synod_governance::touches_reserved(writes) {
             self.governance_epoch += 1;
         }
-        self.store.apply(seqno, writes);
+        self.state.write().apply(seqno, writes);
     }
 
     fn roll_back(&mut self, seqno: u64) {
         self.governance_epoch += 1;
-        self.store
+        self.state
+            .write()
             .rollback(seqno)
             .expect("uncertified writes are never compacted");
     }
@@ -324,7 +339,7 @@ impl Machine {
             let seqno = block.tx_id(position).seqno;
             let writes = self.writes_of(block, position, seqno)?;
             let change = law::check(
-                &self.store,
+                &self.state.read(),
                 &self.sequence,
                 &self.history,
                 block.header(),

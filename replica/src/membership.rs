@@ -6,7 +6,6 @@
 use synod_governance::{Input, Learner, Promote, ReplicaStatus};
 
 use crate::calls::{Effects, Notice};
-use crate::law;
 use crate::replica::Replica;
 use crate::roll;
 
@@ -32,13 +31,7 @@ impl Replica {
     /// Enacts and proposes an input of the leader's own.
     pub(crate) fn propose_input(&mut self, input: &Input, out: &mut Effects) {
         self.membership_tick = self.ticks + RETRY_TICKS;
-        match law::enact(
-            self.machine.store(),
-            self.machine.sequence(),
-            self.machine.history(),
-            input,
-            self.engine.last_index() + 1,
-        ) {
+        match self.machine.enact(input, self.engine.last_index() + 1) {
             Ok(enacted) => self.propose_enacted(enacted, input, None, out),
             Err(error) => out.notices.push(Notice::Dropped {
                 peer: self.id,
@@ -49,7 +42,7 @@ impl Replica {
 
     fn due(&self) -> Option<Input> {
         let time_ms = self.machine.sequence().last().time_ms;
-        let mut replicas = roll::replicas(self.machine.store());
+        let mut replicas = roll::replicas(&self.machine.store());
         replicas.retain(|replica| replica.verdict_holds(time_ms));
         let learner = replicas
             .iter()

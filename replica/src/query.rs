@@ -13,6 +13,7 @@ use crate::calls::CallError;
 use crate::keys::{self, Trusted};
 use crate::replica::Replica;
 use crate::roll::{self, sound};
+use crate::state::StateAt;
 
 /// The network as this replica sees it; everything but `view`, `leader` and `peers` comes from certified state.
 #[derive(Debug, Clone)]
@@ -89,7 +90,7 @@ impl Replica {
     /// The network as this replica sees it.
     pub fn network_view(&self) -> NetworkView {
         let certified = self.machine.sequence().certified();
-        let state = self.certified_snapshot();
+        let state = self.certified_state();
         NetworkView {
             network: self.network,
             id: self.id,
@@ -112,7 +113,7 @@ impl Replica {
 
     /// The members' side of the service.
     pub fn governance_view(&self) -> GovernanceView {
-        governance(&self.certified_snapshot())
+        governance(&self.certified_state())
     }
 
     /// Block 0 and the chain records: enough to follow the configurations offline.
@@ -131,7 +132,7 @@ impl Replica {
     /// # Errors
     /// [`CallError::NotFound`] where no trusted replica has this identity, or the verdict on it has lapsed.
     pub fn keys_for(&mut self, identity: &PublicKey) -> Result<Vec<u8>, CallError> {
-        let replicas = roll::replicas_in(&self.certified_snapshot());
+        let replicas = roll::replicas_in(&self.certified_state());
         let record = replicas
             .iter()
             .find(|record| record.identity() == *identity);
@@ -171,12 +172,10 @@ impl Replica {
         }
     }
 
-    pub(crate) fn certified_snapshot(&self) -> synod_kv::Snapshot<'_> {
+    /// The newest certified state.
+    pub(crate) fn certified_state(&self) -> StateAt<'_> {
         let certified = self.machine.history().certified_seqno();
-        self.machine
-            .store()
-            .snapshot(certified)
-            .expect("the certified state is never compacted away")
+        StateAt::new(self.machine.store(), certified)
     }
 }
 

@@ -6,7 +6,6 @@
 //! - a local read names the seqno that it is as of, and is refused when no leader was heard of for too long.
 
 use synod_consensus::Input as EngineInput;
-use synod_kv::Transaction;
 use synod_ledger::{ReceiptIssuer, ReplyPreimage, TxId};
 
 use crate::app::Caller;
@@ -65,7 +64,7 @@ impl Replica {
             return Reply::Failed(CallError::NotFound);
         };
         let as_of = self.machine.history().certified_seqno();
-        match self.read_at(as_of, call.caller, operate) {
+        match self.read_certified(call.caller, operate) {
             Ok(answer) => Reply::Answered {
                 tx: None,
                 as_of: self.machine.history().certified_tx(as_of),
@@ -77,22 +76,15 @@ impl Replica {
         }
     }
 
-    fn read_at(
+    fn read_certified(
         &self,
-        as_of: u64,
         caller: Caller,
         operate: &Operate,
     ) -> Result<crate::app::Answer, CallError> {
-        let mut transaction = self.certified_state(as_of);
+        let state = self.certified_state();
+        let mut transaction = state.begin();
         users::authorize(&transaction, caller, &operate.operation)?;
         Ok(self.app.execute(&mut transaction, &operate.operation)?)
-    }
-
-    fn certified_state(&self, as_of: u64) -> Transaction<'_> {
-        self.machine
-            .store()
-            .begin_at(as_of)
-            .expect("the certified state is never compacted away")
     }
 
     /// Hands out the answers that rest on certified blocks.

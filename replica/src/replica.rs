@@ -478,5 +478,5 @@ impl Replica {
 /// Voters, learners and groups as the newest block leaves them.
 fn members(machine: &Machine) -> roll::Members {
     let configuration = machine.sequence().newest_configuration();
-    roll::members(machine.store(), configuration.required_vendors())
+    roll::members(&machine.store(), configuration.required_vendors())
 }

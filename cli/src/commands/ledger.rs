@@ -362,7 +362,7 @@ fn rebuild(
             output,
         );
     }
-    let state = recovery::state(taken.machine.store())?;
+    let state = recovery::state(&taken.machine.store())?;
     let maps = counts_by_map(&state);
     let certified = taken.machine.sequence().certified();
     let data = json!({

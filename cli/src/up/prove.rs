@@ -97,7 +97,7 @@ pub(crate) fn rebuild(
     imported: &[Imported],
 ) -> Outcome<usize> {
     let taken = recovery::rebuild(&LedgerFolder::find_one(folder)?, network, members)?;
-    let state = recovery::state(taken.machine.store())?;
+    let state = recovery::state(&taken.machine.store())?;
     let is_same = |one: &&Imported| {
         let key = (import::MAP.to_owned(), one.record.key.clone().into_bytes());
         state
