@@ -340,7 +340,13 @@ pub(crate) fn problem(error: &CallError) -> Problem {
         CallError::Refused(_) => ErrorCode::ActionRefused,
         CallError::Malformed(_) => ErrorCode::InvalidBody,
         CallError::KeyReused => ErrorCode::IdempotencyKeyReused,
-        CallError::Busy => ErrorCode::Overloaded,
+        CallError::AppNotFound | CallError::RouteNotFound | CallError::MethodNotAllowed(_) => {
+            ErrorCode::RouteNotFound
+        }
+        CallError::BadPath(_) => ErrorCode::InvalidParameter,
+        CallError::RequestTooLarge { .. } => ErrorCode::InvalidBody,
+        CallError::Busy | CallError::AppNotReady | CallError::Contended => ErrorCode::Overloaded,
+        CallError::Guest(_) => ErrorCode::Internal,
         CallError::DiskFull => ErrorCode::StorageFull,
         CallError::NotFound => ErrorCode::TransactionUnknown,
         CallError::NotYet { tx } => {

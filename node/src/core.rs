@@ -4,7 +4,7 @@
 //! then flushes, so that blocks grow with the load and a lone call does not wait.
 //!
 //! Invariants
-//! - effects are handed out in their documented order: disk, peers, replies, notices;
+//! - effects are handed out in their documented order: disk, peers, replies, executions, notices;
 //! - an idle replica wakes once a tick and does nothing else.
 
 use std::collections::HashMap;
@@ -12,6 +12,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use synod_replica::guest::{Compile, Execution};
 use synod_replica::{
     Batch, Call, Caller, Effects, Envelope, Input, Notice, Replica, Reply, Request,
 };
@@ -52,6 +53,12 @@ pub(crate) trait Outlets: Send + 'static {
     fn send(&mut self, messages: Vec<(u64, Envelope)>);
     /// Tells the operator.
     fn notice(&mut self, notice: &Notice);
+    /// Executes calls of apps and reports each as [`Input::Executed`] later.
+    fn execute(&mut self, executions: Vec<Execution>);
+    /// Compiles components and reports each as [`Input::Compiled`] later.
+    fn compile(&mut self, components: Vec<Compile>);
+    /// The certified state moved on, up to this seqno.
+    fn certified(&mut self, seqno: u64);
     /// Looks at the replica after its membership or role changed.
     fn membership_changed(&mut self, replica: &Replica);
 }
@@ -221,6 +228,15 @@ impl<O: Outlets> Thread<O> {
                 // The caller may have gone; its call took effect all the same.
                 let _ = answer.send(reply);
             }
+        }
+        if !effects.execute.is_empty() {
+            self.outlets.execute(effects.execute);
+        }
+        if !effects.compile.is_empty() {
+            self.outlets.compile(effects.compile);
+        }
+        if let Some(seqno) = effects.certified {
+            self.outlets.certified(seqno);
         }
         for notice in &effects.notices {
             self.outlets.notice(notice);

@@ -18,6 +18,7 @@ use synod_crypto::Digest;
 use synod_gateway::Gateway;
 use synod_governance::Address;
 use synod_ledger::TxId;
+use synod_replica::guest::{Compile, Compiled, Executed, Execution, GuestFault};
 use synod_replica::{Batch, Envelope, Input, Notice, Replica};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -475,6 +476,26 @@ impl Outlets for Wires {
             }
         }
     }
+
+    /// Without a runtime no app is installed.
+    fn execute(&mut self, executions: Vec<Execution>) {
+        for execution in executions {
+            let result = Err(GuestFault::NotInstalled);
+            let id = execution.id;
+            let executed = Input::Executed(Executed { id, result });
+            self.running.core.happened(executed);
+        }
+    }
+
+    fn compile(&mut self, components: Vec<Compile>) {
+        for Compile { app, .. } in components {
+            let result = Err("this replica runs no apps".to_owned());
+            let compiled = Input::Compiled(Compiled { app, result });
+            self.running.core.happened(compiled);
+        }
+    }
+
+    fn certified(&mut self, _seqno: u64) {}
 
     fn membership_changed(&mut self, replica: &Replica) {
         let view = replica.network_view();

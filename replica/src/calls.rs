@@ -5,10 +5,12 @@
 
 use bytes::Bytes;
 use synod_crypto::Digest;
+use synod_governance::app::BadPath;
 use synod_ledger::TxId;
 
 use crate::app::{Answer, AppError, Caller, Operation};
 use crate::envelope::Envelope;
+use crate::guest::{AppCall, AppReply, Compile, Compiled, Executed, Execution, GuestFault};
 
 /// One request, as the door hands it in.
 #[derive(Debug, Clone)]
@@ -24,8 +26,10 @@ pub struct Call {
 /// What is asked of a replica.
 #[derive(Debug, Clone)]
 pub enum Request {
-    /// An app's operation.
+    /// An operation of the built-in app.
     Operate(Operate),
+    /// A request to an app that the members set.
+    App(Box<AppCall>),
     /// Act of the members, a [`synod_governance::SignedAction`] in its encoding.
     Govern(Bytes),
     /// A joiner's request, a [`synod_governance::Input`] of the joining kind in its encoding.
@@ -72,6 +76,8 @@ pub enum Reply {
         /// Whether this repeats the answer to an earlier call with the same idempotency key.
         repeated: bool,
     },
+    /// An app that the members set has answered, and all that it rests on is certified.
+    App(Box<AppReply>),
     /// The transaction stands in this replica's log; ask for its status later.
     Pending(TxId),
     /// A governance act or a join is on the ledger.
@@ -132,6 +138,33 @@ pub enum CallError {
     /// The app refused.
     #[error(transparent)]
     App(#[from] AppError),
+    /// No app has this name, or it is not active yet.
+    #[error("there is no such app")]
+    AppNotFound,
+    /// This replica has not compiled the app's active version.
+    #[error("the app is not ready on this replica")]
+    AppNotReady,
+    /// The path is one that no app is shown.
+    #[error(transparent)]
+    BadPath(#[from] BadPath),
+    /// The app has no such path.
+    #[error("the app has no such path")]
+    RouteNotFound,
+    /// The app serves the path for other methods.
+    #[error("the app serves this path for {} only", .0.join(", "))]
+    MethodNotAllowed(Vec<&'static str>),
+    /// The request's body is longer than the app takes.
+    #[error("the body is longer than the {max_bytes} bytes that the app takes")]
+    RequestTooLarge {
+        /// The app's limit.
+        max_bytes: u64,
+    },
+    /// Others wrote what the call read, each time that it was executed. Nothing of it is kept.
+    #[error("other writes came in between too often")]
+    Contended,
+    /// The app did not run to an answer. Nothing of the call is kept.
+    #[error(transparent)]
+    Guest(#[from] GuestFault),
     /// A governance act or a join was refused.
     #[error("refused: {0}")]
     Refused(String),
@@ -186,6 +219,10 @@ pub enum Input {
     DiskFull(bool),
     /// The connection to this peer was lost.
     Unreachable(u64),
+    /// An [`Execution`] came to its end. Every one that was asked for is reported, once.
+    Executed(Executed),
+    /// A [`Compile`] came to its end. Every one that was asked for is reported, once.
+    Compiled(Compiled),
 }
 
 /// What the driver must do, in this order: give `persist` to the disk; send `send`; hand out `replies`.
@@ -200,6 +237,12 @@ pub struct Effects {
     pub replies: Vec<(u64, Reply)>,
     /// What the operator should know.
     pub notices: Vec<Notice>,
+    /// Calls of apps to execute beside the replica, then to report as [`Input::Executed`].
+    pub execute: Vec<Execution>,
+    /// Components to compile beside the replica, then to report as [`Input::Compiled`].
+    pub compile: Vec<Compile>,
+    /// The newest certified seqno, where it moved: there are changes to watch.
+    pub certified: Option<u64>,
     /// The set of replicas or the state of the service changed: look at the view again.
     pub membership_changed: bool,
 }

@@ -15,6 +15,7 @@ mod desk;
 mod envelope;
 mod following;
 mod founding;
+pub mod guest;
 mod history;
 mod idempotency;
 mod intake;

@@ -209,6 +209,8 @@ impl Replica {
             Input::Unreachable(peer) => {
                 self.drive(EngineInput::Unreachable(peer), &mut out);
             }
+            // Nothing was asked for yet.
+            Input::Executed(_) | Input::Compiled(_) => {}
         }
         self.settle(&mut out);
         self.answer_peers(&mut out);
@@ -277,6 +279,7 @@ impl Replica {
                 return;
             }
             Request::Reattest(request) => return self.take_reattest(id, request, out),
+            Request::App(_) => Some(CallError::AppNotFound),
             Request::Operate(operate) if operate.operation.is_read() && operate.local => {
                 out.replies.push((id, self.local_read(&call)));
                 return;
