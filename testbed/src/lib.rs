@@ -1,11 +1,17 @@
 //! A whole synod in one process, for tests of apps: founded with simulated evidence, one voter, no sockets, no disk.
 
 mod compare;
+mod error;
+mod founding;
 mod scenario;
+mod synod;
 mod variables;
 
 pub use compare::{Difference, differences};
+pub use error::TestbedError;
+pub use founding::MEMBERS;
 pub use scenario::{
     Body, Expectations, SCENARIO_BYTES_MAX, STEPS_MAX, Scenario, ScenarioError, Speaker, Step,
 };
+pub use synod::Synod;
 pub use variables::{UnknownVariable, Variables};

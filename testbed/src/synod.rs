@@ -1,0 +1,179 @@
+//! The synod: one replica that is stepped until it has answered.
+
+use std::collections::BTreeMap;
+
+use synod_api::ChainFile;
+use synod_client::read_chain;
+use synod_crypto::Digest;
+use synod_governance::{Act, Action, SignedAction};
+use synod_ledger::{Chain, TxId};
+use synod_replica::{Call, Caller, Effects, Input, Replica, Reply, Request};
+
+use crate::error::TestbedError;
+use crate::founding::{self, Founded, START_MS, THRESHOLD};
+
+/// So much time passes with each tick.
+const TICK_MS: u64 = 20;
+/// No call takes so many ticks.
+const TICKS_MAX: u32 = 2_000;
+
+/// A synod of one replica.
+pub struct Synod {
+    network: Digest,
+    replica: Replica,
+    now_ms: u64,
+    next_call: u64,
+    /// The sequence number of the members' next act.
+    sequence: u64,
+    replies: BTreeMap<u64, Reply>,
+}
+
+impl Synod {
+    /// Founds a synod and opens it to users. Equal names give equal runs, but for evidence.
+    ///
+    /// # Errors
+    /// [`TestbedError`], where the parts of this program do not fit together.
+    pub fn found(name: &str) -> Result<Self, TestbedError> {
+        let Founded { network, boot, .. } = founding::found(name)?;
+        let now_ms = START_MS + 1000;
+        let (replica, effects) = Replica::start(boot, now_ms)
+            .map_err(|error| TestbedError::Founding(error.to_string()))?;
+        let mut synod = Self {
+            network,
+            replica,
+            now_ms,
+            next_call: 0,
+            sequence: 1,
+            replies: BTreeMap::new(),
+        };
+        synod.carry_out(effects);
+        synod.run_until(|synod| synod.replica.network_view().serves.then_some(()))?;
+        synod.act(Act::Open)?;
+        Ok(synod)
+    }
+
+    /// Has the members sign an act, and waits until it is committed.
+    ///
+    /// # Errors
+    /// [`TestbedError::Refused`].
+    pub fn act(&mut self, act: Act) -> Result<TxId, TestbedError> {
+        let action = Action {
+            network: self.network,
+            sequence: self.sequence,
+            act,
+        };
+        let signers = (0..usize::from(THRESHOLD)).map(founding::member_key);
+        let signed = SignedAction::combine(signers.map(|key| action.sign(&key)));
+        match self.ask(Request::Govern(signed.encode().into()), Caller::default())? {
+            Reply::Governed { tx, .. } => {
+                self.sequence += 1;
+                Ok(tx)
+            }
+            Reply::Failed(error) => Err(TestbedError::Refused(error.to_string())),
+            other => Err(TestbedError::Refused(format!("{other:?}"))),
+        }
+    }
+
+    /// Hands a call to the replica, and lets time pass until it is answered.
+    ///
+    /// # Errors
+    /// [`TestbedError::Silent`].
+    pub fn ask(&mut self, request: Request, caller: Caller) -> Result<Reply, TestbedError> {
+        self.next_call += 1;
+        let id = self.next_call;
+        self.step(Input::Call(Call {
+            id,
+            caller,
+            request,
+        }));
+        self.step(Input::Flush);
+        self.run_until(|synod| synod.replies.remove(&id))
+    }
+
+    /// The configurations from block 0 on, verified from the network id alone.
+    ///
+    /// # Errors
+    /// [`TestbedError::Refused`], where the chain does not verify.
+    pub fn chain(&self) -> Result<Chain, TestbedError> {
+        let (block0, records) = self.replica.chain();
+        let file = ChainFile { block0, records };
+        read_chain(self.network, &file.encode().into())
+            .map_err(|failure| TestbedError::Refused(failure.to_string()))
+    }
+
+    /// The ledger's id.
+    pub fn network(&self) -> Digest {
+        self.network
+    }
+
+    /// The replica, to look at.
+    pub fn replica(&self) -> &Replica {
+        &self.replica
+    }
+
+    /// Lets time pass until `done` has something to give.
+    fn run_until<T>(
+        &mut self,
+        mut done: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Result<T, TestbedError> {
+        for _ in 0..TICKS_MAX {
+            if let Some(given) = done(self) {
+                return Ok(given);
+            }
+            self.now_ms += TICK_MS;
+            self.step(Input::Tick);
+            self.step(Input::Flush);
+        }
+        Err(TestbedError::Silent(TICKS_MAX))
+    }
+
+    fn step(&mut self, input: Input) {
+        let effects = self.replica.step(self.now_ms, input);
+        self.carry_out(effects);
+    }
+
+    /// The disk is memory that takes everything at once; peers there are none.
+    fn carry_out(&mut self, effects: Effects) {
+        self.replies.extend(effects.replies);
+        let newest = effects
+            .persist
+            .iter()
+            .filter_map(|batch| batch.number)
+            .max();
+        if let Some(number) = newest {
+            self.step(Input::Persisted(number));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use synod_crypto::sha256;
+
+    use super::*;
+
+    #[test]
+    fn synod_is_founded_open_and_proves_its_configurations() {
+        let mut synod = Synod::found("test").unwrap();
+        let user = Act::SetUser {
+            name: "anna".to_owned(),
+            fingerprint: sha256(&[b"anna"]),
+            roles: ["bank".to_owned()].into(),
+        };
+        synod.act(user).unwrap();
+        assert_eq!(synod.replica().governance_view().users.len(), 1);
+        assert_eq!(synod.chain().unwrap().network(), synod.network());
+    }
+
+    #[test]
+    fn act_that_governance_refuses_is_told() {
+        let mut synod = Synod::found("test").unwrap();
+        let error = synod
+            .act(Act::RemoveUser {
+                name: "nobody".to_owned(),
+            })
+            .unwrap_err();
+        assert!(matches!(error, TestbedError::Refused(_)), "{error}");
+        synod.act(Act::SetRequiredVendors { n: 1 }).unwrap();
+    }
+}
