@@ -26,7 +26,6 @@ const FOUNDER: u64 = 1;
 /// A synod that is about to begin.
 pub(crate) struct Founded {
     pub(crate) network: Digest,
-    pub(crate) identity: SigningKey,
     pub(crate) boot: Boot,
 }
 
@@ -50,9 +49,8 @@ pub(crate) fn found(name: &str) -> Result<Founded, TestbedError> {
     let broken = |what: &dyn std::fmt::Display| TestbedError::Founding(what.to_string());
     let manifest = manifest().map_err(|error| broken(&error))?;
     let mut entropy = Entropy::from_seed(seed("synod", name));
-    let identity: Secret<32> = entropy.secret();
     let keys = Keys {
-        identity: SigningKey::from_seed(&identity),
+        identity: SigningKey::from_seed(&entropy.secret()),
         hpke: HpkeSecretKey::from_seed(&entropy.secret()),
     };
     let attested = attest(&keys, manifest.digest()).map_err(|error| broken(&error))?;
@@ -89,7 +87,6 @@ pub(crate) fn found(name: &str) -> Result<Founded, TestbedError> {
     };
     Ok(Founded {
         network: founded.network,
-        identity: SigningKey::from_seed(&identity),
         boot,
     })
 }

@@ -1,6 +1,6 @@
 //! The synod: one replica that is stepped until it has answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use synod_api::ChainFile;
 use synod_client::read_chain;
@@ -10,7 +10,7 @@ use synod_ledger::{Chain, TxId};
 use synod_replica::{Call, Caller, Effects, Input, Replica, Reply, Request};
 
 use crate::error::TestbedError;
-use crate::founding::{self, Founded, START_MS, THRESHOLD};
+use crate::founding::{self, Founded, START_MS, THRESHOLD, user_fingerprint};
 
 /// So much time passes with each tick.
 const TICK_MS: u64 = 20;
@@ -26,6 +26,8 @@ pub struct Synod {
     /// The sequence number of the members' next act.
     sequence: u64,
     replies: BTreeMap<u64, Reply>,
+    /// The users and their roles.
+    users: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Synod {
@@ -45,6 +47,7 @@ impl Synod {
             next_call: 0,
             sequence: 1,
             replies: BTreeMap::new(),
+            users: BTreeMap::new(),
         };
         synod.carry_out(effects);
         synod.run_until(|synod| synod.replica.network_view().serves.then_some(()))?;
@@ -72,6 +75,34 @@ impl Synod {
             Reply::Failed(error) => Err(TestbedError::Refused(error.to_string())),
             other => Err(TestbedError::Refused(format!("{other:?}"))),
         }
+    }
+
+    /// Gives a user these roles, by an act of the members. The user is made if there is none.
+    ///
+    /// # Errors
+    /// [`TestbedError::Refused`].
+    pub fn set_user(&mut self, name: &str, roles: BTreeSet<String>) -> Result<(), TestbedError> {
+        if self.users.get(name) == Some(&roles) {
+            return Ok(());
+        }
+        self.act(Act::SetUser {
+            name: name.to_owned(),
+            fingerprint: user_fingerprint(name),
+            roles: roles.clone(),
+        })?;
+        self.users.insert(name.to_owned(), roles);
+        Ok(())
+    }
+
+    /// Makes sure that there is such a user; one that is new has no roles.
+    ///
+    /// # Errors
+    /// [`TestbedError::Refused`].
+    pub fn admit(&mut self, name: &str) -> Result<(), TestbedError> {
+        if self.users.contains_key(name) {
+            return Ok(());
+        }
+        self.set_user(name, BTreeSet::new())
     }
 
     /// Hands a call to the replica, and lets time pass until it is answered.
@@ -148,19 +179,13 @@ impl Synod {
 
 #[cfg(test)]
 mod tests {
-    use synod_crypto::sha256;
-
     use super::*;
 
     #[test]
     fn synod_is_founded_open_and_proves_its_configurations() {
         let mut synod = Synod::found("test").unwrap();
-        let user = Act::SetUser {
-            name: "anna".to_owned(),
-            fingerprint: sha256(&[b"anna"]),
-            roles: ["bank".to_owned()].into(),
-        };
-        synod.act(user).unwrap();
+        synod.set_user("anna", ["bank".to_owned()].into()).unwrap();
+        synod.admit("anna").unwrap();
         assert_eq!(synod.replica().governance_view().users.len(), 1);
         assert_eq!(synod.chain().unwrap().network(), synod.network());
     }
