@@ -1,0 +1,40 @@
+//! What a tool made: a component, or a core module that becomes one.
+
+use synod_governance::app::AppManifest;
+use synod_runtime::{Capabilities, ComponentError, inspect};
+use wit_component::ComponentEncoder;
+
+use crate::outcome::{Failure, Outcome};
+
+/// How a core module begins: the magic number, and version 1.
+const CORE_MODULE: [u8; 8] = [0, b'a', b's', b'm', 1, 0, 0, 0];
+
+/// The component; a core module that bears the types of its interfaces is made one.
+pub(crate) fn of_module(bytes: Vec<u8>) -> Outcome<Vec<u8>> {
+    if !bytes.starts_with(&CORE_MODULE) {
+        return Ok(bytes);
+    }
+    let refused = |error| {
+        Failure::mistake(format!("the module cannot become a component: {error:#}"))
+            .with_hint("build it with the guest library, which gives it the types of `synod:app`")
+    };
+    ComponentEncoder::default()
+        .validate(true)
+        .module(&bytes)
+        .and_then(|mut encoder| encoder.encode())
+        .map_err(refused)
+}
+
+/// What the component can do, if the manifest admits it.
+pub(crate) fn check(component: &[u8], manifest: &AppManifest) -> Outcome<Capabilities> {
+    inspect(component, Some(manifest)).map_err(|error| refused(&error))
+}
+
+/// The component is not taken.
+pub(crate) fn refused(error: &ComponentError) -> Failure {
+    let failure = Failure::not_verified(error);
+    match error.hint() {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
+}

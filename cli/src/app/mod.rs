@@ -1,0 +1,6 @@
+//! Apps on the developer's side: a folder with a manifest and sources, and the component that comes of them.
+
+pub(crate) mod build;
+pub(crate) mod component;
+pub(crate) mod project;
+mod tool;
