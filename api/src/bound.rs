@@ -34,6 +34,22 @@ pub enum BoundRequest<'a> {
     },
     /// `POST /v1/kv/txn`.
     Transact(&'a TxnRequest),
+    /// A call of an app, below `/app/{name}`. Path and query are bound as they were spelled, because the app sees
+    /// them so.
+    App {
+        /// The app's name.
+        app: &'a str,
+        /// The method, in capitals.
+        method: &'a str,
+        /// The path below `/app/{name}`, from `/` on, as it was sent.
+        path: &'a str,
+        /// The query without its `?` as it was sent, but for `consistency`, which is not the app's.
+        query: Option<&'a str>,
+        /// The header `Content-Type`.
+        content_type: Option<&'a str>,
+        /// The body.
+        body: &'a [u8],
+    },
 }
 
 /// What had to hold of the key that a request writes.
@@ -85,8 +101,31 @@ impl BoundRequest<'_> {
                 write_condition(out, condition)
             }
             Self::Transact(txn) => write_txn(out, txn),
+            Self::App {
+                app,
+                method,
+                path,
+                query,
+                content_type,
+                body,
+            } => {
+                out.array(8)?.str(LABEL)?.str("app")?.str(app)?;
+                out.str(method)?.str(path)?;
+                write_optional(out, query)?;
+                write_optional(out, content_type)?;
+                out.bytes(body)?;
+                Ok(())
+            }
         }
     }
+}
+
+fn write_optional(out: &mut Encoder<Vec<u8>>, text: Option<&str>) -> Encoded {
+    match text {
+        Some(text) => out.str(text)?,
+        None => out.null()?,
+    };
+    Ok(())
 }
 
 fn write_condition(out: &mut Encoder<Vec<u8>>, condition: BoundCondition) -> Encoded {
@@ -132,7 +171,8 @@ fn write_operation(out: &mut Encoder<Vec<u8>>, operation: &Operation) -> Encoded
     Ok(())
 }
 
-/// The bytes whose SHA-256 is the response digest of a receipt: each key and value that was
+/// The bytes whose SHA-256 is the response digest of a receipt, for requests on maps (of an app's answer it is the
+/// digest of its body alone): each key and value that was
 /// returned, in order, each preceded by its length as eight bytes, big-endian. Of an answer that
 /// returns none: no bytes.
 pub fn bound_response<'a>(found: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Vec<u8> {
@@ -220,8 +260,47 @@ mod tests {
             .message(),
         );
         messages.extend(txns.iter().map(|txn| BoundRequest::Transact(txn).message()));
+        messages.extend(app_requests().iter().map(BoundRequest::message));
         let distinct: BTreeSet<_> = messages.iter().collect();
         assert_eq!(distinct.len(), messages.len());
+    }
+
+    /// Requests of apps, each of which differs from the first in one part.
+    fn app_requests() -> Vec<BoundRequest<'static>> {
+        let of = |app, method, path, query, content_type, body| BoundRequest::App {
+            app,
+            method,
+            path,
+            query,
+            content_type,
+            body,
+        };
+        vec![
+            of("a", "PUT", "/p", None, None, b""),
+            of("b", "PUT", "/p", None, None, b""),
+            of("a", "POST", "/p", None, None, b""),
+            of("a", "PUT", "/%70", None, None, b""),
+            of("a", "PUT", "/p", Some(""), None, b""),
+            of("a", "PUT", "/p", Some("q"), None, b""),
+            of("a", "PUT", "/p", None, Some("q"), b""),
+            of("a", "PUT", "/p", None, None, b"b"),
+        ]
+    }
+
+    #[test]
+    fn bytes_of_an_apps_request_are_those_of_the_format() {
+        let request = BoundRequest::App {
+            app: "a",
+            method: "PUT",
+            path: "/p",
+            query: None,
+            content_type: Some("x/y"),
+            body: &[1, 2],
+        };
+        let mut wanted = vec![0x88, 0x70];
+        wanted.extend_from_slice(b"synod-request-v1");
+        wanted.extend_from_slice(b"\x63app\x61a\x63PUT\x62/p\xf6\x63x/y\x42\x01\x02");
+        assert_eq!(request.message(), wanted);
     }
 
     #[test]

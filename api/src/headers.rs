@@ -6,6 +6,12 @@ pub const TRANSACTION_ID: &str = "synod-transaction-id";
 /// remembers a bounded number of keys.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
+/// Asks an app's answer for its receipt, as `inline`; an answer that wrote something then bears it under the same
+/// name, in base64 (RFC 4648 §4).
+pub const APP_RECEIPT: &str = "synod-receipt";
+/// What a watcher saw last, as its browser repeats it when it connects again: the same as the parameter `from`.
+pub const LAST_EVENT_ID: &str = "last-event-id";
+
 /// A receipt file.
 pub const RECEIPT: &str = "application/synod-receipt+cbor";
 /// A chain file.
@@ -14,6 +20,10 @@ pub const CHAIN: &str = "application/synod-chain+cbor";
 pub const LEDGER: &str = "application/synod-ledger";
 /// A request or an answer between replicas, or between members and a founder.
 pub const CBOR: &str = "application/cbor";
+/// Server-sent events.
+pub const EVENTS: &str = "text/event-stream";
+/// A WebAssembly component.
+pub const WASM: &str = "application/wasm";
 /// JSON.
 pub const JSON: &str = "application/json";
 /// Any bytes: values.

@@ -7,6 +7,8 @@
 //! * The [`openapi()`] document is made from [`ROUTES`] and these types; a checked-in copy stands
 //!   in `spec/openapi.json`, and a test fails when they drift apart.
 
+mod app_routes;
+mod apps;
 mod blob;
 mod bound;
 mod chain_file;
@@ -20,6 +22,10 @@ mod routes;
 mod store;
 mod tx_text;
 
+pub use apps::{
+    AppFailureInfo, AppInfo, AppLogLine, AppLogReply, AppStatus, AppVersionInfo, AppsReply,
+    ChunkReply, PendingAppInfo, WatchChange, WatchEvent,
+};
 pub use blob::{Base64, Blob, read_cursor, write_cursor};
 pub use bound::{BoundCondition, BoundRequest, bound_response};
 pub use chain_file::{ChainFile, ChainFileError};

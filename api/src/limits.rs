@@ -29,6 +29,19 @@ pub const ACTION_SIGNATURES_MAX: usize = 64;
 pub const ACTION_BYTES_MAX: usize = 64 * 1024;
 /// Most chain records in one answer of `GET /v1/chain`; each is one change of one voter.
 pub const CHAIN_RECORDS_MAX: usize = 65_536;
+/// Longest name of an app, in characters: `a-z`, then `a-z`, `0-9` and `-`.
+pub const APP_NAME_CHARS_MAX: usize = 32;
+/// Length of every piece of a component but the last, in bytes (512 KiB).
+pub const COMPONENT_CHUNK_BYTES: usize = 512 * 1024;
+/// Most pieces of a component, which has at most 32 MiB.
+pub const COMPONENT_CHUNKS_MAX: u32 = 64;
+/// Most lines in one answer of `GET /v1/apps/{name}/logs`.
+pub const LOG_LINES_MAX: u32 = 1000;
+/// Lines of such an answer when the request names no `limit`.
+pub const LOG_LINES_DEFAULT: u32 = 100;
+/// Longest receipt that goes along in a header of an app's answer, in bytes before base64; longer ones are fetched at
+/// `/v1/receipts/{id}`.
+pub const APP_RECEIPT_BYTES_MAX: usize = 8 * 1024;
 /// Longest path and query together, in bytes.
 pub const URI_BYTES_MAX: usize = 8 * 1024;
 /// Most header fields of one request.

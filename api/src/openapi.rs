@@ -12,6 +12,7 @@ use utoipa::openapi::{
     ResponseBuilder, Schema,
 };
 
+use crate::apps::{AppInfo, AppLogReply, AppsReply, ChunkReply, WatchEvent};
 use crate::headers;
 use crate::network::{
     ActionReply, ActionRequest, AttestationReply, GovernanceReply, HealthReply, NetworkReply,
@@ -26,7 +27,11 @@ use crate::store::{ListReply, TxReply, TxnReply, TxnRequest, WriteReply};
 #[openapi(components(schemas(
     ActionReply,
     ActionRequest,
+    AppInfo,
+    AppLogReply,
+    AppsReply,
     AttestationReply,
+    ChunkReply,
     GovernanceReply,
     HealthReply,
     ListReply,
@@ -36,6 +41,7 @@ use crate::store::{ListReply, TxReply, TxnReply, TxnRequest, WriteReply};
     TxReply,
     TxnReply,
     TxnRequest,
+    WatchEvent,
     WriteReply,
 )))]
 struct Schemas;
@@ -90,6 +96,8 @@ fn method(name: &str) -> HttpMethod {
         "PUT" => HttpMethod::Put,
         "POST" => HttpMethod::Post,
         "DELETE" => HttpMethod::Delete,
+        "HEAD" => HttpMethod::Head,
+        "PATCH" => HttpMethod::Patch,
         other => unreachable!("the table of routes has the method {other}"),
     }
 }
@@ -159,6 +167,7 @@ fn response_header(name: &str) -> Header {
     let mut header = Header::new(ObjectBuilder::new().schema_type(Type::String));
     header.description = Some(
         match name {
+            headers::APP_RECEIPT => "The receipt file, in base64.",
             headers::TRANSACTION_ID => "The transaction, as `view.seqno`.",
             "etag" => "The version of the key, in quotes.",
             "location" => "The same route at the leader.",

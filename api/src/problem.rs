@@ -245,6 +245,73 @@ error_codes! {
     /// The replica is going down.
     ShuttingDown = "shutting_down", 503, "the replica is going down",
         "ask another replica";
+    /// No app has this name.
+    AppNotFound = "app_not_found", 404, "there is no such app",
+        "`/v1/apps` lists the apps";
+    /// The path leads to no route of the app.
+    AppRouteNotFound = "app_route_not_found", 404, "the app has no such route",
+        "the manifest at `/v1/apps/{name}` lists the routes";
+    /// The app's route exists, for another method.
+    AppMethodNotAllowed = "app_method_not_allowed", 405, "the app's route does not take this method",
+        "the manifest at `/v1/apps/{name}` lists the methods of each route";
+    /// The path below the app has empty or dot segments, encoded separators, or broken encoding.
+    AppPathInvalid = "app_path_invalid", 400, "the path below the app is not valid",
+        "no empty, `.` or `..` segments, no encoded `/`, `\\` or NUL, and UTF-8 after percent-decoding";
+    /// The app's route is for others.
+    AppForbidden = "app_forbidden", 403, "the app's route is not for this caller",
+        "the manifest at `/v1/apps/{name}` says who may call each route";
+    /// The request's body is longer than the app's manifest allows.
+    AppRequestTooLarge = "app_request_too_large", 413, "the body is larger than the app takes", "";
+    /// The call met other writers, as often as it was executed.
+    AppContended = "app_contended", 409, "the call conflicts with others",
+        "nothing was written; repeat the request";
+    /// A chunk of a component that no pending version names.
+    ChunkRefused = "chunk_refused", 422, "no version that waits for its component names these bytes",
+        "`/v1/apps/{name}` says which pieces are missing; the members set a version first";
+    /// The history that a watcher asks for is no longer kept.
+    WatchExpired = "watch_expired", 410, "the changes asked for are no longer kept here",
+        "read the map again, and watch from the transaction that it is as of";
+    /// The watcher's right ended.
+    WatchEnded = "watch_ended", 403, "the right to watch this map has ended", "";
+    /// The app's code gave up.
+    AppTrapped = "app_trapped", 500, "the app failed",
+        "nothing was written; the app's log says more to members and its owner";
+    /// The call took longer than the app's limit.
+    AppTimeExceeded = "app_time_exceeded", 504, "the app took too long",
+        "nothing was written";
+    /// The call took more memory than the app's limit.
+    AppMemoryExceeded = "app_memory_exceeded", 500, "the app took too much memory",
+        "nothing was written";
+    /// The app's calls nested too deeply.
+    AppStackExceeded = "app_stack_exceeded", 500, "the app's calls nested too deeply",
+        "nothing was written";
+    /// The app's answer is longer than its limit.
+    AppResponseTooLarge = "app_response_too_large", 500, "the app's answer is too large",
+        "nothing was written";
+    /// The app's answer breaks HTTP, or a rule of this interface.
+    AppResponseInvalid = "app_response_invalid", 500, "the app's answer is not valid",
+        "nothing was written";
+    /// The app asked for a map that its manifest does not declare.
+    AppMapUndeclared = "app_map_undeclared", 500, "the app used a map that it does not declare",
+        "nothing was written";
+    /// The app tried to write in a route that only reads.
+    AppWriteInQuery = "app_write_in_query", 500, "the app tried to write where it only reads",
+        "nothing was written; the manifest says which routes write";
+    /// The call made more operations on maps than the app's limit.
+    AppMapOperationsExceeded = "app_map_operations_exceeded", 500, "the app used its maps too often in one call",
+        "nothing was written";
+    /// The app wrote, or asked for, a key or a value, or wrote more in all, than a transaction takes.
+    AppWriteTooLarge = "app_write_too_large", 500, "the app used a key or a value that is too large, or wrote too much",
+        "nothing was written";
+    /// The app bound a claim that is no digest, or too many.
+    AppClaimInvalid = "app_claim_invalid", 500, "the app bound a claim that is not valid",
+        "nothing was written";
+    /// The app asked for more randomness than a call gives.
+    AppRandomExceeded = "app_random_exceeded", 500, "the app asked for too many random bytes",
+        "nothing was written";
+    /// The app has no version in force, or this replica has not compiled it yet.
+    AppNotReady = "app_not_ready", 503, "the app is not ready here",
+        "`/v1/apps/{name}` says how it stands; repeat the request, also at other replicas";
     /// The disk is full: writes are refused, reads go on.
     StorageFull = "storage_full", 507, "the disk of the replica is full",
         "nothing was written; writes go on when space returns";

@@ -1,6 +1,7 @@
 //! The routes, as one table: what the OpenAPI document is made from, and what the tests of the
 //! gateway hold the server against.
 
+use crate::app_routes;
 use crate::headers;
 use crate::problem::ErrorCode as Code;
 
@@ -86,7 +87,11 @@ pub struct Answer {
     pub headers: &'static [&'static str],
 }
 
-const fn path(name: &'static str, pattern: &'static str, description: &'static str) -> Parameter {
+pub(crate) const fn path(
+    name: &'static str,
+    pattern: &'static str,
+    description: &'static str,
+) -> Parameter {
     Parameter {
         name,
         place: Place::Path,
@@ -95,7 +100,11 @@ const fn path(name: &'static str, pattern: &'static str, description: &'static s
     }
 }
 
-const fn query(name: &'static str, pattern: &'static str, description: &'static str) -> Parameter {
+pub(crate) const fn query(
+    name: &'static str,
+    pattern: &'static str,
+    description: &'static str,
+) -> Parameter {
     Parameter {
         name,
         place: Place::Query,
@@ -104,7 +113,7 @@ const fn query(name: &'static str, pattern: &'static str, description: &'static 
     }
 }
 
-const fn header(name: &'static str, description: &'static str) -> Parameter {
+pub(crate) const fn header(name: &'static str, description: &'static str) -> Parameter {
     Parameter {
         name,
         place: Place::Header,
@@ -113,7 +122,7 @@ const fn header(name: &'static str, description: &'static str) -> Parameter {
     }
 }
 
-const fn ok(description: &'static str, body: Body) -> Answer {
+pub(crate) const fn ok(description: &'static str, body: Body) -> Answer {
     Answer {
         status: 200,
         description,
@@ -160,7 +169,7 @@ const IF_MATCH: Parameter = header(
     "The version that the key must have, quoted as in `ETag`; `*` asks for any value at all.",
 );
 const IF_NONE_MATCH: Parameter = header("if-none-match", "Only `*`: the key must have no value.");
-const IDEMPOTENCY: Parameter = header(
+pub(crate) const IDEMPOTENCY: Parameter = header(
     headers::IDEMPOTENCY_KEY,
     "1 to 64 visible ASCII characters, fresh for each request. A repetition with the same key is answered with \
      what the first one gave, as long as the service remembers the key.",
@@ -331,6 +340,19 @@ pub const ROUTES: &[Route] = &[
             Code::StorageFull,
         ],
     },
+    app_routes::call("GET", "app_get", Body::None),
+    app_routes::call("HEAD", "app_head", Body::None),
+    app_routes::call("POST", "app_post", Body::Bytes(headers::BYTES)),
+    app_routes::call("PUT", "app_put", Body::Bytes(headers::BYTES)),
+    app_routes::call("PATCH", "app_patch", Body::Bytes(headers::BYTES)),
+    app_routes::call("DELETE", "app_delete", Body::None),
+    app_routes::LIST,
+    app_routes::DESCRIBE,
+    app_routes::COMPONENT,
+    app_routes::CHUNK,
+    app_routes::DESCRIPTION,
+    app_routes::LOGS,
+    app_routes::WATCH,
     Route {
         method: "GET",
         path: "/v1/tx/{id}",

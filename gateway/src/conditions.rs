@@ -1,4 +1,4 @@
-//! The headers with a meaning: `If-Match`, `If-None-Match`, `Idempotency-Key`, `Content-Type`.
+//! The headers with a meaning: `If-Match`, `If-None-Match`, `Idempotency-Key`, `Last-Event-ID`, `Content-Type`.
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use synod_api::limits::IDEMPOTENCY_KEY_CHARS_MAX;
@@ -51,6 +51,16 @@ pub(crate) fn idempotency(headers: &HeaderMap) -> Result<Option<String>, Refused
     Ok(Some(key.to_owned()))
 }
 
+/// `Last-Event-ID`, if there is one.
+pub(crate) fn last_event(headers: &HeaderMap) -> Result<Option<u64>, Refused> {
+    const NAME: HeaderName = HeaderName::from_static(headers::LAST_EVENT_ID);
+    let Some(text) = single(headers, &NAME)? else {
+        return Ok(None);
+    };
+    let number = decimal(text).map(Some);
+    number.ok_or_else(|| invalid(format!("`Last-Event-ID` is {}, no number", quoted(text))))
+}
+
 /// Makes sure that the body has the media type of its route.
 pub(crate) fn media_type(headers: &HeaderMap, wanted: &str) -> Result<(), Refused> {
     let found = single(headers, &CONTENT_TYPE)?.unwrap_or("");
@@ -68,7 +78,11 @@ pub(crate) fn media_type(headers: &HeaderMap, wanted: &str) -> Result<(), Refuse
     Err(refused.with_hint(format!("send the header `Content-Type: {wanted}`")))
 }
 
-fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Refused> {
+/// The value of a header that may stand once.
+pub(crate) fn single<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a str>, Refused> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else {
         return Ok(None);
@@ -81,7 +95,8 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a st
         .map_err(|_| invalid(format!("the header `{name}` is not visible ASCII")))
 }
 
-fn invalid(detail: impl Into<String>) -> Refused {
+/// The refusal of a header.
+pub(crate) fn invalid(detail: impl Into<String>) -> Refused {
     refuse(ErrorCode::InvalidHeader, detail)
 }
 

@@ -9,6 +9,8 @@
 //! * A client that is slow, silent or gone costs bounded memory and bounded time, see
 //!   [`synod_api::Limits`].
 
+mod app_reply;
+mod app_request;
 mod body;
 mod conditions;
 mod parameters;
@@ -21,6 +23,7 @@ mod server;
 mod watch;
 
 pub use port::{
-    Backend, Broken, Call, Caller, Condition, Consistency, Key, Page, Records, Reply, WriteMode,
+    AppAnswer, AppRequest, Backend, Broken, Call, Caller, Condition, Consistency, Key, Page,
+    Records, Reply, Watching, WriteMode,
 };
 pub use server::Gateway;

@@ -1,10 +1,13 @@
 //! Query parameters, read strictly: unknown, repeated and unreadable ones are refused.
 
 use bytes::Bytes;
-use synod_api::limits::{KEY_BYTES_MAX, LIST_ENTRIES_DEFAULT, LIST_ENTRIES_MAX, NONCE_BYTES};
+use synod_api::limits::{
+    KEY_BYTES_MAX, LIST_ENTRIES_DEFAULT, LIST_ENTRIES_MAX, LOG_LINES_DEFAULT, LOG_LINES_MAX,
+    NONCE_BYTES,
+};
 use synod_api::{ErrorCode, percent_decode, read_cursor};
 
-use crate::port::{Consistency, Page};
+use crate::port::{Consistency, Page, Watching};
 use crate::refusal::{Refused, quoted, refuse};
 
 /// No place takes more parameters than this.
@@ -131,6 +134,34 @@ impl<'a> Parameters<'a> {
         })
     }
 
+    /// `after` and `limit` of a log.
+    pub(crate) fn lines(&self) -> Result<(u64, u32), Refused> {
+        let after = self.number("after")?.unwrap_or(0);
+        let limit = self.bounded("limit", LOG_LINES_DEFAULT, LOG_LINES_MAX)?;
+        Ok((after, limit))
+    }
+
+    /// `map`, `prefix` and `from` of a watch; the name of the map is not looked at.
+    pub(crate) fn watching(&self) -> Result<Watching, Refused> {
+        Ok(Watching {
+            map: self.value("map").unwrap_or_default().to_owned(),
+            prefix: self.bytes("prefix")?.unwrap_or_default(),
+            from: self.number("from")?,
+        })
+    }
+
+    fn number(&self, name: &str) -> Result<Option<u64>, Refused> {
+        let Some(text) = self.value(name) else {
+            return Ok(None);
+        };
+        decimal(text).map(Some).ok_or_else(|| {
+            invalid(format!(
+                "the parameter `{name}` is {}, not a number",
+                quoted(text)
+            ))
+        })
+    }
+
     fn bytes(&self, name: &str) -> Result<Option<Bytes>, Refused> {
         let Some(text) = self.value(name) else {
             return Ok(None);
@@ -159,13 +190,17 @@ impl<'a> Parameters<'a> {
     }
 
     fn limit(&self) -> Result<u32, Refused> {
-        let Some(text) = self.value("limit") else {
-            return Ok(LIST_ENTRIES_DEFAULT);
+        self.bounded("limit", LIST_ENTRIES_DEFAULT, LIST_ENTRIES_MAX)
+    }
+
+    fn bounded(&self, name: &str, default: u32, max: u32) -> Result<u32, Refused> {
+        let Some(text) = self.value(name) else {
+            return Ok(default);
         };
         match decimal(text).and_then(|limit| u32::try_from(limit).ok()) {
-            Some(limit) if (1..=LIST_ENTRIES_MAX).contains(&limit) => Ok(limit),
+            Some(limit) if (1..=max).contains(&limit) => Ok(limit),
             _ => Err(invalid(format!(
-                "the parameter `limit` is {}, not a number from 1 to {LIST_ENTRIES_MAX}",
+                "the parameter `{name}` is {}, not a number from 1 to {max}",
                 quoted(text)
             ))),
         }

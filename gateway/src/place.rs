@@ -5,11 +5,20 @@ use http::Method;
 /// A place of the interface, with the parts of the path that are parameters, still encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place<'a> {
-    Key { map: &'a str, key: &'a str },
-    Map { map: &'a str },
+    Key {
+        map: &'a str,
+        key: &'a str,
+    },
+    Map {
+        map: &'a str,
+    },
     Txn,
-    Transaction { id: &'a str },
-    Receipt { id: &'a str },
+    Transaction {
+        id: &'a str,
+    },
+    Receipt {
+        id: &'a str,
+    },
     Chain,
     Attestation,
     Session,
@@ -24,6 +33,30 @@ pub(crate) enum Place<'a> {
     Ready,
     Metrics,
     OpenApi,
+    /// Below an app: `path` is all that follows the name, empty or from `/` on.
+    App {
+        name: &'a str,
+        path: &'a str,
+    },
+    Apps,
+    AppInfo {
+        name: &'a str,
+    },
+    AppComponent {
+        name: &'a str,
+    },
+    AppChunk {
+        name: &'a str,
+        number: &'a str,
+        index: &'a str,
+    },
+    AppDescription {
+        name: &'a str,
+    },
+    AppLogs {
+        name: &'a str,
+    },
+    Watch,
 }
 
 impl<'a> Place<'a> {
@@ -31,6 +64,12 @@ impl<'a> Place<'a> {
     pub(crate) fn find(path: &'a str) -> Option<Self> {
         if let Some(rest) = path.strip_prefix("/v1/kv/") {
             return Self::in_maps(rest);
+        }
+        if let Some(rest) = path.strip_prefix("/app/") {
+            return Self::below_app(rest);
+        }
+        if let Some(rest) = path.strip_prefix("/v1/apps/") {
+            return Self::of_app(rest);
         }
         if let Some(id) = path.strip_prefix("/v1/tx/") {
             return one_segment(id).map(|id| Self::Transaction { id });
@@ -53,8 +92,34 @@ impl<'a> Place<'a> {
             "/readyz" => Self::Ready,
             "/metrics" => Self::Metrics,
             "/v1/openapi.json" => Self::OpenApi,
+            "/v1/apps" => Self::Apps,
+            "/v1/watch" => Self::Watch,
             _ => return None,
         })
+    }
+
+    /// What follows the app's name is the app's, whatever it is: nothing of it is decoded or mended here.
+    fn below_app(rest: &'a str) -> Option<Self> {
+        let (name, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        (!name.is_empty()).then_some(Self::App { name, path })
+    }
+
+    fn of_app(rest: &'a str) -> Option<Self> {
+        let mut parts = rest.split('/');
+        let name = parts.next().filter(|name| !name.is_empty())?;
+        let place = match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (None, ..) => Self::AppInfo { name },
+            (Some("component"), None, ..) => Self::AppComponent { name },
+            (Some("component"), Some(number), Some(index), None) => Self::AppChunk {
+                name,
+                number,
+                index,
+            },
+            (Some("openapi.json"), None, ..) => Self::AppDescription { name },
+            (Some("logs"), None, ..) => Self::AppLogs { name },
+            _ => return None,
+        };
+        Some(place)
     }
 
     fn in_maps(rest: &'a str) -> Option<Self> {
@@ -75,6 +140,8 @@ impl<'a> Place<'a> {
             Self::Key { .. } => "GET, PUT, DELETE",
             Self::Txn => "GET, POST",
             Self::Actions | Self::Join | Self::JoinKeys | Self::Bootstrap => "POST",
+            Self::App { .. } => "GET, HEAD, POST, PUT, PATCH, DELETE",
+            Self::AppChunk { .. } => "PUT",
             _ => "GET",
         }
     }
@@ -90,7 +157,12 @@ impl<'a> Place<'a> {
     pub(crate) fn needs_certificate(self) -> bool {
         matches!(
             self,
-            Self::Key { .. } | Self::Map { .. } | Self::Txn | Self::Receipt { .. }
+            Self::Key { .. }
+                | Self::Map { .. }
+                | Self::Txn
+                | Self::Receipt { .. }
+                | Self::AppChunk { .. }
+                | Self::AppLogs { .. }
         )
     }
 }
@@ -128,6 +200,30 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_an_app_is_left_as_it_is() {
+        for (path, name, rest) in [
+            ("/app/a", "a", ""),
+            ("/app/a/", "a", "/"),
+            ("/app/a/x/../y", "a", "/x/../y"),
+            ("/app/a//%2e%2e/%2F", "a", "//%2e%2e/%2F"),
+            ("/app/A%20/x", "A%20", "/x"),
+        ] {
+            let found = Place::find(path);
+            assert_eq!(found, Some(Place::App { name, path: rest }), "{path}");
+        }
+        let chunk = Place::AppChunk {
+            name: "a",
+            number: "1",
+            index: "0",
+        };
+        assert_eq!(Place::find("/v1/apps/a/component/1/0"), Some(chunk));
+        assert_eq!(
+            Place::find("/v1/apps/a"),
+            Some(Place::AppInfo { name: "a" })
+        );
+    }
+
+    #[test]
     fn paths_that_are_nearly_right_lead_nowhere() {
         for path in [
             "",
@@ -147,6 +243,18 @@ mod tests {
             "/v2/network",
             "/v1/join/",
             "/livez/x",
+            "/app",
+            "/app/",
+            "/app//x",
+            "/APP/a/x",
+            "/v1/apps/",
+            "/v1/apps//component",
+            "/v1/apps/a/",
+            "/v1/apps/a/component/1",
+            "/v1/apps/a/component/1/0/",
+            "/v1/apps/a/component/",
+            "/v1/apps/a/log",
+            "/v1/watch/",
         ] {
             assert_eq!(Place::find(path), None, "{path}");
         }
@@ -159,7 +267,11 @@ mod tests {
                 .path
                 .replace("{map}", "m")
                 .replace("{key}", "k")
-                .replace("{id}", "1.1");
+                .replace("{id}", "1.1")
+                .replace("{name}", "a")
+                .replace("{path}", "p")
+                .replace("{number}", "1")
+                .replace("{index}", "0");
             let place = Place::find(&path).unwrap_or_else(|| panic!("{path} leads nowhere"));
             let method = route.method.parse().expect("the table has known methods");
             assert!(place.takes(&method), "{} {path} is not taken", route.method);

@@ -8,8 +8,9 @@ use std::future::Future;
 
 use bytes::Bytes;
 use synod_api::{
-    ActionReply, AttestationReply, GovernanceReply, HealthReply, ListReply, NetworkReply, Problem,
-    SessionReply, TxId, TxReply, TxnReply, TxnRequest, WriteReply,
+    ActionReply, AppInfo, AppLogReply, AppsReply, AttestationReply, ChunkReply, GovernanceReply,
+    HealthReply, ListReply, NetworkReply, Problem, SessionReply, TxId, TxReply, TxnReply,
+    TxnRequest, WriteReply,
 };
 use tokio::sync::mpsc;
 
@@ -124,6 +125,81 @@ pub enum Call {
     Ready,
     /// The metrics. Answer: [`Reply::Metrics`].
     Metrics,
+    /// Call an app. Answer: [`Reply::App`].
+    App(Box<AppRequest>),
+    /// The list of apps. Answer: [`Reply::Apps`].
+    Apps,
+    /// The description of an app. Answer: [`Reply::AppInfo`].
+    AppInfo {
+        /// Its name, well-formed here and below.
+        name: String,
+    },
+    /// The component of an app that is in force. Answer: [`Reply::Component`].
+    AppComponent {
+        /// The app.
+        name: String,
+    },
+    /// A piece of a component. Answer: [`Reply::ChunkTaken`].
+    AppChunk {
+        /// The app.
+        name: String,
+        /// The number of the version that waits for it.
+        number: u64,
+        /// Which piece, from 0.
+        index: u32,
+        /// The piece; not longer than any may be.
+        bytes: Bytes,
+    },
+    /// The app's description of its own interface. Answer: [`Reply::AppDescription`].
+    AppDescription {
+        /// The app.
+        name: String,
+    },
+    /// Lines of an app's log. Answer: [`Reply::AppLogs`].
+    AppLogs {
+        /// The app.
+        name: String,
+        /// Only lines after this number.
+        after: u64,
+        /// At most so many, from 1.
+        limit: u32,
+    },
+    /// The changes of a map. Answer: [`Reply::Events`].
+    Watch(Watching),
+}
+
+/// A call of an app.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AppRequest {
+    /// The app's name, well-formed.
+    pub app: String,
+    /// The method, in capitals.
+    pub method: String,
+    /// The path below the app as it was sent, from `/` on; not looked at by the gateway.
+    pub path: String,
+    /// The query as it was sent, but for `consistency`.
+    pub query: Option<String>,
+    /// The header fields that are the app's: names in lower case, none of the connection's and none of ours.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Bytes,
+    /// Whether a route that only reads may answer from this replica's own certified state.
+    pub local: bool,
+    /// Whether the answer bears the receipt.
+    pub receipt: bool,
+    /// The caller's name for this request: repeated, it takes effect once.
+    pub idempotency: Option<String>,
+}
+
+/// Which changes are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watching {
+    /// The map; its name is well-formed.
+    pub map: String,
+    /// Only keys that begin with this.
+    pub prefix: Bytes,
+    /// Changes after this sequence number; without it, from now on.
+    pub from: Option<u64>,
 }
 
 /// A key in a map; both are within their limits, and the name is well-formed.
@@ -234,6 +310,22 @@ pub enum Reply {
     Health(HealthReply),
     /// Metrics in the text format of Prometheus.
     Metrics(String),
+    /// An app's answer.
+    App(Box<AppAnswer>),
+    /// The list of apps.
+    Apps(AppsReply),
+    /// The description of an app.
+    AppInfo(Box<AppInfo>),
+    /// A component, in pieces.
+    Component(Records),
+    /// A piece of a component is committed.
+    ChunkTaken(ChunkReply),
+    /// An app's description of its own interface, in JSON.
+    AppDescription(Bytes),
+    /// Lines of an app's log.
+    AppLogs(AppLogReply),
+    /// Server-sent events.
+    Events(Records),
     /// Another replica leads: 307 to the same path there.
     Leader {
         /// Its public address, `https://host:port`, without a path.
@@ -241,6 +333,21 @@ pub enum Reply {
     },
     /// It did not work.
     Problem(Box<Problem>),
+}
+
+/// What an app answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppAnswer {
+    /// The status, 200 to 599.
+    pub status: u16,
+    /// The header fields; those that an app may not set are taken off by the gateway.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Bytes,
+    /// The call's transaction, or the newest one that it has seen.
+    pub transaction: TxId,
+    /// The receipt file, if it was asked for and something was written.
+    pub receipt: Option<Bytes>,
 }
 
 impl From<Problem> for Reply {

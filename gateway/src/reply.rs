@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION,
-    RETRY_AFTER,
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
+    LOCATION, RETRY_AFTER,
 };
-use http::{Response, StatusCode, Uri};
+use http::{Method, Response, StatusCode, Uri};
 use serde::Serialize;
 use synod_api::{ErrorCode, PROBLEM_CONTENT_TYPE, Problem, TxId, TxStatus, headers};
 
+use crate::app_reply::render_app;
 use crate::body::{Content, ReplyBody};
 use crate::place::Place;
 use crate::port::Reply;
@@ -20,15 +21,30 @@ const TRANSACTION_ID: HeaderName = HeaderName::from_static(headers::TRANSACTION_
 const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("1");
 
 /// The head of an answer, and its content.
-struct Rendered {
-    status: StatusCode,
-    headers: HeaderMap,
-    content: Content,
+pub(crate) struct Rendered {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) content: Content,
 }
 
-/// Writes the answer to a request for `uri`.
-pub(crate) fn render(reply: Reply, uri: &Uri, in_work: InWork) -> Response<ReplyBody> {
-    let rendered = match reply {
+/// Writes the answer to a request.
+pub(crate) fn render(
+    reply: Reply,
+    method: &Method,
+    uri: &Uri,
+    in_work: InWork,
+) -> Response<ReplyBody> {
+    let rendered = render_reply(reply, uri);
+    let rendered = if method == Method::HEAD {
+        rendered.without_body()
+    } else {
+        rendered
+    };
+    rendered.into_response(in_work)
+}
+
+fn render_reply(reply: Reply, uri: &Uri) -> Rendered {
+    match reply {
         Reply::Value {
             value,
             version,
@@ -68,10 +84,17 @@ pub(crate) fn render(reply: Reply, uri: &Uri, in_work: InWork) -> Response<Reply
             json(&health).with_status(status)
         }
         Reply::Metrics(text) => bytes(text.into(), headers::METRICS),
+        Reply::App(answer) => render_app(*answer),
+        Reply::Apps(reply) => json(&reply),
+        Reply::AppInfo(reply) => json(&reply),
+        Reply::Component(pieces) => content(Content::Stream(pieces), headers::WASM),
+        Reply::ChunkTaken(reply) => json(&reply).about(reply.transaction_id),
+        Reply::AppDescription(text) => bytes(text, headers::JSON),
+        Reply::AppLogs(reply) => json(&reply),
+        Reply::Events(events) => content(Content::Stream(events), headers::EVENTS),
         Reply::Leader { url } => redirect(&url, uri),
         Reply::Problem(found) => problem(&found, uri),
-    };
-    rendered.into_response(in_work)
+    }
 }
 
 /// Writes the description of the interface.
@@ -100,7 +123,16 @@ impl Rendered {
         self
     }
 
-    fn about(mut self, id: TxId) -> Self {
+    /// The head alone: what `HEAD` asks for.
+    fn without_body(mut self) -> Self {
+        if let Content::Whole(bytes) = &self.content {
+            self.headers.insert(CONTENT_LENGTH, bytes.len().into());
+        }
+        self.content = Content::Whole(Bytes::new());
+        self
+    }
+
+    pub(crate) fn about(mut self, id: TxId) -> Self {
         self.headers.insert(TRANSACTION_ID, ascii(&id.to_string()));
         self
     }
@@ -162,6 +194,6 @@ fn redirect(leader: &str, uri: &Uri) -> Rendered {
     rendered
 }
 
-fn ascii(text: &str) -> HeaderValue {
+pub(crate) fn ascii(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("digits, dots and quotes are visible ASCII")
 }

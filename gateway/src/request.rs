@@ -13,8 +13,9 @@ use synod_api::{
     percent_decode,
 };
 
+use crate::app_request::{app_name, chunk_place, read_app, read_chunk};
 use crate::body::{Budget, read_body};
-use crate::conditions::{condition, idempotency, media_type};
+use crate::conditions::{condition, idempotency, last_event, media_type};
 use crate::parameters::Parameters;
 use crate::place::Place;
 use crate::port::{Call, Caller, Key, WriteMode};
@@ -51,18 +52,30 @@ where
     if place.needs_certificate() && caller.fingerprint.is_none() {
         return Err(ErrorCode::CertificateRequired.into());
     }
+    if let Place::App { name, path } = place {
+        let (name, path) = (name.to_owned(), path.to_owned());
+        return read_app(&name, path, parts, body, bounds)
+            .await
+            .map(Asked::Call);
+    }
     if parts.method == Method::GET || parts.method == Method::DELETE {
-        if !body.is_end_stream() {
-            return Err(refuse(
-                ErrorCode::MalformedRequest,
-                "this method takes no body here",
-            ));
-        }
+        expect_no_body(&body)?;
         return read_plain(place, parts);
     }
     read_with_body(place, parts, body, bounds)
         .await
         .map(Asked::Call)
+}
+
+/// Makes sure that no body follows.
+pub(crate) fn expect_no_body<B: Body>(body: &B) -> Result<(), Refused> {
+    if body.is_end_stream() {
+        return Ok(());
+    }
+    Err(refuse(
+        ErrorCode::MalformedRequest,
+        "this method takes no body here",
+    ))
 }
 
 fn check_head(parts: &Parts) -> Result<(), Refused> {
@@ -133,6 +146,12 @@ fn read_plain(place: Place<'_>, parts: &Parts) -> Result<Asked, Refused> {
         Place::Session => Call::Session {
             nonce: parameters(parts, &["nonce"])?.nonce()?,
         },
+        Place::AppLogs { name } => {
+            let (after, limit) = parameters(parts, &["after", "limit"])?.lines()?;
+            let name = app_name(name)?;
+            Call::AppLogs { name, after, limit }
+        }
+        Place::Watch => read_watch(parts)?,
         other => {
             parameters(parts, &[])?;
             return read_bare(other);
@@ -153,6 +172,16 @@ fn read_bare(place: Place<'_>) -> Result<Asked, Refused> {
         Place::Ready => Call::Ready,
         Place::Metrics => Call::Metrics,
         Place::OpenApi => return Ok(Asked::OpenApi),
+        Place::Apps => Call::Apps,
+        Place::AppInfo { name } => Call::AppInfo {
+            name: app_name(name)?,
+        },
+        Place::AppComponent { name } => Call::AppComponent {
+            name: app_name(name)?,
+        },
+        Place::AppDescription { name } => Call::AppDescription {
+            name: app_name(name)?,
+        },
         other => unreachable!("{other:?} has a body or parameters"),
     }))
 }
@@ -196,6 +225,15 @@ where
                 receipt,
             })
         }
+        Place::AppChunk {
+            name,
+            number,
+            index,
+        } => {
+            parameters(parts, &[])?;
+            let place = chunk_place(name, number, index)?;
+            read_chunk(place, body, bounds).await
+        }
         other => {
             media_type(&parts.headers, headers::CBOR)?;
             parameters(parts, &[])?;
@@ -208,6 +246,14 @@ where
             })
         }
     }
+}
+
+fn read_watch(parts: &Parts) -> Result<Call, Refused> {
+    let mut watching = parameters(parts, &["map", "prefix", "from"])?.watching()?;
+    check_map(&watching.map)?;
+    // A browser that connects again repeats its first URL, and says here how far it came.
+    watching.from = last_event(&parts.headers)?.or(watching.from);
+    Ok(Call::Watch(watching))
 }
 
 fn parameters<'a>(
@@ -364,7 +410,7 @@ where
     .await
 }
 
-async fn read_whole<B>(body: B, bounds: Bounds<'_>) -> Result<Bytes, Refused>
+pub(crate) async fn read_whole<B>(body: B, bounds: Bounds<'_>) -> Result<Bytes, Refused>
 where
     B: Body<Data = Bytes> + Unpin,
 {

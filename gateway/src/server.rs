@@ -130,7 +130,7 @@ impl<B: Backend> Shared<B> {
             Ok(Asked::OpenApi) => return render_openapi(in_work),
             Err(refused) => Reply::Problem(refused.0),
         };
-        render(reply, &parts.uri, in_work)
+        render(reply, &parts.method, &parts.uri, in_work)
     }
 
     async fn ask(&self, caller: Caller, call: crate::port::Call) -> Reply {

@@ -26,7 +26,9 @@ async fn unknown_routes_are_not_found_and_say_where_to_look() {
         "/v1/kv/a/b/c",
         "/v1/kv/a/",
         "/v1/tx/1.1/x",
-        "/app/x",
+        "/app",
+        "/app/",
+        "/app//x",
         "/v1/network/",
     ] {
         let problem = door.http1(USER, request("GET", path)).await.problem();
@@ -68,7 +70,10 @@ async fn private_routes_need_a_certificate() {
             .path
             .replace("{map}", "m")
             .replace("{key}", "k")
-            .replace("{id}", "1.1");
+            .replace("{id}", "1.1")
+            .replace("{name}", "a")
+            .replace("{number}", "1")
+            .replace("{index}", "0");
         let answer = door
             .http1(Caller::default(), request(route.method, &path))
             .await;

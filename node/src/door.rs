@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use synod_api::{
-    ActionReply, AttestationReply, Base64, ChainFile, ErrorCode, HealthReply, Problem,
+    ActionReply, AppsReply, AttestationReply, Base64, ChainFile, ErrorCode, HealthReply, Problem,
     SessionReply, freshness_message,
 };
 use synod_channel::{End, Party, Session, SessionClaim};
@@ -321,6 +321,15 @@ impl Running {
                     network, &view,
                 ))))
             }
+            Call::Apps => Ok(Reply::Apps(AppsReply::default())),
+            // No app can be set yet, so none has this name, and nobody can watch one's maps.
+            Call::App(_)
+            | Call::AppInfo { .. }
+            | Call::AppComponent { .. }
+            | Call::AppChunk { .. }
+            | Call::AppDescription { .. }
+            | Call::AppLogs { .. } => Err(Problem::new(ErrorCode::AppNotFound).into()),
+            Call::Watch(_) => Err(Problem::new(ErrorCode::Forbidden).into()),
             Call::Live => Ok(self.health(|gauges, _| (!gauges.halted, "running")).await?),
             Call::Ready => Ok(self.health(views::readiness).await?),
             Call::Metrics => {
