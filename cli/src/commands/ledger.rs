@@ -329,7 +329,7 @@ fn show_summary(taken: &TakenIn, output: Output) -> Outcome {
             })
         })
         .collect();
-    let state = recovery::state(store)?;
+    let state = recovery::state(&store)?;
     let maps = counts_by_map(&state);
     let data = json!({
         "network_id": sequence.network().to_string(), "open": view.is_open().map_err(corrupt)?,
