@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use minicbor::{Decode, Encode};
 use synod_crypto::{Digest, SigningKey, cose};
 
+use crate::app::AppName;
 use crate::codec::{self, Malformed};
 use crate::entries::MemberEntry;
 use crate::refusal::Refusal;
@@ -14,6 +15,8 @@ use crate::signatures;
 pub const ACTION_CONTENT_TYPE: &str = "application/synod-action+cbor";
 
 const ACTION_BYTES_MAX: usize = 64 * 1024;
+/// Every signature holds the action: so long may all of them be together.
+const SIGNED_BYTES_MAX: usize = 12 * ACTION_BYTES_MAX;
 
 /// What members can decide.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -65,6 +68,32 @@ pub enum Act {
         /// 1 or 2.
         #[n(0)]
         n: u8,
+    },
+    /// Set an app, or another version of it. It comes into force once a quorum of the voters has compiled it.
+    #[n(6)]
+    SetApp {
+        /// Its manifest in TOML; it names the app.
+        #[n(0)]
+        manifest: String,
+        /// SHA-256 of the component.
+        #[n(1)]
+        component: Digest,
+        /// How many bytes the component has.
+        #[n(2)]
+        size: u64,
+        /// SHA-256 of each chunk of [`CHUNK_BYTES`](crate::app::CHUNK_BYTES).
+        #[n(3)]
+        chunks: Vec<Digest>,
+        /// The app's OpenAPI document: at most [`OPENAPI_BYTES_MAX`](crate::app::OPENAPI_BYTES_MAX).
+        #[n(4)]
+        openapi: Option<String>,
+    },
+    /// Remove an app, with all that its maps hold.
+    #[n(7)]
+    RemoveApp {
+        /// The app's name.
+        #[n(0)]
+        name: AppName,
     },
 }
 
@@ -126,7 +155,7 @@ impl SignedAction {
 
     /// Reads what [`SignedAction::encode`] writes.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
-        codec::decode(bytes, 4 * ACTION_BYTES_MAX)
+        codec::decode(bytes, SIGNED_BYTES_MAX)
     }
 
     /// The action, if at least `threshold` of `members` signed it and nobody else did.
@@ -168,5 +197,24 @@ mod tests {
         };
         expect(remove, &[0x82, 0x04, 0x82, 0x03, 0x60]);
         expect(Act::SetRequiredVendors { n: 1 }, &[0x82, 0x05, 0x81, 0x01]);
+        let name = AppName::new("a").expect("a name");
+        expect(Act::RemoveApp { name }, &[0x82, 0x07, 0x81, 0x61, b'a']);
+        let set = |openapi| Act::SetApp {
+            manifest: "m".to_owned(),
+            component: Digest::from([0xcd; 32]),
+            size: 3,
+            chunks: vec![Digest::from([0xef; 32])],
+            openapi,
+        };
+        let digests = [
+            &[0x61, b'm', 0x58, 0x20][..],
+            &[0xcd; 32],
+            &[0x03, 0x81, 0x58, 0x20],
+            &[0xef; 32],
+        ]
+        .concat();
+        expect(set(None), &[&[0x82, 0x06, 0x84][..], &digests].concat());
+        let documented = [&[0x82, 0x06, 0x85][..], &digests, &[0x61, b'o']].concat();
+        expect(set(Some("o".to_owned())), &documented);
     }
 }

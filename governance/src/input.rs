@@ -2,8 +2,10 @@
 
 use minicbor::{Decode, Encode};
 use synod_crypto::Digest;
+use synod_kv::MapName;
 
 use crate::act::SignedAction;
+use crate::app::Deploy;
 use crate::codec::{self, Malformed};
 use crate::genesis::Genesis;
 use crate::join::{AddressChange, Join};
@@ -71,9 +73,17 @@ pub enum Input {
     /// Proposed by the leader.
     #[n(7)]
     Lapse(#[n(0)] Lapse),
+    /// Proposed by the leader.
+    #[n(8)]
+    Deploy(#[n(0)] Deploy),
 }
 
 impl Input {
+    /// Whether the transaction of this input may write to the map beside what governance computes from it.
+    pub(crate) fn may_write(&self, map: &MapName) -> bool {
+        matches!(self, Self::Deploy(deploy) if deploy.may_write(map))
+    }
+
     /// The encoding that is recorded.
     pub fn encode(&self) -> Vec<u8> {
         codec::encode(self)

@@ -5,6 +5,7 @@ use synod_crypto::Digest;
 use synod_kv::LimitExceeded;
 
 use crate::address::BadAddress;
+use crate::app::{AppManifestError, AppName, FAILURE_CODE_LENGTH_MAX};
 use crate::codec::Malformed;
 use crate::entries::BadEntry;
 use crate::manifest::ManifestError;
@@ -312,6 +313,78 @@ pub enum Refusal {
     #[error("there would be {0} voters")]
     TooManyVoters(usize),
 
+    /// The manifest of an app is none.
+    #[error("app manifest: {0}")]
+    AppManifest(#[from] AppManifestError),
+    /// A component is empty, or too long.
+    #[error("component of {size} bytes is not 1 to {max} bytes long")]
+    ComponentSize {
+        /// Its size.
+        size: u64,
+        /// The most that there can be.
+        max: u64,
+    },
+    /// A component of this size has another number of chunks.
+    #[error("component has {needed} chunks, digests of {found} are given")]
+    ComponentChunks {
+        /// How many digests are given.
+        found: usize,
+        /// How many chunks there are.
+        needed: usize,
+    },
+    /// The OpenAPI document of an app is too long.
+    #[error("OpenAPI document of {0} bytes is too long")]
+    OpenapiTooLong(usize),
+    /// There are as many apps as there can be.
+    #[error("there are {0} apps already")]
+    TooManyApps(usize),
+    /// There is no such app.
+    #[error("there is no app `{0}`")]
+    AppNotFound(AppName),
+    /// The app was removed, and its rows are being deleted; the name is not free yet.
+    #[error("app `{0}` is being removed")]
+    AppRemoving(AppName),
+    /// The app was not removed.
+    #[error("app `{0}` is not being removed")]
+    AppNotRemoving(AppName),
+    /// The version is not the one that is on its way.
+    #[error("version {number} of app `{name}` is not on its way")]
+    NotPending {
+        /// The app.
+        name: AppName,
+        /// The version's number.
+        number: u64,
+    },
+    /// Too few voters say that they compiled the version.
+    #[error("{found} voters compiled the app, a quorum is {needed}")]
+    TooFewCompiled {
+        /// How many say so.
+        found: usize,
+        /// A quorum of the configuration in force.
+        needed: usize,
+    },
+    /// The replicas that compiled a version are listed by rising id, each once.
+    #[error("replica {id} stands in the wrong place among those that compiled the app")]
+    SignersNotRising {
+        /// The replica.
+        id: u64,
+    },
+    /// The replica has no vote.
+    #[error("replica {id} is no voter")]
+    NotAVoter {
+        /// The replica.
+        id: u64,
+    },
+    /// The signature is not the replica's, or over another version or component.
+    #[error("signature of replica {id} is not over this version and component")]
+    CompiledSignature {
+        /// The replica.
+        id: u64,
+    },
+    /// No code of a failure.
+    #[error("failure code {0:?} is not 1 to {FAILURE_CODE_LENGTH_MAX} characters of [a-z0-9-]")]
+    FailureCode(String),
+
     /// The input or its effects exceed the limits of a transaction.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
@@ -371,6 +444,20 @@ impl Refusal {
             Self::TooFewVendors { .. } => "too-few-vendors",
             Self::NoVoterLeft => "no-voter-left",
             Self::TooManyVoters(_) => "too-many-voters",
+            Self::AppManifest(_) => "bad-app-manifest",
+            Self::ComponentSize { .. } => "bad-component-size",
+            Self::ComponentChunks { .. } => "bad-component-chunks",
+            Self::OpenapiTooLong(_) => "openapi-too-long",
+            Self::TooManyApps(_) => "too-many-apps",
+            Self::AppNotFound(_) => "app-not-found",
+            Self::AppRemoving(_) => "app-removing",
+            Self::AppNotRemoving(_) => "app-not-removing",
+            Self::NotPending { .. } => "app-not-pending",
+            Self::TooFewCompiled { .. } => "too-few-compiled",
+            Self::SignersNotRising { .. } => "signers-not-rising",
+            Self::NotAVoter { .. } => "not-a-voter",
+            Self::CompiledSignature { .. } => "bad-compiled-signature",
+            Self::FailureCode(_) => "bad-failure-code",
             Self::Limit(_) => "limit-exceeded",
             Self::Corrupt(_) => "corrupt-state",
         }

@@ -30,6 +30,10 @@ pub mod map {
     pub const SHARES: &str = "public:synod.shares";
     /// Number (8 bytes, big-endian) to the ledger's `Configuration`.
     pub const CONFIGURATIONS: &str = "public:synod.configurations";
+    /// Name to `AppRecord`.
+    pub const APPS: &str = "public:synod.apps";
+    /// Name to the number of the newest version that was ever set under it.
+    pub const APP_NUMBERS: &str = "public:synod.app-numbers";
     /// Seqno (8 bytes, big-endian) to `Input`.
     pub const INPUTS: &str = "public:synod.inputs";
 }

@@ -4,6 +4,7 @@ use synod_attestation::Policy;
 use synod_crypto::{Digest, PublicKey};
 use synod_kv::{Bytes, Read};
 
+use crate::app::{AppName, AppRecord};
 use crate::entries::{MemberEntry, UserEntry};
 use crate::facts::VoterEntry;
 use crate::input::Input;
@@ -172,6 +173,22 @@ impl<'a, R: Read> View<'a, R> {
             map::SHARES,
             &governance.generation.to_be_bytes(),
         )
+    }
+
+    /// The apps, by name, those that are being removed among them.
+    pub fn apps(&self) -> Result<Vec<AppRecord>, CorruptState> {
+        tables::rows(self.reader, map::APPS)
+    }
+
+    /// An app.
+    pub fn app(&self, name: &AppName) -> Result<Option<AppRecord>, CorruptState> {
+        tables::row(self.reader, map::APPS, name.as_str().as_bytes())
+    }
+
+    /// The number of the newest version that was ever set under a name; 0 if none was.
+    pub fn app_number(&self, name: &AppName) -> Result<u64, CorruptState> {
+        let number = tables::row(self.reader, map::APP_NUMBERS, name.as_str().as_bytes())?;
+        Ok(number.unwrap_or(0))
     }
 
     /// The input that was recorded at a seqno.

@@ -7,16 +7,20 @@
 //! - The name of a map in the store says whose it is; no app reaches the map of another, whatever name it gives.
 
 mod caller;
+mod deploy;
 mod limits;
 mod manifest;
 mod maps;
 mod name;
 mod path;
 mod pattern;
+mod records;
 mod routes;
 mod watches;
 
 pub use caller::{BadWho, CallerIdentity, CallerKind, Who};
+pub(crate) use deploy::is_failure_code;
+pub use deploy::{Compiled, CompiledStatement, Deploy, DeployStep, FAILURE_CODE_LENGTH_MAX};
 pub use limits::{AppLimits, LIFECYCLE_FACTOR, LimitRange};
 pub use manifest::{
     APP_MANIFEST_BYTES_MAX, AppManifest, AppManifestError, DESCRIPTION_BYTES_MAX,
@@ -29,5 +33,9 @@ pub use maps::{
 pub use name::{APP_NAME_LENGTH_MAX, AppName, BadAppName};
 pub use path::{AppPath, BadPath, PATH_BYTES_MAX, SEGMENTS_MAX};
 pub use pattern::{BadPattern, PathPattern};
+pub use records::{
+    APPS_MAX, AppFailure, AppRecord, AppStatus, AppVersion, CHUNK_BYTES, COMPONENT_BYTES_MAX,
+    OPENAPI_BYTES_MAX, chunk_count,
+};
 pub use routes::{BadMethod, METHODS, NoRoute, Route, RouteKind, Routed};
 pub use watches::{BadWatch, WatchRule};

@@ -2,6 +2,7 @@
 
 use crate::act::{Act, SignedAction};
 use crate::entries::UserEntry;
+use crate::execute::app::{self, NewVersion};
 use crate::execute::genesis::write_user;
 use crate::execute::membership;
 use crate::execute::state::{Outcome, State};
@@ -44,6 +45,23 @@ pub(super) fn decide(state: &mut State<'_, '_>, signed: &SignedAction) -> Result
         Act::TrustReplica { id } => return membership::trust(state, id),
         Act::RemoveReplica { id, cause } => return membership::remove(state, id, &cause),
         Act::SetRequiredVendors { n } => require_vendors(state, n)?,
+        Act::SetApp {
+            manifest,
+            component,
+            size,
+            chunks,
+            openapi,
+        } => {
+            let new = NewVersion {
+                manifest,
+                component,
+                size,
+                chunks,
+                openapi,
+            };
+            app::set(state, new)?;
+        }
+        Act::RemoveApp { name } => app::remove(state, &name)?,
     }
     Ok(Outcome::default())
 }

@@ -1,6 +1,7 @@
 //! From an input to its effects. The same on every machine, at any time.
 
 mod action;
+mod app;
 mod configuration;
 mod genesis;
 mod join;
@@ -53,6 +54,10 @@ fn execute_founded(
         Input::Address(change) => join::readdress(&mut state, change)?,
         Input::Reattest(request) => reattest::reattest(&mut state, request)?,
         Input::Lapse(lapse) => lapse::lapse(&mut state, *lapse)?,
+        Input::Deploy(deploy) => {
+            app::deploy(&mut state, deploy)?;
+            Outcome::default()
+        }
     };
     state.store()?;
     Ok(outcome)

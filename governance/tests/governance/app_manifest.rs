@@ -310,6 +310,10 @@ fn every_error_names_its_key() {
         let text = refused(from, to).to_string();
         assert!(text.starts_with(key), "{to}: {text}");
     }
+}
+
+#[test]
+fn what_is_not_of_the_manifest_s_shape_is_malformed() {
     for (from, to) in [
         ("name = \"clearing\"", ""),
         ("time_ms = 10000", "time_ms = -1"),

@@ -56,6 +56,9 @@ fn mutated_inputs_never_panic_and_never_decode_twice() {
     let reattest = network.reattest_input(1, &Node::new(101, Tee::SevSnp));
     expect_canonical(&Input::Reattest(Box::new(reattest)).encode(), 2_000, decode);
     expect_canonical(&Input::Lapse(Lapse { id: 7 }).encode(), 10_000, decode);
+    for input in crate::apps::samples(&network) {
+        expect_canonical(&input.encode(), 5_000, decode);
+    }
     let genesis = genesis(&manifest());
     expect_canonical(&Input::Genesis(Box::new(genesis)).encode(), 2_000, decode);
 }

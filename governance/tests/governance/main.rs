@@ -2,6 +2,7 @@
 
 mod actions;
 mod app_manifest;
+mod apps;
 mod fuzz;
 mod genesis;
 mod joining;
