@@ -2,7 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use synod_ledger::{Certificate, ChainRecord, Configuration, Header, Leaf, ReplyPreimage};
+use synod_ledger::{
+    Certificate, ChainRecord, Configuration, Header, Interior, Leaf, ReplyPreimage,
+};
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(value) = Header::decode(bytes) {
@@ -12,6 +14,9 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(value.encode(), bytes);
     }
     if let Ok(value) = ReplyPreimage::decode(bytes) {
+        assert_eq!(value.encode(), bytes);
+    }
+    if let Ok(value) = Interior::decode(&bytes.to_vec().into()) {
         assert_eq!(value.encode(), bytes);
     }
     if let Ok(value) = Configuration::decode(bytes) {

@@ -217,18 +217,29 @@ pub struct Interior {
     /// Who may have the reply opened: an opaque label of at most
     /// [`CALLER_BYTES_MAX`] bytes, chosen and judged by the replica.
     pub caller: Bytes,
+    /// How an app came to the writes: a record of the replica's, opaque here. None for everything that is no call of
+    /// an app.
+    pub execution: Option<Bytes>,
 }
 
 impl Interior {
-    /// Deterministic CBOR: `[1, writes, reply, caller]`, each a byte string.
+    /// Deterministic CBOR: `[1, writes, reply, caller]`, each a byte string; with a record of the execution
+    /// `[2, writes, reply, caller, execution]`.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.writes.len() + self.caller.len() + 192);
+        let execution = self.execution.as_deref();
+        let len = self.writes.len() + self.caller.len() + execution.map_or(0, <[u8]>::len);
+        let mut out = Vec::with_capacity(len + 192);
+        let (version, parts) = if execution.is_some() { (2, 5) } else { (1, 4) };
         minicbor::Encoder::new(&mut out)
-            .array(4)
-            .and_then(|e| e.u16(1))
+            .array(parts)
+            .and_then(|e| e.u16(version))
             .and_then(|e| e.bytes(&self.writes))
             .and_then(|e| e.bytes(&self.reply.encode()))
             .and_then(|e| e.bytes(&self.caller))
+            .and_then(|e| match execution {
+                Some(execution) => e.bytes(execution),
+                None => Ok(e),
+            })
             .expect("writing to a vector cannot fail");
         out
     }
@@ -242,13 +253,15 @@ impl Interior {
             });
         }
         let mut d = minicbor::Decoder::new(bytes);
-        let [writes, reply, caller] = interior_parts(&mut d).ok_or(Malformed::Shape)?;
+        let ([writes, reply, caller], execution) =
+            interior_parts(&mut d).ok_or(Malformed::Shape)?;
         if d.position() != bytes.len() {
             return Err(Malformed::Trailing);
         }
         let len: usize = [writes, reply, caller]
-            .iter()
-            .map(|p| head_len(p.len()) + p.len())
+            .into_iter()
+            .chain(execution)
+            .map(|part| head_len(part.len()) + part.len())
             .sum();
         if bytes.len() != 2 + len {
             return Err(Malformed::NotCanonical);
@@ -261,13 +274,24 @@ impl Interior {
             writes: bytes.slice_ref(writes),
             reply,
             caller: bytes.slice_ref(caller),
+            execution: execution.map(|execution| bytes.slice_ref(execution)),
         })
     }
 }
 
-fn interior_parts<'b>(d: &mut minicbor::Decoder<'b>) -> Option<[&'b [u8]; 3]> {
-    if d.array().ok()? != Some(4) || d.u16().ok()? != 1 {
-        return None;
-    }
-    Some([d.bytes().ok()?, d.bytes().ok()?, d.bytes().ok()?])
+type InteriorParts<'b> = ([&'b [u8]; 3], Option<&'b [u8]>);
+
+fn interior_parts<'b>(d: &mut minicbor::Decoder<'b>) -> Option<InteriorParts<'b>> {
+    let executed = match (d.array().ok()?, d.u16().ok()?) {
+        (Some(4), 1) => false,
+        (Some(5), 2) => true,
+        _ => return None,
+    };
+    let parts = [d.bytes().ok()?, d.bytes().ok()?, d.bytes().ok()?];
+    let execution = if executed {
+        Some(d.bytes().ok()?)
+    } else {
+        None
+    };
+    Some((parts, execution))
 }

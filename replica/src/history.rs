@@ -113,6 +113,12 @@ impl History {
         self.certified_seqno
     }
 
+    /// The first seqno of the oldest block kept.
+    pub fn oldest_seqno(&self) -> u64 {
+        let oldest = self.blocks.front();
+        oldest.map_or(0, |block| block.header().first_seqno)
+    }
+
     /// The newest block, certified or not.
     pub fn newest(&self) -> Option<&Block> {
         self.blocks.back()

@@ -140,7 +140,7 @@ impl Intake {
         let machine = self.machine.as_mut().ok_or(IntakeError::NoBlockZero)?;
         let certificate = Certificate::decode(bytes).map_err(IntakeError::CertificateBytes)?;
         machine.certify(certificate)?;
-        machine.compact();
+        machine.compact(None);
         self.counts.certificates += 1;
         Ok(())
     }

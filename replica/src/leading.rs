@@ -5,6 +5,8 @@
 //! - a block that changes the membership stands alone, and nothing follows it before the change is applied;
 //! - what was executed is either proposed or rolled back, in the same step.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use synod_consensus::{Input as EngineInput, Role};
 use synod_governance::Input;
@@ -254,7 +256,8 @@ impl Replica {
         idempotency::remember(&mut transaction, caller, operate, tx, &answer)?;
         let (_, writes) = transaction.finish();
         drop(store);
-        self.machine.execute(tx.seqno, &writes);
+        let writes = Arc::new(writes);
+        self.machine.execute(tx.seqno, writes.clone());
         let reply = ReplyPreimage {
             salt: self.entropy.take(),
             request: operate.request,
@@ -267,33 +270,33 @@ impl Replica {
             .map_or_else(Bytes::new, |print| Bytes::copy_from_slice(print.as_bytes()));
         self.push(
             draft,
-            Execution {
+            Ran {
                 writes,
                 reply,
                 caller,
+                execution: None,
             },
         );
         Ok(Executed::Wrote { tx, answer })
     }
 
     /// Adds an executed transaction to the draft: public half in the open, the rest sealed.
-    fn push(&mut self, draft: &mut Draft, executed: Execution) {
+    fn push(&mut self, draft: &mut Draft, executed: Ran) {
         let tx = draft.builder.next_id();
-        let (public, private) = executed.writes.split();
+        let (public, private) = executed.writes.encode_halves();
         let digest = executed.reply.digest();
         let interior = Interior {
-            writes: private.encode().into(),
+            writes: private.into(),
             reply: executed.reply,
             caller: executed.caller,
+            execution: executed.execution,
         };
         let previous = self.machine.sequence().last().hash;
         let sealer = self.sealer.as_mut().expect("a leader seals");
         let sealed = sealer
             .seal(tx.seqno, previous, interior.encode())
             .expect("a view has fewer than 2^64 frames");
-        draft
-            .builder
-            .push(public.encode().into(), sealed.into(), digest);
+        draft.builder.push(public.into(), sealed.into(), digest);
     }
 
     /// Carries out a governance act or a join, in a block of its own. False if it has to wait.
@@ -369,7 +372,8 @@ impl Replica {
     ) {
         let mut draft = self.draft();
         let tx = draft.builder.next_id();
-        self.machine.execute(tx.seqno, &enacted.writes);
+        let writes = Arc::new(enacted.writes);
+        self.machine.execute(tx.seqno, writes.clone());
         let reply = ReplyPreimage {
             salt: self.entropy.take(),
             request: law::digest_of(input),
@@ -379,10 +383,11 @@ impl Replica {
         };
         self.push(
             &mut draft,
-            Execution {
-                writes: enacted.writes,
+            Ran {
+                writes,
                 reply,
                 caller: Bytes::new(),
+                execution: None,
             },
         );
         if let Some(call) = call {
@@ -486,10 +491,12 @@ impl Replica {
 }
 
 /// A transaction that ran: its writes stand in the state, but in no block yet.
-struct Execution {
-    writes: WriteSet,
+struct Ran {
+    writes: Arc<WriteSet>,
     reply: ReplyPreimage,
     caller: Bytes,
+    /// How an app came to it.
+    execution: Option<Bytes>,
 }
 
 /// What an operation came to.

@@ -11,6 +11,7 @@ mod attesting;
 mod calls;
 mod certifying;
 mod change;
+pub mod changes;
 mod desk;
 mod envelope;
 mod following;

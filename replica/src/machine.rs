@@ -8,6 +8,8 @@
 //! - a refused block leaves no trace;
 //! - the state's head is the chain's newest seqno; what is certified is never taken back.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use synod_crypto::Digest;
 use synod_governance::Input;
@@ -20,6 +22,7 @@ use synod_ledger::{
 
 use crate::calls::CallError;
 use crate::change::Membership;
+use crate::changes::{CHANGES_ASKED_MAX, Change, Changes, ChangesError};
 use crate::history::History;
 use crate::law::{self, Enacted, LawError};
 use crate::state::{StateGuard, StateHandle};
@@ -31,6 +34,7 @@ pub struct Machine {
     /// Opens sealed parts; none for an auditor, who sees the public half only.
     opener: Option<Opener>,
     history: History,
+    changes: Changes,
     recorder: Recorder,
     /// Block 0, encoded.
     genesis: Bytes,
@@ -143,6 +147,7 @@ impl Machine {
             state: StateHandle::default(),
             opener,
             history: History::default(),
+            changes: Changes::default(),
             recorder: Recorder::new(),
             genesis: bytes,
             governance_epoch: 0,
@@ -269,7 +274,7 @@ impl Machine {
     }
 
     /// Applies what a leader executed. It must end up in a block, or be dropped.
-    pub fn execute(&mut self, seqno: u64, writes: &WriteSet) {
+    pub fn execute(&mut self, seqno: u64, writes: Arc<WriteSet>) {
         self.take_writes(seqno, writes);
     }
 
@@ -312,21 +317,62 @@ impl Machine {
         Interior::decode(&plain.into()).ok()
     }
 
-    /// Forgets the versions that only states below the certified one can see.
-    pub fn compact(&mut self) {
-        let certified = self.history.certified_seqno();
-        self.state.write().compact(certified);
+    /// What the certified transactions after `seqno` wrote, in order, at most `max` of them and at most
+    /// [`CHANGES_ASKED_MAX`]. Empty where nothing newer is certified. What is not at hand any more is opened again
+    /// from the kept blocks, which costs more.
+    ///
+    /// # Errors
+    /// [`ChangesError`] where `seqno` is too old for the blocks kept, or newer than what is certified.
+    pub fn changes_since(&mut self, seqno: u64, max: usize) -> Result<Vec<Change>, ChangesError> {
+        let newest = self.history.certified_seqno();
+        if seqno > newest {
+            return Err(ChangesError::Ahead { newest });
+        }
+        let max = max.min(CHANGES_ASKED_MAX) as u64;
+        let wanted = seqno + 1..=newest.min(seqno.saturating_add(max));
+        let mut found = Vec::new();
+        for seqno in wanted {
+            let tx = self.history.certified_tx(seqno);
+            let writes = match self.changes.get(seqno) {
+                Some(kept) => kept.clone(),
+                None => self.recorded_writes(seqno).ok_or_else(|| self.gone())?,
+            };
+            found.push(Change { tx, writes });
+        }
+        Ok(found)
     }
 
-    fn take_writes(&mut self, seqno: u64, writes: &WriteSet) {
-        if synod_governance::touches_reserved(writes) {
+    /// The writes of a transaction, read again from its block.
+    fn recorded_writes(&mut self, seqno: u64) -> Option<Arc<WriteSet>> {
+        let (block, position) = self.history.find(seqno)?;
+        let block = block.clone();
+        self.writes_of(&block, position, seqno).ok().map(Arc::new)
+    }
+
+    fn gone(&self) -> ChangesError {
+        let oldest = self.history.oldest_seqno().saturating_sub(1);
+        ChangesError::Gone { oldest }
+    }
+
+    /// Forgets the versions that only states below the certified one can see, but for the states from `pinned` on.
+    pub fn compact(&mut self, pinned: Option<u64>) {
+        let certified = self.history.certified_seqno();
+        let below = pinned.unwrap_or(certified).min(certified);
+        self.state.write().compact(below);
+    }
+
+    fn take_writes(&mut self, seqno: u64, writes: Arc<WriteSet>) {
+        if synod_governance::touches_reserved(&writes) {
             self.governance_epoch += 1;
         }
-        self.state.write().apply(seqno, writes);
+        self.state.write().apply(seqno, &writes);
+        let certified = self.history.certified_seqno();
+        self.changes.push(seqno, writes, certified);
     }
 
     fn roll_back(&mut self, seqno: u64) {
         self.governance_epoch += 1;
+        self.changes.roll_back(seqno);
         self.state
             .write()
             .rollback(seqno)
@@ -351,7 +397,7 @@ impl Machine {
                 return Err(BlockFault::Membership);
             }
             membership = membership.or(change);
-            self.take_writes(seqno, &writes);
+            self.take_writes(seqno, Arc::new(writes));
         }
         Ok(membership)
     }

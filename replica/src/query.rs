@@ -10,6 +10,7 @@ use synod_kv::Read;
 use synod_ledger::{Configuration, TxId};
 
 use crate::calls::CallError;
+use crate::changes::{Change, ChangesError};
 use crate::keys::{self, Trusted};
 use crate::replica::Replica;
 use crate::roll::{self, sound};
@@ -109,6 +110,14 @@ impl Replica {
                 Vec::new()
             },
         }
+    }
+
+    /// What the certified transactions after `seqno` wrote; see [`Machine::changes_since`](crate::Machine::changes_since).
+    ///
+    /// # Errors
+    /// [`ChangesError`].
+    pub fn changes_since(&mut self, seqno: u64, max: usize) -> Result<Vec<Change>, ChangesError> {
+        self.machine.changes_since(seqno, max)
     }
 
     /// The members' side of the service.

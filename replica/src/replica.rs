@@ -188,6 +188,7 @@ impl Replica {
     /// Takes one input. `now_ms` is this machine's clock, Unix milliseconds: only ever a voter's reading.
     pub fn step(&mut self, now_ms: u64, input: Input) -> Effects {
         let mut out = Effects::default();
+        let certified = self.machine.history().certified_seqno();
         self.now_ms = now_ms;
         if self.halted {
             if let Input::Call(call) = input {
@@ -214,6 +215,8 @@ impl Replica {
         }
         self.settle(&mut out);
         self.answer_peers(&mut out);
+        let now_certified = self.machine.history().certified_seqno();
+        out.certified = (now_certified > certified).then_some(now_certified);
         out
     }
 
@@ -389,7 +392,7 @@ impl Replica {
         let certified = self.machine.history().certified_seqno();
         if certified >= self.compacted_seqno + COMPACT_EVERY {
             self.compacted_seqno = certified;
-            self.machine.compact();
+            self.machine.compact(None);
         }
     }
 

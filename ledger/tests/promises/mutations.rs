@@ -118,6 +118,7 @@ fn leaves_writes_and_seals() {
         writes,
         reply: preimage(2),
         caller: Bytes::from_static(b"somebody"),
+        execution: Some(Bytes::from_static(b"how it came to be")),
     }
     .encode();
     let mut sealer = Sealer::new(&secret(), place.network, 1, 1, purpose);

@@ -163,9 +163,23 @@ fn what_the_seal_holds_reads_back_without_a_copy_and_strictly() {
         writes: Bytes::from_static(&[0x80]),
         reply: preimage(4),
         caller: Bytes::from_static(b"alice"),
+        execution: None,
     };
     let bytes = Bytes::from(interior.encode());
-    assert_eq!(Interior::decode(&bytes), Ok(interior));
+    assert_eq!(bytes[..2], [0x84, 1]);
+    assert_eq!(Interior::decode(&bytes).as_ref(), Ok(&interior));
+    let executed = Interior {
+        execution: Some(Bytes::from_static(b"how it came to be")),
+        ..interior
+    };
+    let with_execution = Bytes::from(executed.encode());
+    assert_eq!(with_execution[..2], [0x85, 2]);
+    assert_eq!(Interior::decode(&with_execution), Ok(executed));
+    for (at, wrong) in [(1, 1), (0, 0x84), (1, 3)] {
+        let mut other = with_execution.to_vec();
+        other[at] = wrong;
+        assert!(Interior::decode(&other.into()).is_err(), "{at} {wrong}");
+    }
     let trailing = Bytes::from([&bytes[..], &[0]].concat());
     assert_eq!(Interior::decode(&trailing), Err(Malformed::Trailing));
     let mut longer = bytes.to_vec();

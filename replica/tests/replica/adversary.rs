@@ -547,6 +547,7 @@ fn a_frame_that_states_another_reply_than_it_seals_is_refused() {
     };
     let honest = reply.digest();
     let interior = Interior {
+        execution: None,
         writes: WriteSet::new().encode().into(),
         reply,
         caller: Bytes::new(),

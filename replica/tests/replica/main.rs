@@ -5,3 +5,4 @@ mod attesting;
 mod cluster;
 mod faults;
 mod life;
+mod watching;
