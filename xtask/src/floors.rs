@@ -25,6 +25,7 @@ const FLOORS: &[Floor] = &[
     floor(1, "synod-kv", &[]),
     floor(1, "synod-consensus", &[]),
     floor(1, "synod-crypto", &[]),
+    floor(1, "synod-componentize", &[]),
     floor(2, "synod-attestation", &["synod-crypto"]),
     floor(2, "synod-ledger", &["synod-crypto"]),
     floor(
@@ -78,7 +79,7 @@ const FLOORS: &[Floor] = &[
     floor(6, "synod-node", ALL_BELOW_PROGRAMS),
     floor(7, "synod-testbed", PROGRAMS_TOO),
     floor(8, "synod-cli", EVERYTHING),
-    floor(0, "xtask", &[]),
+    floor(8, "xtask", &["synod-componentize"]),
 ];
 
 /// What the wiring of a program may import: everything below it.
@@ -136,6 +137,7 @@ const PROGRAMS_TOO: &[&str] = &[
     "synod-gateway",
     "synod-runtime",
     "synod-node",
+    "synod-componentize",
 ];
 
 /// Holds the packages against the table, and the table against itself.
