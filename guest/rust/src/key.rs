@@ -45,7 +45,7 @@ macro_rules! byte_string {
     ($owned:ty, $borrowed:ty, $from:expr) => {
         impl Key for $owned {
             fn read(bytes: &mut &[u8], last: bool) -> Option<Self> {
-                $from(read_bytes(bytes, last)?)
+                read_bytes(bytes, last).and_then($from)
             }
         }
 
@@ -250,10 +250,7 @@ mod tests {
         for text in texts {
             keys.extend([0, 1, 255, 256, u64::MAX].map(|number| (text.to_owned(), number)));
         }
-        let bytes: Vec<_> = keys
-            .iter()
-            .map(|key| written::<(String, u64)>(key))
-            .collect();
+        let bytes: Vec<_> = keys.iter().map(written::<(String, u64)>).collect();
         assert!(keys.is_sorted() && bytes.is_sorted());
         assert!(written::<Reverse<u64>>(&Reverse(2)) < written::<Reverse<u64>>(&Reverse(1)));
     }
