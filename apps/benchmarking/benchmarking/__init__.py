@@ -1,0 +1,1 @@
+"""Competitors compare their figures, and none learns another's. See README.md."""

@@ -1,0 +1,1 @@
+"""Tests without a component: `python3 -m unittest discover -s test -t .`"""
