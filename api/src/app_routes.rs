@@ -1,8 +1,8 @@
-//! The routes of apps and of watching, part of the table [`crate::routes::ROUTES`].
+//! The routes of apps and of watching, part of the table of all routes.
 
 use crate::headers;
 use crate::problem::ErrorCode as Code;
-use crate::routes::{
+use crate::route::{
     Access, Answer, Body, IDEMPOTENCY, Parameter, Place, Route, header, ok, path, query,
 };
 

@@ -18,6 +18,7 @@ mod network;
 mod openapi;
 mod percent;
 mod problem;
+mod route;
 mod routes;
 mod store;
 mod tx_text;
@@ -38,7 +39,8 @@ pub use network::{
 pub use openapi::{openapi, openapi_json};
 pub use percent::{percent_decode, percent_encode};
 pub use problem::{ErrorCode, PROBLEM_CONTENT_TYPE, Problem};
-pub use routes::{Access, Answer, Body, Parameter, Place, ROUTES, Route};
+pub use route::{Access, Answer, Body, Parameter, Place, Route};
+pub use routes::ROUTES;
 pub use store::{
     Compare, Entry, Expectation, KeyRef, KeyValue, ListReply, Operation, OperationResult, TxReply,
     TxStatus, TxnReply, TxnRequest, WriteReply,

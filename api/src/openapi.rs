@@ -19,7 +19,8 @@ use crate::network::{
     SessionReply,
 };
 use crate::problem::{ErrorCode, PROBLEM_CONTENT_TYPE, Problem};
-use crate::routes::{Access, Answer, Body, COMMON_PROBLEMS, Parameter, Place, ROUTES, Route};
+use crate::route::{Access, Answer, Body, Parameter, Place, Route};
+use crate::routes::{COMMON_PROBLEMS, ROUTES};
 use crate::store::{ListReply, TxReply, TxnReply, TxnRequest, WriteReply};
 
 /// The schemas of all bodies; those they refer to come along.

@@ -4,132 +4,9 @@
 use crate::app_routes;
 use crate::headers;
 use crate::problem::ErrorCode as Code;
-
-/// One route: a method on a path.
-#[derive(Clone, Copy, Debug)]
-pub struct Route {
-    /// The method, in capitals.
-    pub method: &'static str,
-    /// The path, with `{names}` where parameters stand.
-    pub path: &'static str,
-    /// A unique name, for generated clients.
-    pub id: &'static str,
-    /// What it does, in a sentence.
-    pub summary: &'static str,
-    /// Whom the gateway lets through. Who may do what, the replica decides.
-    pub access: Access,
-    /// Path, query and header parameters.
-    pub parameters: &'static [Parameter],
-    /// What it takes.
-    pub body: Body,
-    /// What it answers when all is well.
-    pub answers: &'static [Answer],
-    /// The problems of its own, beside those that every route has.
-    pub problems: &'static [Code],
-}
-
-/// Whom the gateway lets through to a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Anybody.
-    Anybody,
-    /// Only connections with a client certificate.
-    Certificate,
-}
-
-/// A parameter of a route.
-#[derive(Clone, Copy, Debug)]
-pub struct Parameter {
-    /// Its name.
-    pub name: &'static str,
-    /// Where it stands.
-    pub place: Place,
-    /// What it means, with its form and its default.
-    pub description: &'static str,
-    /// A regular expression of its form; empty if there is none.
-    pub pattern: &'static str,
-}
-
-/// Where a parameter stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// In the path; always required.
-    Path,
-    /// In the query; optional.
-    Query,
-    /// In the query; required.
-    RequiredQuery,
-    /// In a header; optional.
-    Header,
-}
-
-/// The body of a request or of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Body {
-    /// None.
-    None,
-    /// JSON of the type with this name.
-    Json(&'static str),
-    /// Bytes of this media type.
-    Bytes(&'static str),
-}
-
-/// An answer of a route when all is well.
-#[derive(Clone, Copy, Debug)]
-pub struct Answer {
-    /// The status.
-    pub status: u16,
-    /// When it is given.
-    pub description: &'static str,
-    /// What it brings.
-    pub body: Body,
-    /// The headers with a meaning.
-    pub headers: &'static [&'static str],
-}
-
-pub(crate) const fn path(
-    name: &'static str,
-    pattern: &'static str,
-    description: &'static str,
-) -> Parameter {
-    Parameter {
-        name,
-        place: Place::Path,
-        description,
-        pattern,
-    }
-}
-
-pub(crate) const fn query(
-    name: &'static str,
-    pattern: &'static str,
-    description: &'static str,
-) -> Parameter {
-    Parameter {
-        name,
-        place: Place::Query,
-        description,
-        pattern,
-    }
-}
-
-pub(crate) const fn header(name: &'static str, description: &'static str) -> Parameter {
-    Parameter {
-        name,
-        place: Place::Header,
-        description,
-        pattern: "",
-    }
-}
-
-pub(crate) const fn ok(description: &'static str, body: Body) -> Answer {
-    Answer {
-        status: 200,
-        description,
-        body,
-        headers: &[],
-    }
-}
+use crate::route::{
+    Access, Answer, Body, IDEMPOTENCY, Parameter, Place, Route, header, ok, path, query,
+};
 
 const MAP: Parameter = path(
     "map",
@@ -169,11 +46,6 @@ const IF_MATCH: Parameter = header(
     "The version that the key must have, quoted as in `ETag`; `*` asks for any value at all.",
 );
 const IF_NONE_MATCH: Parameter = header("if-none-match", "Only `*`: the key must have no value.");
-pub(crate) const IDEMPOTENCY: Parameter = header(
-    headers::IDEMPOTENCY_KEY,
-    "1 to 64 visible ASCII characters, fresh for each request. A repetition with the same key is answered with \
-     what the first one gave, as long as the service remembers the key.",
-);
 const WRITE_PARAMETERS: &[Parameter] =
     &[MAP, KEY, WAIT, INLINE, IF_MATCH, IF_NONE_MATCH, IDEMPOTENCY];
 const WRITE_PROBLEMS: &[Code] = &[

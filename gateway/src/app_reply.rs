@@ -13,7 +13,7 @@ use synod_api::limits::APP_RECEIPT_BYTES_MAX;
 use crate::app_request::{is_of_connection, is_own};
 use crate::body::Content;
 use crate::port::AppAnswer;
-use crate::reply::{Rendered, ascii};
+use crate::rendered::{Rendered, ascii};
 
 const RECEIPT: HeaderName = HeaderName::from_static(headers::APP_RECEIPT);
 /// Headers that speak for the whole host, where other apps and the service itself answer too.

@@ -12,12 +12,11 @@ use hyper::body::Body;
 use synod_api::limits::{APP_NAME_CHARS_MAX, COMPONENT_CHUNK_BYTES, COMPONENT_CHUNKS_MAX};
 use synod_api::{ErrorCode, headers};
 
-use crate::body::read_body;
+use crate::body::{Bounds, expect_no_body, read_body, read_whole};
 use crate::conditions::{idempotency, invalid, single};
 use crate::parameters::{Parameters, decimal};
 use crate::port::{AppRequest, Call, Consistency};
 use crate::refusal::{Refused, quoted, refuse};
-use crate::request::{Bounds, expect_no_body, read_whole};
 
 /// The headers that concern one connection (RFC 9110 section 7.6.1), beside those that `Connection` names.
 const HOP_BY_HOP: &[&str] = &[

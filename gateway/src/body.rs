@@ -64,6 +64,40 @@ impl Drop for Share<'_> {
     }
 }
 
+/// What every reading of a request needs.
+#[derive(Clone, Copy)]
+pub(crate) struct Bounds<'a> {
+    pub(crate) limits: &'a Limits,
+    pub(crate) budget: &'a Budget,
+}
+
+/// Makes sure that no body follows.
+pub(crate) fn expect_no_body<B: Body>(body: &B) -> Result<(), Refused> {
+    if body.is_end_stream() {
+        return Ok(());
+    }
+    Err(refuse(
+        ErrorCode::MalformedRequest,
+        "this method takes no body here",
+    ))
+}
+
+/// Reads a body that may be as long as any.
+pub(crate) async fn read_whole<B>(body: B, bounds: Bounds<'_>) -> Result<Bytes, Refused>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let max = bounds.limits.body_bytes_max;
+    read_body(
+        body,
+        max,
+        ErrorCode::BodyTooLarge,
+        bounds.limits,
+        bounds.budget,
+    )
+    .await
+}
+
 /// Reads a body of at most `bytes_max` bytes, within the time for bodies.
 pub(crate) async fn read_body<B>(
     mut body: B,

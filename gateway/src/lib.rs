@@ -17,6 +17,7 @@ mod parameters;
 mod place;
 mod port;
 mod refusal;
+mod rendered;
 mod reply;
 mod request;
 mod server;

@@ -312,6 +312,8 @@ pub enum Reply {
     Metrics(String),
     /// An app's answer.
     App(Box<AppAnswer>),
+    /// The app's route exists, for these methods alone.
+    AppMethods(Vec<&'static str>),
     /// The list of apps.
     Apps(AppsReply),
     /// The description of an app.

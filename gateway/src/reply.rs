@@ -2,30 +2,21 @@
 
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
-    LOCATION, RETRY_AFTER,
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
 };
 use http::{Method, Response, StatusCode, Uri};
 use serde::Serialize;
-use synod_api::{ErrorCode, PROBLEM_CONTENT_TYPE, Problem, TxId, TxStatus, headers};
+use synod_api::{ErrorCode, PROBLEM_CONTENT_TYPE, Problem, TxStatus, headers};
 
 use crate::app_reply::render_app;
 use crate::body::{Content, ReplyBody};
 use crate::place::Place;
 use crate::port::Reply;
+use crate::rendered::{Rendered, ascii};
 use crate::watch::InWork;
-
-const TRANSACTION_ID: HeaderName = HeaderName::from_static(headers::TRANSACTION_ID);
 
 /// Seconds after which it makes sense to ask again.
 const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("1");
-
-/// The head of an answer, and its content.
-pub(crate) struct Rendered {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) content: Content,
-}
 
 /// Writes the answer to a request.
 pub(crate) fn render(
@@ -85,6 +76,7 @@ fn render_reply(reply: Reply, uri: &Uri) -> Rendered {
         }
         Reply::Metrics(text) => bytes(text.into(), headers::METRICS),
         Reply::App(answer) => render_app(*answer),
+        Reply::AppMethods(methods) => app_methods(&methods, uri),
         Reply::Apps(reply) => json(&reply),
         Reply::AppInfo(reply) => json(&reply),
         Reply::Component(pieces) => content(Content::Stream(pieces), headers::WASM),
@@ -102,47 +94,6 @@ pub(crate) fn render_openapi(in_work: InWork) -> Response<ReplyBody> {
     static DOCUMENT: std::sync::OnceLock<Bytes> = std::sync::OnceLock::new();
     let document = DOCUMENT.get_or_init(|| synod_api::openapi_json().into());
     bytes(document.clone(), headers::JSON).into_response(in_work)
-}
-
-impl Rendered {
-    fn with_status(mut self, status: StatusCode) -> Self {
-        self.status = status;
-        self
-    }
-
-    fn pending(self, status: TxStatus) -> Self {
-        if status == TxStatus::Pending {
-            self.with_status(StatusCode::ACCEPTED)
-        } else {
-            self
-        }
-    }
-
-    fn tagged(mut self, version: u64) -> Self {
-        self.headers.insert(ETAG, ascii(&format!("\"{version}\"")));
-        self
-    }
-
-    /// The head alone: what `HEAD` asks for.
-    fn without_body(mut self) -> Self {
-        if let Content::Whole(bytes) = &self.content {
-            self.headers.insert(CONTENT_LENGTH, bytes.len().into());
-        }
-        self.content = Content::Whole(Bytes::new());
-        self
-    }
-
-    pub(crate) fn about(mut self, id: TxId) -> Self {
-        self.headers.insert(TRANSACTION_ID, ascii(&id.to_string()));
-        self
-    }
-
-    fn into_response(self, in_work: InWork) -> Response<ReplyBody> {
-        let mut response = Response::new(ReplyBody::new(self.content, in_work));
-        *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
-        response
-    }
 }
 
 fn content(content: Content, media: &'static str) -> Rendered {
@@ -183,6 +134,16 @@ fn problem(problem: &Problem, uri: &Uri) -> Rendered {
     rendered
 }
 
+/// The route of an app exists, for these methods.
+fn app_methods(methods: &[&'static str], uri: &Uri) -> Rendered {
+    let list = methods.join(", ");
+    let found =
+        Problem::new(ErrorCode::AppMethodNotAllowed).with_detail(format!("it takes {list}"));
+    let mut rendered = problem(&found, uri);
+    rendered.headers.insert(ALLOW, ascii(&list));
+    rendered
+}
+
 fn redirect(leader: &str, uri: &Uri) -> Rendered {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let Ok(location) = HeaderValue::from_str(&format!("{}{path}", leader.trim_end_matches('/')))
@@ -192,8 +153,4 @@ fn redirect(leader: &str, uri: &Uri) -> Rendered {
     let mut rendered = problem(&ErrorCode::NotLeader.into(), uri);
     rendered.headers.insert(LOCATION, location);
     rendered
-}
-
-pub(crate) fn ascii(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).expect("digits, dots and quotes are visible ASCII")
 }

@@ -9,12 +9,11 @@ use synod_api::limits::{
     TXN_STEPS_MAX, URI_BYTES_MAX, VALUE_BYTES_MAX,
 };
 use synod_api::{
-    ActionRequest, ErrorCode, Expectation, Limits, Operation, TxId, TxnRequest, headers,
-    percent_decode,
+    ActionRequest, ErrorCode, Expectation, Operation, TxId, TxnRequest, headers, percent_decode,
 };
 
 use crate::app_request::{app_name, chunk_place, read_app, read_chunk};
-use crate::body::{Budget, read_body};
+use crate::body::{Bounds, expect_no_body, read_body, read_whole};
 use crate::conditions::{condition, idempotency, last_event, media_type};
 use crate::parameters::Parameters;
 use crate::place::Place;
@@ -28,13 +27,6 @@ pub(crate) enum Asked {
     Call(Call),
     /// The description of the interface, which the gateway has.
     OpenApi,
-}
-
-/// What every reading of a request needs.
-#[derive(Clone, Copy)]
-pub(crate) struct Bounds<'a> {
-    pub(crate) limits: &'a Limits,
-    pub(crate) budget: &'a Budget,
 }
 
 /// Reads a request whole: place, parameters, headers and body.
@@ -65,17 +57,6 @@ where
     read_with_body(place, parts, body, bounds)
         .await
         .map(Asked::Call)
-}
-
-/// Makes sure that no body follows.
-pub(crate) fn expect_no_body<B: Body>(body: &B) -> Result<(), Refused> {
-    if body.is_end_stream() {
-        return Ok(());
-    }
-    Err(refuse(
-        ErrorCode::MalformedRequest,
-        "this method takes no body here",
-    ))
 }
 
 fn check_head(parts: &Parts) -> Result<(), Refused> {
@@ -404,21 +385,6 @@ where
         body,
         max,
         ErrorCode::ValueTooLarge,
-        bounds.limits,
-        bounds.budget,
-    )
-    .await
-}
-
-pub(crate) async fn read_whole<B>(body: B, bounds: Bounds<'_>) -> Result<Bytes, Refused>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
-    let max = bounds.limits.body_bytes_max;
-    read_body(
-        body,
-        max,
-        ErrorCode::BodyTooLarge,
         bounds.limits,
         bounds.budget,
     )

@@ -13,10 +13,10 @@ use synod_api::{ErrorCode, Limits, Problem};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch::Receiver;
 
-use crate::body::{Budget, ReplyBody};
+use crate::body::{Bounds, Budget, ReplyBody};
 use crate::port::{Backend, Caller, Reply};
 use crate::reply::{render, render_openapi};
-use crate::request::{Asked, Bounds, read_request};
+use crate::request::{Asked, read_request};
 use crate::watch::{Watch, Watched};
 
 /// The HTTP server over a [`Backend`]. Clones share everything.

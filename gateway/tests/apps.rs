@@ -478,3 +478,11 @@ async fn events_wait_for_a_slow_reader() {
         "the source never learnt that the reader is gone"
     );
 }
+
+#[tokio::test]
+async fn method_that_a_route_does_not_take_is_refused_with_those_that_it_takes() {
+    let door = Door::new(|_| Some(Reply::AppMethods(vec!["GET", "POST"])));
+    let answer = door.http1(USER, request("DELETE", "/app/a/x")).await;
+    assert_eq!(answer.header("allow"), "GET, POST");
+    assert_eq!(answer.problem().code, ErrorCode::AppMethodNotAllowed);
+}

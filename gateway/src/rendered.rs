@@ -1,0 +1,64 @@
+//! An answer before it is sent: its head, and what it brings.
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, ETAG, HeaderMap, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use synod_api::{TxId, TxStatus, headers};
+
+use crate::body::{Content, ReplyBody};
+use crate::watch::InWork;
+
+const TRANSACTION_ID: HeaderName = HeaderName::from_static(headers::TRANSACTION_ID);
+
+/// The head of an answer, and its content.
+pub(crate) struct Rendered {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) content: Content,
+}
+
+impl Rendered {
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    pub(crate) fn pending(self, status: TxStatus) -> Self {
+        if status == TxStatus::Pending {
+            self.with_status(StatusCode::ACCEPTED)
+        } else {
+            self
+        }
+    }
+
+    pub(crate) fn tagged(mut self, version: u64) -> Self {
+        self.headers.insert(ETAG, ascii(&format!("\"{version}\"")));
+        self
+    }
+
+    /// The head alone: what `HEAD` asks for.
+    pub(crate) fn without_body(mut self) -> Self {
+        if let Content::Whole(bytes) = &self.content {
+            self.headers.insert(CONTENT_LENGTH, bytes.len().into());
+        }
+        self.content = Content::Whole(Bytes::new());
+        self
+    }
+
+    pub(crate) fn about(mut self, id: TxId) -> Self {
+        self.headers.insert(TRANSACTION_ID, ascii(&id.to_string()));
+        self
+    }
+
+    pub(crate) fn into_response(self, in_work: InWork) -> Response<ReplyBody> {
+        let mut response = Response::new(ReplyBody::new(self.content, in_work));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+}
+
+/// A header's value out of text that is known to be ASCII.
+pub(crate) fn ascii(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("digits, names and quotes are visible ASCII")
+}
