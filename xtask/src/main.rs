@@ -3,12 +3,15 @@
 //! `cargo xtask tidy` checks the rules of the house that a machine can check and prints each
 //! breach with its place. It reads files and asks `cargo metadata`; it changes nothing.
 //!
+//! `cargo xtask guests` builds the components of the apps in Rust, and compares them with those that are committed.
+//!
 //! `cargo xtask wasm` builds the verifier for wasm32 and tests it; it writes below `target` alone.
 
 mod circles;
 mod dependencies;
 mod finding;
 mod floors;
+mod guests;
 mod imports;
 mod sans_io;
 mod shape;
@@ -19,12 +22,16 @@ mod workspace;
 use std::process::ExitCode;
 
 use finding::Finding;
+use wasm::step::Failure;
 use workspace::Workspace;
 
 const USAGE: &str = "usage: cargo xtask tidy
+       cargo xtask guests [--bless]
        cargo xtask wasm [--compare]
 
   tidy    check floors, module circles, sans-IO rules, sizes, names and reasons of dependencies
+  guests  build the components of the apps in Rust, and compare them with those that are
+          committed; with `--bless`, write those anew
   wasm    build the verifier for wasm32 and run recorded evidence through it under Node;
           with `--compare`, also natively, with the times of both";
 
@@ -33,8 +40,10 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["tidy"] => tidy(),
-        ["wasm"] => wasm(false),
-        ["wasm", "--compare"] => wasm(true),
+        ["guests"] => told(guests::run_guests(false)),
+        ["guests", "--bless"] => told(guests::run_guests(true)),
+        ["wasm"] => told(wasm::run(false)),
+        ["wasm", "--compare"] => told(wasm::run(true)),
         _ => {
             eprintln!("{USAGE}");
             ExitCode::from(1)
@@ -42,8 +51,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn wasm(compare: bool) -> ExitCode {
-    match wasm::run(compare) {
+fn told(result: Result<(), Failure>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("error: {failure}");

@@ -6,4 +6,4 @@ mod component;
 mod rust;
 
 pub use component::{ComponentizeError, component};
-pub use rust::{RUST_TARGET, RustBuild};
+pub use rust::{RUSTC_WRAPPER, RustBuild};

@@ -2,8 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-/// What apps are compiled for.
-pub const RUST_TARGET: &str = "wasm32-unknown-unknown";
+/// A script to be cargo's `RUSTC_WRAPPER`.
+///
+/// Cargo mixes the folder of a package into the names of what it compiles, and the order of functions in a module
+/// follows their names; so the script names a package by its own name and version alone.
+pub const RUSTC_WRAPPER: &str = r#"#!/bin/sh
+compiler=$1
+shift
+for argument do
+  shift
+  case $argument in
+    metadata=*) argument="metadata=$CARGO_PKG_NAME-$CARGO_PKG_VERSION" ;;
+  esac
+  set -- "$@" "$argument"
+done
+exec "$compiler" "$@"
+"#;
 
 /// The folders of a build, whose names must not come into what is built.
 #[derive(Clone, Debug, Default)]
@@ -12,13 +26,6 @@ pub struct RustBuild {
 }
 
 impl RustBuild {
-    /// A build of the sources in `sources`, with the packages in `cargo_home`.
-    pub fn new(sources: &Path, cargo_home: &Path) -> Self {
-        Self::default()
-            .called(sources, "/app")
-            .called(cargo_home, "/cargo")
-    }
-
     /// The same, where what lies in `folder` is called `name`. Of several that fit, the last one counts.
     #[must_use]
     pub fn called(mut self, folder: &Path, name: &str) -> Self {
@@ -42,11 +49,12 @@ mod tests {
 
     #[test]
     fn folders_are_called_by_other_names() {
-        let build = RustBuild::new(Path::new("/home/a b/app"), Path::new("/root/.cargo"));
+        let build = RustBuild::default()
+            .called(Path::new("/home/a b/app"), "/app")
+            .called(Path::new("/root/.cargo"), "/cargo");
         assert_eq!(
-            build.called(Path::new("/lib"), "/guest").encoded_flags(),
-            "--remap-path-prefix=/home/a b/app=/app\x1f\
-             --remap-path-prefix=/root/.cargo=/cargo\x1f--remap-path-prefix=/lib=/guest"
+            build.encoded_flags(),
+            "--remap-path-prefix=/home/a b/app=/app\x1f--remap-path-prefix=/root/.cargo=/cargo"
         );
     }
 }

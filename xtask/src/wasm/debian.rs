@@ -10,11 +10,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::cargo::{TARGET, cargo};
+use super::names;
 use super::step::{Failure, Step, at, run};
 
 const COMPILER: &str = "rustc-web";
 const HOST_LIBRARY: &str = "libstd-rust-web-dev";
 const SOURCES: &str = "rust-web-src";
+/// A file that stands beside a library in which no name of a folder of this machine is.
+const MARK: &str = "the-same-everywhere";
 /// Name begins of the packages that those depend on and that are needed too.
 const ALSO: [&str; 2] = ["libstd-rust-web-", "libllvm"];
 
@@ -23,7 +26,7 @@ pub(super) fn compiler(folder: &Path, linker: &Path) -> Result<PathBuf, Failure>
     let unpacked = folder.join("unpacked");
     let compiler = folder.join("rustc");
     let library = unpacked.join("usr/lib/rustlib").join(TARGET).join("lib");
-    if library.is_dir() {
+    if library.join(MARK).is_file() {
         return Ok(compiler);
     }
     // Neither what an interrupted run left nor what was built with another
@@ -145,6 +148,9 @@ fn build_library(
     fs::write(&manifest, text).map_err(at(&manifest))?;
     fs::write(empty.join("src/lib.rs"), "").map_err(at(&empty))?;
     let built = folder.join("built");
+    let sources = folder.join("unpacked/usr/lib/rustlib/src/rust");
+    let flags = names::flags(&[(&sources, "/rust")])?;
+    let wrapper = names::wrapper(folder)?;
     // Such flags belong to unstable compilers; this one is told to be one. The
     // library keeps its bitcode, so that it can be optimised with what uses it.
     let mut cargo = cargo("build");
@@ -161,7 +167,11 @@ fn build_library(
         .arg(&built)
         .env("RUSTC", compiler)
         .env("RUSTC_BOOTSTRAP", "1")
-        .env("RUSTFLAGS", "-Cembed-bitcode=yes")
+        .env("RUSTC_WRAPPER", wrapper)
+        .env(
+            "CARGO_ENCODED_RUSTFLAGS",
+            format!("-Cembed-bitcode=yes\x1f{flags}"),
+        )
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
     run(&mut cargo)?;
     keep(&built.join(TARGET).join("release/deps"), library)?;
@@ -183,6 +193,7 @@ fn keep(built: &Path, library: &Path) -> Result<(), Failure> {
             fs::copy(&path, partial.join(&*name)).map_err(at(&path))?;
         }
     }
+    fs::write(partial.join(MARK), "").map_err(at(&partial))?;
     fs::rename(&partial, library).map_err(at(library))
 }
 

@@ -4,10 +4,11 @@
 //! Everything is kept in `target/wasm`; a second run builds only what changed. Each step that may take long says so first.
 
 mod build;
-mod cargo;
+pub(crate) mod cargo;
 mod debian;
-mod step;
-mod toolchain;
+pub(crate) mod names;
+pub(crate) mod step;
+pub(crate) mod toolchain;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -34,12 +35,14 @@ pub(crate) fn run(compare: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn root() -> PathBuf {
+/// The folder of the workspace.
+pub(crate) fn root() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     own.parent().unwrap_or(own).to_owned()
 }
 
-fn target_folder(root: &Path) -> PathBuf {
+/// Where all that is built goes.
+pub(crate) fn target_folder(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
 }
 

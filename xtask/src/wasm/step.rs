@@ -13,13 +13,15 @@ pub(crate) enum Failure {
     Broken(String),
     /// Some evidence came out otherwise than recorded; it has been said which.
     Judged,
+    /// What is committed is not what its sources give.
+    Stale(String),
 }
 
 impl Failure {
-    /// The exit code: 1 the verifier's fault, 2 ours, 4 nothing was checked.
+    /// The exit code: 1 what was checked is wrong, 2 our own fault, 4 nothing was checked.
     pub(crate) fn code(&self) -> u8 {
         match self {
-            Self::Judged => 1,
+            Self::Judged | Self::Stale(_) => 1,
             Self::Broken(_) => 2,
             Self::Missing(_) => 4,
         }
@@ -29,7 +31,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing(reason) | Self::Broken(reason) => f.write_str(reason),
+            Self::Missing(reason) | Self::Broken(reason) | Self::Stale(reason) => {
+                f.write_str(reason)
+            }
             Self::Judged => f.write_str("not all evidence came out as recorded"),
         }
     }
