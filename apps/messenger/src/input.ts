@@ -17,6 +17,8 @@ export interface Ask {
 const USER = /^[A-Za-z0-9._@-]{1,64}$/;
 const ROOM = /^[a-z0-9]{1,32}\.[0-9a-f]{32}$/;
 const NUMBER = /^[1-9][0-9]{0,11}$/;
+const STRINGS = /"(?:[^"\\]|\\.)*"/gs;
+const NESTED = /[[{][^]*[[{]/;
 const QUERY_FIELD = /^([a-z]+)=([A-Za-z0-9._-]*)$/;
 
 /** The JSON object in the body, which has no other fields than these. An empty body is an object without fields. */
@@ -31,10 +33,18 @@ export function fields(ask: Ask, allowed: readonly string[]): Record<string, unk
 
 function parse(body: Uint8Array): unknown {
   try {
-    return JSON.parse(decode(body));
+    return JSON.parse(flat(decode(body)));
   } catch {
-    throw badRequest("the body must be JSON in UTF-8");
+    throw badRequest("the body must be JSON in UTF-8, without lists or objects in it");
   }
+}
+
+/** The text, unless there are brackets within brackets in it: a deep nest of them would exhaust the stack. */
+function flat(text: string): string {
+  if (text.replace(STRINGS, "").search(NESTED) !== -1) {
+    throw new SyntaxError("nested");
+  }
+  return text;
 }
 
 /** The fields of the query. Cursors and numbers need no percent-encoding, so none is taken. */

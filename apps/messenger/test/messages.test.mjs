@@ -143,6 +143,7 @@ test("texts are bounded by the bytes of their JSON, and odd bodies are refused",
   assert.equal(post({ text: "ü".repeat(2049) }), 413);
   assert.equal(post({ text: "\u0001".repeat(682) }), 201);
   assert.equal(post({ text: "\u0001".repeat(683) }), 413);
+  assert.equal(post({ text: '{"[{[\\"{[' }), 201);
   assert.equal(post({ text: "😀 \ud800 ok" }), 201);
   assert.equal(synod.ask("anna", `GET /rooms/${room}/messages?limit=1`).json.events[0].text, "😀 \ud800 ok");
   for (const body of [
@@ -153,13 +154,16 @@ test("texts are bounded by the bytes of their JSON, and odd bodies are refused",
     { text: "x", reply_to: 0 },
     { text: "x", reply_to: "3" },
     { text: "x", reply_to: 1.5 },
-    { text: "x", __proto__x: 1 },
+    { text: "x", reply_to: [1] },
+    { text: "x", reply_to: {} },
     [],
     "null",
     '"text"',
     "{",
     new Uint8Array([0x7b, 0xff, 0x7d]),
     "[".repeat(10_000),
+    `{"text":${"[".repeat(10_000)}`,
+    `{"text":"\\"${"[".repeat(10_000)}`,
   ]) {
     assert.equal(post(body), 400, JSON.stringify(body));
   }
