@@ -159,7 +159,8 @@ class Periods(unittest.TestCase):
         synod = founded()
         for body in [
             {}, {"closes_ms": START_MS}, {"closes_ms": START_MS + 400 * 24 * 3600 * 1000 + 1}, {"closes_ms": "soon"},
-            {"open_ms": 0}, {"open_ms": 5, "closes_ms": START_MS + 5}, [], b"{", b"\xff", b"[" * 4000,
+            {"open_ms": 0}, {"open_ms": 5, "closes_ms": START_MS + 5}, [], b"{", b"\xff", b"[" * 4000, b'{"open_ms":' + b"[" * 4000,
+            b'"\\"' + b"{" * 4000,
             b'{"open_ms":1,"open_ms":2}', b'{"open_ms":NaN}', b"1" * 4096,
         ]:
             with self.subTest(body=body):
