@@ -117,18 +117,26 @@ pub struct AppLogReply {
     pub dropped: u64,
 }
 
-/// A line that an app wrote to its log.
+/// A line of an app's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AppLogLine {
     /// Its number in the memory of this replica, from 1.
     pub line: u64,
-    /// When the replica took it, Unix milliseconds of its own clock.
+    /// The ledger's time when it was written, Unix milliseconds.
     pub time_ms: u64,
     /// The number of the app's version.
     pub number: u64,
+    /// The pattern of the request's route; `init` or `migrate` otherwise.
+    pub route: String,
+    /// The transaction as the app could have asked for it; a call that met others was executed again under another.
+    #[serde(with = "tx_text")]
+    #[schema(value_type = String, example = "2.17")]
+    pub transaction_id: TxId,
     /// `debug`, `info`, `warn` or `error`.
     pub level: String,
-    /// What the app wrote.
+    /// Whether the service wrote it, of an end that the app did not foresee; else the app did.
+    pub of_host: bool,
+    /// What was written.
     pub message: String,
 }
 

@@ -38,6 +38,13 @@
 //!
 //! [limits]                                 # optional, each with a default
 //! connections_max = 1024
+//!
+//! [apps]                                   # optional, each with a default
+//! executors = 4                            # threads that execute calls of apps
+//! log_lines_max = 1000                     # of each app, in memory
+//! log_bytes_max = 262144
+//! watchers_max = 256                       # streams of `/v1/watch` at the same time
+//! watchers_per_caller_max = 16
 //! ```
 
 use std::net::SocketAddr;
@@ -48,6 +55,7 @@ use serde::{Deserialize, Serialize};
 use synod_attestation::Tee;
 use synod_crypto::Digest;
 
+use crate::apps_config::AppsConfig;
 use crate::endorsements::EndorsementsConfig;
 
 /// Longest configuration file that is read, in bytes.
@@ -85,6 +93,8 @@ pub struct NodeConfig {
     pub endorsements: EndorsementsConfig,
     /// The bounds of what it uses.
     pub limits: NodeLimits,
+    /// The bounds of what apps take of it.
+    pub apps: AppsConfig,
 }
 
 /// Who makes a node's evidence.
@@ -343,6 +353,8 @@ struct File {
     endorsements: EndorsementsConfig,
     #[serde(default)]
     limits: NodeLimits,
+    #[serde(default)]
+    apps: AppsConfig,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -413,6 +425,7 @@ impl File {
             join,
             endorsements: config.endorsements.clone(),
             limits: config.limits.clone(),
+            apps: config.apps.clone(),
         }
     }
 
@@ -427,7 +440,7 @@ impl File {
             .unwrap_or_else(|| self.peer_listen.to_string());
         check_peer_address(&peer_address)?;
         check_limits(&self.limits)?;
-        if let Some((key, rule)) = self.endorsements.fault() {
+        if let Some((key, rule)) = self.endorsements.fault().or_else(|| self.apps.fault()) {
             return Err(out(key, &rule));
         }
         Ok(NodeConfig {
@@ -444,6 +457,7 @@ impl File {
             beginning: beginning(self.start, self.join, base)?,
             endorsements: self.endorsements.beneath(base),
             limits: self.limits,
+            apps: self.apps,
         })
     }
 }
@@ -626,7 +640,13 @@ mod tests {
         [start]"#;
 
     /// What to replace, by what, and what the error names.
-    const WRONG: [(&str, &str, &str); 22] = [
+    const WRONG: [(&str, &str, &str); 24] = [
+        (
+            "[start]",
+            "[apps]\nexecutors = 1\n[start]",
+            "`apps.executors`",
+        ),
+        ("[start]", "[apps]\nsurprise = 1\n[start]", "surprise"),
         (
             "[start]",
             "reattest_every_ms = 99\n[start]",

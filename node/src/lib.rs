@@ -2,6 +2,9 @@
 //! the sockets; it decides nothing.
 
 mod answers;
+#[allow(dead_code)]
+mod app_logs;
+mod apps_config;
 mod authority;
 mod begun;
 mod born;
@@ -15,6 +18,8 @@ mod endorsements;
 mod evidence;
 mod evidence_certificate;
 mod evidence_source;
+#[allow(dead_code)]
+mod executors;
 mod founder;
 mod joiner;
 mod ledger_reader;
@@ -33,6 +38,7 @@ mod views;
 mod vital;
 mod volume;
 
+pub use apps_config::AppsConfig;
 pub use born::{BirthError, measurement};
 pub use config::{
     AttesterChoice, BadUrl, Beginning, CONFIG_BYTES_MAX, ConfigError, Durability, LogLevel,

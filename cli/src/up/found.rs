@@ -6,8 +6,8 @@ use synod_attestation::Tee;
 use synod_crypto::Digest;
 use synod_governance::Manifest;
 use synod_node::{
-    AttesterChoice, Beginning, Durability, EndorsementsConfig, LogLevel, NodeConfig, NodeLimits,
-    ServiceUrl,
+    AppsConfig, AttesterChoice, Beginning, Durability, EndorsementsConfig, LogLevel, NodeConfig,
+    NodeLimits, ServiceUrl,
 };
 use tokio::time::{Instant, sleep};
 
@@ -57,6 +57,7 @@ pub(crate) fn node_config(
         beginning,
         endorsements: EndorsementsConfig::default(),
         limits: NodeLimits::default(),
+        apps: AppsConfig::default(),
     }
 }
 

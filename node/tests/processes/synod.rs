@@ -22,8 +22,8 @@ use synod_governance::{
     REMOVAL_GRACE_S_DEFAULT, UserEntry,
 };
 use synod_node::{
-    AttesterChoice, Beginning, Durability, EndorsementsConfig, LogLevel, NodeConfig, NodeLimits,
-    ServiceUrl, segment_files,
+    AppsConfig, AttesterChoice, Beginning, Durability, EndorsementsConfig, LogLevel, NodeConfig,
+    NodeLimits, ServiceUrl, segment_files,
 };
 
 /// How long anything may take on a busy machine.
@@ -110,6 +110,7 @@ pub(crate) fn config(dir: &Path, tee: Tee, beginning: Beginning) -> NodeConfig {
         beginning,
         endorsements: EndorsementsConfig::default(),
         limits: NodeLimits::default(),
+        apps: AppsConfig::default(),
     }
 }
 
