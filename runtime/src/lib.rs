@@ -15,6 +15,7 @@ mod counters;
 mod engine;
 mod error;
 mod host;
+mod inspect;
 mod instance;
 mod interfaces;
 mod logs;
@@ -40,6 +41,7 @@ pub use host::{
     BYTES_PER_MAP_OPERATION, CLAIMS_MAX, CROSSING_BYTES_MAX, PAGE_BYTES_MAX, PAGE_ROWS_MAX,
     RANDOM_BYTES_MAX, RANDOM_BYTES_PER_CALL_MAX,
 };
+pub use inspect::{Capabilities, ManifestStatement, Statement, inspect};
 pub use logs::{LOG_LINE_BYTES_MAX, LogLevel, LogLine, LogOrigin, LogSink};
 pub use prepare::Prepared;
 pub use response::{RESPONSE_HEADER_BYTES_MAX, RESPONSE_HEADERS_MAX};

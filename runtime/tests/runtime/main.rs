@@ -3,3 +3,4 @@
 mod bench;
 mod guest;
 mod harm;
+mod statement;
