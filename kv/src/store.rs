@@ -1,5 +1,6 @@
 //! The store: begin, validate, apply, roll back, compact.
 
+use crate::name::MapName;
 use crate::reads::{Conflict, ReadSet};
 use crate::snapshot::Snapshot;
 use crate::transaction::{Paused, Transaction};
@@ -86,6 +87,11 @@ impl Store {
     /// call, not to the size of the state.
     pub fn compact(&mut self, below: u64) {
         self.versions.compact(below);
+    }
+
+    /// The maps of which something is at hand, in order; of some perhaps only versions that are gone.
+    pub fn map_names(&self) -> impl Iterator<Item = &MapName> {
+        self.versions.map_names()
     }
 
     /// The whole state at `seqno` in a fixed order, to compare or to digest.

@@ -159,6 +159,11 @@ impl Versions {
             })
     }
 
+    /// The maps of which a version of some key is kept, in order.
+    pub(crate) fn map_names(&self) -> impl Iterator<Item = &MapName> {
+        self.tables.keys()
+    }
+
     /// Every key that exists at `seqno`, by map, then key.
     pub(crate) fn state(&self, seqno: u64) -> impl Iterator<Item = StateItem<'_>> {
         self.tables.iter().flat_map(move |(map, table)| {

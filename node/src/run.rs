@@ -471,6 +471,15 @@ impl Outlets for Wires {
                     ),
                 ),
             },
+            Notice::AppFailed {
+                app,
+                number,
+                code,
+                why,
+            } => log::error(
+                "apps",
+                format_args!("version {number} of app `{app}`: {code}: {why}"),
+            ),
             Notice::Dropped { peer, why } => {
                 log::debug("consensus", format_args!("from {peer}: {why}"));
             }

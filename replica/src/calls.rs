@@ -9,6 +9,7 @@ use synod_governance::app::BadPath;
 use synod_ledger::TxId;
 
 use crate::app::{Answer, AppError, Caller, Operation};
+use crate::chunk::AppChunk;
 use crate::envelope::Envelope;
 use crate::guest::{AppCall, AppReply, Compile, Compiled, Executed, Execution, GuestFault};
 
@@ -30,6 +31,8 @@ pub enum Request {
     Operate(Operate),
     /// A request to an app that the members set.
     App(Box<AppCall>),
+    /// A chunk of a component that the members set. Any user or member may bring it.
+    AppChunk(AppChunk),
     /// Act of the members, a [`synod_governance::SignedAction`] in its encoding.
     Govern(Bytes),
     /// A joiner's request, a [`synod_governance::Input`] of the joining kind in its encoding.
@@ -284,6 +287,17 @@ pub enum Notice {
         replica: u64,
         /// What keeps it from being demoted.
         hindrance: Option<String>,
+    },
+    /// A version of an app cannot run, here or anywhere. The detail is for the log: it may tell of private state.
+    AppFailed {
+        /// The app.
+        app: String,
+        /// The version's number.
+        number: u64,
+        /// The public code.
+        code: String,
+        /// What is known beyond it.
+        why: String,
     },
     /// A message was dropped without blame.
     Dropped {

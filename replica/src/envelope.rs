@@ -9,6 +9,8 @@ use synod_consensus::Message;
 use synod_crypto::Digest;
 use synod_ledger::{BlockSignature, Reading};
 
+use crate::report::AppReport;
+
 /// One message between two replicas.
 #[derive(Debug, Clone, Default)]
 pub struct Envelope {
@@ -26,6 +28,8 @@ pub struct Envelope {
     pub submission: Option<Bytes>,
     /// Why the leader does not, in at most [`REFUSAL_BYTES_MAX`] bytes.
     pub refusal: Option<String>,
+    /// What the sender says of a version of an app that it was to compile.
+    pub app_report: Option<Box<AppReport>>,
 }
 
 /// The longest explanation of a refusal, in bytes.
@@ -48,6 +52,8 @@ struct Wire {
     submission: Option<Vec<u8>>,
     #[n(6)]
     refusal: Option<String>,
+    #[n(7)]
+    app_report: Option<Box<AppReport>>,
 }
 
 /// The bytes are no envelope.
@@ -66,6 +72,7 @@ impl Envelope {
             reading: self.reading.clone(),
             submission: self.submission.as_ref().map(|bytes| bytes.to_vec()),
             refusal: self.refusal.clone(),
+            app_report: self.app_report.clone(),
         };
         minicbor::to_vec(&wire).expect("encoding into memory does not fail")
     }
@@ -89,6 +96,13 @@ impl Envelope {
         if wire.refusal.as_ref().is_some_and(too_long) {
             return Err(MalformedEnvelope);
         }
+        if !wire
+            .app_report
+            .as_ref()
+            .is_none_or(|report| report.is_sound())
+        {
+            return Err(MalformedEnvelope);
+        }
         Ok(Self {
             message,
             tail: wire.tail,
@@ -97,6 +111,7 @@ impl Envelope {
             reading: wire.reading,
             submission: wire.submission.map(Bytes::from),
             refusal: wire.refusal,
+            app_report: wire.app_report,
         })
     }
 }

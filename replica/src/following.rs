@@ -45,6 +45,9 @@ impl Replica {
         if let Some(refusal) = envelope.refusal.clone() {
             self.take_refusal(from, refusal, out);
         }
+        if let Some(report) = envelope.app_report.clone() {
+            self.take_report(from, *report, out);
+        }
         let Some(mut message) = envelope.message else {
             return;
         };

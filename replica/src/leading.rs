@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use synod_consensus::{Input as EngineInput, Role};
+use synod_crypto::Digest;
 use synod_governance::Input;
 use synod_kv::WriteSet;
 use synod_ledger::{
@@ -44,6 +45,33 @@ struct Draft {
     pending: Vec<(u64, TxId)>,
 }
 
+/// A transaction for a block of its own.
+pub(crate) struct Alone {
+    pub(crate) writes: WriteSet,
+    /// What the leaf binds as the request.
+    pub(crate) request: Digest,
+    pub(crate) claims: Vec<Digest>,
+    /// Who made it; empty for the service itself.
+    pub(crate) caller: Bytes,
+    pub(crate) membership: Option<Membership>,
+    /// The call that is answered once it is certified, and how.
+    pub(crate) call: Option<(u64, Outcome)>,
+}
+
+impl Alone {
+    /// A transaction of the service itself.
+    pub(crate) fn new(writes: WriteSet, request: Digest) -> Self {
+        Self {
+            writes,
+            request,
+            claims: Vec::new(),
+            caller: Bytes::new(),
+            membership: None,
+            call: None,
+        }
+    }
+}
+
 impl Replica {
     /// Takes up leadership of `view`.
     pub(crate) fn begin_leading(&mut self, view: u64) {
@@ -69,6 +97,8 @@ impl Replica {
         if self.sealer.take().is_some() {
             self.tallies.clear();
             out.replies.extend(self.desk.clear(leader));
+            let error = CallError::NotLeader { leader };
+            out.replies.extend(self.deploying.clear(&error));
         }
     }
 
@@ -117,7 +147,7 @@ impl Replica {
         }
     }
 
-    fn may_propose(&self) -> bool {
+    pub(crate) fn may_propose(&self) -> bool {
         self.is_settled_leader()
             && self.machine.sequence().uncertified().len() < BLOCKS_IN_FLIGHT_MAX
             && self
@@ -178,7 +208,7 @@ impl Replica {
     }
 
     /// Answers that wrote nothing rest on the newest block: they saw its state.
-    fn rest_on_newest(&mut self, resting: Vec<Resting>) {
+    pub(crate) fn rest_on_newest(&mut self, resting: Vec<Resting>) {
         let newest = self.machine.sequence().last().index;
         resting
             .into_iter()
@@ -370,35 +400,44 @@ impl Replica {
         call: Option<u64>,
         out: &mut Effects,
     ) {
+        let alone = Alone {
+            membership: enacted.membership,
+            call: call.map(|call| (call, Outcome::Governed(enacted.replica))),
+            ..Alone::new(enacted.writes, law::digest_of(input))
+        };
+        self.propose_alone(alone, out);
+    }
+
+    /// Proposes one transaction in a block of its own.
+    pub(crate) fn propose_alone(&mut self, alone: Alone, out: &mut Effects) {
         let mut draft = self.draft();
         let tx = draft.builder.next_id();
-        let writes = Arc::new(enacted.writes);
+        let writes = Arc::new(alone.writes);
         self.machine.execute(tx.seqno, writes.clone());
         let reply = ReplyPreimage {
             salt: self.entropy.take(),
-            request: law::digest_of(input),
+            request: alone.request,
             status: 200,
             response: synod_crypto::sha256(&[]),
-            claims: Vec::new(),
+            claims: alone.claims,
         };
         self.push(
             &mut draft,
             Ran {
                 writes,
                 reply,
-                caller: Bytes::new(),
+                caller: alone.caller,
                 execution: None,
             },
         );
-        if let Some(call) = call {
-            let outcome = Outcome::Governed(enacted.replica);
+        if let Some((call, outcome)) = alone.call {
             draft.resting.push(Resting {
                 call,
                 tx: Some(tx),
                 outcome,
             });
         }
-        self.propose(draft, enacted.membership, out);
+        self.propose(draft, alone.membership, out);
     }
 
     /// Closes the draft and hands it to the engine; if it does not take it, nothing of the draft remains.

@@ -12,6 +12,9 @@ mod calls;
 mod certifying;
 mod change;
 pub mod changes;
+mod chunk;
+mod deploying;
+mod deployment;
 mod desk;
 mod envelope;
 mod following;
@@ -30,6 +33,7 @@ mod membership;
 mod query;
 mod reading;
 mod replica;
+mod report;
 mod roll;
 pub mod state;
 mod submission;
@@ -42,6 +46,9 @@ pub use app::{
 pub use calls::{
     Batch, Call, CallError, Effects, Input, Notice, Operate, Reply, Request, TxStatus,
 };
+pub use chunk::AppChunk;
+pub use deploying::{AppView, Heard, SWEPT_AT_ONCE_MAX};
+pub use deployment::CHUNKS_WAITING_MAX;
 pub use desk::CALLS_WAITING_MAX;
 pub use envelope::{Envelope, MalformedEnvelope, REFUSAL_BYTES_MAX};
 pub use founding::{FoundError, Founded, found};
@@ -57,4 +64,5 @@ pub use machine::{BlockFault, Machine, Taken};
 pub use membership::PROMOTION_LAG_MAX;
 pub use query::{Gauges, GovernanceView, NetworkView};
 pub use replica::{Boot, Keys, Replica};
+pub use report::{AppReport, AppVerdict};
 pub use users::{ROLE_READ, ROLE_WRITE};

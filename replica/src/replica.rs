@@ -20,6 +20,7 @@ use synod_ledger::{BlockSignature, Record, Sealer, SignedAt, Tally, VettedReadin
 
 use crate::app::App;
 use crate::calls::{Batch, CallError, Effects, Input, Notice, Reply, Request};
+use crate::deployment::{self, Deploying};
 use crate::desk::Desk;
 use crate::envelope::Envelope;
 use crate::machine::Machine;
@@ -100,6 +101,8 @@ pub struct Replica {
     pub(crate) submission: Option<Submission>,
     /// The replicas whose fresh evidence waits here; a leader's.
     pub(crate) peers_waiting: BTreeSet<u64>,
+    /// What is known of the versions of apps.
+    pub(crate) deploying: Deploying,
     /// The tick at which role, view or leader last changed.
     pub(crate) view_since_tick: u64,
     /// The tick at which the ledger time was last brought up to date for a join.
@@ -153,6 +156,7 @@ impl Replica {
             lapses_told: BTreeSet::new(),
             submission: None,
             peers_waiting: BTreeSet::new(),
+            deploying: Deploying::default(),
             view_since_tick: 0,
             freshened_tick: 0,
             now_ms,
@@ -210,8 +214,12 @@ impl Replica {
             Input::Unreachable(peer) => {
                 self.drive(EngineInput::Unreachable(peer), &mut out);
             }
-            // Nothing was asked for yet.
-            Input::Executed(_) | Input::Compiled(_) => {}
+            Input::Executed(executed) if deployment::is_preparation(executed.id) => {
+                self.prepared(executed, &mut out);
+            }
+            // Nothing else was asked for yet.
+            Input::Executed(_) => {}
+            Input::Compiled(compiled) => self.compiled(compiled, &mut out),
         }
         self.settle(&mut out);
         self.answer_peers(&mut out);
@@ -263,11 +271,15 @@ impl Replica {
         self.drive(EngineInput::Tick, out);
         self.tick_reads(out);
         self.tick_submission(out);
+        self.tick_deploying(out);
         self.watch_lapses(out);
     }
 
     fn take_call(&mut self, call: crate::calls::Call, out: &mut Effects) {
         let id = call.id;
+        if let Request::AppChunk(chunk) = call.request {
+            return self.take_chunk(id, call.caller, chunk, out);
+        }
         let refused = match &call.request {
             Request::Status(tx) => {
                 out.replies
@@ -365,6 +377,7 @@ impl Replica {
         self.serve_reads(out);
         self.propose_opening(out);
         self.propose_membership(out);
+        self.propose_deployment(out);
         self.propose_waiting_if_idle(out);
         self.propose_tick_block(out);
         self.compact();
@@ -420,6 +433,7 @@ impl Replica {
         self.halted = true;
         out.send.clear();
         out.replies = self.desk.clear(None);
+        out.replies.extend(self.deploying.clear(&CallError::Halted));
         out.notices.push(Notice::Halted(why.to_owned()));
     }
 }

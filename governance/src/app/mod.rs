@@ -19,8 +19,9 @@ mod routes;
 mod watches;
 
 pub use caller::{BadWho, CallerIdentity, CallerKind, Who};
-pub(crate) use deploy::is_failure_code;
-pub use deploy::{Compiled, CompiledStatement, Deploy, DeployStep, FAILURE_CODE_LENGTH_MAX};
+pub use deploy::{
+    Compiled, CompiledStatement, Deploy, DeployStep, FAILURE_CODE_LENGTH_MAX, is_failure_code,
+};
 pub use limits::{AppLimits, LIFECYCLE_FACTOR, LimitRange};
 pub use manifest::{
     APP_MANIFEST_BYTES_MAX, AppManifest, AppManifestError, DESCRIPTION_BYTES_MAX,

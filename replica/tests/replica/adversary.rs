@@ -14,7 +14,7 @@ use synod_replica::{CallError, Envelope, Input, Notice, Reply, Request, TxStatus
 
 use crate::cluster::{Cluster, attest, map, user};
 
-fn followers(cluster: &Cluster) -> Vec<u64> {
+pub(crate) fn followers(cluster: &Cluster) -> Vec<u64> {
     let leader = cluster.leader();
     cluster
         .nodes
@@ -25,7 +25,7 @@ fn followers(cluster: &Cluster) -> Vec<u64> {
 }
 
 /// A block that the leader could propose next, with these frames.
-fn next_block(cluster: &Cluster, frames: &[Frame]) -> Block {
+pub(crate) fn next_block(cluster: &Cluster, frames: &[Frame]) -> Block {
     let leader = cluster.leader();
     let replica = &cluster.nodes[&leader].replica;
     let mut sequence = replica.machine().sequence().clone();
@@ -47,7 +47,7 @@ fn next_block(cluster: &Cluster, frames: &[Frame]) -> Block {
 }
 
 /// Sends the block to a follower as the leader would.
-fn inject(cluster: &mut Cluster, to: u64, block: &Block, certificate: Option<Bytes>) {
+pub(crate) fn inject(cluster: &mut Cluster, to: u64, block: &Block, certificate: Option<Bytes>) {
     let leader = cluster.leader();
     let header = block.header();
     let entry = Entry {
@@ -88,7 +88,7 @@ fn inject(cluster: &mut Cluster, to: u64, block: &Block, certificate: Option<Byt
     );
 }
 
-fn misbehaved(cluster: &Cluster, id: u64) -> Option<String> {
+pub(crate) fn misbehaved(cluster: &Cluster, id: u64) -> Option<String> {
     cluster.nodes[&id]
         .notices
         .iter()
@@ -98,7 +98,7 @@ fn misbehaved(cluster: &Cluster, id: u64) -> Option<String> {
         })
 }
 
-fn proofs(cluster: &Cluster, id: u64) -> usize {
+pub(crate) fn proofs(cluster: &Cluster, id: u64) -> usize {
     let scanner = Scanner::new(Bytes::from(cluster.nodes[&id].disk.clone())).expect("a segment");
     scanner
         .into_iter()

@@ -16,6 +16,7 @@ use synod_governance::{
 };
 use synod_kv::MapName;
 use synod_ledger::{LedgerSecret, Scanner, SegmentHeader, TxId};
+use synod_replica::guest::{Compile, Compiled, Completion, Executed, Execution, GuestFault};
 use synod_replica::{
     Boot, Call, Caller, Condition, Effects, Envelope, Input, Intake, Keys, KvApp, Machine, Notice,
     Operate, Operation, Replica, Reply, Request, found, receive_keys,
@@ -36,7 +37,23 @@ pub(crate) struct Node {
     pub(crate) clock_skew_ms: i64,
 }
 
+/// What stands in for the runtime of apps: told on whose behalf.
+pub(crate) type Executor = Box<dyn FnMut(u64, &Execution) -> Result<Completion, GuestFault>>;
+pub(crate) type Compiler = Box<dyn FnMut(u64, &Compile) -> Result<(), String>>;
+
+/// What a replica wants done beside it.
+pub(crate) enum Work {
+    Execute(Box<Execution>),
+    Compile(Compile),
+}
+
 pub(crate) struct Cluster {
+    pub(crate) executor: Executor,
+    pub(crate) compiler: Compiler,
+    /// Work that is to be done, by the replica that wants it.
+    pub(crate) work: VecDeque<(u64, Work)>,
+    /// Whether work lies.
+    pub(crate) work_lies: bool,
     pub(crate) network: Digest,
     pub(crate) now_ms: u64,
     pub(crate) nodes: BTreeMap<u64, Node>,
@@ -222,6 +239,10 @@ impl Cluster {
         .to_vec();
         record.encode(&mut disk);
         let mut cluster = Self {
+            executor: Box::new(|_, _| Err(GuestFault::NotInstalled)),
+            compiler: Box::new(|_, compile| compile.joined().map(drop)),
+            work: VecDeque::new(),
+            work_lies: false,
             network: founded.network,
             now_ms: START_MS + 1000,
             nodes: BTreeMap::new(),
@@ -591,7 +612,7 @@ impl Cluster {
 
     fn deliver(&mut self) {
         for _ in 0..10_000 {
-            let synced = self.sync_disks();
+            let synced = self.sync_disks() | self.do_work();
             let Some((from, to, bytes)) = self.wires.pop_front() else {
                 if synced {
                     continue;
@@ -607,6 +628,28 @@ impl Cluster {
             self.step(to, Input::Received { from, envelope });
         }
         panic!("the cluster does not come to rest");
+    }
+
+    /// Does the oldest piece of work that lies about.
+    fn do_work(&mut self) -> bool {
+        if self.work_lies {
+            return false;
+        }
+        let Some((id, work)) = self.work.pop_front() else {
+            return false;
+        };
+        let input = match work {
+            Work::Execute(execution) => Input::Executed(Executed {
+                id: execution.id,
+                result: (self.executor)(id, &execution),
+            }),
+            Work::Compile(compile) => Input::Compiled(Compiled {
+                result: (self.compiler)(id, &compile),
+                app: compile.app,
+            }),
+        };
+        self.step(id, input);
+        true
     }
 
     fn sync_disks(&mut self) -> bool {
@@ -651,6 +694,13 @@ impl Cluster {
         }
         node.notices.extend(effects.notices);
         self.replies.extend(effects.replies);
+        let execute = effects
+            .execute
+            .into_iter()
+            .map(|one| Work::Execute(Box::new(one)));
+        let compile = effects.compile.into_iter().map(Work::Compile);
+        self.work
+            .extend(execute.chain(compile).map(|work| (id, work)));
         for (to, mut envelope) in effects.send {
             if let Some(how) = self.tampers.get(&id) {
                 how(&mut envelope);

@@ -3,6 +3,7 @@
 mod adversary;
 mod attesting;
 mod cluster;
+mod deploying;
 mod faults;
 mod life;
 mod watching;

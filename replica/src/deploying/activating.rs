@@ -1,0 +1,347 @@
+//! The leader's part: from a quorum that compiled a version to the transaction that brings it into force.
+//!
+//! `init` or `migrate` runs beside the replica, on the newest state, as any execution does. What it read must still
+//! hold when its writes are placed; if others came in between, it runs again. Its writes and the step of governance
+//! stand in one transaction: all of it, or nothing.
+
+use std::collections::BTreeSet;
+
+use synod_consensus::Input as EngineInput;
+use synod_governance::app::{AppRecord, AppVersion, CallerIdentity, Compiled, Deploy, DeployStep};
+use synod_governance::{Input, View};
+use synod_kv::{WRITE_BYTES_MAX, WRITES_MAX};
+use synod_ledger::TxId;
+
+use crate::calls::{CallError, Effects, Notice};
+use crate::deploying::{DIGEST, reports};
+use crate::deployment::{OF_PREPARATION, Preparation, Standing, key_of};
+use crate::guest::{AppKey, Completion, Executed, Execution, GuestFault, Task};
+use crate::law;
+use crate::leading::Alone;
+use crate::replica::Replica;
+use crate::report::AppVerdict;
+use crate::roll::sound;
+
+/// `init` or `migrate` runs so often at most, if other writes come in between.
+const PREPARATIONS_MAX: u32 = 16;
+/// What could not be done is tried again after so many ticks (1 s of 20 ms).
+const RETRY_TICKS: u64 = 50;
+/// What is due for a version on its way.
+enum Due {
+    Prepare(AppKey),
+    Fail(AppKey, String),
+    GiveWay(BTreeSet<u64>),
+}
+
+impl Replica {
+    /// Takes the next step that an app needs, if this replica leads.
+    pub(crate) fn propose_deployment(&mut self, out: &mut Effects) {
+        self.propose_chunks(out);
+        if self.ticks < self.deploying.step_tick || !self.may_propose() {
+            return;
+        }
+        self.deploying.step_tick = self.ticks + 1;
+        if self.deploying.preparation.is_some() {
+            return self.go_on_preparing(out);
+        }
+        if self.propose_sweep(out) {
+            return;
+        }
+        match self.due_version() {
+            Some(Due::Prepare(app)) => self.begin_preparing(app, out),
+            Some(Due::Fail(app, code)) => self.propose_failure(app, code, out),
+            Some(Due::GiveWay(heirs)) => self.give_way_to(&heirs, out),
+            None => {}
+        }
+    }
+
+    /// What is due for the first version on its way for which something is.
+    fn due_version(&self) -> Option<Due> {
+        let configuration = self.machine.sequence().newest_configuration();
+        let voters: BTreeSet<u64> = configuration
+            .voters()
+            .iter()
+            .map(|voter| voter.id)
+            .collect();
+        let needed = voters.len() / 2 + 1;
+        let pending = self
+            .deploying
+            .versions
+            .iter()
+            .filter(|(_, version)| version.pending);
+        pending.into_iter().find_map(|(app, version)| {
+            let heard = version.verdicts.iter();
+            let heard: Vec<_> = heard.filter(|(id, _)| voters.contains(id)).collect();
+            let failures: Vec<&str> = heard
+                .iter()
+                .filter_map(|(_, said)| said.failure())
+                .collect();
+            let compiled: BTreeSet<u64> = heard
+                .iter()
+                .filter(|(_, said)| said.failure().is_none())
+                .map(|(id, _)| **id)
+                .collect();
+            if voters.len() - failures.len() < needed {
+                let wrong = failures.contains(&DIGEST);
+                let code = if wrong { DIGEST } else { failures[0] };
+                return Some(Due::Fail(app.clone(), code.to_owned()));
+            }
+            if compiled.len() < needed {
+                return None;
+            }
+            match version.verdicts.get(&self.id) {
+                Some(AppVerdict::Compiled(_)) => Some(Due::Prepare(app.clone())),
+                Some(AppVerdict::Failed(_)) => Some(Due::GiveWay(compiled)),
+                None => None,
+            }
+        })
+    }
+
+    /// The version in the newest state, with its app's record, if it is still on its way.
+    fn pending_version(&self, app: &AppKey) -> Option<(AppRecord, AppVersion)> {
+        let store = self.machine.store();
+        let record = sound(View::new(&store.begin()).app(&app.name))?;
+        let version = record.pending.clone();
+        let version = version.filter(|version| key_of(&record.name, version) == *app)?;
+        Some((record, version))
+    }
+
+    fn begin_preparing(&mut self, app: AppKey, out: &mut Effects) {
+        self.deploying.preparation = Some(Preparation {
+            app,
+            execution: 0,
+            runs: 0,
+            tx: self.machine.history().certified_tx(0),
+            upgrades: false,
+            standing: Standing::Again(0),
+        });
+        self.go_on_preparing(out);
+    }
+
+    fn go_on_preparing(&mut self, out: &mut Effects) {
+        let Some(mut preparation) = self.deploying.preparation.take() else {
+            return;
+        };
+        let Some((record, _)) = self.pending_version(&preparation.app) else {
+            return;
+        };
+        match preparation.standing {
+            Standing::Running => self.deploying.preparation = Some(preparation),
+            Standing::Again(tick) if self.ticks < tick => {
+                self.deploying.preparation = Some(preparation);
+            }
+            Standing::Again(_) => {
+                self.execute_preparation(&mut preparation, &record, out);
+                self.deploying.preparation = Some(preparation);
+            }
+            Standing::Failed(what) => {
+                let code = code_of(preparation.upgrades, what);
+                self.propose_failure(preparation.app, code, out);
+            }
+            Standing::Ran(completion) => {
+                preparation.standing = Standing::Again(0);
+                self.place(preparation, *completion, out);
+            }
+        }
+    }
+
+    fn execute_preparation(
+        &mut self,
+        preparation: &mut Preparation,
+        record: &AppRecord,
+        out: &mut Effects,
+    ) {
+        let Some(version) = self.deploying.versions.get(&preparation.app) else {
+            return;
+        };
+        let manifest = version.manifest.clone();
+        let before = record.active.as_ref();
+        let task = before.map_or(Task::Init, |active| Task::Migrate {
+            from: sound(active.parsed_manifest()).version().to_owned(),
+        });
+        self.deploying.preparations += 1;
+        preparation.execution = OF_PREPARATION | self.deploying.preparations;
+        preparation.runs += 1;
+        preparation.upgrades = before.is_some();
+        preparation.tx = self.next_tx();
+        preparation.standing = Standing::Running;
+        let last = self.machine.sequence().last();
+        let (snapshot, time_ms) = (last.tree_size, last.time_ms);
+        out.execute.push(Execution {
+            id: preparation.execution,
+            app: preparation.app.clone(),
+            manifest,
+            task,
+            caller: CallerIdentity::service(),
+            state: self.machine.state().clone(),
+            snapshot,
+            tx: preparation.tx,
+            time_ms,
+            seed: self.entropy.take(),
+            read_only: false,
+        });
+    }
+
+    /// The name of the next transaction of this leader.
+    fn next_tx(&self) -> TxId {
+        TxId {
+            view: self.engine.term(),
+            seqno: self.machine.sequence().next_seqno(),
+        }
+    }
+
+    /// `init` or `migrate` has run.
+    pub(crate) fn prepared(&mut self, executed: Executed, out: &mut Effects) {
+        let later = self.ticks + RETRY_TICKS;
+        let Some(preparation) = &mut self.deploying.preparation else {
+            return;
+        };
+        if preparation.execution != executed.id {
+            return;
+        }
+        preparation.standing = match executed.result {
+            Ok(completion) => Standing::Ran(Box::new(completion)),
+            Err(GuestFault::StateMoved) => Standing::Again(0),
+            Err(GuestFault::NotInstalled | GuestFault::Overloaded) => Standing::Again(later),
+            Err(fault) => {
+                let what = what_failed(&fault);
+                let why = match fault {
+                    GuestFault::LifecycleRefused(text) => text,
+                    other => other.to_string(),
+                };
+                let (app, code) = (preparation.app.clone(), code_of(preparation.upgrades, what));
+                preparation.standing = Standing::Failed(what);
+                return out.notices.push(reports::failed(&app, &code, &why));
+            }
+        };
+    }
+
+    /// Brings the version into force with what it wrote, if what it read still holds.
+    fn place(&mut self, mut preparation: Preparation, ran: Completion, out: &mut Effects) {
+        let holds = self.machine.store().validate(&ran.reads).is_ok()
+            && (!ran.asked_id || preparation.tx == self.next_tx());
+        if !holds {
+            if preparation.runs >= PREPARATIONS_MAX {
+                preparation.standing = Standing::Failed("contended");
+            }
+            self.deploying.preparation = Some(preparation);
+            return;
+        }
+        let deploy = Deploy {
+            name: preparation.app.name.clone(),
+            step: DeployStep::Activate {
+                number: preparation.app.number,
+                compiled: self.compiled_by(&preparation.app),
+            },
+        };
+        if ran.writes.map_names().any(|map| !deploy.may_write(map)) {
+            preparation.standing = Standing::Failed("undeclared-map");
+            self.deploying.preparation = Some(preparation);
+            return;
+        }
+        self.activate(preparation, deploy, ran, out);
+    }
+
+    fn activate(
+        &mut self,
+        mut preparation: Preparation,
+        deploy: Deploy,
+        ran: Completion,
+        out: &mut Effects,
+    ) {
+        let input = Input::Deploy(deploy);
+        let index = self.engine.last_index() + 1;
+        let enacted = match self.machine.enact(&input, index) {
+            Ok(enacted) => enacted,
+            Err(error) => return self.drop_preparation(&error, out),
+        };
+        let writes = enacted.writes.merge(ran.writes);
+        if writes.len() > WRITES_MAX || writes.byte_len() > WRITE_BYTES_MAX {
+            preparation.standing = Standing::Failed("too-large");
+            self.deploying.preparation = Some(preparation);
+            return;
+        }
+        let alone = Alone {
+            claims: ran.claims,
+            ..Alone::new(writes, law::digest_of(&input))
+        };
+        self.propose_alone(alone, out);
+    }
+
+    /// Governance does not take the step now: it begins anew a little later.
+    fn drop_preparation(&mut self, error: &CallError, out: &mut Effects) {
+        self.deploying.step_tick = self.ticks + RETRY_TICKS;
+        out.notices.push(Notice::Dropped {
+            peer: self.id,
+            why: error.to_string(),
+        });
+    }
+
+    /// The voters' signatures over a version that were heard here, by rising id.
+    fn compiled_by(&self, app: &AppKey) -> Vec<Compiled> {
+        let configuration = self.machine.sequence().newest_configuration();
+        let verdicts = self
+            .deploying
+            .versions
+            .get(app)
+            .map(|version| &version.verdicts);
+        let heard = verdicts.into_iter().flatten();
+        heard
+            .filter(|(id, _)| configuration.voter(**id).is_some())
+            .filter_map(|(id, verdict)| match verdict {
+                AppVerdict::Compiled(signature) => Some(Compiled {
+                    replica: *id,
+                    signature: *signature,
+                }),
+                AppVerdict::Failed(_) => None,
+            })
+            .collect()
+    }
+
+    fn propose_failure(&mut self, app: AppKey, code: String, out: &mut Effects) {
+        if self.pending_version(&app).is_some() {
+            let number = app.number;
+            let step = DeployStep::Fail { number, code };
+            let name = app.name;
+            self.propose_step(Deploy { name, step }, out);
+        }
+    }
+
+    /// A leader that cannot run what the others can lets one of them lead.
+    fn give_way_to(&mut self, heirs: &BTreeSet<u64>, out: &mut Effects) {
+        self.deploying.step_tick = self.ticks + RETRY_TICKS;
+        let peers = self.engine.peers().into_iter();
+        let heir = peers
+            .filter(|peer| peer.active && peer.id != self.id && heirs.contains(&peer.id))
+            .max_by_key(|peer| peer.matched);
+        if let Some(heir) = heir {
+            self.drive(EngineInput::Transfer(heir.id), out);
+        }
+    }
+}
+
+fn code_of(upgrades: bool, what: &str) -> String {
+    let task = if upgrades { "migrate" } else { "init" };
+    format!("{task}-{what}")
+}
+
+/// The public half of a fault.
+fn what_failed(fault: &GuestFault) -> &'static str {
+    match fault {
+        GuestFault::Trapped => "trapped",
+        GuestFault::TimeExceeded { .. } => "time-exceeded",
+        GuestFault::MemoryExceeded { .. } => "memory-exceeded",
+        GuestFault::StackExceeded => "stack-exceeded",
+        GuestFault::ResponseTooLarge { .. } | GuestFault::BadResponse(_) => "bad-response",
+        GuestFault::UndeclaredMap(_) => "undeclared-map",
+        GuestFault::WriteInQuery => "write-in-query",
+        GuestFault::MapOperationsExceeded { .. } => "too-many-operations",
+        GuestFault::KeyOrValueTooLarge(_) => "too-large",
+        GuestFault::BadClaim | GuestFault::TooManyClaims => "bad-claims",
+        GuestFault::RandomTooMuch => "random-too-much",
+        GuestFault::LifecycleRefused(_) => "refused",
+        GuestFault::NotInstalled => "not-installed",
+        GuestFault::StateMoved => "state-moved",
+        GuestFault::Overloaded => "overloaded",
+    }
+}
