@@ -10,10 +10,13 @@ use std::collections::{BTreeMap, VecDeque};
 use synod_ledger::TxId;
 
 use crate::app::Answer;
-use crate::calls::{Call, CallError, Reply};
+use crate::calls::{Call, CallError, Reply, Request};
+use crate::guest::AppResponse;
 
 /// The most calls that wait to be carried out.
 pub const CALLS_WAITING_MAX: usize = 65_536;
+/// The most bytes of requests that wait for a quorum's word.
+const READ_BYTES_MAX: usize = 256 << 20;
 /// A linearizable read that no quorum confirmed is asked again after so many ticks.
 pub(crate) const READ_RETRY_TICKS: u64 = 10;
 /// A linearizable read that no quorum confirmed is given up after so many ticks.
@@ -44,10 +47,25 @@ pub(crate) enum Outcome {
         /// The earlier transaction that this repeats, if so.
         repeats: Option<TxId>,
     },
+    /// An app's that the members set.
+    App(Box<AppOutcome>),
     /// A governance act or join was carried out; the joiner's id for a join.
     Governed(Option<u64>),
     /// A refusal that rests on state.
     Failed(CallError),
+}
+
+/// What an app that the members set came to.
+#[derive(Debug)]
+pub(crate) struct AppOutcome {
+    /// The seqno whose state was seen.
+    pub as_of: u64,
+    /// What it said.
+    pub response: AppResponse,
+    /// Whether the receipt goes along.
+    pub receipt: bool,
+    /// The earlier transaction that this repeats, if so.
+    pub repeats: Option<TxId>,
 }
 
 /// A round of reads that waits for a quorum to confirm the leader.
@@ -68,6 +86,8 @@ pub(crate) struct Desk {
     reads_new: Vec<Call>,
     rounds: BTreeMap<u64, ReadRound>,
     next_ctx: u64,
+    /// Bytes of the reads that wait.
+    read_bytes: usize,
 }
 
 impl Desk {
@@ -83,8 +103,10 @@ impl Desk {
     /// Takes a call that reads. False where too many wait.
     pub(crate) fn submit_read(&mut self, call: Call) -> bool {
         let out: usize = self.rounds.values().map(|round| round.calls.len()).sum();
-        let room = self.reads_new.len() + out < CALLS_WAITING_MAX;
+        let bytes = self.read_bytes + weight(&call);
+        let room = self.reads_new.len() + out < CALLS_WAITING_MAX && bytes <= READ_BYTES_MAX;
         if room {
+            self.read_bytes = bytes;
             self.reads_new.push(call);
         }
         room
@@ -131,10 +153,10 @@ impl Desk {
         if self.reads_new.is_empty() {
             return None;
         }
-        self.next_ctx += 1;
+        let ctx = self.next_context();
         let calls = std::mem::take(&mut self.reads_new);
         self.rounds.insert(
-            self.next_ctx,
+            ctx,
             ReadRound {
                 calls,
                 since_tick: tick,
@@ -142,7 +164,13 @@ impl Desk {
                 index: None,
             },
         );
-        Some(self.next_ctx)
+        Some(ctx)
+    }
+
+    /// A context that was never used.
+    pub(crate) fn next_context(&mut self) -> u64 {
+        self.next_ctx += 1;
+        self.next_ctx
     }
 
     /// A quorum confirmed the round `ctx`: its reads may be served from `index` on.
@@ -192,11 +220,10 @@ impl Desk {
             .filter(|(_, round)| wanted(round))
             .map(|(ctx, _)| *ctx)
             .collect();
-        taken
-            .iter()
-            .filter_map(|ctx| self.rounds.remove(ctx))
-            .flat_map(|round| round.calls)
-            .collect()
+        let rounds = taken.iter().filter_map(|ctx| self.rounds.remove(ctx));
+        let calls: Vec<Call> = rounds.flat_map(|round| round.calls).collect();
+        self.read_bytes -= calls.iter().map(weight).sum::<usize>();
+        calls
     }
 
     /// Empties the desk after leadership was lost: what never ran is told where to go, what stands in the
@@ -206,6 +233,7 @@ impl Desk {
         let mut replies: Vec<(u64, Reply)> = self.waiting.drain(..).map(not_leader).collect();
         replies.extend(self.reads_new.drain(..).map(not_leader));
         replies.extend(self.take_rounds(|_| true).into_iter().map(not_leader));
+        self.read_bytes = 0;
         let resting = std::mem::take(&mut self.resting);
         replies.extend(resting.into_values().flatten().map(|resting| {
             let error = resting
@@ -215,4 +243,12 @@ impl Desk {
         }));
         replies
     }
+}
+
+fn weight(call: &Call) -> usize {
+    let body = match &call.request {
+        Request::App(call) => call.request.body.len(),
+        _ => 0,
+    };
+    body + 512
 }

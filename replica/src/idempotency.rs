@@ -8,11 +8,12 @@
 use bytes::Bytes;
 use minicbor::{Decode, Encode};
 use synod_crypto::{Digest, sha256};
-use synod_kv::{MapName, Transaction};
+use synod_kv::{MapName, Read, Transaction};
 use synod_ledger::TxId;
 
 use crate::app::{Answer, AppError, Caller, Item};
-use crate::calls::{CallError, Operate};
+use crate::calls::CallError;
+use crate::guest::AppResponse;
 
 /// So many answers are remembered at most, over all callers, each for at least so many transactions.
 pub const REMEMBERED_MAX: u64 = 16_384;
@@ -28,7 +29,40 @@ pub(crate) struct Remembered {
     /// The transaction that gave it.
     pub tx: TxId,
     /// The answer.
-    pub answer: Answer,
+    pub answer: RememberedAnswer,
+}
+
+/// What was answered, and by whom.
+#[derive(Debug)]
+pub(crate) enum RememberedAnswer {
+    /// By the built-in app.
+    Kv(Answer),
+    /// By an app that the members set.
+    App(AppResponse),
+}
+
+/// What is to be remembered.
+pub(crate) enum Said<'a> {
+    /// An answer of the built-in app.
+    Kv(&'a Answer),
+    /// An answer of an app that the members set.
+    App(&'a AppResponse),
+}
+
+/// A request that is to run once.
+pub(crate) struct Once<'a> {
+    /// Who asks.
+    pub caller: Caller,
+    /// The key, if the caller gave one.
+    pub key: Option<&'a Bytes>,
+    /// The request's digest.
+    pub request: Digest,
+}
+
+impl Once<'_> {
+    fn memory_key(&self) -> Option<Bytes> {
+        memory_key(self.caller, self.key?)
+    }
 }
 
 #[derive(Encode, Decode)]
@@ -44,6 +78,20 @@ struct Wire {
     /// Batch results; none for a plain write.
     #[n(3)]
     results: Option<Vec<Option<WireItem>>>,
+    /// What an app that the members set answered; none for the built-in one.
+    #[n(4)]
+    response: Option<WireResponse>,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct WireResponse {
+    #[n(0)]
+    status: u16,
+    #[n(1)]
+    headers: Vec<(String, String)>,
+    #[cbor(n(2), with = "minicbor::bytes")]
+    body: Vec<u8>,
 }
 
 #[derive(Encode, Decode)]
@@ -72,27 +120,28 @@ fn memory_key(caller: Caller, key: &[u8]) -> Option<Bytes> {
 ///
 /// # Errors
 /// [`CallError::KeyReused`] where the key belongs to another request.
-pub(crate) fn recall(
-    transaction: &Transaction<'_>,
-    caller: Caller,
-    operate: &Operate,
-) -> Result<Option<Remembered>, CallError> {
-    let key = operate
-        .idempotency
-        .as_ref()
-        .and_then(|key| memory_key(caller, key));
-    let found = key.and_then(|key| transaction.get(&map(ANSWERS), &key));
+pub(crate) fn recall(reader: &impl Read, once: &Once<'_>) -> Result<Option<Remembered>, CallError> {
+    let key = once.memory_key();
+    let found = key.and_then(|key| reader.get(&map(ANSWERS), &key));
     let wire = found.and_then(|found| minicbor::decode::<Wire>(&found.value).ok());
     match wire {
-        Some(wire) if wire.request != operate.request => Err(CallError::KeyReused),
+        Some(wire) if wire.request != once.request => Err(CallError::KeyReused),
         wire => Ok(wire.map(remembered)),
     }
 }
 
 fn remembered(wire: Wire) -> Remembered {
-    let answer = wire.results.map_or(Answer::Written, |items| {
-        Answer::Batch(items.into_iter().map(item_of).collect())
-    });
+    let answer = match (wire.response, wire.results) {
+        (Some(response), _) => RememberedAnswer::App(AppResponse {
+            status: response.status,
+            headers: response.headers,
+            body: response.body.into(),
+        }),
+        (None, Some(items)) => {
+            RememberedAnswer::Kv(Answer::Batch(items.into_iter().map(item_of).collect()))
+        }
+        (None, None) => RememberedAnswer::Kv(Answer::Written),
+    };
     Remembered {
         tx: TxId {
             view: wire.view,
@@ -116,33 +165,14 @@ fn item_of(wire: Option<WireItem>) -> Option<Item> {
 /// [`AppError::Limit`] where the answer is too long to be remembered.
 pub(crate) fn remember(
     transaction: &mut Transaction<'_>,
-    caller: Caller,
-    operate: &Operate,
+    once: &Once<'_>,
     tx: TxId,
-    answer: &Answer,
+    said: &Said<'_>,
 ) -> Result<(), CallError> {
-    let Some(key) = operate
-        .idempotency
-        .as_ref()
-        .and_then(|key| memory_key(caller, key))
-    else {
+    let Some(key) = once.memory_key() else {
         return Ok(());
     };
-    let results = match answer {
-        Answer::Batch(items) => Some(
-            items
-                .iter()
-                .map(|item| item.as_ref().map(wire_item))
-                .collect(),
-        ),
-        _ => None,
-    };
-    let wire = Wire {
-        view: tx.view,
-        seqno: tx.seqno,
-        request: operate.request,
-        results,
-    };
+    let wire = wire(once, tx, said);
     let value = minicbor::to_vec(&wire).expect("encoding into memory does not fail");
     if value.len() > ANSWER_BYTES_MAX {
         let text = format!(
@@ -152,6 +182,31 @@ pub(crate) fn remember(
     }
     write(transaction, key, value.into(), tx.seqno)
         .map_err(|error| AppError::Limit(error.to_string()).into())
+}
+
+fn wire(once: &Once<'_>, tx: TxId, said: &Said<'_>) -> Wire {
+    let (results, response) = match said {
+        Said::Kv(Answer::Batch(items)) => {
+            let items = items.iter().map(|item| item.as_ref().map(wire_item));
+            (Some(items.collect()), None)
+        }
+        Said::Kv(_) => (None, None),
+        Said::App(response) => {
+            let response = WireResponse {
+                status: response.status,
+                headers: response.headers.clone(),
+                body: response.body.to_vec(),
+            };
+            (None, Some(response))
+        }
+    };
+    Wire {
+        view: tx.view,
+        seqno: tx.seqno,
+        request: once.request,
+        results,
+        response,
+    }
 }
 
 fn wire_item(item: &Item) -> WireItem {

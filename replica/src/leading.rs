@@ -18,8 +18,10 @@ use synod_ledger::{
 
 use crate::calls::{Call, CallError, Effects, Operate, Reply, Request};
 use crate::change::{self, Membership};
-use crate::desk::{Outcome, Resting};
-use crate::idempotency::{self, Remembered};
+use crate::desk::{AppOutcome, Outcome, Resting};
+use crate::executing::Placement;
+use crate::floor::Done;
+use crate::idempotency::{self, Once, RememberedAnswer, Said};
 use crate::law::{self, Enacted};
 use crate::replica::{Replica, groups};
 
@@ -99,6 +101,8 @@ impl Replica {
             out.replies.extend(self.desk.clear(leader));
             let error = CallError::NotLeader { leader };
             out.replies.extend(self.deploying.clear(&error));
+            self.clear_app_writes(leader, out);
+            self.peer_asks.clear();
         }
     }
 
@@ -126,14 +130,14 @@ impl Replica {
 
     /// Proposes what waits if no block is on its way; a flush proposes in any case.
     pub(crate) fn propose_waiting_if_idle(&mut self, out: &mut Effects) {
-        if self.desk.has_waiting() && self.machine.sequence().uncertified().len() == 0 {
+        if self.has_waiting() && self.machine.sequence().uncertified().len() == 0 {
             self.propose_waiting(out);
         }
     }
 
     /// Executes waiting calls and proposes them, as long as blocks may be on their way.
     pub(crate) fn propose_waiting(&mut self, out: &mut Effects) {
-        while self.desk.has_waiting() && self.may_propose() {
+        while self.has_waiting() && self.may_propose() {
             let governs = self
                 .desk
                 .next_if(|call| !matches!(call.request, Request::Operate(_)));
@@ -145,6 +149,10 @@ impl Replica {
                 return;
             }
         }
+    }
+
+    fn has_waiting(&self) -> bool {
+        self.desk.has_waiting() || self.floor.has_done()
     }
 
     pub(crate) fn may_propose(&self) -> bool {
@@ -186,6 +194,10 @@ impl Replica {
         while draft.builder.count() < BLOCK_TRANSACTIONS_MAX
             && draft.builder.bytes() < BLOCK_BYTES_TARGET
         {
+            if let Some(done) = self.floor.next_done() {
+                self.place_app(done, &mut draft);
+                continue;
+            }
             let Some(call) = self
                 .desk
                 .next_if(|call| matches!(call.request, Request::Operate(_)))
@@ -249,11 +261,11 @@ impl Replica {
                 receipt: false,
                 repeats: None,
             },
-            Ok(Executed::Repeats(remembered)) => Outcome::Answered {
-                as_of: remembered.tx.seqno,
-                answer: remembered.answer,
+            Ok(Executed::Repeats { tx, answer }) => Outcome::Answered {
+                as_of: tx.seqno,
+                answer,
                 receipt: operate.receipt,
-                repeats: Some(remembered.tx),
+                repeats: Some(tx),
             },
             Err(error) => Outcome::Failed(error),
         };
@@ -275,15 +287,24 @@ impl Replica {
         let epoch = self.machine.governance_epoch();
         self.admission
             .authorize(epoch, &transaction, caller, &operate.operation)?;
-        if let Some(remembered) = idempotency::recall(&transaction, caller, operate)? {
-            return Ok(Executed::Repeats(remembered));
+        let once = Once {
+            caller,
+            key: operate.idempotency.as_ref(),
+            request: operate.request,
+        };
+        if let Some(remembered) = idempotency::recall(&transaction, &once)? {
+            let RememberedAnswer::Kv(answer) = remembered.answer else {
+                return Err(CallError::KeyReused);
+            };
+            let tx = remembered.tx;
+            return Ok(Executed::Repeats { tx, answer });
         }
         let answer = self.app.execute(&mut transaction, &operate.operation)?;
         if transaction.writes().is_empty() {
             return Ok(Executed::Saw(answer));
         }
         let tx = draft.builder.next_id();
-        idempotency::remember(&mut transaction, caller, operate, tx, &answer)?;
+        idempotency::remember(&mut transaction, &once, tx, &Said::Kv(&answer))?;
         let (_, writes) = transaction.finish();
         drop(store);
         let writes = Arc::new(writes);
@@ -295,9 +316,7 @@ impl Replica {
             response: answer.digest(),
             claims: Vec::new(),
         };
-        let caller = caller
-            .fingerprint
-            .map_or_else(Bytes::new, |print| Bytes::copy_from_slice(print.as_bytes()));
+        let caller = label(caller);
         self.push(
             draft,
             Ran {
@@ -308,6 +327,63 @@ impl Replica {
             },
         );
         Ok(Executed::Wrote { tx, answer })
+    }
+
+    /// Gives a write of an app that ran its place in the block, if what it read still stands.
+    fn place_app(&mut self, mut done: Done, draft: &mut Draft) {
+        let tx = draft.builder.next_id();
+        let outcome = match self.placement(&mut done, tx) {
+            Placement::Writes(writes) => return self.place_app_writes(done, writes, draft),
+            Placement::Moved => {
+                draft.resting.extend(self.run_again(done.run.errand));
+                return;
+            }
+            Placement::Answered(outcome) => outcome,
+        };
+        self.floor.writes.finish(&done.run.errand);
+        draft.resting.push(Resting {
+            call: done.run.errand.call,
+            tx: None,
+            outcome,
+        });
+    }
+
+    fn place_app_writes(&mut self, done: Done, writes: WriteSet, draft: &mut Draft) {
+        let Done { run, completion } = done;
+        let request = &run.errand.request;
+        let tx = draft.builder.next_id();
+        let writes = Arc::new(writes);
+        self.machine.execute(tx.seqno, writes.clone());
+        let reply = ReplyPreimage {
+            salt: self.entropy.take(),
+            request: request.digest,
+            status: completion.response.status,
+            response: synod_crypto::sha256(&[&completion.response.body]),
+            claims: completion.claims,
+        };
+        let ran = Ran {
+            writes,
+            reply,
+            caller: label(run.errand.caller),
+            execution: Some(run.record().encode().into()),
+        };
+        self.push(draft, ran);
+        self.floor.writes.finish(&run.errand);
+        if !request.wait {
+            draft.pending.push((run.errand.call, tx));
+            return;
+        }
+        let outcome = Outcome::App(Box::new(AppOutcome {
+            as_of: tx.seqno,
+            response: completion.response,
+            receipt: request.receipt,
+            repeats: None,
+        }));
+        draft.resting.push(Resting {
+            call: run.errand.call,
+            tx: Some(tx),
+            outcome,
+        });
     }
 
     /// Adds an executed transaction to the draft: public half in the open, the rest sealed.
@@ -529,6 +605,13 @@ impl Replica {
     }
 }
 
+/// The label under which the caller may have the reply opened.
+fn label(caller: crate::app::Caller) -> Bytes {
+    caller
+        .fingerprint
+        .map_or_else(Bytes::new, |print| Bytes::copy_from_slice(print.as_bytes()))
+}
+
 /// A transaction that ran: its writes stand in the state, but in no block yet.
 struct Ran {
     writes: Arc<WriteSet>,
@@ -545,5 +628,8 @@ enum Executed {
         answer: crate::app::Answer,
     },
     Saw(crate::app::Answer),
-    Repeats(Remembered),
+    Repeats {
+        tx: TxId,
+        answer: crate::app::Answer,
+    },
 }

@@ -7,6 +7,8 @@
 //! acknowledgements → certificate → [`Reply`]. Nothing that rests on an uncertified block leaves, but `Pending`.
 
 mod app;
+mod apps;
+mod asking;
 mod attesting;
 mod calls;
 mod certifying;
@@ -17,6 +19,8 @@ mod deploying;
 mod deployment;
 mod desk;
 mod envelope;
+mod executing;
+mod floor;
 mod following;
 mod founding;
 pub mod guest;
@@ -32,6 +36,8 @@ mod machine;
 mod membership;
 mod query;
 mod reading;
+mod record;
+pub mod replay;
 mod replica;
 mod report;
 mod roll;
@@ -43,6 +49,7 @@ pub use app::{
     Answer, App, AppError, Caller, Compare, Condition, Expect, Item, Operation, Page, Step,
     may_read, may_write,
 };
+pub use apps::ActiveApp;
 pub use calls::{
     Batch, Call, CallError, Effects, Input, Notice, Operate, Reply, Request, TxStatus,
 };
@@ -50,7 +57,11 @@ pub use chunk::AppChunk;
 pub use deploying::{AppView, Heard, SWEPT_AT_ONCE_MAX};
 pub use deployment::CHUNKS_WAITING_MAX;
 pub use desk::CALLS_WAITING_MAX;
-pub use envelope::{Envelope, MalformedEnvelope, REFUSAL_BYTES_MAX};
+pub use envelope::{Envelope, MalformedEnvelope, REFUSAL_BYTES_MAX, ReadIndex};
+pub use floor::{
+    APP_CALLS_BYTES_MAX, APP_CALLS_WAITING_MAX, EXECUTIONS_MAX, EXECUTIONS_OF_ONE_APP_MAX,
+    EXECUTIONS_UNDER_WAY_MAX,
+};
 pub use founding::{FoundError, Founded, found};
 pub use history::{HISTORY_BYTES_MAX, History};
 pub use idempotency::{ANSWER_BYTES_MAX, REMEMBERED_MAX};
@@ -63,6 +74,7 @@ pub use leading::{BLOCK_BYTES_TARGET, BLOCK_TRANSACTIONS_MAX, BLOCKS_IN_FLIGHT_M
 pub use machine::{BlockFault, Machine, Taken};
 pub use membership::PROMOTION_LAG_MAX;
 pub use query::{Gauges, GovernanceView, NetworkView};
+pub use record::{ExecutionRecord, MalformedRecord};
 pub use replica::{Boot, Keys, Replica};
 pub use report::{AppReport, AppVerdict};
 pub use users::{ROLE_READ, ROLE_WRITE};

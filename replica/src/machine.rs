@@ -17,15 +17,16 @@ use synod_kv::{DecodeError, WriteSet};
 use synod_ledger::{
     Appended, Block, BlockBuilder, Certificate, Certified, CertifyError, ChainRecord, Frame,
     Interior, Malformed, Opener, Place, Purpose, Recorder, SealError, Sequence, SequenceError,
-    Terms, Uncertifiable,
+    Terms, TxId, Uncertifiable,
 };
 
+use crate::apps::GovernanceMark;
 use crate::calls::CallError;
 use crate::change::Membership;
 use crate::changes::{CHANGES_ASKED_MAX, Change, Changes, ChangesError};
 use crate::history::History;
 use crate::law::{self, Enacted, LawError};
-use crate::state::{StateGuard, StateHandle};
+use crate::state::{StateAt, StateGuard, StateHandle};
 
 /// Chain, state and history of one network.
 pub struct Machine {
@@ -39,6 +40,8 @@ pub struct Machine {
     /// Block 0, encoded.
     genesis: Bytes,
     governance_epoch: u64,
+    /// The seqnos that wrote to governance: those that are not certified, and the newest before them.
+    governance_seqnos: Vec<u64>,
 }
 
 /// Why a block is not taken up. Its proposer's fault, but for the variants that say otherwise.
@@ -151,6 +154,7 @@ impl Machine {
             recorder: Recorder::new(),
             genesis: bytes,
             governance_epoch: 0,
+            governance_seqnos: Vec::new(),
         };
         machine.take_frames(&block)?;
         machine.history.push(block, None);
@@ -283,6 +287,37 @@ impl Machine {
         self.governance_epoch
     }
 
+    /// The newest certified state.
+    pub(crate) fn certified_state(&self) -> StateAt<'_> {
+        StateAt::new(self.state.read(), self.history.certified_seqno())
+    }
+
+    /// The newest state.
+    pub(crate) fn newest_state(&self) -> StateAt<'_> {
+        let store = self.state.read();
+        let head = store.head();
+        StateAt::new(store, head)
+    }
+
+    /// Names the governance of a state, which must be certified or newer.
+    pub(crate) fn governance_mark(&self, state: &StateAt<'_>) -> GovernanceMark {
+        let written = self.governance_seqnos.iter().rev();
+        let newest = written.copied().find(|written| *written <= state.seqno());
+        GovernanceMark {
+            seqno: newest.unwrap_or(0),
+            rollbacks: state.rollbacks(),
+        }
+    }
+
+    fn note_governance(&mut self, seqno: u64) {
+        let certified = self.history.certified_seqno();
+        let later = self
+            .governance_seqnos
+            .partition_point(|written| *written <= certified);
+        self.governance_seqnos.drain(..later.saturating_sub(1));
+        self.governance_seqnos.push(seqno);
+    }
+
     /// The blocks and certificates at hand.
     pub fn history(&self) -> &History {
         &self.history
@@ -349,6 +384,13 @@ impl Machine {
         self.writes_of(&block, position, seqno).ok().map(Arc::new)
     }
 
+    /// A transaction of this chain with its writes, read again from its block.
+    pub(crate) fn recorded(&mut self, seqno: u64) -> Option<(TxId, Arc<WriteSet>)> {
+        let (block, position) = self.history.find(seqno)?;
+        let tx = block.tx_id(position);
+        Some((tx, self.recorded_writes(seqno)?))
+    }
+
     fn gone(&self) -> ChangesError {
         let oldest = self.history.oldest_seqno().saturating_sub(1);
         ChangesError::Gone { oldest }
@@ -364,6 +406,7 @@ impl Machine {
     fn take_writes(&mut self, seqno: u64, writes: Arc<WriteSet>) {
         if synod_governance::touches_reserved(&writes) {
             self.governance_epoch += 1;
+            self.note_governance(seqno);
         }
         self.state.write().apply(seqno, &writes);
         let certified = self.history.certified_seqno();
@@ -372,6 +415,7 @@ impl Machine {
 
     fn roll_back(&mut self, seqno: u64) {
         self.governance_epoch += 1;
+        self.governance_seqnos.retain(|written| *written <= seqno);
         self.changes.roll_back(seqno);
         self.state
             .write()

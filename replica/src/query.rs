@@ -3,15 +3,20 @@
 use bytes::Bytes;
 use synod_consensus::Peer;
 use synod_crypto::{Digest, PublicKey, Signature};
+use synod_governance::app::{AppName, CallerIdentity};
 use synod_governance::{
     GovernanceRecord, Lapsed, MemberEntry, ReplicaRecord, ServiceRecord, UserEntry, View,
 };
 use synod_kv::Read;
 use synod_ledger::{Configuration, TxId};
 
+use crate::app::Caller;
+use crate::apps::{self, ActiveApp};
 use crate::calls::CallError;
 use crate::changes::{Change, ChangesError};
+use crate::guest::{Completion, Execution, GuestFault};
 use crate::keys::{self, Trusted};
+use crate::replay::{self, ReplayError, Replayed};
 use crate::replica::Replica;
 use crate::roll::{self, sound};
 use crate::state::StateAt;
@@ -112,6 +117,32 @@ impl Replica {
         }
     }
 
+    /// The version of an app that answers, by certified state, if there is one.
+    pub fn active_app(&self, name: &AppName) -> Option<ActiveApp> {
+        apps::active(&self.certified_state(), name)
+    }
+
+    /// Who the caller is to this service, by certified state.
+    pub fn caller_identity(&self, caller: Caller) -> CallerIdentity {
+        caller
+            .fingerprint
+            .map_or_else(CallerIdentity::anonymous, |fingerprint| {
+                apps::identity(&self.certified_state(), &fingerprint)
+            })
+    }
+
+    /// Executes a recorded call of an app again; see [`replay`](replay::replay()).
+    ///
+    /// # Errors
+    /// [`ReplayError`].
+    pub fn replay(
+        &mut self,
+        seqno: u64,
+        execute: impl FnOnce(Execution) -> Result<Completion, GuestFault>,
+    ) -> Result<Replayed, ReplayError> {
+        replay::replay(&mut self.machine, seqno, execute)
+    }
+
     /// What the certified transactions after `seqno` wrote; see [`Machine::changes_since`](crate::Machine::changes_since).
     ///
     /// # Errors
@@ -173,7 +204,7 @@ impl Replica {
             committed_index: self.engine.commit(),
             certified_index: self.certified_index(),
             certified_seqno: self.machine.history().certified_seqno(),
-            calls_waiting: self.desk.waiting(),
+            calls_waiting: self.desk.waiting() + self.floor.busy(),
             misbehaviours: self.misbehaviours,
             refusals: self.engine.refusals().values().sum(),
             disk_full: self.disk_full,
@@ -183,8 +214,7 @@ impl Replica {
 
     /// The newest certified state.
     pub(crate) fn certified_state(&self) -> StateAt<'_> {
-        let certified = self.machine.history().certified_seqno();
-        StateAt::new(self.machine.store(), certified)
+        self.machine.certified_state()
     }
 }
 

@@ -5,12 +5,13 @@
 //!   confirmed after the read came in;
 //! - a local read names the seqno that it is as of, and is refused when no leader was heard of for too long.
 
-use synod_consensus::Input as EngineInput;
 use synod_ledger::{ReceiptIssuer, ReplyPreimage, TxId};
 
 use crate::app::Caller;
 use crate::calls::{Call, CallError, Effects, Operate, Reply, Request, TxStatus};
-use crate::desk::{Outcome, Resting};
+use crate::desk::{AppOutcome, Outcome, Resting};
+use crate::executing::errand;
+use crate::guest::AppReply;
 use crate::replica::Replica;
 use crate::users;
 
@@ -20,19 +21,20 @@ pub(crate) const LOCAL_READ_TICKS_MAX: u64 = 250;
 impl Replica {
     /// Starts a round for the reads that came in.
     pub(crate) fn flush_reads(&mut self, out: &mut Effects) {
-        if !self.is_settled_leader() {
+        if self.leads() && !self.is_settled_leader() {
             return;
         }
         if let Some(ctx) = self.desk.open_round(self.ticks) {
-            self.drive(EngineInput::ReadIndex(ctx), out);
+            self.ask_read_index(ctx, out);
         }
     }
 
     /// Asks again for what was lost, and gives up what waited too long.
     pub(crate) fn tick_reads(&mut self, out: &mut Effects) {
         for ctx in self.desk.stale_rounds(self.ticks) {
-            self.drive(EngineInput::ReadIndex(ctx), out);
+            self.ask_read_index(ctx, out);
         }
+        self.peer_asks.expire(self.ticks);
         let expired = self.desk.expired_reads(self.ticks);
         out.replies.extend(
             expired
@@ -45,15 +47,29 @@ impl Replica {
     pub(crate) fn serve_reads(&mut self, out: &mut Effects) {
         let ready = self.desk.ready_reads(self.certified_index());
         for call in ready {
-            let reply = self.read(&call);
-            out.replies.push((call.id, reply));
+            let id = call.id;
+            let reply = match &call.request {
+                Request::App(_) => self.begin_app_read(call),
+                _ => Some(self.read(&call)),
+            };
+            out.replies.extend(reply.map(|reply| (id, reply)));
         }
+    }
+
+    /// Certified state is new enough for this read of an app; a reply only where there is no room for it.
+    fn begin_app_read(&mut self, call: Call) -> Option<Reply> {
+        let refused = self.floor.reads.submit(errand(call)?).err();
+        refused.map(|_| Reply::Failed(CallError::Busy))
+    }
+
+    /// Whether no leader was heard of for too long to answer from here.
+    pub(crate) fn is_stale(&self) -> bool {
+        !self.is_settled_leader() && self.ticks > self.leader_heard_tick + LOCAL_READ_TICKS_MAX
     }
 
     /// Reads from this replica's certified state, without asking anybody.
     pub(crate) fn local_read(&mut self, call: &Call) -> Reply {
-        let leads = self.is_settled_leader();
-        if !leads && self.ticks > self.leader_heard_tick + LOCAL_READ_TICKS_MAX {
+        if self.is_stale() {
             return Reply::Failed(CallError::Stale);
         }
         self.read(call)
@@ -103,6 +119,7 @@ impl Replica {
                 Some(tx) => Reply::Governed { tx, replica },
                 None => Reply::Failed(CallError::Retry),
             },
+            Outcome::App(outcome) => self.app_reply_of(resting.tx, *outcome),
             Outcome::Answered {
                 as_of,
                 answer,
@@ -123,6 +140,20 @@ impl Replica {
                 }
             }
         }
+    }
+
+    fn app_reply_of(&mut self, tx: Option<TxId>, outcome: AppOutcome) -> Reply {
+        let tx = outcome.repeats.or(tx);
+        let receipt = tx
+            .filter(|_| outcome.receipt)
+            .and_then(|tx| self.receipt_with_opening(tx));
+        Reply::App(Box::new(AppReply {
+            tx,
+            as_of: self.machine.history().certified_tx(outcome.as_of),
+            response: outcome.response,
+            receipt,
+            repeated: outcome.repeats.is_some(),
+        }))
     }
 
     /// The receipt of a committed transaction. Whoever made it gets the reply opened, others the bare leaf.

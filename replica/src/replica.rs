@@ -3,7 +3,8 @@
 //! A replica is sans-IO: [`Replica::step`] takes what happened and returns what to do. The rules that it adds
 //! to the engine's (DESIGN §5.4) stand in the modules beside this one, one sub-protocol each:
 //! `leading` (gather, execute, propose), `following` (check before append), `certifying` (signatures and
-//! certificates), `reading` (linearizable and local reads), `membership` and `lapsing` (who votes), `attesting`
+//! certificates), `reading` (linearizable and local reads), `asking` (reads away from the leader), `executing` (calls
+//! of apps), `membership` and `lapsing` (who votes), `attesting`
 //! (fresh evidence).
 //!
 //! Invariants
@@ -19,10 +20,13 @@ use synod_crypto::{Digest, Entropy, HpkeSecretKey, SigningKey};
 use synod_ledger::{BlockSignature, Record, Sealer, SignedAt, Tally, VettedReading};
 
 use crate::app::App;
+use crate::apps::Apps;
+use crate::asking::PeerAsks;
 use crate::calls::{Batch, CallError, Effects, Input, Notice, Reply, Request};
 use crate::deployment::{self, Deploying};
 use crate::desk::Desk;
 use crate::envelope::Envelope;
+use crate::floor::Floor;
 use crate::machine::Machine;
 use crate::roll;
 use crate::submission::Submission;
@@ -66,6 +70,9 @@ pub struct Replica {
     pub(crate) entropy: Entropy,
     pub(crate) desk: Desk,
     pub(crate) admission: Admission,
+    pub(crate) apps: Apps,
+    pub(crate) floor: Floor,
+    pub(crate) peer_asks: PeerAsks,
     /// Seals while this replica leads.
     pub(crate) sealer: Option<Sealer>,
     /// One for each block of this view that is not certified yet; a leader's.
@@ -137,6 +144,9 @@ impl Replica {
             entropy: boot.entropy,
             desk: Desk::default(),
             admission: Admission::default(),
+            apps: Apps::default(),
+            floor: Floor::default(),
+            peer_asks: PeerAsks::default(),
             sealer: None,
             tallies: BTreeMap::new(),
             signatures: BTreeMap::new(),
@@ -217,9 +227,11 @@ impl Replica {
             Input::Executed(executed) if deployment::is_preparation(executed.id) => {
                 self.prepared(executed, &mut out);
             }
-            // Nothing else was asked for yet.
-            Input::Executed(_) => {}
-            Input::Compiled(compiled) => self.compiled(compiled, &mut out),
+            Input::Executed(executed) => self.executed(executed, &mut out),
+            Input::Compiled(compiled) => {
+                self.note_compiled(&compiled);
+                self.compiled(compiled, &mut out);
+            }
         }
         self.settle(&mut out);
         self.answer_peers(&mut out);
@@ -294,7 +306,7 @@ impl Replica {
                 return;
             }
             Request::Reattest(request) => return self.take_reattest(id, request, out),
-            Request::App(_) => Some(CallError::AppNotFound),
+            Request::App(_) => return self.take_app(call, out),
             Request::Operate(operate) if operate.operation.is_read() && operate.local => {
                 out.replies.push((id, self.local_read(&call)));
                 return;
@@ -324,7 +336,7 @@ impl Replica {
             out.send.push((to, envelope));
         }
         for ready in effects.reads {
-            self.desk.confirm_round(ready.ctx, ready.index);
+            self.read_confirmed(ready.ctx, ready.index, out);
         }
         if let Some(fetch) = effects.fetch {
             let entries = self.machine.history().entries(fetch.from, fetch.to);
@@ -380,6 +392,7 @@ impl Replica {
         self.propose_deployment(out);
         self.propose_waiting_if_idle(out);
         self.propose_tick_block(out);
+        self.start_executions(out);
         self.compact();
     }
 
@@ -405,7 +418,8 @@ impl Replica {
         let certified = self.machine.history().certified_seqno();
         if certified >= self.compacted_seqno + COMPACT_EVERY {
             self.compacted_seqno = certified;
-            self.machine.compact(None);
+            let pinned = self.pinned();
+            self.machine.compact(pinned);
         }
     }
 
@@ -434,6 +448,8 @@ impl Replica {
         out.send.clear();
         out.replies = self.desk.clear(None);
         out.replies.extend(self.deploying.clear(&CallError::Halted));
+        self.clear_app_calls(out);
+        out.execute.clear();
         out.notices.push(Notice::Halted(why.to_owned()));
     }
 }

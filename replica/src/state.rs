@@ -65,6 +65,16 @@ impl<'a> StateAt<'a> {
             .expect("the certified state is never compacted away")
     }
 
+    /// The seqno of this state.
+    pub(crate) fn seqno(&self) -> u64 {
+        self.seqno
+    }
+
+    /// See [`Store::rollbacks`].
+    pub(crate) fn rollbacks(&self) -> u64 {
+        self.store.rollbacks()
+    }
+
     fn snapshot(&self) -> synod_kv::Snapshot<'_> {
         self.store
             .snapshot(self.seqno)
