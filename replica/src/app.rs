@@ -4,11 +4,13 @@
 //! way out but its answer. The replica runs it on the leader only; followers apply the write sets that it left.
 //!
 //! Invariants
-//! - an app never sees or writes a reserved map (`public:synod.*`, `synod.*`): [`may_write`] is asked first;
+//! - the built-in app writes no map of the service or of another app (`synod.*`, `app.*`, public or not), and sees
+//!   the public ones only: [`may_write`] and [`may_read`] are asked first;
 //! - an error leaves no write behind: the transaction is dropped whole.
 
 use bytes::Bytes;
 use synod_crypto::Digest;
+use synod_governance::app::is_reserved_name;
 use synod_kv::{MapName, Transaction};
 
 /// Who asks, as the door saw it: nothing here is believed before the ledger's own tables were asked.
@@ -213,8 +215,8 @@ fn push_item(parts: &mut Vec<u8>, item: &Item) {
 /// Why an app could not run to an answer. The transaction is dropped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AppError {
-    /// The map is the service's own.
-    #[error("map `{0}` is the service's own and cannot be written by users")]
+    /// The map is the service's own, or an app's.
+    #[error("map `{0}` is the service's own or an app's and cannot be written by users")]
     Reserved(MapName),
     /// A key, value or the number of writes is over its limit.
     #[error("{0}")]
@@ -245,18 +247,13 @@ impl Operation {
     }
 }
 
-/// Whether users may write `map`: everything but the service's own maps.
+/// Whether users may write `map` through the key-value interface: everything but what is the service's or an app's.
 pub fn may_write(map: &MapName) -> bool {
-    !is_reserved(map.as_str())
+    !is_reserved_name(map)
 }
 
-/// Whether users may read `map`: the service's private maps are for nobody.
+/// Whether users may read `map` through the key-value interface: everything but the private maps of the service and
+/// its apps.
 pub fn may_read(map: &MapName) -> bool {
-    !map.as_str().starts_with("synod.")
-}
-
-fn is_reserved(name: &str) -> bool {
-    name.strip_prefix("public:")
-        .unwrap_or(name)
-        .starts_with("synod.")
+    map.is_public() || !is_reserved_name(map)
 }

@@ -15,7 +15,10 @@ use synod_kv::{KeyRange, Read, WriteSet};
 use synod_ledger::Frame;
 use synod_replica::guest::{AppResponse, Completion, Execution, GuestFault, Task};
 use synod_replica::state::DetachedTransaction;
-use synod_replica::{AppChunk, CallError, Caller, Envelope, Heard, Notice, Reply, Request};
+use synod_replica::{
+    AppChunk, CallError, Caller, Compare, Condition, Envelope, Expect, Heard, Notice, Operate,
+    Operation, Page, Reply, Request, Step,
+};
 
 use crate::adversary::{followers, inject, misbehaved, next_block, proofs};
 use crate::cluster::{Cluster, map, user};
@@ -701,6 +704,98 @@ fn an_audit_without_secrets_follows_apps_from_beginning_to_end() {
         .map(|app| app.name.as_str().to_owned())
         .collect();
     assert_eq!(names, ["shop"]);
+}
+
+/// Everything that the key-value interface can do with a map.
+fn operations(name: &str) -> [(bool, Operation); 6] {
+    let (map, key, value) = (map(name), Bytes::from("init"), Bytes::from("2"));
+    let page = Page {
+        map: map.clone(),
+        prefix: Bytes::new(),
+        from: None,
+        to: None,
+        after: None,
+        limit: 10,
+    };
+    let compare = Compare {
+        map: map.clone(),
+        key: key.clone(),
+        expect: Expect::Version(1),
+    };
+    let step = Step::Put {
+        map: map.clone(),
+        key: key.clone(),
+        value: value.clone(),
+    };
+    let batch = |compares, steps| Operation::Batch { compares, steps };
+    let condition = Condition::Any;
+    [
+        (
+            false,
+            Operation::Get {
+                map: map.clone(),
+                key: key.clone(),
+            },
+        ),
+        (false, Operation::List(page)),
+        (false, batch(vec![compare], vec![])),
+        (true, batch(vec![], vec![step])),
+        (
+            true,
+            Operation::Delete {
+                map: map.clone(),
+                key: key.clone(),
+                condition,
+            },
+        ),
+        (
+            true,
+            Operation::Put {
+                map,
+                key,
+                value,
+                condition,
+            },
+        ),
+    ]
+}
+
+#[test]
+fn the_key_value_interface_reads_public_maps_of_apps_and_writes_none() {
+    let mut cluster = three(107);
+    deploy(&mut cluster, "bank", "1.0");
+    let names = [
+        ("app.bank.rows", false),
+        ("app.shop.rows", false),
+        ("app.", false),
+        ("synod.idempotency", false),
+        ("public:app.bank.open", true),
+        ("public:app.bank:component", true),
+        ("public:synod.apps", true),
+    ];
+    for (name, readable) in names {
+        for (writes, operation) in operations(name) {
+            let request = Request::Operate(Operate {
+                operation: operation.clone(),
+                request: Digest::ZERO,
+                wait: true,
+                local: false,
+                receipt: false,
+                idempotency: None,
+            });
+            let reply = cluster.ask(request, user());
+            let answered = matches!(reply, Reply::Answered { .. });
+            assert_eq!(answered, readable && !writes, "{operation:?}: {reply:?}");
+        }
+    }
+    assert_eq!(
+        value(&cluster, "app.bank.rows", "init").as_deref(),
+        Some("1")
+    );
+    assert_eq!(
+        value(&cluster, "public:app.bank.open", "init").as_deref(),
+        Some("1")
+    );
 }
 
 /// A version that every replica has compiled, while its leader's executor answers nothing.
