@@ -19,6 +19,9 @@ pub const CHUNKS_WAITING_MAX: usize = 32;
 /// Executions of `init` and `migrate` bear ids above this bit; those of calls never get there.
 pub(crate) const OF_PREPARATION: u64 = 1 << 63;
 
+/// After so many runs of `migrate` that came to nothing, the app's callers are asked to wait.
+const RUNS_BEFORE_HOLDING: u32 = 3;
+
 /// What a replica knows of the versions of apps, beside what the state says.
 #[derive(Debug, Default)]
 pub(crate) struct Deploying {
@@ -62,6 +65,8 @@ pub(crate) struct Preparation {
     /// How often it ran.
     pub(crate) runs: u32,
     pub(crate) tx: TxId,
+    /// The state that the newest execution runs on.
+    pub(crate) snapshot: u64,
     pub(crate) upgrades: bool,
     pub(crate) standing: Standing,
 }
@@ -94,6 +99,21 @@ impl Deploying {
         self.preparation = None;
         let answer = |waiting: ChunkCall| (waiting.call, Reply::Failed(error.clone()));
         self.chunks.drain(..).map(answer).collect()
+    }
+
+    /// The snapshot on which a preparation runs.
+    pub(crate) fn snapshot(&self) -> Option<u64> {
+        let preparation = self.preparation.as_ref()?;
+        let runs = matches!(preparation.standing, Standing::Running);
+        runs.then_some(preparation.snapshot)
+    }
+
+    /// Whether writes of the app's callers wait: those came in between too often while its next version was prepared.
+    pub(crate) fn holds(&self, app: &AppName) -> bool {
+        let preparation = self.preparation.as_ref();
+        preparation.is_some_and(|preparation| {
+            preparation.app.name == *app && preparation.runs > RUNS_BEFORE_HOLDING
+        })
     }
 
     /// Takes over what the state names; what it does not name any more is forgotten.

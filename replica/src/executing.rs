@@ -142,7 +142,7 @@ impl Replica {
                 self.floor.writes.finish(&errand);
                 return self.take_app(call_of(errand), out);
             }
-            Ok(judged) if self.apps.is_ready(&judged.app.key) => judged,
+            Ok(judged) if self.is_ready_for(&judged) => judged,
             other => {
                 self.floor.writes.finish(&errand);
                 let error = other.err().unwrap_or(CallError::AppNotReady);
@@ -160,6 +160,12 @@ impl Replica {
         };
         let time_ms = self.machine.sequence().last().time_ms;
         self.give_out(errand, judged, (head, tx, time_ms), out);
+    }
+
+    /// Whether the app was compiled here, and its next version does not ask its callers to wait.
+    fn is_ready_for(&self, judged: &Judged) -> bool {
+        let app = &judged.app.key;
+        self.apps.is_ready(app) && !self.deploying.holds(&app.name)
     }
 
     /// The answer that the caller's idempotency key has already, or why it has none.
@@ -313,6 +319,9 @@ impl Replica {
     /// Judges a write that ran, at the head, for the transaction `next`.
     pub(crate) fn placement(&mut self, done: &mut Done, next: TxId) -> Placement {
         let Done { run, completion } = done;
+        if self.deploying.holds(&run.judged.app.key.name) {
+            return Placement::Answered(Outcome::Failed(CallError::AppNotReady));
+        }
         match self.judge_newest(&run.errand) {
             Ok(judged) if judged == run.judged => {}
             Ok(_) => return Placement::Moved,
@@ -376,7 +385,8 @@ impl Replica {
     /// The oldest snapshot that compaction leaves for executions.
     pub(crate) fn pinned(&self) -> Option<u64> {
         let certified = self.machine.history().certified_seqno();
-        let oldest = self.floor.oldest_snapshot()?;
+        let of_calls = self.floor.oldest_snapshot().into_iter();
+        let oldest = of_calls.chain(self.deploying.snapshot()).min()?;
         Some(oldest.max(certified.saturating_sub(PINNED_SEQNOS_MAX)))
     }
 }

@@ -1,7 +1,8 @@
 //! The leader's part: from a quorum that compiled a version to the transaction that brings it into force.
 //!
 //! `init` or `migrate` runs beside the replica, on the newest state, as any execution does. What it read must still
-//! hold when its writes are placed; if others came in between, it runs again. Its writes and the step of governance
+//! hold when its writes are placed; if others came in between, it runs again, and after some times the app's callers
+//! are asked to wait. Its writes and the step of governance
 //! stand in one transaction: all of it, or nothing.
 
 use std::collections::BTreeSet;
@@ -24,6 +25,8 @@ use crate::roll::sound;
 
 /// `init` or `migrate` runs so often at most, if other writes come in between.
 const PREPARATIONS_MAX: u32 = 16;
+/// The code where that was not enough.
+const CONTENDED: &str = "contended";
 /// What could not be done is tried again after so many ticks (1 s of 20 ms).
 const RETRY_TICKS: u64 = 50;
 /// What is due for a version on its way.
@@ -112,6 +115,7 @@ impl Replica {
             execution: 0,
             runs: 0,
             tx: self.machine.history().certified_tx(0),
+            snapshot: 0,
             upgrades: false,
             standing: Standing::Again(0),
         });
@@ -167,6 +171,7 @@ impl Replica {
         preparation.standing = Standing::Running;
         let last = self.machine.sequence().last();
         let (snapshot, time_ms) = (last.tree_size, last.time_ms);
+        preparation.snapshot = snapshot;
         out.execute.push(Execution {
             id: preparation.execution,
             app: preparation.app.clone(),
@@ -200,7 +205,14 @@ impl Replica {
             return;
         }
         preparation.standing = match executed.result {
-            Ok(completion) => Standing::Ran(Box::new(completion)),
+            Ok(completion) => {
+                // At once, before others come in between.
+                self.deploying.step_tick = self.ticks;
+                Standing::Ran(Box::new(completion))
+            }
+            Err(GuestFault::StateMoved) if preparation.runs >= PREPARATIONS_MAX => {
+                Standing::Failed(CONTENDED)
+            }
             Err(GuestFault::StateMoved) => Standing::Again(0),
             Err(GuestFault::NotInstalled | GuestFault::Overloaded) => Standing::Again(later),
             Err(fault) => {
@@ -222,7 +234,7 @@ impl Replica {
             && (!ran.asked_id || preparation.tx == self.next_tx());
         if !holds {
             if preparation.runs >= PREPARATIONS_MAX {
-                preparation.standing = Standing::Failed("contended");
+                preparation.standing = Standing::Failed(CONTENDED);
             }
             self.deploying.preparation = Some(preparation);
             return;

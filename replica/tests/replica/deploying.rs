@@ -13,7 +13,9 @@ use synod_governance::app::{
 use synod_governance::{Act, Input as GovernanceInput, View, map as maps};
 use synod_kv::{KeyRange, Read, WriteSet};
 use synod_ledger::Frame;
-use synod_replica::guest::{AppResponse, Completion, Execution, GuestFault, Task};
+use synod_replica::guest::{
+    AppCall, AppRequest, AppResponse, Completion, Execution, GuestFault, Task,
+};
 use synod_replica::state::DetachedTransaction;
 use synod_replica::{
     AppChunk, CallError, Caller, Compare, Condition, Envelope, Expect, Heard, Notice, Operate,
@@ -21,7 +23,7 @@ use synod_replica::{
 };
 
 use crate::adversary::{followers, inject, misbehaved, next_block, proofs};
-use crate::cluster::{Cluster, map, user};
+use crate::cluster::{Cluster, Work, map, user};
 
 /// A version as members sign it.
 struct Version {
@@ -41,7 +43,8 @@ fn version(name: &str, version: &str) -> Version {
         act: Act::SetApp {
             manifest: format!(
                 "name = \"{name}\"\nversion = \"{version}\"\nimports = [\"maps\", \"map-writes\"]\n\
-                 [maps]\nprivate = [\"rows\"]\npublic = [\"open\"]"
+                 [maps]\nprivate = [\"rows\"]\npublic = [\"open\"]\n\
+                 [[routes]]\npath = \"/rows\"\nmethods = [\"POST\"]\nwho = [\"user\"]"
             ),
             component: sha256(&[&component]),
             size: component.len() as u64,
@@ -213,7 +216,7 @@ fn nothing_happens_before_the_last_chunk_is_certified() {
     let number = set(&mut cluster, &version, "bank");
     let first = Request::AppChunk(chunk_of(&version, "bank", number, 0));
     cluster.ask(first, user());
-    cluster.work_lies = true;
+    cluster.lies = |_| true;
     cluster.run(1000);
     assert!(cluster.work.is_empty());
     let last = Request::AppChunk(chunk_of(&version, "bank", number, 1));
@@ -221,7 +224,7 @@ fn nothing_happens_before_the_last_chunk_is_certified() {
     cluster.run(1000);
     assert_eq!(cluster.work.len(), 3, "each replica has it compiled");
     assert_eq!(active_number(&cluster, 1, "bank"), None);
-    cluster.work_lies = false;
+    cluster.lies = |_| false;
     cluster.run(2000);
     assert_eq!(active_number(&cluster, 1, "bank"), Some(1));
 }
@@ -439,11 +442,11 @@ fn runs_with_a_write_in_between(seed: u8, prepare: fn(&Execution) -> Completion)
     bring(&mut cluster, &version, "bank", number);
     cluster.run(500);
     assert_eq!(*runs.borrow(), 1, "there is no room yet");
-    cluster.work_lies = true;
+    cluster.lies = |_| true;
     cluster.run(2000);
     assert_eq!(cluster.work.len(), 1);
     cluster.put("k", "v");
-    cluster.work_lies = false;
+    cluster.lies = |_| false;
     cluster.run(2000);
     assert_eq!(active_number(&cluster, 1, "bank"), Some(number));
     *runs.borrow() - 1
@@ -472,6 +475,72 @@ fn a_preparation_runs_again_if_it_asked_for_an_id_that_another_took() {
 fn a_preparation_that_read_nothing_of_it_runs_once() {
     let runs = |execution: &Execution| lifecycle(execution).expect("it runs");
     assert_eq!(runs_with_a_write_in_between(106, runs), 1);
+}
+
+/// A call of the app that writes a row.
+fn call(name: &str) -> Request {
+    Request::App(Box::new(AppCall {
+        app: name.to_owned(),
+        request: AppRequest {
+            method: "POST".to_owned(),
+            path: "/rows".to_owned(),
+            query: None,
+            headers: Vec::new(),
+            body: Bytes::new(),
+        },
+        digest: Digest::ZERO,
+        wait: true,
+        local: false,
+        receipt: false,
+        idempotency: None,
+    }))
+}
+
+fn migrates(work: &Work) -> bool {
+    matches!(work, Work::Execute(execution) if matches!(execution.task, Task::Migrate { .. }))
+}
+
+#[test]
+fn callers_are_asked_to_wait_if_they_keep_a_migration_from_its_end() {
+    let mut cluster = three(108);
+    let rows = Rc::new(RefCell::new(0));
+    cluster.executor = Box::new(move |_, execution| {
+        let Task::Handle { .. } = execution.task else {
+            return lifecycle(execution);
+        };
+        *rows.borrow_mut() += 1;
+        let mut tx = DetachedTransaction::new(execution.state.clone(), execution.snapshot);
+        let (map, key) = (map("app.bank.rows"), format!("row {}", rows.borrow()));
+        tx.put(&map, key.into(), "x".into()).expect("within limits");
+        completed(tx)
+    });
+    deploy(&mut cluster, "bank", "1.0");
+    let version = version("bank", "2.0");
+    let number = set(&mut cluster, &version, "bank");
+    bring(&mut cluster, &version, "bank", number);
+    cluster.lies = migrates;
+    let mut answered = 0;
+    loop {
+        cluster.run(1000);
+        assert_eq!(cluster.work.len(), 1, "the migration runs");
+        match cluster.ask(call("bank"), user()) {
+            Reply::App(_) => answered += 1,
+            Reply::Failed(CallError::AppNotReady) => break,
+            other => panic!("{other:?}"),
+        }
+        let (id, work) = cluster.work.pop_front().expect("the migration");
+        cluster.finish(id, work);
+    }
+    cluster.lies = |_| false;
+    assert_eq!(answered, 3, "so often others may come in between");
+    cluster.run(1000);
+    assert_eq!(active_number(&cluster, 2, "bank"), Some(2));
+    let migrated = value(&cluster, "app.bank.rows", "migrated");
+    assert_eq!(migrated.as_deref(), Some("4 rows of 1.0"));
+    assert!(
+        matches!(cluster.ask(call("bank"), user()), Reply::App(_)),
+        "it answers again"
+    );
 }
 
 #[test]
