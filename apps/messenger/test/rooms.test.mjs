@@ -54,6 +54,7 @@ test("owner and moderators let in and remove only those below them", () => {
   const synod = new Synod();
   const room = roomOf(synod, "bob", "carol");
   assert.equal(synod.ask("bob", `PUT /rooms/${room}/members/dave`).status, 403);
+  assert.equal(synod.ask("bob", `PUT /rooms/${room}/members/dave`, { role: "reader" }).status, 403);
   assert.equal(synod.ask("anna", `PUT /rooms/${room}/members/bob`, { role: "moderator" }).status, 200);
   assert.equal(synod.ask("bob", `PUT /rooms/${room}/members/dave`, { role: "reader" }).status, 201);
   assert.equal(synod.ask("bob", `PUT /rooms/${room}/members/erin`, { role: "moderator" }).status, 403);
