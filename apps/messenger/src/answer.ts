@@ -1,8 +1,8 @@
 /** What is answered, and its bytes. */
 
-import { nextSize } from "./ballast";
-import type { Problem } from "./problem";
-import { encode, utf8Length } from "./utf8";
+import { nextSize } from "./ballast.js";
+import type { Problem } from "./problem.js";
+import { encode, utf8Length } from "./utf8.js";
 
 export interface Answer {
   status: number;

@@ -10,7 +10,7 @@
  * else is sealed with it (the answer's digest) has the same length for each call.
  */
 
-import { MAPS } from "./records";
+import { MAPS } from "./records.js";
 
 /** The least size, in bytes. */
 export const STEP_MIN = 1024;

@@ -1,11 +1,11 @@
 /** One call: who asks, when, and the rows. */
 
-import type { Host } from "./host";
-import { Problem, conflict, unknownRoom } from "./problem";
-import { type Ask, roomId } from "./input";
-import { type Account, type Head, MAPS, type Member, ORIGIN, type Room, memberKey } from "./records";
-import { ROOMS_MAX } from "./limits";
-import { Store } from "./store";
+import type { Host } from "./host.js";
+import { Problem, conflict, unknownRoom } from "./problem.js";
+import { type Ask, roomId } from "./input.js";
+import { type Account, type Head, MAPS, type Member, ORIGIN, type Room, memberKey } from "./records.js";
+import { ROOMS_MAX } from "./limits.js";
+import { Store } from "./store.js";
 
 const ID_BYTES = 16;
 

@@ -1,14 +1,14 @@
 /** Reading what callers send: strictly, so that a misspelt name is an error and not ignored. */
 
-import { NAME_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, TEXT_BYTES_MAX } from "./limits";
-import { Problem, badRequest } from "./problem";
-import { NUMBER_MAX } from "./records";
-import { decode, utf8Length } from "./utf8";
+import { NAME_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, TEXT_BYTES_MAX } from "./limits.js";
+import { Problem, badRequest } from "./problem.js";
+import { NUMBER_MAX } from "./records.js";
+import { decode, utf8Length } from "./utf8.js";
 
 /** A request, taken apart. */
 export interface Ask {
   /** What stands in the places of the route's names. */
-  params: Record<string, string>;
+  params: Readonly<Record<string, string>>;
   /** The query as it came. */
   query: string | undefined;
   body: Uint8Array;

@@ -1,7 +1,7 @@
 /** The log of a room, and the inboxes of those who follow it. */
 
-import type { Call } from "./call";
-import { MEMBERS_MAX } from "./limits";
+import type { Call } from "./call.js";
+import { MEMBERS_MAX } from "./limits.js";
 import {
   type EventKind,
   type Head,
@@ -14,8 +14,8 @@ import {
   eventKey,
   inboxKey,
   memberKey,
-} from "./records";
-import { encode, utf8Length } from "./utf8";
+} from "./records.js";
+import { encode, utf8Length } from "./utf8.js";
 
 /** The sizes of a notice, in bytes: its row is filled up to one of them, since who watches sees its size pass by. */
 const NOTICE_SIZES = [512, 1024, 2048, 5120];

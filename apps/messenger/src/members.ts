@@ -1,12 +1,12 @@
 /** Who is in a room, and what they may do there. */
 
-import type { Answer } from "./answer";
-import { type Call, type Membership, refuseDirect } from "./call";
-import { type Ask, cursor, fields, oneOf, pageSize, query, userName } from "./input";
-import { MEMBERS_MAX } from "./limits";
-import { append } from "./log";
-import { conflict, forbidden, unknownMember } from "./problem";
-import { MAPS, type Mark, type Member, ROLES, type Role, type Room, inboxKey, memberKey } from "./records";
+import type { Answer } from "./answer.js";
+import { type Call, type Membership, refuseDirect } from "./call.js";
+import { type Ask, cursor, fields, oneOf, pageSize, query, userName } from "./input.js";
+import { MEMBERS_MAX } from "./limits.js";
+import { append } from "./log.js";
+import { conflict, forbidden, unknownMember } from "./problem.js";
+import { MAPS, type Mark, type Member, ROLES, type Role, type Room, inboxKey, memberKey } from "./records.js";
 
 /** `GET /rooms/{room}/members` */
 export function listMembers(call: Call, ask: Ask): Answer {

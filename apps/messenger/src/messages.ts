@@ -1,11 +1,11 @@
 /** Messages: posting, reading, editing and deleting them, and marking what was read. */
 
-import type { Answer } from "./answer";
-import type { Call, Membership } from "./call";
-import { type Ask, eventNumber, fields, number, pageSize, query, text } from "./input";
-import { append, replace } from "./log";
-import { badRequest, conflict, forbidden, unknownMessage } from "./problem";
-import { MAPS, type Mark, type RoomEvent, eventKey, memberKey } from "./records";
+import type { Answer } from "./answer.js";
+import type { Call, Membership } from "./call.js";
+import { type Ask, eventNumber, fields, number, pageSize, query, text } from "./input.js";
+import { append, replace } from "./log.js";
+import { badRequest, conflict, forbidden, unknownMessage } from "./problem.js";
+import { MAPS, type Mark, type RoomEvent, eventKey, memberKey } from "./records.js";
 
 /** `POST /rooms/{room}/messages` */
 export function post(call: Call, ask: Ask): Answer {

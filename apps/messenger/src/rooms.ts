@@ -1,12 +1,12 @@
 /** Rooms: making, finding, naming and closing them. */
 
-import type { Answer } from "./answer";
-import { type Call, refuseDirect } from "./call";
-import { type Ask, cursor, fields, oneOf, pageSize, query, roomName, userName } from "./input";
-import { CLOSING_EVENTS_MAX, MEMBERS_MAX } from "./limits";
-import { append } from "./log";
-import { admit, forget } from "./members";
-import { badRequest, forbidden } from "./problem";
+import type { Answer } from "./answer.js";
+import { type Call, refuseDirect } from "./call.js";
+import { type Ask, cursor, fields, oneOf, pageSize, query, roomName, userName } from "./input.js";
+import { CLOSING_EVENTS_MAX, MEMBERS_MAX } from "./limits.js";
+import { append } from "./log.js";
+import { admit, forget } from "./members.js";
+import { badRequest, forbidden } from "./problem.js";
 import {
   type Direct,
   HISTORIES,
@@ -19,7 +19,7 @@ import {
   inboxKey,
   memberKey,
   pairOf,
-} from "./records";
+} from "./records.js";
 
 /** `POST /rooms`: a new room, which belongs to the caller. */
 export function createRoom(call: Call, ask: Ask): Answer {

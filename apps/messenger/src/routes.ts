@@ -1,14 +1,14 @@
 /** Which function answers which request. Paths and methods are those of `app.toml`; a test compares the two. */
 
-import type { Answer } from "./answer";
-import { Call } from "./call";
-import type { Host } from "./host";
-import type { Ask } from "./input";
-import { listMembers, putMember, removeMember } from "./members";
-import { edit, history, markRead, post, remove, show } from "./messages";
-import { closeRoom, createRoom, directRoom, listRooms, renameRoom, showRoom } from "./rooms";
+import type { Answer } from "./answer.js";
+import { Call } from "./call.js";
+import type { Host } from "./host.js";
+import type { Ask } from "./input.js";
+import { listMembers, putMember, removeMember } from "./members.js";
+import { edit, history, markRead, post, remove, show } from "./messages.js";
+import { closeRoom, createRoom, directRoom, listRooms, renameRoom, showRoom } from "./rooms.js";
 
-type Rule = (call: Call, ask: Ask) => Answer;
+export type Rule = (call: Call, ask: Ask) => Answer;
 
 /** Method and route → what answers. */
 export const ROUTES: Record<string, Rule> = {

@@ -1,9 +1,9 @@
 /** Rows of JSON in the maps, and how many bytes the call has written, for the ballast. */
 
-import { Ballast } from "./ballast";
-import type { Host } from "./host";
-import { MAPS } from "./records";
-import { decode, encode } from "./utf8";
+import { Ballast } from "./ballast.js";
+import type { Host } from "./host.js";
+import { MAPS } from "./records.js";
+import { decode, encode } from "./utf8.js";
 
 /** A row with its key. */
 export interface Row<T> {
