@@ -11,6 +11,7 @@ use synod_governance::{Act, Action, Input, Malformed, Mismatch, Refusal, map, re
 use synod_kv::{MapName, Read, WriteSet};
 
 use crate::network::{Network, Node};
+use crate::recompute::expect_every_falsification_noticed;
 
 /// Nodes 1, 2 and 3 of [`Network::of_three`].
 fn node(id: u64) -> Node {
@@ -546,6 +547,21 @@ fn other_inputs_write_no_map_of_an_app() {
         .expect("it is removed");
     let swept = with_row(&network, &step("bank", DeployStep::Swept), &map);
     assert!(matches!(swept, Err(Mismatch::Extra { .. })));
+}
+
+#[test]
+fn every_write_about_apps_is_checked() {
+    let mut network = with_bank();
+    expect_every_falsification_noticed(&network, &network.signed(set("shop", 1), &[1, 3]));
+    network.act(set("bank", 2)).expect("another version");
+    let compiled = vec![says(&network, 1, 2, 2), says(&network, 2, 2, 2)];
+    expect_every_falsification_noticed(&network, &network.signed(set("bank", 3), &[1, 3]));
+    expect_every_falsification_noticed(&network, &activation(2, compiled));
+    expect_every_falsification_noticed(&network, &failure(2, "digest"));
+    let remove = Act::RemoveApp { name: app("bank") };
+    expect_every_falsification_noticed(&network, &network.signed(remove.clone(), &[1, 3]));
+    network.act(remove).expect("it is removed");
+    expect_every_falsification_noticed(&network, &step("bank", DeployStep::Swept));
 }
 
 /// As `spec/governance.cddl` has them.

@@ -44,7 +44,7 @@ fn with(set: &WriteSet, at: (&MapName, &Bytes), forged: &Forged) -> WriteSet {
 
 /// Falsifies every written value, one at a time: another value, a deletion, or
 /// nothing at all.
-fn expect_every_falsification_noticed(network: &Network, input: &Input) {
+pub(crate) fn expect_every_falsification_noticed(network: &Network, input: &Input) {
     let (_, writes) = network.writes(input).expect("a sound input");
     assert_eq!(check(network, &writes), Ok(()));
     let inputs = name(map::INPUTS);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use synod_attestation::Tee;
-use synod_crypto::{Digest, sha256};
+use synod_crypto::{Digest, Signature, sha256};
 use synod_governance::app::{
     AppName, AppRecord, AppStatus, CHUNK_BYTES, Compiled as SaidCompiled, CompiledStatement,
     Deploy, DeployStep, chunk_key, component_map, map_in_store,
@@ -18,8 +18,8 @@ use synod_replica::guest::{
 };
 use synod_replica::state::DetachedTransaction;
 use synod_replica::{
-    AppChunk, CallError, Caller, Compare, Condition, Envelope, Expect, Heard, Notice, Operate,
-    Operation, Page, Reply, Request, Step,
+    AppChunk, AppReport, AppVerdict, CallError, Caller, Compare, Condition, Envelope, Expect,
+    Heard, Notice, Operate, Operation, Page, Reply, Request, Step,
 };
 
 use crate::adversary::{followers, inject, misbehaved, next_block, proofs};
@@ -977,8 +977,7 @@ fn a_peer_that_signs_wrongly_is_not_counted() {
     let mut cluster = three(104);
     let spoil = |envelope: &mut Envelope| {
         if let Some(report) = &mut envelope.app_report {
-            report.verdict =
-                synod_replica::AppVerdict::Compiled(synod_crypto::Signature::from([7; 64]));
+            report.verdict = AppVerdict::Compiled(Signature::from([7; 64]));
         }
     };
     followers(&cluster)
@@ -992,4 +991,63 @@ fn a_peer_that_signs_wrongly_is_not_counted() {
         .expect("an app");
     assert_eq!(view.record.active, None);
     assert_eq!(view.heard.len(), 1, "the leader believes itself");
+}
+
+fn reported(verdict: AppVerdict) -> Vec<u8> {
+    let report = AppReport {
+        name: app("bank"),
+        number: 7,
+        component: Digest::from([0xcd; 32]),
+        verdict,
+    };
+    let envelope = Envelope {
+        app_report: Some(Box::new(report)),
+        ..Envelope::default()
+    };
+    envelope.encode()
+}
+
+/// As `spec/replica.cddl` has it.
+#[test]
+fn reports_are_drawn_to_the_byte_and_say_no_more_than_a_code() {
+    let head = [
+        &[0x88, 0xf6, 0xf6, 0xf6, 0xf6, 0xf6, 0xf6, 0xf6, 0x84, 0x64][..],
+        b"bank",
+        &[0x07, 0x58, 0x20],
+        &[0xcd; 32],
+    ]
+    .concat();
+    let compiled = reported(AppVerdict::Compiled(Signature::from([0xab; 64])));
+    let drawn = [&head, &[0x82, 0x00, 0x81, 0x58, 0x40][..], &[0xab; 64]].concat();
+    assert_eq!(compiled, drawn);
+    let failed = reported(AppVerdict::Failed("digest".to_owned()));
+    let drawn = [&head, &[0x82, 0x01, 0x81, 0x66][..], b"digest"].concat();
+    assert_eq!(failed, drawn);
+    for bytes in [compiled, failed] {
+        assert_eq!(Envelope::decode(&bytes).expect("whole").encode(), bytes);
+    }
+    let tells = reported(AppVerdict::Failed("account 4711".to_owned()));
+    assert!(Envelope::decode(&tells).is_err());
+}
+
+#[test]
+fn broken_reports_never_panic() {
+    let whole = reported(AppVerdict::Compiled(Signature::from([0xab; 64])));
+    let mut dice = 0x9e37_79b9_7f4a_7c15_u64;
+    for _ in 0..20_000 {
+        dice ^= dice << 13;
+        dice ^= dice >> 7;
+        dice ^= dice << 17;
+        let mut bytes = whole.clone();
+        let at = usize::try_from(dice % bytes.len() as u64).expect("short");
+        match dice >> 60 {
+            0..=3 => bytes.truncate(at),
+            4..=7 => bytes.insert(at, dice.to_le_bytes()[3]),
+            _ => bytes[at] = dice.to_le_bytes()[4],
+        }
+        if let Ok(envelope) = Envelope::decode(&bytes) {
+            let again = Envelope::decode(&envelope.encode()).expect("what was read can be written");
+            assert_eq!(again.app_report, envelope.app_report);
+        }
+    }
 }
