@@ -106,7 +106,7 @@ impl Default for Lane {
 /// Lanes that take turns: one set for reads, one for writes.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
-    lanes: BTreeMap<String, Lane>,
+    apps: BTreeMap<String, Lane>,
     /// The app whose turn it was last.
     turn: String,
     waiting: usize,
@@ -123,7 +123,7 @@ impl Lanes {
         }
         self.bytes = bytes;
         self.waiting += 1;
-        let lane = self.lanes.entry(errand.request.app.clone()).or_default();
+        let lane = self.apps.entry(errand.request.app.clone()).or_default();
         lane.waiting.push_back(errand);
         Ok(())
     }
@@ -136,10 +136,10 @@ impl Lanes {
         let ready =
             |(_, lane): &(&String, &Lane)| !lane.waiting.is_empty() && lane.running < lane.window;
         let after = (Bound::Excluded(self.turn.clone()), Bound::Unbounded);
-        let found = self.lanes.range::<String, _>(after).find(ready);
-        let (name, _) = found.or_else(|| self.lanes.iter().find(ready))?;
+        let found = self.apps.range::<String, _>(after).find(ready);
+        let (name, _) = found.or_else(|| self.apps.iter().find(ready))?;
         self.turn = name.clone();
-        let lane = self.lanes.get_mut(&self.turn)?;
+        let lane = self.apps.get_mut(&self.turn)?;
         let errand = lane.waiting.pop_front()?;
         lane.running += 1;
         (self.waiting, self.running) = (self.waiting - 1, self.running + 1);
@@ -164,30 +164,30 @@ impl Lanes {
     pub(crate) fn again(&mut self, errand: Errand) {
         self.leave(&errand.request.app, |window| (window / 2).max(1));
         self.waiting += 1;
-        let lane = self.lanes.entry(errand.request.app.clone()).or_default();
+        let lane = self.apps.entry(errand.request.app.clone()).or_default();
         lane.waiting.push_front(errand);
     }
 
     fn leave(&mut self, app: &str, window: impl FnOnce(usize) -> usize) {
         self.running -= 1;
-        let Some(lane) = self.lanes.get_mut(app) else {
+        let Some(lane) = self.apps.get_mut(app) else {
             return;
         };
         lane.running -= 1;
         lane.window = window(lane.window);
         let idle = lane.running == 0 && lane.waiting.is_empty();
         if idle && lane.window == EXECUTIONS_OF_ONE_APP_MAX {
-            self.lanes.remove(app);
+            self.apps.remove(app);
         }
     }
 
     /// Everything that waits leaves without having run.
     fn clear_waiting(&mut self) -> Vec<Errand> {
         self.waiting = 0;
-        let lanes = self.lanes.values_mut();
+        let lanes = self.apps.values_mut();
         let gone: Vec<Errand> = lanes.flat_map(|lane| lane.waiting.drain(..)).collect();
         self.bytes -= gone.iter().map(Errand::weight).sum::<usize>();
-        self.lanes.retain(|_, lane| lane.running > 0);
+        self.apps.retain(|_, lane| lane.running > 0);
         gone
     }
 

@@ -54,6 +54,8 @@ pub(crate) struct Cluster {
     pub(crate) work: VecDeque<(u64, Work)>,
     /// Which work nobody does.
     pub(crate) lies: fn(&Work) -> bool,
+    /// Chooses which piece of work is done next, and whether it waits a while; the oldest, at once, where there is none.
+    pub(crate) scramble: Option<Entropy>,
     pub(crate) network: Digest,
     pub(crate) now_ms: u64,
     pub(crate) nodes: BTreeMap<u64, Node>,
@@ -243,6 +245,7 @@ impl Cluster {
             compiler: Box::new(|_, compile| compile.joined().map(drop)),
             work: VecDeque::new(),
             lies: |_| false,
+            scramble: None,
             network: founded.network,
             now_ms: START_MS + 1000,
             nodes: BTreeMap::new(),
@@ -630,12 +633,26 @@ impl Cluster {
         panic!("the cluster does not come to rest");
     }
 
-    /// Does the oldest piece of work that does not lie.
+    /// From now on the seed chooses the order in which work is done, and lets some of it lie until the next tick.
+    pub(crate) fn scramble_work(&mut self) {
+        self.scramble = Some(self.entropy.fork("work"));
+    }
+
+    /// Does a piece of the work that does not lie.
     fn do_work(&mut self) -> bool {
-        let due = self.work.iter().position(|(_, work)| !(self.lies)(work));
-        let Some((id, work)) = due.and_then(|at| self.work.remove(at)) else {
+        let due = |(at, (_, work)): (usize, &(u64, Work))| (!(self.lies)(work)).then_some(at);
+        let due: Vec<usize> = self.work.iter().enumerate().filter_map(due).collect();
+        let Some(mut at) = due.first().copied() else {
             return false;
         };
+        if let Some(scramble) = &mut self.scramble {
+            let [chance, place] = scramble.take();
+            if chance % 4 == 0 {
+                return false;
+            }
+            at = due[usize::from(place) % due.len()];
+        }
+        let (id, work) = self.work.remove(at).expect("a piece of work");
         self.finish(id, work);
         true
     }

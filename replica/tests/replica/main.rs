@@ -4,6 +4,8 @@ mod adversary;
 mod attesting;
 mod cluster;
 mod deploying;
+mod executing;
 mod faults;
 mod life;
+mod notebook;
 mod watching;
