@@ -7,51 +7,12 @@
 //! - an index is believed only from the replica that is followed, and only for a question that still stands;
 //! - what waits is bounded, here and at the leader, and given up after a stated time.
 
-use std::collections::BTreeMap;
-
 use synod_consensus::Input as EngineInput;
 
 use crate::calls::Effects;
-use crate::desk::READ_TICKS_MAX;
-use crate::envelope::{Envelope, ReadIndex};
+use crate::envelope::{Envelope, ReadWord};
+use crate::peer_asks::PeerAsk;
 use crate::replica::Replica;
-
-/// So many questions of one peer stand at a time; the oldest gives way.
-const ASKS_OF_PEER_MAX: usize = 8;
-
-/// The questions of peers that a quorum is to confirm, by the context under which it does; a leader's.
-#[derive(Debug, Default)]
-pub(crate) struct PeerAsks(BTreeMap<u64, PeerAsk>);
-
-#[derive(Debug, Clone, Copy)]
-struct PeerAsk {
-    peer: u64,
-    ask: u64,
-    since_tick: u64,
-}
-
-impl PeerAsks {
-    fn push(&mut self, ctx: u64, ask: PeerAsk) {
-        let of_peer = || self.0.iter().filter(|(_, known)| known.peer == ask.peer);
-        if of_peer().count() >= ASKS_OF_PEER_MAX
-            && let Some(oldest) = of_peer().map(|(ctx, _)| *ctx).next()
-        {
-            self.0.remove(&oldest);
-        }
-        self.0.insert(ctx, ask);
-    }
-
-    /// Forgets what waited too long; whoever asked has given it up as well.
-    pub(crate) fn expire(&mut self, tick: u64) {
-        self.0
-            .retain(|_, ask| tick < ask.since_tick + READ_TICKS_MAX);
-    }
-
-    /// Leadership was lost.
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
-}
 
 impl Replica {
     /// Has a quorum confirm the reads of `ctx`, by way of the leader where that is another.
@@ -61,16 +22,26 @@ impl Replica {
                 self.drive(EngineInput::ReadIndex(ctx), out);
             }
         } else if let Some(leader) = self.engine.leader() {
-            let envelope = Envelope {
-                read_ask: Some(ctx),
-                ..Envelope::default()
-            };
-            out.send.push((leader, envelope));
+            out.send.push((leader, saying(ReadWord::Ask { ask: ctx })));
+        }
+    }
+
+    /// Takes what a peer says of a read.
+    pub(crate) fn take_read_word(&mut self, from: u64, word: &ReadWord, out: &mut Effects) {
+        match *word {
+            ReadWord::Ask { ask } => self.take_read_ask(from, ask, out),
+            // Only whom this replica follows can know.
+            ReadWord::Index { ask, index }
+                if !self.leads() && self.engine.leader() == Some(from) =>
+            {
+                self.desk.confirm_round(ask, index);
+            }
+            ReadWord::Index { .. } => {}
         }
     }
 
     /// A peer wants to read. What is not answered, it asks again.
-    pub(crate) fn take_read_ask(&mut self, from: u64, ask: u64, out: &mut Effects) {
+    fn take_read_ask(&mut self, from: u64, ask: u64, out: &mut Effects) {
         if !self.is_settled_leader() {
             return;
         }
@@ -87,25 +58,21 @@ impl Replica {
 
     /// A quorum confirmed that this replica led when it was asked for `ctx`.
     pub(crate) fn read_confirmed(&mut self, ctx: u64, index: u64, out: &mut Effects) {
-        let Some(asked) = self.peer_asks.0.remove(&ctx) else {
+        let Some(asked) = self.peer_asks.take(ctx) else {
             return self.desk.confirm_round(ctx, index);
         };
-        let read_index = ReadIndex {
+        let word = ReadWord::Index {
             ask: asked.ask,
             // What this leader has acknowledged is certified here, whatever the engine counts.
             index: index.max(self.certified_index()),
         };
-        let envelope = Envelope {
-            read_index: Some(read_index),
-            ..Envelope::default()
-        };
-        out.send.push((asked.peer, envelope));
+        out.send.push((asked.peer, saying(word)));
     }
+}
 
-    /// The leader says how new the state must be.
-    pub(crate) fn take_read_index(&mut self, from: u64, answer: ReadIndex) {
-        if !self.leads() && self.engine.leader() == Some(from) {
-            self.desk.confirm_round(answer.ask, answer.index);
-        }
+fn saying(word: ReadWord) -> Envelope {
+    Envelope {
+        read: Some(Box::new(word)),
+        ..Envelope::default()
     }
 }

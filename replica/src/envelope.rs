@@ -30,22 +30,31 @@ pub struct Envelope {
     pub refusal: Option<String>,
     /// What the sender says of a version of an app that it was to compile.
     pub app_report: Option<Box<AppReport>>,
-    /// The sender wants to read, and asks the leader how far its state must be for that; a number of its own.
-    pub read_ask: Option<u64>,
-    /// The leader's answer to that.
-    pub read_index: Option<ReadIndex>,
+    /// What is said of a read at a replica that does not lead.
+    pub read: Option<Box<ReadWord>>,
 }
 
-/// From which index on a state is new enough for a read.
+/// From which index on is a state new enough for a read?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-pub struct ReadIndex {
-    /// The number under which it was asked for.
+pub enum ReadWord {
+    /// The sender asks the leader, under a number of its own.
     #[n(0)]
-    pub ask: u64,
-    /// The index that must be certified.
+    Ask {
+        /// The number.
+        #[n(0)]
+        ask: u64,
+    },
+    /// The leader answers: from the certified block at this index on.
     #[n(1)]
-    pub index: u64,
+    Index {
+        /// The number under which it was asked.
+        #[n(0)]
+        ask: u64,
+        /// The index.
+        #[n(1)]
+        index: u64,
+    },
 }
 
 /// The longest explanation of a refusal, in bytes.
@@ -71,9 +80,7 @@ struct Wire {
     #[n(7)]
     app_report: Option<Box<AppReport>>,
     #[n(8)]
-    read_ask: Option<u64>,
-    #[n(9)]
-    read_index: Option<ReadIndex>,
+    read: Option<Box<ReadWord>>,
 }
 
 /// The bytes are no envelope.
@@ -93,8 +100,7 @@ impl Envelope {
             submission: self.submission.as_ref().map(|bytes| bytes.to_vec()),
             refusal: self.refusal.clone(),
             app_report: self.app_report.clone(),
-            read_ask: self.read_ask,
-            read_index: self.read_index,
+            read: self.read.clone(),
         };
         minicbor::to_vec(&wire).expect("encoding into memory does not fail")
     }
@@ -134,8 +140,7 @@ impl Envelope {
             submission: wire.submission.map(Bytes::from),
             refusal: wire.refusal,
             app_report: wire.app_report,
-            read_ask: wire.read_ask,
-            read_index: wire.read_index,
+            read: wire.read,
         })
     }
 }

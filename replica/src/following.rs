@@ -48,11 +48,8 @@ impl Replica {
         if let Some(report) = envelope.app_report.clone() {
             self.take_report(from, *report, out);
         }
-        if let Some(ask) = envelope.read_ask {
-            self.take_read_ask(from, ask, out);
-        }
-        if let Some(answer) = envelope.read_index {
-            self.take_read_index(from, answer);
+        if let Some(word) = &envelope.read {
+            self.take_read_word(from, word, out);
         }
         let Some(mut message) = envelope.message else {
             return;

@@ -34,6 +34,7 @@ mod law;
 mod leading;
 mod machine;
 mod membership;
+mod peer_asks;
 mod query;
 mod reading;
 mod record;
@@ -57,7 +58,7 @@ pub use chunk::AppChunk;
 pub use deploying::{AppView, Heard, SWEPT_AT_ONCE_MAX};
 pub use deployment::CHUNKS_WAITING_MAX;
 pub use desk::CALLS_WAITING_MAX;
-pub use envelope::{Envelope, MalformedEnvelope, REFUSAL_BYTES_MAX, ReadIndex};
+pub use envelope::{Envelope, MalformedEnvelope, REFUSAL_BYTES_MAX, ReadWord};
 pub use floor::{
     APP_CALLS_BYTES_MAX, APP_CALLS_WAITING_MAX, EXECUTIONS_MAX, EXECUTIONS_OF_ONE_APP_MAX,
     EXECUTIONS_UNDER_WAY_MAX,

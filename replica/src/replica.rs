@@ -21,13 +21,13 @@ use synod_ledger::{BlockSignature, Record, Sealer, SignedAt, Tally, VettedReadin
 
 use crate::app::App;
 use crate::apps::Apps;
-use crate::asking::PeerAsks;
 use crate::calls::{Batch, CallError, Effects, Input, Notice, Reply, Request};
 use crate::deployment::{self, Deploying};
 use crate::desk::Desk;
 use crate::envelope::Envelope;
 use crate::floor::Floor;
 use crate::machine::Machine;
+use crate::peer_asks::PeerAsks;
 use crate::roll;
 use crate::submission::Submission;
 use crate::users::Admission;

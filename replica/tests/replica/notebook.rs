@@ -149,34 +149,6 @@ pub(crate) fn execute(execution: &Execution) -> Result<Completion, GuestFault> {
             write(&mut tx, &map, name, "100");
             complete(tx, 200, String::new())
         }
-        ("refuse", _) => {
-            write(&mut tx, &map, name, "13");
-            complete(tx, 409, "no".to_owned())
-        }
-        ("refuse-on-record", _) => {
-            write(&mut tx, &map, name, "13");
-            let completion = complete(tx, 409, "no".to_owned())?;
-            Ok(Completion {
-                keep: true,
-                ..completion
-            })
-        }
-        ("claim", _) => {
-            write(&mut tx, &map, name, "1");
-            let completion = complete(tx, 201, "claimed".to_owned())?;
-            Ok(Completion {
-                claims: vec![sha256(&[b"first"]), sha256(&[b"second"])],
-                ..completion
-            })
-        }
-        ("id", _) => {
-            write(&mut tx, &map, name, &execution.tx.to_string());
-            let completion = complete(tx, 200, execution.tx.to_string())?;
-            Ok(Completion {
-                asked_id: true,
-                ..completion
-            })
-        }
         ("all", _) => {
             let count = read(&mut tx, &map, name)? + 1;
             write(&mut tx, &map, name, &count.to_string());
@@ -185,11 +157,52 @@ pub(crate) fn execute(execution: &Execution) -> Result<Completion, GuestFault> {
             write(&mut tx, &map, "seen", &seen);
             complete(tx, 200, seen)
         }
-        ("elsewhere", _) => {
+        _ => misbehave(execution, tx, what, name),
+    }
+}
+
+/// What an app does that does not simply count.
+fn misbehave(
+    execution: &Execution,
+    mut tx: DetachedTransaction,
+    what: &str,
+    name: &str,
+) -> Result<Completion, GuestFault> {
+    let map = counts(execution.app.name.as_str());
+    match what {
+        "refuse" => {
+            write(&mut tx, &map, name, "13");
+            complete(tx, 409, "no".to_owned())
+        }
+        "refuse-on-record" => {
+            write(&mut tx, &map, name, "13");
+            let completion = complete(tx, 409, "no".to_owned())?;
+            Ok(Completion {
+                keep: true,
+                ..completion
+            })
+        }
+        "claim" => {
+            write(&mut tx, &map, name, "1");
+            let completion = complete(tx, 201, "claimed".to_owned())?;
+            Ok(Completion {
+                claims: vec![sha256(&[b"first"]), sha256(&[b"second"])],
+                ..completion
+            })
+        }
+        "id" => {
+            write(&mut tx, &map, name, &execution.tx.to_string());
+            let completion = complete(tx, 200, execution.tx.to_string())?;
+            Ok(Completion {
+                asked_id: true,
+                ..completion
+            })
+        }
+        "elsewhere" => {
             write(&mut tx, &counts("another"), name, "1");
             complete(tx, 200, String::new())
         }
-        ("long", _) => {
+        "long" => {
             write(&mut tx, &map, name, "1");
             complete(tx, 200, "l".repeat(20_000))
         }
