@@ -11,7 +11,7 @@ use synod_consensus::Input as EngineInput;
 use synod_governance::app::{AppRecord, AppVersion, CallerIdentity, Compiled, Deploy, DeployStep};
 use synod_governance::{Input, View};
 use synod_kv::{WRITE_BYTES_MAX, WRITES_MAX};
-use synod_ledger::TxId;
+use synod_ledger::{CLAIMS_MAX, TxId};
 
 use crate::calls::{CallError, Effects, Notice};
 use crate::deploying::{DIGEST, reports};
@@ -44,11 +44,11 @@ impl Replica {
             return;
         }
         self.deploying.step_tick = self.ticks + 1;
-        if self.deploying.preparation.is_some() {
-            return self.go_on_preparing(out);
-        }
         if self.propose_sweep(out) {
             return;
+        }
+        if self.deploying.preparation.is_some() {
+            return self.go_on_preparing(out);
         }
         match self.due_version() {
             Some(Due::Prepare(app)) => self.begin_preparing(app, out),
@@ -246,8 +246,15 @@ impl Replica {
                 compiled: self.compiled_by(&preparation.app),
             },
         };
-        if ran.writes.map_names().any(|map| !deploy.may_write(map)) {
-            preparation.standing = Standing::Failed("undeclared-map");
+        let broken = if ran.writes.map_names().any(|map| !deploy.may_write(map)) {
+            Some("undeclared-map")
+        } else if ran.claims.len() > CLAIMS_MAX {
+            Some("bad-claims")
+        } else {
+            None
+        };
+        if let Some(what) = broken {
+            preparation.standing = Standing::Failed(what);
             self.deploying.preparation = Some(preparation);
             return;
         }

@@ -11,8 +11,8 @@ use synod_governance::app::{
     Deploy, DeployStep, chunk_key, component_map, map_in_store,
 };
 use synod_governance::{Act, Input as GovernanceInput, View, map as maps};
-use synod_kv::{KeyRange, Read, WriteSet};
-use synod_ledger::Frame;
+use synod_kv::{KeyRange, Read, WRITES_MAX, WriteSet};
+use synod_ledger::{CLAIMS_MAX, Frame};
 use synod_replica::guest::{
     AppCall, AppRequest, AppResponse, Completion, Execution, GuestFault, Task,
 };
@@ -754,6 +754,38 @@ fn an_executor_that_writes_elsewhere_costs_the_version_not_the_chain() {
         "init-undeclared-map"
     );
     assert!(rows_at(&cluster, 1, "app.shop.rows").is_empty());
+    cluster.executor = Box::new(|_, execution| {
+        let claims = vec![Digest::ZERO; CLAIMS_MAX + 1];
+        let completion = lifecycle(execution)?;
+        Ok(Completion {
+            claims,
+            ..completion
+        })
+    });
+    deploy(&mut cluster, "bank", "1.1");
+    assert_eq!(
+        record(&cluster, "bank").failed.expect("a failure").code,
+        "init-bad-claims"
+    );
+}
+
+#[test]
+fn an_app_that_writes_more_than_a_transaction_holds_never_comes_into_force() {
+    let mut cluster = three(109);
+    cluster.executor = Box::new(|_, execution| {
+        let mut tx = DetachedTransaction::new(execution.state.clone(), execution.snapshot);
+        let map = map_in_store(&execution.app.name, "rows").expect("a map");
+        for row in 0..WRITES_MAX {
+            tx.put(&map, format!("{row}").into(), "x".into())
+                .expect("within limits");
+        }
+        completed(tx)
+    });
+    deploy(&mut cluster, "bank", "1.0");
+    assert_eq!(
+        record(&cluster, "bank").failed.expect("a failure").code,
+        "init-too-large"
+    );
 }
 
 #[test]
