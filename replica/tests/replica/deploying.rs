@@ -5,38 +5,37 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use synod_attestation::Tee;
-use synod_crypto::{Digest, Signature, sha256};
+use synod_crypto::{Digest, sha256};
 use synod_governance::app::{
-    AppName, AppRecord, AppStatus, CHUNK_BYTES, Compiled as SaidCompiled, CompiledStatement,
-    Deploy, DeployStep, chunk_key, component_map, map_in_store,
+    AppName, AppRecord, AppStatus, CHUNK_BYTES, chunk_key, component_map, map_in_store,
 };
-use synod_governance::{Act, Input as GovernanceInput, View, map as maps};
-use synod_kv::{KeyRange, Read, WRITES_MAX, WriteSet};
-use synod_ledger::{CLAIMS_MAX, Frame};
+use synod_governance::{Act, View};
+use synod_kv::{KeyRange, Read, WRITES_MAX};
+use synod_ledger::CLAIMS_MAX;
 use synod_replica::guest::{
     AppCall, AppRequest, AppResponse, Completion, Execution, GuestFault, Task,
 };
 use synod_replica::state::DetachedTransaction;
 use synod_replica::{
-    AppChunk, AppReport, AppVerdict, CallError, Caller, Compare, Condition, Envelope, Expect,
-    Heard, Notice, Operate, Operation, Page, Reply, Request, Step,
+    AppChunk, CallError, Caller, Compare, Condition, Expect, Heard, Notice, Operate, Operation,
+    Page, Reply, Request, Step,
 };
 
-use crate::adversary::{followers, inject, misbehaved, next_block, proofs};
+use crate::adversary::followers;
 use crate::cluster::{Cluster, Work, map, user};
 
 /// A version as members sign it.
-struct Version {
+pub(crate) struct Version {
     act: Act,
-    component: Vec<u8>,
+    pub(crate) component: Vec<u8>,
 }
 
-fn app(name: &str) -> AppName {
+pub(crate) fn app(name: &str) -> AppName {
     AppName::new(name).expect("a name")
 }
 
 /// A version whose component is of two chunks.
-fn version(name: &str, version: &str) -> Version {
+pub(crate) fn version(name: &str, version: &str) -> Version {
     let mut component = vec![0; CHUNK_BYTES];
     component.extend_from_slice(format!("{name} {version}").as_bytes());
     Version {
@@ -98,7 +97,7 @@ fn completed(tx: DetachedTransaction) -> Result<Completion, GuestFault> {
     })
 }
 
-fn three(seed: u8) -> Cluster {
+pub(crate) fn three(seed: u8) -> Cluster {
     let mut cluster = Cluster::three(seed);
     cluster.executor = Box::new(|_, execution| lifecycle(execution));
     cluster
@@ -110,12 +109,12 @@ fn record_at(cluster: &Cluster, id: u64, name: &str) -> Option<AppRecord> {
     view.map(|view| view.record)
 }
 
-fn record(cluster: &Cluster, name: &str) -> AppRecord {
+pub(crate) fn record(cluster: &Cluster, name: &str) -> AppRecord {
     record_at(cluster, cluster.leader(), name).expect("a record")
 }
 
 /// The members set the version; its number.
-fn set(cluster: &mut Cluster, version: &Version, name: &str) -> u64 {
+pub(crate) fn set(cluster: &mut Cluster, version: &Version, name: &str) -> u64 {
     let reply = cluster.act(version.act.clone());
     assert!(matches!(reply, Reply::Governed { .. }), "{reply:?}");
     record(cluster, name)
@@ -135,7 +134,7 @@ fn chunk_of(version: &Version, name: &str, number: u64, index: u32) -> AppChunk 
     }
 }
 
-fn bring(cluster: &mut Cluster, version: &Version, name: &str, number: u64) {
+pub(crate) fn bring(cluster: &mut Cluster, version: &Version, name: &str, number: u64) {
     for index in 0..2 {
         let chunk = chunk_of(version, name, number, index);
         let reply = cluster.ask(Request::AppChunk(chunk), user());
@@ -147,7 +146,7 @@ fn bring(cluster: &mut Cluster, version: &Version, name: &str, number: u64) {
 }
 
 /// Sets a version, brings its chunks, and lets it take its course.
-fn deploy(cluster: &mut Cluster, name: &str, text: &str) -> u64 {
+pub(crate) fn deploy(cluster: &mut Cluster, name: &str, text: &str) -> u64 {
     let version = version(name, text);
     let number = set(cluster, &version, name);
     bring(cluster, &version, name, number);
@@ -174,7 +173,7 @@ fn value(cluster: &Cluster, name: &str, key: &str) -> Option<String> {
     found.map(|(_, value)| String::from_utf8(value.to_vec()).expect("text"))
 }
 
-fn active_number(cluster: &Cluster, id: u64, name: &str) -> Option<u64> {
+pub(crate) fn active_number(cluster: &Cluster, id: u64, name: &str) -> Option<u64> {
     Some(record_at(cluster, id, name)?.active?.number)
 }
 
@@ -897,189 +896,4 @@ fn the_key_value_interface_reads_public_maps_of_apps_and_writes_none() {
         value(&cluster, "public:app.bank.open", "init").as_deref(),
         Some("1")
     );
-}
-
-/// A version that every replica has compiled, while its leader's executor answers nothing.
-fn compiled_everywhere(seed: u8) -> (Cluster, u64, Digest) {
-    let mut cluster = three(seed);
-    cluster.executor = Box::new(|_, _| Err(GuestFault::Overloaded));
-    let version = version("bank", "1.0");
-    let number = set(&mut cluster, &version, "bank");
-    bring(&mut cluster, &version, "bank", number);
-    cluster.run(1000);
-    (cluster, number, sha256(&[&version.component]))
-}
-
-fn signature_of(cluster: &Cluster, id: u64, number: u64, component: Digest) -> SaidCompiled {
-    let statement = CompiledStatement {
-        network: cluster.network,
-        name: app("bank"),
-        number,
-        component,
-    };
-    statement.sign(id, &cluster.birth(id).keys().identity)
-}
-
-/// What a leader would record for the activation, honest but for the signatures and one more row.
-fn forged(cluster: &Cluster, number: u64, compiled: Vec<SaidCompiled>, extra: &str) -> Frame {
-    let input = GovernanceInput::Deploy(Deploy {
-        name: app("bank"),
-        step: DeployStep::Activate { number, compiled },
-    });
-    let mut row = record(cluster, "bank");
-    row.active = row.pending.take();
-    let seqno = cluster
-        .leader_node()
-        .replica
-        .machine()
-        .sequence()
-        .next_seqno();
-    let row = minicbor::to_vec((1u16, &row)).expect("in memory");
-    let mut writes = WriteSet::new();
-    let mut put = |map_name: &str, key: &[u8], value: Vec<u8>| {
-        writes
-            .put(&map(map_name), key.to_vec(), value)
-            .expect("within limits");
-    };
-    put(maps::APPS, b"bank", row);
-    put(maps::INPUTS, &seqno.to_be_bytes(), input.encode());
-    put(extra, b"row", b"x".to_vec());
-    Frame {
-        public: writes.encode().into(),
-        sealed: Bytes::new(),
-        reply: Digest::ZERO,
-    }
-}
-
-fn expect_refused(cluster: &mut Cluster, frame: Frame, why: &str) {
-    let follower = followers(cluster)[0];
-    let block = next_block(cluster, &[frame]);
-    inject(cluster, follower, &block, None);
-    let what = misbehaved(cluster, follower).expect("it is reported");
-    assert!(what.contains(why), "{what}");
-    assert_eq!(proofs(cluster, follower), 1, "the block is kept as proof");
-    assert_eq!(active_number(cluster, follower, "bank"), None);
-}
-
-#[test]
-fn a_leader_that_activates_without_a_quorum_is_refused_and_its_block_kept() {
-    let (mut cluster, number, component) = compiled_everywhere(99);
-    let one = vec![signature_of(&cluster, 1, number, component)];
-    let frame = forged(&cluster, number, one, "public:app.bank.open");
-    expect_refused(&mut cluster, frame, "1 voters compiled the app");
-}
-
-#[test]
-fn a_leader_that_forges_a_signature_is_refused() {
-    let (mut cluster, number, component) = compiled_everywhere(100);
-    let one = signature_of(&cluster, 1, number, component);
-    let borrowed = SaidCompiled { replica: 2, ..one };
-    let frame = forged(
-        &cluster,
-        number,
-        vec![one, borrowed],
-        "public:app.bank.open",
-    );
-    expect_refused(&mut cluster, frame, "signature of replica 2");
-}
-
-#[test]
-fn a_leader_that_writes_another_app_s_map_with_an_activation_is_refused() {
-    for (seed, foreign) in [(101, "public:app.shop.open"), (102, "public:notes")] {
-        let (mut cluster, number, component) = compiled_everywhere(seed);
-        let both = [1, 2].map(|id| signature_of(&cluster, id, number, component));
-        let frame = forged(&cluster, number, both.to_vec(), foreign);
-        expect_refused(&mut cluster, frame, foreign);
-    }
-}
-
-#[test]
-fn the_same_activation_with_a_quorum_and_its_own_map_is_taken() {
-    let (mut cluster, number, component) = compiled_everywhere(103);
-    let both = [1, 2].map(|id| signature_of(&cluster, id, number, component));
-    let frame = forged(&cluster, number, both.to_vec(), "public:app.bank.open");
-    let follower = followers(&cluster)[0];
-    let block = next_block(&cluster, &[frame]);
-    inject(&mut cluster, follower, &block, None);
-    assert_eq!(misbehaved(&cluster, follower), None);
-}
-
-#[test]
-fn a_peer_that_signs_wrongly_is_not_counted() {
-    let mut cluster = three(104);
-    let spoil = |envelope: &mut Envelope| {
-        if let Some(report) = &mut envelope.app_report {
-            report.verdict = AppVerdict::Compiled(Signature::from([7; 64]));
-        }
-    };
-    followers(&cluster)
-        .into_iter()
-        .for_each(|id| cluster.tamper(id, spoil));
-    deploy(&mut cluster, "bank", "1.0");
-    let view = cluster
-        .leader_node()
-        .replica
-        .app_view(&app("bank"))
-        .expect("an app");
-    assert_eq!(view.record.active, None);
-    assert_eq!(view.heard.len(), 1, "the leader believes itself");
-}
-
-fn reported(verdict: AppVerdict) -> Vec<u8> {
-    let report = AppReport {
-        name: app("bank"),
-        number: 7,
-        component: Digest::from([0xcd; 32]),
-        verdict,
-    };
-    let envelope = Envelope {
-        app_report: Some(Box::new(report)),
-        ..Envelope::default()
-    };
-    envelope.encode()
-}
-
-/// As `spec/replica.cddl` has it.
-#[test]
-fn reports_are_drawn_to_the_byte_and_say_no_more_than_a_code() {
-    let head = [
-        &[0x88, 0xf6, 0xf6, 0xf6, 0xf6, 0xf6, 0xf6, 0xf6, 0x84, 0x64][..],
-        b"bank",
-        &[0x07, 0x58, 0x20],
-        &[0xcd; 32],
-    ]
-    .concat();
-    let compiled = reported(AppVerdict::Compiled(Signature::from([0xab; 64])));
-    let drawn = [&head, &[0x82, 0x00, 0x81, 0x58, 0x40][..], &[0xab; 64]].concat();
-    assert_eq!(compiled, drawn);
-    let failed = reported(AppVerdict::Failed("digest".to_owned()));
-    let drawn = [&head, &[0x82, 0x01, 0x81, 0x66][..], b"digest"].concat();
-    assert_eq!(failed, drawn);
-    for bytes in [compiled, failed] {
-        assert_eq!(Envelope::decode(&bytes).expect("whole").encode(), bytes);
-    }
-    let tells = reported(AppVerdict::Failed("account 4711".to_owned()));
-    assert!(Envelope::decode(&tells).is_err());
-}
-
-#[test]
-fn broken_reports_never_panic() {
-    let whole = reported(AppVerdict::Compiled(Signature::from([0xab; 64])));
-    let mut dice = 0x9e37_79b9_7f4a_7c15_u64;
-    for _ in 0..20_000 {
-        dice ^= dice << 13;
-        dice ^= dice >> 7;
-        dice ^= dice << 17;
-        let mut bytes = whole.clone();
-        let at = usize::try_from(dice % bytes.len() as u64).expect("short");
-        match dice >> 60 {
-            0..=3 => bytes.truncate(at),
-            4..=7 => bytes.insert(at, dice.to_le_bytes()[3]),
-            _ => bytes[at] = dice.to_le_bytes()[4],
-        }
-        if let Ok(envelope) = Envelope::decode(&bytes) {
-            let again = Envelope::decode(&envelope.encode()).expect("what was read can be written");
-            assert_eq!(again.app_report, envelope.app_report);
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 mod adversary;
 mod attesting;
+mod broken_deploying;
 mod cluster;
 mod deploying;
 mod executing;
