@@ -1,5 +1,7 @@
 //! A component taken apart: what it imports and exports, and how large it is. Nothing is compiled or run.
 
+use std::collections::BTreeSet;
+
 use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind,
     ComponentTypeRef, CompositeInnerType, Encoding, FunctionBody, Operator, Parser, Payload,
@@ -7,8 +9,8 @@ use wasmparser::{
 };
 
 use crate::bounds::{
-    COMPONENT_BYTES_MAX, FUNCTION_BYTES_MAX, FUNCTIONS_MAX, ITEMS_MAX, MODULES_MAX, NESTING_MAX,
-    PARAMETERS_MAX, RESULTS_MAX, VARIABLES_BY_BLOCKS_MAX,
+    COMPONENT_BYTES_MAX, FUNCTION_BYTES_MAX, FUNCTIONS_MAX, ITEMS_MAX, MEETINGS_MAX, MODULES_MAX,
+    NESTING_MAX, PARAMETERS_MAX, RESULTS_MAX, VARIABLES_BY_BLOCKS_MAX,
 };
 use crate::engine::FEATURES;
 use crate::error::ComponentError;
@@ -300,33 +302,76 @@ fn signatures(types: wasmparser::TypeSectionReader<'_>) -> Result<(), ComponentE
     Ok(())
 }
 
-/// Bounds one function: its size, and its variables by its blocks.
+/// Bounds one function: its size, its variables by its blocks, and where values of variables meet.
 fn function(body: &FunctionBody<'_>) -> Result<(), ComponentError> {
     let range = body.range();
-    bounded(
-        "bytes in one function",
-        (range.end - range.start) as u64,
-        FUNCTION_BYTES_MAX,
-    )?;
+    let bytes = (range.end - range.start) as u64;
+    bounded("bytes in one function", bytes, FUNCTION_BYTES_MAX)?;
     let mut variables = PARAMETERS_MAX;
     for local in body.get_locals_reader().map_err(invalid)? {
         let (count, _) = local.map_err(invalid)?;
         variables += u64::from(count);
     }
-    let mut blocks = 1;
+    let mut tangle = Tangle::new(variables);
     let mut operators = body.get_operators_reader().map_err(invalid)?;
     while !operators.eof() {
-        if let Operator::Block { .. }
-        | Operator::Loop { .. }
-        | Operator::If { .. }
-        | Operator::Else = operators.read().map_err(invalid)?
-        {
-            blocks += 1;
+        tangle.step(&operators.read().map_err(invalid)?)?;
+    }
+    Ok(())
+}
+
+/// What a function is for a compiler: at the end of a block, and at the beginning of a loop, the values of all variables
+/// meet that are set within it.
+struct Tangle {
+    variables: u64,
+    blocks: u64,
+    meetings: u64,
+    /// For each block that is open, the variables that were set in it.
+    open: Vec<BTreeSet<u32>>,
+}
+
+impl Tangle {
+    fn new(variables: u64) -> Self {
+        Self {
+            variables,
+            blocks: 1,
+            meetings: 0,
+            open: vec![BTreeSet::new()],
         }
     }
-    bounded(
-        "variables times blocks in one function",
-        blocks * variables,
-        VARIABLES_BY_BLOCKS_MAX,
-    )
+
+    fn step(&mut self, operator: &Operator<'_>) -> Result<(), ComponentError> {
+        match operator {
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
+                self.open.push(BTreeSet::new());
+                self.blocks += 1;
+                let tangled = self.blocks.saturating_mul(self.variables);
+                let what = "variables times blocks in one function";
+                bounded(what, tangled, VARIABLES_BY_BLOCKS_MAX)
+            }
+            Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
+                if let Some(set) = self.open.last_mut() {
+                    set.insert(*local_index);
+                }
+                Ok(())
+            }
+            Operator::End => self.close(),
+            _ => Ok(()),
+        }
+    }
+
+    fn close(&mut self) -> Result<(), ComponentError> {
+        let Some(set) = self.open.pop() else {
+            return Ok(());
+        };
+        self.meetings += set.len() as u64;
+        if let Some(outer) = self.open.last_mut() {
+            outer.extend(set);
+        }
+        bounded(
+            "meetings of values in one function",
+            self.meetings,
+            MEETINGS_MAX,
+        )
+    }
 }

@@ -172,8 +172,11 @@ impl Runtime {
         let Some(call) = live.end() else {
             return Err(GuestFault::Trapped);
         };
+        // Its slot is free before its lines are handed on.
         if outcome.is_ok() && is_request {
             installed.keep(live);
+        } else {
+            drop(live);
         }
         self.conclude(call, outcome)
     }
@@ -308,4 +311,78 @@ fn joined(compile: &Compile) -> Result<Vec<u8>, ComponentError> {
         component.extend_from_slice(chunk);
     }
     Ok(component)
+}
+
+#[cfg(test)]
+mod tests {
+    use synod_governance::app::CallerIdentity;
+    use synod_ledger::TxId;
+    use synod_replica::guest::AppRequest;
+    use synod_replica::state::StateHandle;
+
+    use super::*;
+    use crate::engine::INSTANCES_MAX;
+    use crate::logs::LogLine;
+
+    struct Nowhere;
+
+    impl LogSink for Nowhere {
+        fn take(&self, _: LogOrigin, _: Vec<LogLine>) {}
+    }
+
+    fn execution(app: &AppKey, manifest: &Arc<AppManifest>) -> Execution {
+        let request = AppRequest {
+            method: "GET".to_owned(),
+            path: "/time".to_owned(),
+            query: None,
+            headers: Vec::new(),
+            body: bytes::Bytes::new(),
+        };
+        Execution {
+            id: 1,
+            app: app.clone(),
+            manifest: Arc::clone(manifest),
+            task: Task::Handle {
+                request,
+                route: "/time".to_owned(),
+                params: Vec::new(),
+            },
+            caller: CallerIdentity::anonymous(),
+            state: StateHandle::default(),
+            snapshot: 0,
+            tx: TxId { view: 1, seqno: 1 },
+            time_ms: 0,
+            seed: [0; 32],
+            read_only: true,
+        }
+    }
+
+    #[test]
+    fn calls_without_room_are_refused_and_those_that_only_wait_make_room() {
+        let component = include_bytes!("../tests/fixtures/kv.wasm");
+        let imports = synod_governance::app::IMPORTS;
+        let text = format!("name = \"a\"\nversion = \"1\"\nreuse = true\nimports = {imports:?}");
+        let manifest = Arc::new(AppManifest::from_toml(&text).expect("a manifest"));
+        let runtime = Runtime::new(Arc::new(Nowhere)).expect("starts");
+        let key = |number| AppKey {
+            name: manifest.name().clone(),
+            number,
+            component: sha256(&[component]),
+        };
+        for number in [1, 2] {
+            let prepared = runtime.compile(component, &manifest).expect("an app");
+            runtime.install(key(number), prepared);
+        }
+        let first = runtime.find(&key(1)).expect("installed");
+        let live = |_| {
+            let call = Call::new(Arc::new(execution(&key(1), &manifest)));
+            Live::begin(&first.prepared, call).ok().expect("room")
+        };
+        let mut at_work: Vec<Live> = (0..INSTANCES_MAX).map(live).collect();
+        let call = || runtime.execute(execution(&key(2), &manifest)).result;
+        assert_eq!(call().expect_err("no room"), GuestFault::Overloaded);
+        first.kept().extend(at_work.pop());
+        assert_eq!(call().expect("room").response.status, 200);
+        assert_eq!(first.kept().len(), 0, "what only waited made room");
+    }
 }

@@ -158,17 +158,16 @@ impl Bench {
         self.run(execution)
     }
 
-    /// Puts rows into the state, all at seqno 1.
+    /// Puts rows into the state, one after another.
     pub(crate) fn fill(&mut self, map: &str, rows: &[(&[u8], &[u8])]) {
         let map = MapName::new(map).expect("a map's name");
-        let mut writes = WriteSet::new();
-        for (key, value) in rows {
-            writes
-                .put(&map, key.to_vec(), value.to_vec())
-                .expect("within limits");
-        }
         let mut store = Store::default();
-        store.apply(1, &writes);
+        for (seqno, (key, value)) in (1..).zip(rows) {
+            let mut writes = WriteSet::new();
+            let put = writes.put(&map, key.to_vec(), value.to_vec());
+            put.expect("within limits");
+            store.apply(seqno, &writes);
+        }
         self.state = StateHandle::new(store);
     }
 }

@@ -9,6 +9,13 @@ pub(crate) const WIT: &str = include_str!("../../../wit/app.wit");
 /// What every module has: memory, a bump allocator, and numbers that stand for themselves.
 const FRAME: &str = r#"
   (memory (export "memory") 1)
+  (data (i32.const 1024) "m")
+  (data (i32.const 1040) "public:p")
+  (data (i32.const 1056) "key")
+  (data (i32.const 1072) "value")
+  (data (i32.const 1088) "app.other.m")
+  (data (i32.const 1104) "public:app.other.m")
+  (data (i32.const 1136) "synod.users")
   (global $free (mut i32) (i32.const 8192))
   (func $realloc (export "cabi_realloc")
     (param $old i32) (param $old-size i32) (param $align i32) (param $size i32) (result i32)
@@ -24,6 +31,40 @@ const FRAME: &str = r#"
         unreachable))
     (local.get $at))
 "#;
+
+/// The private map `m`.
+pub(crate) const M: &str = "(i32.const 1024) (i32.const 1)";
+/// The public map `public:p`.
+pub(crate) const P: &str = "(i32.const 1040) (i32.const 8)";
+/// A key.
+pub(crate) const KEY: &str = "(i32.const 1056) (i32.const 3)";
+/// A value.
+pub(crate) const VALUE: &str = "(i32.const 1072) (i32.const 5)";
+
+/// Writes the value to the key of the map `m`.
+pub(crate) fn put() -> String {
+    format!("(call $map-writes.put {M} {KEY} {VALUE})")
+}
+
+/// Grows the memory to about so many MiB.
+pub(crate) fn grown(mib: u32) -> String {
+    format!("(drop (memory.grow (i32.const {})))", mib * 16)
+}
+
+/// Does it for ever.
+pub(crate) fn for_ever(statements: &str) -> String {
+    format!("(loop $again {statements} (br $again))")
+}
+
+/// Does it so many times. Uses `$at`.
+pub(crate) fn times(count: u32, statements: &str) -> String {
+    format!(
+        "(local.set $at (i32.const {count}))
+         (loop $again {statements}
+           (local.set $at (i32.sub (local.get $at) (i32.const 1)))
+           (br_if $again (local.get $at)))"
+    )
+}
 
 /// The parameters of `handle`, as they are flattened.
 const HANDLE: &str = r#"

@@ -3,4 +3,6 @@
 mod bench;
 mod guest;
 mod harm;
+mod promises;
+mod refusal;
 mod statement;
