@@ -52,4 +52,24 @@ mod tests {
         let refused = component(&module).unwrap_err().to_string();
         assert!(refused.contains("wasi"), "{refused}");
     }
+
+    #[test]
+    fn a_component_imports_what_its_code_calls_of_all_that_its_world_would_allow() {
+        let small = include_bytes!("../../../runtime/tests/fixtures/small.wasm");
+        let text = String::from_utf8_lossy(small);
+        for used in ["handler", "maps", "map-writes"] {
+            assert!(text.contains(&format!("synod:app/{used}@0.1.0")), "{used}");
+        }
+        for unused in [
+            "caller",
+            "claims",
+            "ledger-time",
+            "log",
+            "random",
+            "transaction",
+        ] {
+            assert!(!text.contains(&format!("synod:app/{unused}@")), "{unused}");
+        }
+        assert!(!text.contains("wasi:") && !text.contains("lifecycle"));
+    }
 }
