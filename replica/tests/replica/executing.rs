@@ -4,12 +4,15 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use synod_consensus::Body;
 use synod_crypto::sha256;
 use synod_governance::Act;
 use synod_ledger::{Receipt, ReceiptPolicy};
 use synod_replica::guest::{AppCall, Executed, GuestFault};
 use synod_replica::replay::{ReplayError, Replayed};
-use synod_replica::{CallError, EXECUTIONS_MAX, EXECUTIONS_OF_ONE_APP_MAX, Input, Reply, TxStatus};
+use synod_replica::{
+    CallError, EXECUTIONS_MAX, EXECUTIONS_OF_ONE_APP_MAX, Envelope, Input, Reply, TxStatus,
+};
 
 use crate::cluster::{Cluster, Work, user};
 use crate::life::chain;
@@ -281,12 +284,28 @@ fn a_followers_read_sees_every_write_that_was_acknowledged_before() {
     let near = answer(replies(&mut cluster, &[near]).remove(0));
     assert_eq!((text(&near), Some(near.as_of)), ("1".to_owned(), first.tx));
     assert!(!cluster.replies.contains_key(&asked), "it cannot know");
+    // Now it hears from the leader, but not what it missed.
+    cluster.tamper(leader, without_blocks);
     cluster.heal();
+    cluster.run(1500);
+    assert!(
+        !cluster.replies.contains_key(&asked),
+        "its state is too old"
+    );
+    cluster.tamper(leader, |_| {});
     cluster.run(1500);
     let answered = answer(replies(&mut cluster, &[asked]).remove(0));
     assert_eq!(text(&answered), "2");
     assert!(Some(answered.as_of) >= second.tx);
     assert_eq!(answered.tx, None);
+}
+
+fn without_blocks(envelope: &mut Envelope) {
+    envelope.certificate = None;
+    let message = envelope.message.as_ref();
+    if message.is_some_and(|message| matches!(message.body, Body::Append { .. })) {
+        envelope.message = None;
+    }
 }
 
 #[test]
@@ -375,6 +394,20 @@ fn an_idempotency_key_runs_once_even_while_the_first_is_under_way() {
     let other = cluster.ask(request(once("/count/b")), user());
     assert_eq!(error(other), CallError::KeyReused);
     assert_eq!(count(&mut cluster, "a"), 1);
+}
+
+#[test]
+fn an_idempotency_key_holds_also_where_nothing_that_was_read_conflicts() {
+    let mut cluster = three(97);
+    cluster.lies = |_| true;
+    let leader = cluster.leader();
+    let calls = [0, 1].map(|_| cluster.send(leader, request(once("/set/a")), user()));
+    assert_eq!(cluster.work.len(), 2);
+    cluster.lies = |_| false;
+    cluster.run(500);
+    let found = replies(&mut cluster, &calls).into_iter().map(answer);
+    let found: Vec<_> = found.map(|reply| (reply.repeated, reply.tx)).collect();
+    assert_eq!(found, [(false, found[0].1), (true, found[0].1)]);
 }
 
 #[test]
