@@ -543,6 +543,29 @@ fn callers_are_asked_to_wait_if_they_keep_a_migration_from_its_end() {
 }
 
 #[test]
+fn a_migration_that_has_run_is_placed_at_once() {
+    let mut cluster = three(110);
+    deploy(&mut cluster, "bank", "1.0");
+    let version = version("bank", "2.0");
+    let number = set(&mut cluster, &version, "bank");
+    bring(&mut cluster, &version, "bank", number);
+    cluster.lies = migrates;
+    cluster.run(1000);
+    let (leader, work) = cluster.work.pop_front().expect("the migration");
+    cluster.finish(leader, work);
+    let machine = cluster.nodes[&leader].replica.machine();
+    let newest = View::new(&machine.store().begin()).app(&app("bank"));
+    let active = newest
+        .expect("sound state")
+        .and_then(|record| record.active);
+    assert_eq!(
+        active.map(|version| version.number),
+        Some(number),
+        "before any tick"
+    );
+}
+
+#[test]
 fn a_joiner_has_the_active_versions_compiled() {
     let mut cluster = three(91);
     deploy(&mut cluster, "bank", "1.0");
