@@ -470,6 +470,53 @@ fn a_preparation_runs_again_if_it_asked_for_an_id_that_another_took() {
     assert_eq!(runs_with_a_write_in_between(105, asks), 2);
 }
 
+/// Whoever leads is cut off at another moment each time; nothing is lost, nothing happens twice, all agree.
+#[test]
+fn versions_come_into_force_whenever_leaders_are_lost() {
+    for seed in 0..6 {
+        let mut cluster = three(120 + seed);
+        let counts = |execution: &Execution| {
+            let mut tx = DetachedTransaction::new(execution.state.clone(), execution.snapshot);
+            let rows = map_in_store(&execution.app.name, "rows").expect("a map");
+            let before = tx.get(&rows, b"versions");
+            let before = before
+                .map_err(|_| GuestFault::StateMoved)?
+                .map_or(0, |value| value[0]);
+            let after = Bytes::from(vec![before + 1]);
+            tx.put(&rows, "versions".into(), after)
+                .expect("within limits");
+            completed(tx)
+        };
+        cluster.executor = Box::new(move |_, execution| counts(execution));
+        for number in 1..=3 {
+            let version = version("bank", &number.to_string());
+            assert_eq!(set(&mut cluster, &version, "bank"), number);
+            bring(&mut cluster, &version, "bank", number);
+            cluster.run(20 * (u64::from(seed) * 3 + number));
+            let leader = cluster.leader();
+            followers(&cluster)
+                .into_iter()
+                .for_each(|id| cluster.cut(leader, id));
+            cluster.run(6000);
+            cluster.heal();
+            cluster.run(6000);
+            for id in [1, 2, 3] {
+                assert_eq!(
+                    active_number(&cluster, id, "bank"),
+                    Some(number),
+                    "seed {seed}"
+                );
+                let rows = rows_at(&cluster, id, "app.bank.rows");
+                let counted = u8::try_from(number).expect("few");
+                assert_eq!(
+                    rows,
+                    [(Bytes::from("versions"), Bytes::from(vec![counted]))]
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn a_preparation_that_read_nothing_of_it_runs_once() {
     let runs = |execution: &Execution| lifecycle(execution).expect("it runs");
