@@ -65,6 +65,10 @@ fn no_component(bytes: &[u8]) -> ComponentError {
     ComponentError::NotWasm
 }
 
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "handed to `map_err` in many places"
+)]
 fn invalid(error: wasmparser::Error) -> ComponentError {
     let what = error.message();
     ComponentError::Invalid(format!("{what} (at byte {})", error.offset()))
@@ -83,7 +87,10 @@ impl Walk {
     fn step(&mut self, payload: &Payload<'_>) -> Result<(), ComponentError> {
         match payload {
             Payload::Version { encoding, .. } => self.begin(*encoding),
-            Payload::End(_) => self.end(),
+            Payload::End(_) => {
+                self.end();
+                Ok(())
+            }
             Payload::TypeSection(types) => signatures(types.clone()),
             Payload::FunctionSection(functions) => self.functions(functions.count()),
             Payload::CodeSectionEntry(body) => function(body),
@@ -121,16 +128,14 @@ impl Walk {
         Ok(())
     }
 
-    fn end(&mut self) -> Result<(), ComponentError> {
-        let Some(part) = self.parts.pop() else {
-            return Ok(());
-        };
+    fn end(&mut self) {
+        let part = self.parts.pop();
         if let Some(outer) = self.parts.last_mut()
+            && let Some(part) = part
             && part.encoding == Encoding::Component
         {
             outer.components.push(part.items);
         }
-        Ok(())
     }
 
     fn functions(&mut self, count: u32) -> Result<(), ComponentError> {
@@ -165,7 +170,7 @@ impl Walk {
             }
             Payload::InstanceSection(instances) => self.items(u64::from(instances.count()))?,
             Payload::ComponentCanonicalSection(functions) => {
-                self.items(u64::from(functions.count()))?
+                self.items(u64::from(functions.count()))?;
             }
             Payload::ComponentTypeSection(types) => self.items(u64::from(types.count()))?,
             Payload::CoreTypeSection(types) => self.items(u64::from(types.count()))?,

@@ -301,7 +301,7 @@ fn origin_of(execution: &Execution) -> LogOrigin {
 
 /// The component in one piece.
 fn joined(compile: &Compile) -> Result<Vec<u8>, ComponentError> {
-    let bytes = compile.component.iter().map(|chunk| chunk.len()).sum();
+    let bytes = compile.component.iter().map(bytes::Bytes::len).sum();
     if bytes > COMPONENT_BYTES_MAX {
         let max = COMPONENT_BYTES_MAX;
         return Err(ComponentError::TooLarge { bytes, max });

@@ -67,7 +67,7 @@ pub(crate) fn times(count: u32, statements: &str) -> String {
 }
 
 /// The parameters of `handle`, as they are flattened.
-const HANDLE: &str = r#"
+const HANDLE: &str = r"
     (param $method i32) (param $method-length i32)
     (param $path i32) (param $path-length i32)
     (param $has-query i32) (param $query i32) (param $query-length i32)
@@ -77,7 +77,7 @@ const HANDLE: &str = r#"
     (param $body i32) (param $body-length i32)
     (result i32)
     (local $at i32)
-"#;
+";
 
 /// A component of the world `world`, from the text of its module's fields.
 pub(crate) fn component(world: &str, fields: &str) -> Vec<u8> {

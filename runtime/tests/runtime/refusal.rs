@@ -95,10 +95,8 @@ fn imports_that_the_host_does_not_offer_are_named() {
         "wasi:sockets/tcp@0.2.3",
         "env",
     ];
-    let imports: String = names
-        .iter()
-        .map(|name| format!("(import \"{name}\" (instance (export \"f\" (func))))"))
-        .collect();
+    let import = |name: &&str| format!("(import \"{name}\" (instance (export \"f\" (func))))");
+    let imports = names.iter().map(import).collect::<Vec<_>>().concat();
     let refused = refused(&text(&format!("(component {imports})")));
     let sorted = [
         "env",
