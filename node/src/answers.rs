@@ -14,6 +14,8 @@ use synod_replica::{
     Step,
 };
 
+use crate::app_answers;
+
 /// What the answer to an operation looks like at the door.
 pub(crate) enum Form {
     /// A value.
@@ -340,13 +342,15 @@ pub(crate) fn problem(error: &CallError) -> Problem {
         CallError::Refused(_) => ErrorCode::ActionRefused,
         CallError::Malformed(_) => ErrorCode::InvalidBody,
         CallError::KeyReused => ErrorCode::IdempotencyKeyReused,
-        CallError::AppNotFound | CallError::RouteNotFound | CallError::MethodNotAllowed(_) => {
-            ErrorCode::RouteNotFound
-        }
-        CallError::BadPath(_) => ErrorCode::InvalidParameter,
-        CallError::RequestTooLarge { .. } => ErrorCode::InvalidBody,
-        CallError::Busy | CallError::AppNotReady | CallError::Contended => ErrorCode::Overloaded,
-        CallError::Guest(_) => ErrorCode::Internal,
+        CallError::AppNotFound => ErrorCode::AppNotFound,
+        CallError::RouteNotFound => ErrorCode::AppRouteNotFound,
+        CallError::MethodNotAllowed(_) => ErrorCode::AppMethodNotAllowed,
+        CallError::BadPath(_) => ErrorCode::AppPathInvalid,
+        CallError::RequestTooLarge { .. } => ErrorCode::AppRequestTooLarge,
+        CallError::Busy => ErrorCode::Overloaded,
+        CallError::AppNotReady => ErrorCode::AppNotReady,
+        CallError::Contended => ErrorCode::AppContended,
+        CallError::Guest(fault) => return app_answers::fault(fault),
         CallError::DiskFull => ErrorCode::StorageFull,
         CallError::NotFound => ErrorCode::TransactionUnknown,
         CallError::NotYet { tx } => {

@@ -82,9 +82,9 @@ impl AppLogs {
         }
     }
 
-    /// Forgets the log of an app that is gone: another of its name has another owner.
-    pub(crate) fn forget(&self, app: &AppName) {
-        self.lock().remove(app);
+    /// Forgets the logs of apps that are gone: another app of that name may have another owner.
+    pub(crate) fn keep_only(&self, is_present: impl Fn(&AppName) -> bool) {
+        self.lock().retain(|app, _| is_present(app));
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<AppName, Ring>> {
@@ -166,7 +166,7 @@ mod tests {
         logs.add(&app("a"), [line("of a")]);
         logs.add(&app("b"), [line("of b")]);
         assert_eq!(messages(&logs.page(&app("b"), 0, 10)), ["of b"]);
-        logs.forget(&app("a"));
+        logs.keep_only(|name| *name != app("a"));
         assert!(logs.page(&app("a"), 0, 10).lines.is_empty());
     }
 

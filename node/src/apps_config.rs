@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AppsConfig {
-    /// Threads that execute calls of apps, 2 to 256; default: one more than this machine has processors, at least 3.
+    /// Threads that execute calls of apps, 2 to 64; default: one more than this machine has processors, at least 3.
     /// One app takes at most all but one, so that another always finds a thread.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub executors: Option<usize>,
@@ -59,7 +59,7 @@ impl AppsConfig {
     /// The key that is out of its bounds, and what must hold of it.
     pub(crate) fn fault(&self) -> Option<(&'static str, String)> {
         let rows: [Row; 5] = [
-            ("apps.executors", self.executors, 2, 256),
+            ("apps.executors", self.executors, 2, 64),
             ("apps.log_lines_max", self.log_lines_max, 0, 100_000),
             ("apps.log_bytes_max", self.log_bytes_max, 4096, 64 << 20),
             ("apps.watchers_max", self.watchers_max, 1, 65_536),

@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use synod_api::{
-    ActionReply, AppsReply, AttestationReply, Base64, ChainFile, ErrorCode, HealthReply, Problem,
+    ActionReply, AttestationReply, Base64, ChainFile, ErrorCode, HealthReply, Problem,
     SessionReply, freshness_message,
 };
 use synod_channel::{End, Party, Session, SessionClaim};
@@ -23,6 +23,7 @@ use synod_replica::{CallError, Caller as Who, Replica, Request};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::answers;
+use crate::app_door::{AppDoor, Refusal};
 use crate::begun::Begun;
 use crate::catalog::Catalog;
 use crate::core::Core;
@@ -73,6 +74,7 @@ pub(crate) struct Running {
     pub(crate) calls: tokio::sync::Semaphore,
     /// Joins that may wait for the replica at the same time: one.
     pub(crate) joins: tokio::sync::Semaphore,
+    pub(crate) apps: AppDoor,
 }
 
 /// The backend of the gateway; clones share the stage.
@@ -293,6 +295,25 @@ impl Running {
             Call::Join(request) => self.join(who, request).await,
             Call::JoinKeys(identity) => self.keys(who, &identity).await,
             Call::Bootstrap(_) => Err(Problem::new(ErrorCode::AlreadyDone).into()),
+            app @ (Call::App(_)
+            | Call::Apps
+            | Call::AppInfo { .. }
+            | Call::AppComponent { .. }
+            | Call::AppChunk { .. }
+            | Call::AppDescription { .. }
+            | Call::AppLogs { .. }
+            | Call::Watch(_)) => match self.apps.answer(who, app).await {
+                Ok(reply) => Ok(reply),
+                Err(Refusal::Call(error)) => self.refused(&error),
+                Err(Refusal::Problem(problem)) => Err(problem),
+            },
+            other => self.tell(caller, other).await,
+        }
+    }
+
+    /// Answers what the node tells of itself and of the ledger.
+    async fn tell(&self, caller: Caller, call: Call) -> Result<Reply, Box<Problem>> {
+        match call {
             Call::Attest { nonce } => self.attest(caller, nonce).await,
             Call::Session { nonce } => {
                 let asked = self.asked(caller, nonce);
@@ -321,15 +342,6 @@ impl Running {
                     network, &view,
                 ))))
             }
-            Call::Apps => Ok(Reply::Apps(AppsReply::default())),
-            // No app can be set yet, so none has this name, and nobody can watch one's maps.
-            Call::App(_)
-            | Call::AppInfo { .. }
-            | Call::AppComponent { .. }
-            | Call::AppChunk { .. }
-            | Call::AppDescription { .. }
-            | Call::AppLogs { .. } => Err(Problem::new(ErrorCode::AppNotFound).into()),
-            Call::Watch(_) => Err(Problem::new(ErrorCode::Forbidden).into()),
             Call::Live => Ok(self.health(|gauges, _| (!gauges.halted, "running")).await?),
             Call::Ready => Ok(self.health(views::readiness).await?),
             Call::Metrics => {
@@ -341,8 +353,10 @@ impl Running {
                     &view,
                     &self.attesting.now(),
                     self.catalog.bytes(),
+                    &self.apps.metrics(),
                 )))
             }
+            _ => Err(Problem::new(ErrorCode::Internal).into()),
         }
     }
 

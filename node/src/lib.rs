@@ -2,8 +2,11 @@
 //! the sockets; it decides nothing.
 
 mod answers;
-#[allow(dead_code)]
+mod app_answers;
+mod app_door;
+mod app_engine;
 mod app_logs;
+mod app_views;
 mod apps_config;
 mod authority;
 mod begun;
@@ -18,9 +21,9 @@ mod endorsements;
 mod evidence;
 mod evidence_certificate;
 mod evidence_source;
-#[allow(dead_code)]
 mod executors;
 mod founder;
+mod governance_news;
 mod joiner;
 mod ledger_reader;
 mod log;
@@ -37,6 +40,8 @@ mod told;
 mod views;
 mod vital;
 mod volume;
+mod watch_right;
+mod watching;
 
 pub use apps_config::AppsConfig;
 pub use born::{BirthError, measurement};

@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use synod_governance::ReplicaStatus;
 use synod_replica::{Gauges, NetworkView};
+use synod_runtime::RuntimeCounts;
 
+use crate::executors::ExecutorCounts;
 use crate::reattester::Progress;
 
 /// What a node that is no replica yet tells.
@@ -20,6 +22,7 @@ pub(crate) fn text(
     view: &NetworkView,
     attesting: &Progress,
     ledger_bytes: u64,
+    apps: &AppMetrics,
 ) -> String {
     let own = view.replicas.iter().find(|replica| replica.id == view.id);
     let voters = view
@@ -52,8 +55,97 @@ pub(crate) fn text(
     for ((name, help), value) in COUNTERS.iter().zip(counts) {
         counter(&mut text, name, help, value);
     }
+    write_apps(&mut text, apps);
     text
 }
+
+/// What there is to count of apps. Says nothing of which app does what.
+pub(crate) struct AppMetrics {
+    /// What the engine did.
+    pub(crate) runtime: RuntimeCounts,
+    /// What its threads did.
+    pub(crate) executors: ExecutorCounts,
+    /// Who watches.
+    pub(crate) watchers: usize,
+}
+
+fn write_apps(text: &mut String, apps: &AppMetrics) {
+    let (runtime, executors) = (&apps.runtime, &apps.executors);
+    let gauges = [
+        runtime.installed,
+        runtime.instances_kept,
+        executors.waiting,
+        executors.running,
+        apps.watchers as u64,
+    ];
+    for ((name, help), value) in APP_GAUGES.iter().zip(gauges) {
+        gauge(text, name, help, value);
+    }
+    let counts = [
+        runtime.executions,
+        runtime.instances_begun,
+        executors.compilations,
+        executors.compile_ms,
+        executors.panics,
+    ];
+    for ((name, help), value) in APP_COUNTERS.iter().zip(counts) {
+        counter(text, name, help, value);
+    }
+    let (name, help) = APP_FAULTS;
+    writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter")
+        .expect("writing to a string cannot fail");
+    for (kind, count) in &runtime.faults {
+        writeln!(text, "{name}{{kind=\"{kind}\"}} {count}")
+            .expect("writing to a string cannot fail");
+    }
+}
+
+/// Names and meanings, in the order of the values in [`write_apps`].
+const APP_GAUGES: [(&str, &str); 5] = [
+    (
+        "synod_app_versions",
+        "Versions of apps that this replica has compiled and can run.",
+    ),
+    (
+        "synod_app_instances_kept",
+        "Instances of apps that wait for their next call.",
+    ),
+    (
+        "synod_app_calls_waiting",
+        "Calls of apps that wait for a thread.",
+    ),
+    (
+        "synod_app_calls_running",
+        "Calls of apps that threads execute.",
+    ),
+    ("synod_watchers", "Streams of changes that are open."),
+];
+const APP_COUNTERS: [(&str, &str); 5] = [
+    (
+        "synod_app_executions_total",
+        "Executions of calls; one that met others counts again.",
+    ),
+    (
+        "synod_app_instances_total",
+        "Instances of apps that were begun.",
+    ),
+    (
+        "synod_app_compilations_total",
+        "Components that were compiled or refused.",
+    ),
+    (
+        "synod_app_compile_milliseconds_total",
+        "Time that compiling took.",
+    ),
+    (
+        "synod_app_panics_total",
+        "Executions and compilations that failed in our own code.",
+    ),
+];
+const APP_FAULTS: (&str, &str) = (
+    "synod_app_faults_total",
+    "Executions that came to no answer, by kind; `state_moved` ones are made again.",
+);
 
 /// Names and meanings, in the order of the values in [`text`].
 const GAUGES: [(&str, &str); 16] = [

@@ -18,12 +18,15 @@ use synod_crypto::Digest;
 use synod_gateway::Gateway;
 use synod_governance::Address;
 use synod_ledger::TxId;
-use synod_replica::guest::{Compile, Compiled, Executed, Execution, GuestFault};
+use synod_replica::guest::{Compile, Execution};
 use synod_replica::{Batch, Envelope, Input, Notice, Replica};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use crate::app_door::AppDoor;
+use crate::app_engine::AppEngine;
+use crate::app_logs::AppLogs;
 use crate::authority::{AuthorityError, Issuer};
 use crate::begun::Begun;
 use crate::born::{BirthError, Born};
@@ -35,6 +38,7 @@ use crate::disk::{Disk, DiskReport};
 use crate::door::{Door, Founding, Running, Stage};
 use crate::evidence::{self, Evident};
 use crate::evidence_certificate::EvidenceCertificate;
+use crate::executors::{Executors, Report};
 use crate::founder::{FounderError, Waiting};
 use crate::joiner::{self, JoinerError};
 use crate::log;
@@ -45,6 +49,7 @@ use crate::segments::Segments;
 use crate::serve::PublicListener;
 use crate::told::told_to_stop;
 use crate::volume::Folder;
+use crate::watching::Watchers;
 
 /// The certificate that peers see lives this long; they look at its key alone.
 const PEER_CERTIFICATE_MS: u64 = 365 * 24 * 3600 * 1000;
@@ -99,6 +104,9 @@ pub enum NodeError {
     /// The ledger's membership does not make an engine.
     #[error("the ledger's membership is not one: {0}")]
     Membership(#[from] synod_consensus::StartError),
+    /// The engine that runs apps does not start on this machine.
+    #[error("cannot run apps: {0}")]
+    Apps(#[from] synod_runtime::EngineError),
     /// The thread that orders everything ended by itself. Our fault.
     #[error("the consensus thread ended")]
     Ended,
@@ -227,6 +235,7 @@ struct Alive {
     core: Core,
     thread: JoinHandle<()>,
     ended: oneshot::Receiver<()>,
+    watchers: Arc<Watchers>,
 }
 
 impl Alive {
@@ -241,6 +250,8 @@ impl Alive {
             _ = self.ended => return Err(NodeError::Ended),
         }
         log::info("node", "stopping");
+        // Their streams have no end of their own.
+        self.watchers.stop();
         listener.close(STOP_MAX).await;
         self.core.stop();
         // The thread takes the disk with it, which writes what it was given. A panic has ended the process.
@@ -304,6 +315,12 @@ impl Node {
             recorded_by: begun.trusted_by,
         });
         let attesting = Told::default();
+        let bounds = &self.config.apps;
+        let watchers = Watchers::new(bounds.watchers_max(), bounds.watchers_per_caller_max());
+        let logs = AppLogs::new(bounds.log_lines_max(), bounds.log_bytes_max());
+        let logs = Arc::new(logs);
+        let engine = Arc::new(AppEngine::new(logs.clone())?);
+        let executors = self.executors(&engine, &core)?;
         let running = Arc::new(Running {
             core: core.clone(),
             network: begun.network,
@@ -316,12 +333,21 @@ impl Node {
             urls: RwLock::new(BTreeMap::new()),
             calls: Semaphore::new(self.config.limits.calls_max),
             joins: Semaphore::new(1),
+            apps: AppDoor {
+                core: core.clone(),
+                replica: id,
+                watchers: watchers.clone(),
+                logs,
+                engine,
+                executors: executors.counted(),
+            },
         });
         let (ends, ended) = oneshot::channel();
         let outlets = Wires {
             disk,
             peers: wires,
             running: running.clone(),
+            executors,
             _ends: ends,
         };
         let thread =
@@ -337,13 +363,29 @@ impl Node {
             told: attesting,
         };
         tokio::spawn(reattester.run());
+        tokio::spawn(running.apps.clone().forget_what_is_gone());
         self.door.enter(Stage::Running(running));
         tell_that_it_runs(id, begun.network, begun.trusted_by);
         Ok(Alive {
             core,
             thread,
             ended,
+            watchers,
         })
+    }
+
+    /// The threads that run apps.
+    fn executors(&self, engine: &Arc<AppEngine>, core: &Core) -> Result<Executors, NodeError> {
+        let core = core.clone();
+        let report = move |report| {
+            // Once the consensus thread has ended nobody waits for apps any more.
+            let _ = core.happened(match report {
+                Report::Executed(executed) => Input::Executed(executed),
+                Report::Compiled(compiled) => Input::Compiled(compiled),
+            });
+        };
+        let threads = self.config.apps.executors();
+        Executors::start(engine, threads, report).map_err(NodeError::Start)
     }
 
     /// Gives the public door its certificate, now and whenever it grows old.
@@ -422,6 +464,7 @@ struct Wires {
     disk: Disk,
     peers: Arc<Peers>,
     running: Arc<Running>,
+    executors: Executors,
     /// Dropped with the thread.
     _ends: oneshot::Sender<()>,
 }
@@ -486,25 +529,17 @@ impl Outlets for Wires {
         }
     }
 
-    /// Without a runtime no app is installed.
     fn execute(&mut self, executions: Vec<Execution>) {
-        for execution in executions {
-            let result = Err(GuestFault::NotInstalled);
-            let id = execution.id;
-            let executed = Input::Executed(Executed { id, result });
-            self.running.core.happened(executed);
-        }
+        self.executors.execute(executions);
     }
 
     fn compile(&mut self, components: Vec<Compile>) {
-        for Compile { app, .. } in components {
-            let result = Err("this replica runs no apps".to_owned());
-            let compiled = Input::Compiled(Compiled { app, result });
-            self.running.core.happened(compiled);
-        }
+        self.executors.compile(components);
     }
 
-    fn certified(&mut self, _seqno: u64) {}
+    fn certified(&mut self, seqno: u64) {
+        self.running.apps.watchers.certified(seqno);
+    }
 
     fn membership_changed(&mut self, replica: &Replica) {
         let view = replica.network_view();
