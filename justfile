@@ -42,6 +42,10 @@ fuzz-corpus:
 wasm:
     cargo xtask wasm
 
+# The components of the apps in Rust, built and held against the committed ones; `just guests --bless` writes those.
+guests *options:
+    cargo xtask guests {{options}}
+
 # Our verifiers against others, on mutated evidence; and how fast each is.
 differential:
     cd differential && cargo test --release -- --nocapture && cargo run --release --bin race
