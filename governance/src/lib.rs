@@ -1,4 +1,4 @@
-//! Who may do what in a synod: members, users, replicas and configurations.
+//! Who may do what in a synod: members, users, replicas, configurations and apps.
 //!
 //! What it is: deterministic functions from recorded inputs to writes of the
 //! public maps `public:synod.*`. [`execute()`] runs on the leader and records the
@@ -13,6 +13,8 @@
 //! - An identity key is accepted once, a replica id given out once.
 //! - A verdict is replaced only by a newer one on the same keys; when it lapses,
 //!   the vote goes with it, unless a diverse quorum with verdicts would not remain.
+//! - A version of an app comes into force only on signatures of a quorum of voters
+//!   that compiled it; that transaction may write its own app's maps besides.
 //! - No configuration is written that has no voters, or voters of fewer
 //!   vendors than are required.
 

@@ -231,3 +231,18 @@ fn halves_encode_as_the_parts_of_a_split_do() {
     let (public, private) = writes.split();
     assert_eq!(halves, (public.encode(), private.encode()));
 }
+
+#[test]
+fn a_map_is_named_until_nothing_of_it_can_be_seen() {
+    let mut store = store_with(&["a", "b"]);
+    let names = |store: &Store| store.map_names().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&store), [map("m")]);
+    delete(&mut store, "a");
+    delete(&mut store, "b");
+    assert_eq!(names(&store), [map("m")], "older states still show it");
+    store.compact(store.head());
+    assert!(names(&store).is_empty());
+    put(&mut store, "c", "v");
+    store.rollback(store.head() - 1).expect("within the window");
+    assert!(names(&store).is_empty());
+}
