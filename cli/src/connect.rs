@@ -107,6 +107,17 @@ impl ServiceArgs {
         )?)
     }
 
+    /// The same, as a member of the local network, if nothing was said of certificates.
+    pub(crate) fn into_member(mut self) -> Self {
+        let members = self.dir.join("members");
+        let cert = members.join("alice.tls.pem");
+        if self.cert.is_none() && cert.exists() {
+            self.cert = Some(cert);
+            self.cert_key = Some(members.join("alice.tls.key"));
+        }
+        self
+    }
+
     fn patience(&self) -> Patience {
         Patience {
             call: Duration::from_secs(self.timeout),

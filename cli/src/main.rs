@@ -4,6 +4,8 @@
 //! Data go to standard output, talk to standard error. Exit codes: 0 done and verified, 1 the user's mistake,
 //! 2 our failure, 3 not verified.
 
+mod act_text;
+mod app;
 mod clock;
 mod commands;
 mod connect;
@@ -17,6 +19,7 @@ mod output;
 mod receipt_files;
 mod recovery;
 mod up;
+mod waiting;
 
 use std::process::ExitCode;
 
@@ -57,6 +60,7 @@ enum Command {
     Verify(commands::verify::VerifyArgs),
     Attest(commands::attest::AttestArgs),
     Doctor(commands::doctor::DoctorArgs),
+    App(commands::app::AppArgs),
     Kv(commands::kv::KvArgs),
     Receipt(commands::receipt::ReceiptArgs),
     Status(commands::status::StatusArgs),
@@ -99,6 +103,7 @@ fn run(command: &Command, output: Output) -> Outcome {
         Command::Ledger(args) => commands::ledger::run(args, output),
         Command::Attest(args) => commands::attest::run(args, output),
         Command::Doctor(args) => commands::doctor::run(args, output),
+        Command::App(args) => block_on(commands::app::run(args, output)),
         Command::Up(args) => block_on(up::run(args, output)),
         Command::Verify(args) => block_on(commands::verify::run(args, output)),
         Command::Kv(args) => block_on(commands::kv::run(args, output)),

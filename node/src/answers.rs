@@ -328,7 +328,7 @@ pub(crate) fn status(transaction_id: TxId, status: synod_replica::TxStatus) -> d
 }
 
 /// A failed call, in the door's words. A redirect is made elsewhere.
-pub(crate) fn problem(error: &CallError) -> Problem {
+pub fn problem(error: &CallError) -> Problem {
     let code = match error {
         CallError::NotLeader { .. } | CallError::Stale | CallError::Retry => ErrorCode::NoLeader,
         CallError::Interrupted { tx } => {

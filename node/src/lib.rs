@@ -43,6 +43,7 @@ mod volume;
 mod watch_right;
 mod watching;
 
+pub use answers::problem;
 pub use apps_config::AppsConfig;
 pub use born::{BirthError, measurement};
 pub use config::{

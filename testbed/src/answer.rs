@@ -21,6 +21,8 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// The transaction, if something was written; its receipt was verified.
     pub transaction: Option<TxId>,
+    /// What the app, or the host about it, wrote to the app's log.
+    pub log: Vec<String>,
 }
 
 impl Answer {
@@ -123,6 +125,7 @@ mod tests {
             headers: vec![("location".to_owned(), "/rooms/r1".to_owned())],
             body: body.as_bytes().to_vec(),
             transaction: None,
+            log: Vec::new(),
         }
     }
 

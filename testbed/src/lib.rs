@@ -1,6 +1,7 @@
 //! A whole synod in one process, for tests of apps: founded with simulated evidence, one voter, no sockets, no disk.
 
 mod answer;
+mod apps;
 mod compare;
 mod error;
 mod founding;
@@ -8,8 +9,10 @@ mod run;
 mod scenario;
 mod synod;
 mod variables;
+mod workshop;
 
 pub use answer::Answer;
+pub use apps::{AppFiles, AppStage};
 pub use compare::{Difference, differences};
 pub use error::TestbedError;
 pub use founding::MEMBERS;
@@ -19,3 +22,4 @@ pub use scenario::{
 };
 pub use synod::Synod;
 pub use variables::{UnknownVariable, Variables};
+pub use workshop::Workshop;

@@ -58,6 +58,8 @@ pub struct StepReport {
     pub status: u16,
     /// The transaction whose receipt was verified.
     pub transaction: Option<TxId>,
+    /// What was written to the app's log.
+    pub log: Vec<String>,
     /// Where the answer is not what was expected.
     pub differences: Vec<Difference>,
 }
@@ -127,6 +129,7 @@ fn run_step(
         request: format!("{} {}", asked.method, asked.target),
         status: answer.status,
         transaction: answer.transaction,
+        log: answer.log,
         differences,
     })
 }
@@ -187,6 +190,7 @@ fn not_asked(step: &Step, unknown: &UnknownVariable) -> StepReport {
         request: format!("{} {}", step.method, step.target),
         status: 0,
         transaction: None,
+        log: Vec::new(),
         differences: vec![of_unknown(unknown)],
     }
 }
@@ -225,6 +229,7 @@ mod tests {
                 headers: asked.headers.clone(),
                 body: asked.body.clone(),
                 transaction: None,
+                log: Vec::new(),
             })
         }
     }

@@ -187,6 +187,9 @@ impl StepFile {
             (None, Some(text)) => Body::Text(text),
             (None, None) => Body::Empty,
         };
+        if body != Body::Empty && matches!(method.as_str(), "GET" | "HEAD") {
+            return Err(format!("a {method} has no body"));
+        }
         if let Some(status) = self.expect.filter(|status| !(200..=599).contains(status)) {
             return Err(format!("`expect` is {status}, a status is from 200 to 599"));
         }
@@ -300,7 +303,7 @@ as = "member:alice"
 request = "GET /transfers/${transfer}"
 
 [[step]]
-request = "GET /"
+request = "PUT /"
 body = "text"
 expect_body = "hello"
 "#;
@@ -351,7 +354,8 @@ expect_body = "hello"
             ("request = \"GET nowhere\"", "a method and a path"),
             ("request = \"GET /a b\"", "a method and a path"),
             ("request = \"get /\"", "the methods are"),
-            ("request = \"GET /\"\njson = 1\nbody = \"x\"", "exclude"),
+            ("request = \"GET /\"\njson = 1", "no body"),
+            ("request = \"PUT /\"\njson = 1\nbody = \"x\"", "exclude"),
             ("request = \"GET /\"\nexpect = 99", "from 200 to 599"),
             ("request = \"GET /\"\nroles = [\"a\"]", "a user's"),
             ("request = \"GET /\"\nas = \"\"", "a name has"),

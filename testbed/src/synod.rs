@@ -1,6 +1,6 @@
 //! The synod: one replica that is stepped until it has answered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use synod_api::ChainFile;
 use synod_client::read_chain;
@@ -11,6 +11,7 @@ use synod_replica::{Call, Caller, Effects, Input, Replica, Reply, Request};
 
 use crate::error::TestbedError;
 use crate::founding::{self, Founded, START_MS, THRESHOLD, user_fingerprint};
+use crate::workshop::Workshop;
 
 /// So much time passes with each tick.
 const TICK_MS: u64 = 20;
@@ -21,6 +22,7 @@ const TICKS_MAX: u32 = 2_000;
 pub struct Synod {
     network: Digest,
     replica: Replica,
+    workshop: Workshop,
     now_ms: u64,
     next_call: u64,
     /// The sequence number of the members' next act.
@@ -35,7 +37,7 @@ impl Synod {
     ///
     /// # Errors
     /// [`TestbedError`], where the parts of this program do not fit together.
-    pub fn found(name: &str) -> Result<Self, TestbedError> {
+    pub fn found(name: &str, workshop: &Workshop) -> Result<Self, TestbedError> {
         let Founded { network, boot, .. } = founding::found(name)?;
         let now_ms = START_MS + 1000;
         let (replica, effects) = Replica::start(boot, now_ms)
@@ -43,13 +45,16 @@ impl Synod {
         let mut synod = Self {
             network,
             replica,
+            workshop: workshop.clone(),
             now_ms,
             next_call: 0,
             sequence: 1,
             replies: BTreeMap::new(),
             users: BTreeMap::new(),
         };
-        synod.carry_out(effects);
+        for input in synod.carry_out(effects) {
+            synod.step(input);
+        }
         synod.run_until(|synod| synod.replica.network_view().serves.then_some(()))?;
         synod.act(Act::Open)?;
         Ok(synod)
@@ -143,7 +148,7 @@ impl Synod {
     }
 
     /// Lets time pass until `done` has something to give.
-    fn run_until<T>(
+    pub(crate) fn run_until<T>(
         &mut self,
         mut done: impl FnMut(&mut Self) -> Option<T>,
     ) -> Result<T, TestbedError> {
@@ -158,22 +163,39 @@ impl Synod {
         Err(TestbedError::Silent(TICKS_MAX))
     }
 
-    fn step(&mut self, input: Input) {
-        let effects = self.replica.step(self.now_ms, input);
-        self.carry_out(effects);
+    pub(crate) fn take_lines(&self) -> Vec<String> {
+        self.workshop.take_lines()
     }
 
-    /// The disk is memory that takes everything at once; peers there are none.
-    fn carry_out(&mut self, effects: Effects) {
+    fn step(&mut self, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let effects = self.replica.step(self.now_ms, input);
+            inputs.extend(self.carry_out(effects));
+        }
+    }
+
+    /// The disk is memory that takes everything at once; peers there are none; apps run here and now.
+    fn carry_out(&mut self, effects: Effects) -> Vec<Input> {
         self.replies.extend(effects.replies);
         let newest = effects
             .persist
             .iter()
             .filter_map(|batch| batch.number)
             .max();
-        if let Some(number) = newest {
-            self.step(Input::Persisted(number));
+        let compiled = effects
+            .compile
+            .iter()
+            .map(|compile| Input::Compiled(self.workshop.compile(compile)));
+        let mut inputs: Vec<Input> = newest
+            .map(Input::Persisted)
+            .into_iter()
+            .chain(compiled)
+            .collect();
+        for execution in effects.execute {
+            inputs.push(Input::Executed(self.workshop.execute(execution)));
         }
+        inputs
     }
 }
 
@@ -183,7 +205,7 @@ mod tests {
 
     #[test]
     fn synod_is_founded_open_and_proves_its_configurations() {
-        let mut synod = Synod::found("test").unwrap();
+        let mut synod = Synod::found("test", &Workshop::new().unwrap()).unwrap();
         synod.set_user("anna", ["bank".to_owned()].into()).unwrap();
         synod.admit("anna").unwrap();
         assert_eq!(synod.replica().governance_view().users.len(), 1);
@@ -192,7 +214,7 @@ mod tests {
 
     #[test]
     fn act_that_governance_refuses_is_told() {
-        let mut synod = Synod::found("test").unwrap();
+        let mut synod = Synod::found("test", &Workshop::new().unwrap()).unwrap();
         let error = synod
             .act(Act::RemoveUser {
                 name: "nobody".to_owned(),

@@ -118,6 +118,7 @@ const EVERYTHING: &[&str] = &[
     "synod-runtime",
     "synod-node",
     "synod-testbed",
+    "synod-componentize",
 ];
 
 /// A synod in one process is put together as the programs are.

@@ -49,8 +49,11 @@ impl Sources {
     }
 
     /// A file that is not as it was, if there is one.
-    pub(crate) fn changed_since(&self, before: &Self) -> Option<&Path> {
-        let fresh = self.0.iter().find(|(path, seen)| before.0.get(*path) != Some(*seen));
+    pub(crate) fn changed_since<'a>(&'a self, before: &'a Self) -> Option<&'a Path> {
+        let fresh = self
+            .0
+            .iter()
+            .find(|(path, seen)| before.0.get(*path) != Some(*seen));
         let gone = || before.0.keys().find(|path| !self.0.contains_key(*path));
         fresh
             .map(|(path, _)| path.as_path())

@@ -2,7 +2,6 @@
 
 use synod_governance::app::AppManifest;
 use synod_runtime::{Capabilities, ComponentError, inspect};
-use wit_component::ComponentEncoder;
 
 use crate::outcome::{Failure, Outcome};
 
@@ -14,15 +13,10 @@ pub(crate) fn of_module(bytes: Vec<u8>) -> Outcome<Vec<u8>> {
     if !bytes.starts_with(&CORE_MODULE) {
         return Ok(bytes);
     }
-    let refused = |error| {
-        Failure::mistake(format!("the module cannot become a component: {error:#}"))
+    synod_componentize::component(&bytes).map_err(|error| {
+        Failure::mistake(error)
             .with_hint("build it with the guest library, which gives it the types of `synod:app`")
-    };
-    ComponentEncoder::default()
-        .validate(true)
-        .module(&bytes)
-        .and_then(|mut encoder| encoder.encode())
-        .map_err(refused)
+    })
 }
 
 /// What the component can do, if the manifest admits it.
@@ -32,7 +26,7 @@ pub(crate) fn check(component: &[u8], manifest: &AppManifest) -> Outcome<Capabil
 
 /// The component is not taken.
 pub(crate) fn refused(error: &ComponentError) -> Failure {
-    let failure = Failure::not_verified(error);
+    let failure = Failure::mistake(error);
     match error.hint() {
         Some(hint) => failure.with_hint(hint),
         None => failure,

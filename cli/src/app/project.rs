@@ -68,10 +68,11 @@ impl Project {
     pub(crate) fn open(dir: &Path) -> Outcome<Self> {
         let path = dir.join(MANIFEST);
         if !path.exists() {
-            return Err(
-                Failure::mistake(format!("there is no `{MANIFEST}` in `{}`", dir.display()))
-                    .with_hint("`synod app new --lang rust NAME` makes an app; or name its folder"),
-            );
+            return Err(Failure::mistake(format!(
+                "there is no `{MANIFEST}` in `{}`",
+                dir.display()
+            ))
+            .with_hint("`synod app new --lang rust NAME` makes an app; or name its folder"));
         }
         let toml = files::read_text(&path)?;
         let manifest = AppManifest::from_toml(&toml).map_err(|error| {
@@ -108,8 +109,9 @@ impl Project {
         let path = self.component_path();
         if !path.exists() {
             return Err(
-                Failure::mistake(format!("there is no component `{}`", path.display()))
-                    .with_hint(format!("build it: `synod app build {}`", self.dir.display())),
+                Failure::mistake(format!("there is no component `{}`", path.display())).with_hint(
+                    format!("build it: `synod app build {}`", self.dir.display()),
+                ),
             );
         }
         files::read(&path)

@@ -32,9 +32,20 @@ pub(crate) struct Said {
 impl Tool<'_> {
     /// Runs it in a folder, and says so if that takes its time.
     pub(crate) fn run(&self, dir: &Path, args: &[&str]) -> Outcome<Said> {
+        self.run_with(dir, args, &[])
+    }
+
+    /// The same, with more in its environment.
+    pub(crate) fn run_with(
+        &self,
+        dir: &Path,
+        args: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Outcome<Said> {
         let _waiting = Waiting::begin(format!("`{} {}`", self.name(), args.join(" ")));
         let mut child = Command::new(self.program)
             .args(args)
+            .envs(environment.iter().copied())
             .current_dir(dir)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -141,7 +152,10 @@ mod tests {
         let said = tool("sh")
             .run(Path::new("."), &["-c", "echo out; echo err >&2; exit 3"])
             .unwrap();
-        assert_eq!((&said.stdout[..], said.complains_of("err")), (&b"out\n"[..], true));
+        assert_eq!(
+            (&said.stdout[..], said.complains_of("err")),
+            (&b"out\n"[..], true)
+        );
         let failure = tool("sh").succeed(Path::new("."), &["-c", "exit 3"]);
         assert_eq!(failure.err().unwrap().exit, crate::outcome::Exit::Mistake);
     }

@@ -13,6 +13,7 @@ use synod_client::{ReplicaUrl, TrustFile};
 use synod_crypto::Digest;
 use synod_governance::{Act, Action, Manifest};
 
+use crate::act_text;
 use crate::connect::ServiceArgs;
 use crate::files::{self, Readers};
 use crate::founding::appraise_founder;
@@ -77,6 +78,21 @@ enum MemberCommand {
   synod member act set-user bob 3f9a… --role read --key alice.key --out bob.alice
   synod member act remove-replica 1 --cause 'lost its disk' --key alice.key --out gone.alice")]
     Act(ActArgs),
+    /// Signs an act that somebody else prepared, and says what it is
+    #[command(after_help = "Example:
+  synod app set notes --write-action notes.action        # on a machine with the app
+  synod member sign notes.action --key alice.key --out notes.alice")]
+    Sign {
+        /// The file of the act
+        #[arg(value_name = "ACTION")]
+        action: PathBuf,
+        /// Your key file
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// The file for the signature
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Hands in an act with the members' signatures
     #[command(after_help = "Example:
   synod member submit open.alice open.bob")]
@@ -161,6 +177,7 @@ pub(crate) async fn run(args: &MemberArgs, output: Output) -> Outcome {
             approvals,
         } => found(url, manifest, trust_out, approvals, output).await,
         MemberCommand::Act(args) => sign(args, output).await,
+        MemberCommand::Sign { action, key, out } => sign_prepared(action, key, out, output),
         MemberCommand::Submit {
             service,
             signatures,
@@ -248,6 +265,27 @@ async fn sign(args: &ActArgs, output: Output) -> Outcome {
             key.name(),
             args.act.name(),
             action.sequence,
+            out.display()
+        )
+    })
+}
+
+fn sign_prepared(path: &Path, key: &Path, out: &Path, output: Output) -> Outcome {
+    let action = Action::decode(&files::read(path)?)
+        .map_err(|error| Failure::mistake(format!("`{}` is no act: {error}", path.display())))?;
+    let key = MemberKey::read(key)?;
+    let act = act_text::told(&action.act);
+    files::create(out, &action.sign(&key.signing_key()), Readers::Everybody)?;
+    let data = json!({
+        "file": out, "member": key.name(), "network_id": action.network.to_string(),
+        "sequence": action.sequence, "act": act,
+    });
+    output.result(&data, || {
+        format!(
+            "{} signs act {} of network {}: {act}\n{}",
+            key.name(),
+            action.sequence,
+            action.network,
             out.display()
         )
     })

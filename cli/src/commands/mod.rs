@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod app;
 pub(crate) mod attest;
 pub(crate) mod bench;
 pub(crate) mod doctor;

@@ -52,6 +52,15 @@ impl Layout {
         self.members().join(format!("{name}.key"))
     }
 
+    /// The key with which a member shows up in TLS.
+    pub(crate) fn member_tls_key(&self, name: &str) -> PathBuf {
+        self.members().join(format!("{name}.tls.key"))
+    }
+
+    pub(crate) fn member_certificate(&self, name: &str) -> PathBuf {
+        self.members().join(format!("{name}.tls.pem"))
+    }
+
     pub(crate) fn users(&self) -> PathBuf {
         self.dir.join("users")
     }

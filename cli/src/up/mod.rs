@@ -4,6 +4,7 @@
 //! each step what was shown. Replicas are processes of their own; they die with this one, whatever happens to it.
 
 mod acts;
+mod apps;
 mod args;
 mod child;
 mod dataset;

@@ -39,7 +39,10 @@ impl Prepared {
 pub(crate) fn prepare(layout: &Layout, replicas: u8) -> Outcome<Prepared> {
     let members = make_members(layout)?;
     let (user, entry) = make_user(layout)?;
-    let entries = members.iter().map(MemberKey::entry).collect();
+    let entries = members
+        .iter()
+        .map(|member| member_entry(layout, member))
+        .collect::<Outcome<_>>()?;
     let manifest = make_manifest(entries, entry, replicas)?;
     files::create(
         &layout.manifest(),
@@ -63,6 +66,26 @@ fn make_members(layout: &Layout) -> Outcome<Vec<MemberKey>> {
             Ok(key)
         })
         .collect()
+}
+
+/// What the manifest says of a member, with a certificate for what members alone may ask.
+fn member_entry(layout: &Layout, member: &MemberKey) -> Outcome<MemberEntry> {
+    let name = member.name();
+    let keys = user::generate(name, CERTIFICATE_DAYS)?;
+    files::create(
+        &layout.member_tls_key(name),
+        keys.key.as_bytes(),
+        Readers::Owner,
+    )?;
+    files::create(
+        &layout.member_certificate(name),
+        keys.certificate.as_bytes(),
+        Readers::Everybody,
+    )?;
+    Ok(MemberEntry {
+        tls: Some(keys.fingerprint),
+        ..member.entry()
+    })
 }
 
 fn make_user(layout: &Layout) -> Outcome<(Identity, UserEntry)> {

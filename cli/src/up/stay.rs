@@ -47,8 +47,9 @@ pub(crate) fn tell_how_to_go_on(tour: &Tour) {
     let Some(url) = tour.service_urls().into_iter().next() else {
         return;
     };
-    progress::part(9, "how to go on");
-    for line in [
+    progress::part(tour.next_part(), "how to go on");
+    let apps = tour.app_commands(&option);
+    let common = [
         format!("synod kv put{option} notes hello 'a private value'"),
         format!("synod kv get{option} notes hello"),
         format!("synod status{option}"),
@@ -59,7 +60,8 @@ pub(crate) fn tell_how_to_go_on(tour: &Tour) {
         format!(
             "curl --cacert {dir}/service-ca.pem --cert {dir}/users/user.pem --key {dir}/users/user.key -L {url}/v1/kv/notes/hello"
         ),
-    ] {
+    ];
+    for line in apps.into_iter().chain(common) {
         progress::note(line);
     }
 }
@@ -71,6 +73,14 @@ pub(crate) async fn until_stopped(tour: &mut Tour, stop: &mut StopSignal) {
         tokio::select! {
             () = stop.received() => return,
             () = tokio::time::sleep(WATCH) => tour.tell_deaths(),
+        }
+        tokio::select! {
+            () = stop.received() => return,
+            watched = tour.watch_apps() => {
+                if let Err(failure) = watched {
+                    progress::note(failure);
+                }
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::outcome::{Failure, Outcome};
 use crate::output::Output;
 use crate::up::acts::act;
+use crate::up::apps::TourApp;
 use crate::up::args::UpArgs;
 use crate::up::child::Child;
 use crate::up::dataset::DataSet;
@@ -27,6 +28,8 @@ use crate::up::receipts::verify_all;
 
 /// With fewer replicas, one that dies stops the service.
 const REPLICAS_FOR_FAILOVER: u8 = 3;
+/// The parts that every tour has before it says how to go on.
+const PARTS: u8 = 8;
 
 /// A tour, with everything that it has started.
 pub(crate) struct Tour {
@@ -40,6 +43,8 @@ pub(crate) struct Tour {
     source: Option<std::path::PathBuf>,
     prepared: Prepared,
     children: Vec<Child>,
+    apps: Vec<TourApp>,
+    watch: bool,
     result: TourResult,
     _lock: Lock,
 }
@@ -61,6 +66,8 @@ impl Tour {
     /// Part 1. What the user got wrong is found here, before anything runs.
     pub(crate) fn begin(args: &UpArgs) -> Outcome<Self> {
         let data = DataSet::read(args.import.as_deref())?;
+        let apps = args.app.iter().map(|dir| TourApp::open(dir));
+        let apps = apps.collect::<Outcome<Vec<_>>>()?;
         let ports = Ports::new(args.port_base);
         let layout = Layout::new(&args.dir);
         progress::part(1, "keys and manifest");
@@ -88,6 +95,8 @@ impl Tour {
             source: args.import.clone(),
             prepared,
             children: Vec::new(),
+            apps,
+            watch: args.watch,
             result: TourResult::default(),
             _lock: lock,
         })
@@ -105,6 +114,7 @@ impl Tour {
             self.failover(&service, network).await?;
         }
         self.prove(&service, network, &imported).await?;
+        Box::pin(self.set_apps(&service, network)).await?;
         self.result.replicas = service.network().await?.replicas;
         progress::note(format!(
             "\n    verified, after {} s",
@@ -372,6 +382,50 @@ impl Tour {
         Ok(())
     }
 
+    async fn set_apps(&mut self, service: &Service, network: Digest) -> Outcome {
+        if self.apps.is_empty() {
+            return Ok(());
+        }
+        progress::part(PARTS + 1, "apps");
+        for app in &mut self.apps {
+            let deployed = app.deploy(service, network, self.prepared.quorum()).await;
+            progress::check("set the app", deployed)?;
+            progress::check("call the app", app.call(service).await)?;
+        }
+        Ok(())
+    }
+
+    /// With `--watch`: builds and sets anew the apps whose sources changed.
+    pub(crate) async fn watch_apps(&mut self) -> Outcome {
+        let Some(network) = self.result.network.filter(|_| self.watch) else {
+            return Ok(());
+        };
+        let service = self.service(network)?;
+        for url in self.service_urls() {
+            service.add_replica(&url);
+        }
+        for app in &mut self.apps {
+            if app.has_changed() {
+                app.deploy_again(&service, network, self.prepared.quorum())
+                    .await;
+            }
+        }
+        Ok(())
+    }
+
+    /// How to go on with the apps.
+    pub(crate) fn app_commands(&self, option: &str) -> Vec<String> {
+        self.apps
+            .iter()
+            .flat_map(|app| app.commands(option))
+            .collect()
+    }
+
+    /// The number of the part that comes next.
+    pub(crate) fn next_part(&self) -> u8 {
+        PARTS + 1 + u8::from(!self.apps.is_empty())
+    }
+
     /// The addresses of the replicas that run.
     pub(crate) fn service_urls(&self) -> Vec<ReplicaUrl> {
         self.children
@@ -397,6 +451,7 @@ impl Tour {
             "lost_writes": result.lost_writes,
             "plaintext_hits": result.plaintext_hits,
             "audit": result.audit,
+            "apps": self.apps.iter().map(TourApp::name).collect::<Vec<_>>(),
         });
         output.result(&data, || {
             format!(

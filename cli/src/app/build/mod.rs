@@ -11,7 +11,7 @@ use synod_crypto::{Digest, sha256};
 use crate::app::component;
 use crate::app::project::{Language, Project};
 use crate::files::{self, Readers};
-use crate::outcome::Outcome;
+use crate::outcome::{Failure, Outcome};
 
 /// A component that was built.
 pub(crate) struct Built {
@@ -33,6 +33,13 @@ pub(crate) fn build(project: &Project) -> Outcome<Built> {
     let path = project.component_path();
     let stands = path.exists() && files::read(&path)? == component;
     if !stands {
+        let folder = path.parent().unwrap_or(&project.dir);
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Failure::mistake(format!(
+                "cannot make the folder `{}`: {error}",
+                folder.display()
+            ))
+        })?;
         files::replace(&path, &component, Readers::Everybody)?;
     }
     Ok(Built {

@@ -26,8 +26,7 @@ pub(crate) fn build(project: &Project) -> Outcome<Vec<u8>> {
         return project.component();
     }
     if let Some(module) = missing_module(&said.stderr) {
-        return Err(Failure::mistake(format!("Python has no module `{module}`"))
-            .with_hint(INSTALL));
+        return Err(Failure::mistake(format!("Python has no module `{module}`")).with_hint(INSTALL));
     }
     said.show();
     Err(python.failed(&ARGS, &said))
@@ -57,7 +56,10 @@ mod tests {
                 "Error while finding module specification for 'synod_app.build' (ModuleNotFoundError: No module named 'synod_app')",
                 "synod_app",
             ),
-            ("ModuleNotFoundError: No module named 'componentize_py'\n", "componentize_py"),
+            (
+                "ModuleNotFoundError: No module named 'componentize_py'\n",
+                "componentize_py",
+            ),
         ] {
             assert_eq!(missing_module(said.as_bytes()).as_deref(), Some(name));
         }

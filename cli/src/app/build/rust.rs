@@ -1,8 +1,12 @@
 //! Rust: cargo, for `wasm32-unknown-unknown`, with whatever compiler and options the environment names.
 
-use std::path::PathBuf;
+use std::env;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use synod_componentize::{RUSTC_WRAPPER, RustBuild};
 
 use crate::app::project::Project;
 use crate::app::tool::{Said, Tool};
@@ -38,18 +42,74 @@ struct Message {
 
 /// Builds the crate in the app's folder, and gives its module.
 pub(crate) fn build(project: &Project) -> Outcome<Vec<u8>> {
-    let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let program = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let cargo = Tool {
         program: &program,
         hint: "install Rust with rustup (https://rustup.rs)",
     };
-    let said = cargo.run(&project.dir, &ARGS)?;
+    let (flags, wrapper) = (flags(project), wrapper(project)?);
+    let environment = [
+        ("CARGO_ENCODED_RUSTFLAGS", flags.as_str()),
+        ("RUSTC_WRAPPER", wrapper.as_str()),
+    ];
+    let said = cargo.run_with(&project.dir, &ARGS, &environment)?;
     if !said.status.success() {
         said_why(&said);
         return Err(explained(cargo.failed(&ARGS[..4], &said), &said));
     }
     let module = module_of(&said, project)?;
     files::read(&module)
+}
+
+/// The flags of a build whose bytes do not depend on where it lies, and those of the caller after them.
+fn flags(project: &Project) -> String {
+    let home = env::home_dir().unwrap_or_default().join(".cargo");
+    let home = env::var_os("CARGO_HOME").map_or(home, PathBuf::from);
+    let mut build = RustBuild::default().called(&home, "/cargo");
+    let registries = fs::read_dir(home.join("registry/src"));
+    for registry in registries.into_iter().flatten().flatten() {
+        build = build.called(&registry.path(), "/crates");
+    }
+    let mut flags = vec![
+        build
+            .called(&absolute(&project.dir), "/app")
+            .encoded_flags(),
+    ];
+    if let Ok(encoded) = env::var("CARGO_ENCODED_RUSTFLAGS") {
+        flags.extend(encoded.split('\x1f').map(str::to_owned));
+    } else {
+        for name in ["RUSTFLAGS", "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS"] {
+            let plain = env::var(name).unwrap_or_default();
+            flags.extend(plain.split_whitespace().map(str::to_owned));
+        }
+    }
+    flags.retain(|flag| !flag.is_empty());
+    flags.join("\x1f")
+}
+
+/// The program through which cargo calls the compiler, so that names do not depend on folders either; the caller's
+/// own, if there is one.
+fn wrapper(project: &Project) -> Outcome<String> {
+    if let Ok(own) = env::var("RUSTC_WRAPPER")
+        && !own.is_empty()
+    {
+        return Ok(own);
+    }
+    let target = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let target = absolute(&target.unwrap_or_else(|| project.dir.join("target")));
+    let path = target.join("same-names");
+    let failed = |error| Failure::mistake(format!("cannot write `{}`: {error}", path.display()));
+    fs::create_dir_all(&target)
+        .and_then(|()| fs::write(&path, RUSTC_WRAPPER))
+        .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)))
+        .map_err(failed)?;
+    Ok(path.to_string_lossy().into_owned())
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    path.canonicalize()
+        .or_else(|_| std::path::absolute(path))
+        .unwrap_or_else(|_| path.to_owned())
 }
 
 /// Diagnostics stand on standard error; standard output is for machines.
