@@ -26,6 +26,8 @@ pub(crate) struct TourApp {
     name: String,
     /// A path that a user may read; none if there is no such route without names in it.
     readable: Option<String>,
+    /// What was built and is not set yet.
+    made: Option<(Project, Vec<u8>)>,
     /// The sources that are in force.
     deployed: Sources,
     /// The sources at the last look, where they differ from those.
@@ -40,6 +42,7 @@ impl TourApp {
             dir: dir.to_owned(),
             name: project.manifest.name().as_str().to_owned(),
             readable: readable(&project.manifest),
+            made: None,
             deployed: Sources::default(),
             changing: None,
         })
@@ -50,20 +53,28 @@ impl TourApp {
         &self.name
     }
 
-    /// Builds the app, sets it, and waits until it is in force.
+    /// Builds it.
+    pub(crate) async fn build(&mut self) -> Outcome {
+        let dir = self.dir.clone();
+        // What changes while it is built is looked at again.
+        self.deployed = self.look();
+        let made = tokio::task::spawn_blocking(move || make(&dir)).await;
+        self.made =
+            Some(made.map_err(|error| Failure::broken(format!("the build broke off: {error}")))??);
+        Ok(())
+    }
+
+    /// Sets what was built, or builds it first, and waits until it is in force.
     pub(crate) async fn deploy(
         &mut self,
         service: &Service,
         network: Digest,
         members: &[MemberKey],
     ) -> Outcome {
-        let dir = self.dir.clone();
-        // What changes while it is built is looked at again.
-        self.deployed = self.look();
-        let made = tokio::task::spawn_blocking(move || make(&dir))
-            .await
-            .map_err(|error| Failure::broken(format!("the build broke off: {error}")))??;
-        let (project, component) = made;
+        if self.made.is_none() {
+            self.build().await?;
+        }
+        let (project, component) = self.made.take().expect("it was just built");
         project.manifest.name().as_str().clone_into(&mut self.name);
         self.readable = readable(&project.manifest);
         let files = deploy::files_of(&project, component)?;

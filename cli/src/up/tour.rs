@@ -104,6 +104,10 @@ impl Tour {
 
     /// Parts 2 to 8.
     pub(crate) async fn go(&mut self) -> Outcome {
+        for app in &mut self.apps {
+            progress::check("build the app", app.build().await)?;
+            progress::done(format!("built the app `{}`", app.name()));
+        }
         let network = self.found().await?;
         let service = self.service(network)?;
         self.join_all(&service, network).await?;
