@@ -8,6 +8,8 @@ use crate::terms::Declaration;
 
 /// Studies by name.
 pub(crate) const STUDIES: Map<String, Study> = Map::new("studies");
+/// How many studies a user has declared.
+pub(crate) const DECLARED: Map<String, u64, Raw> = Map::new("declared");
 /// Who takes part in which study: party, study.
 pub(crate) const PARTIES: Map<(String, String), String, Raw> = Map::new("parties");
 /// What an owner brought and spent: study, owner.

@@ -8,12 +8,15 @@ use synod_app::{Identity, Problem, Request, Response, caller, ledger_time, rando
 
 use crate::csv;
 use crate::digest::hex;
-use crate::records::{OWNERS, PARTIES, ROWS, STUDIES, Share, Study};
+use crate::records::{DECLARED, OWNERS, PARTIES, ROWS, STUDIES, Share, Study};
 use crate::rows;
 use crate::terms::{Declaration, Terms};
 
 /// Studies of one page, and refusals or queries.
 pub(crate) const PAGE_MAX: usize = 100;
+
+/// The most studies that one user declares.
+const DECLARED_MAX: u64 = 100;
 
 /// A study as one of its parties finds it.
 pub(crate) struct Opened {
@@ -114,6 +117,15 @@ pub(crate) fn declare(request: &Request) -> Result<Response, Problem> {
             "whoever declares a study is one of its owners or analysts",
         ));
     }
+    let declared = DECLARED.get(&caller.id).unwrap_or(0);
+    if declared >= DECLARED_MAX {
+        return Err(Problem::new(
+            409,
+            "too_many_studies",
+            "a user declares at most 100 studies",
+        ));
+    }
+    DECLARED.put(&caller.id, &(declared + 1));
     let owners = terms.declaration.owners.iter().map(|owner| &owner.id);
     for party in owners.chain(&terms.declaration.analysts) {
         PARTIES.put((party, &name), &String::new());
