@@ -24,6 +24,9 @@ use crate::url::ReplicaUrl;
 /// Longest answer that is read whole, in bytes (64 MiB). The ledger is streamed and has no such bound.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Longest header section of an answer: that of an app, with a receipt, in bytes (64 KiB).
+const ANSWER_HEADERS_BYTES_MAX: u32 = 64 * 1024;
+
 /// An open connection. Cheap to clone; clones share it.
 #[derive(Clone, Debug)]
 pub struct Connection {
@@ -69,6 +72,7 @@ impl Connection {
             .timer(TokioTimer::new())
             .initial_stream_window_size(1024 * 1024)
             .initial_connection_window_size(8 * 1024 * 1024)
+            .max_header_list_size(ANSWER_HEADERS_BYTES_MAX)
             .keep_alive_interval(Duration::from_secs(10))
             .keep_alive_timeout(Duration::from_secs(10))
             .handshake(TokioIo::new(stream))

@@ -12,6 +12,7 @@ use synod_api::{
 
 use crate::bound::Bound;
 use crate::error::ClientError;
+use crate::idempotency::fresh_key;
 use crate::request::{Repeat, Request};
 use crate::service::Service;
 
@@ -300,12 +301,6 @@ fn with_idempotency(request: Request, options: &WriteOptions) -> Result<Request,
         Some(key) => request.with_header(name, key),
         None => request.with_header(name, &fresh_key()?),
     }
-}
-
-fn fresh_key() -> Result<String, ClientError> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| ClientError::Environment(error.to_string()))?;
-    Ok(hex::encode(bytes))
 }
 
 fn with_condition(request: Request, condition: BoundCondition) -> Result<Request, ClientError> {

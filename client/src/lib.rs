@@ -20,14 +20,18 @@
 //! # }
 //! ```
 
+mod app_pin;
+mod apps;
 mod bound;
 mod chain;
 mod checks;
 mod connection;
 mod dial;
 mod error;
+mod event_stream;
 mod genesis;
 mod governance;
+mod idempotency;
 mod kv;
 mod ledger;
 mod load;
@@ -37,13 +41,17 @@ mod session;
 mod trust_file;
 mod url;
 mod verify;
+mod watch;
 
+pub use app_pin::{AppPin, AppPinError};
+pub use apps::{App, AppAnswer, AppPinFailure, AppProofFailure, AppRequest, ComponentFailure};
 pub use bound::Bound;
 pub use chain::read_chain;
 pub use checks::{Check, Failure, Unverified};
 pub use connection::{ANSWER_BYTES_MAX, Connection};
 pub use dial::Trust;
 pub use error::ClientError;
+pub use event_stream::{BadEvent, EVENT_BYTES_MAX, Event, EventReader};
 pub use kv::{Consistency, Listing, Transacted, Value, WriteOptions, Written, put_request};
 pub use ledger::{LedgerStream, ReceiptFailure, verify_answer, verify_receipt};
 pub use load::{Load, LoadReport, Percentiles, run_load};
@@ -52,3 +60,4 @@ pub use service::{Patience, Service};
 pub use trust_file::{TRUST_FILE_BYTES_MAX, TrustFile, TrustFileError};
 pub use url::{ReplicaUrl, UrlError};
 pub use verify::{Attested, Nonce, Observation, VerifiedReplica, Verifier, fresh_nonce, observe};
+pub use watch::Watch;

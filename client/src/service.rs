@@ -131,6 +131,15 @@ impl Service {
     /// # Errors
     /// [`ClientError`] of the last attempt.
     pub async fn call(&self, request: &Request) -> Result<Response, ClientError> {
+        self.call_judged(request, expect_ok).await
+    }
+
+    /// The same, where `judge` says which answers are refusals.
+    pub(crate) async fn call_judged(
+        &self,
+        request: &Request,
+        judge: impl Fn(Response) -> Result<Response, ClientError>,
+    ) -> Result<Response, ClientError> {
         let mut attempts = Attempts::new(self.0.patience);
         let mut target = self.route().current();
         loop {
@@ -139,7 +148,7 @@ impl Service {
                 Ok(response) if response.status == StatusCode::TEMPORARY_REDIRECT => {
                     Next::At(leader_of(&response)?)
                 }
-                Ok(response) => match expect_ok(response) {
+                Ok(response) => match judge(response) {
                     Ok(response) => {
                         if attempts.redirects > 0 || needs_leader(request) {
                             self.remember(&target);
@@ -266,6 +275,7 @@ fn is_passing(code: ErrorCode, repeat: Repeat) -> bool {
         ErrorCode::Overloaded
         | ErrorCode::NoLeader
         | ErrorCode::NotReady
+        | ErrorCode::AppNotReady
         | ErrorCode::ShuttingDown => true,
         ErrorCode::LeadershipLost | ErrorCode::AnswerTimeout | ErrorCode::Halted => {
             repeat == Repeat::Freely

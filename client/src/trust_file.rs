@@ -6,12 +6,18 @@
 //! urls = ["https://127.0.0.1:8001"]
 //! service_ca = "-----BEGIN CERTIFICATE-----…"      # optional, for ordinary clients such as curl
 //! policy = "…"                                     # optional, an appraisal policy in TOML; default: block 0's
+//!
+//! [[app]]                                          # optional: what is demanded of an app before it is called
+//! name = "clearing"
+//! component = "<64 hexadecimal digits>"            # optional: SHA-256 of the component
+//! imports = ["maps", "caller"]                     # optional: no interface beyond these
 //! ```
 
 use serde::{Deserialize, Serialize};
 use synod_attestation::Policy;
 use synod_crypto::Digest;
 
+use crate::app_pin::AppPin;
 use crate::url::ReplicaUrl;
 use crate::verify::Verifier;
 
@@ -31,6 +37,8 @@ pub struct TrustFile {
     pub service_ca: Option<String>,
     /// The client's own policy for evidence.
     pub policy: Option<Policy>,
+    /// What is demanded of apps.
+    pub apps: Vec<AppPin>,
 }
 
 /// Why a text is no trust file.
@@ -48,6 +56,14 @@ pub enum TrustFileError {
     /// The network id cannot be read.
     #[error("`network` must be 64 hexadecimal digits")]
     Network,
+    /// A pin of an app cannot be read, or an app is pinned twice.
+    #[error("the pin of the app `{app}` is wrong: {what}")]
+    App {
+        /// The app.
+        app: String,
+        /// What is wrong.
+        what: &'static str,
+    },
     /// The policy cannot be read.
     #[error("`policy` is wrong: {0}")]
     Policy(String),
@@ -63,6 +79,39 @@ struct File {
     service_ca: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     policy: Option<String>,
+    #[serde(default, rename = "app", skip_serializing_if = "Vec::is_empty")]
+    apps: Vec<AppFile>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AppFile {
+    name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    component: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    imports: Option<Vec<String>>,
+}
+
+impl AppFile {
+    fn of(pin: &AppPin) -> Self {
+        Self {
+            name: pin.name.clone(),
+            component: pin.component.map(|digest| digest.to_string()),
+            imports: pin.imports.clone(),
+        }
+    }
+
+    fn read(self) -> Result<AppPin, TrustFileError> {
+        let component = self.component.map(|text| text.parse()).transpose();
+        let app = self.name.clone();
+        let what = "`component` must be 64 hexadecimal digits";
+        Ok(AppPin {
+            component: component.map_err(|_| TrustFileError::App { app, what })?,
+            name: self.name,
+            imports: self.imports,
+        })
+    }
 }
 
 impl TrustFile {
@@ -80,7 +129,11 @@ impl TrustFile {
             return Err(TrustFileError::Version(file.version));
         }
         let policy = file.policy.map(|text| Policy::from_toml(&text)).transpose();
+        let apps = file.apps.into_iter().map(AppFile::read);
+        let apps = apps.collect::<Result<Vec<_>, _>>()?;
+        check_once(&apps)?;
         Ok(Self {
+            apps,
             network: file.network.parse().map_err(|_| TrustFileError::Network)?,
             urls: file.urls,
             service_ca: file.service_ca,
@@ -96,13 +149,30 @@ impl TrustFile {
             urls: self.urls.clone(),
             service_ca: self.service_ca.clone(),
             policy: self.policy.as_ref().map(Policy::to_toml),
+            apps: self.apps.iter().map(AppFile::of).collect(),
         };
         toml::to_string(&file).expect("strings and lists are TOML")
+    }
+
+    /// What is demanded of an app, if anything is.
+    pub fn app(&self, name: &str) -> Option<&AppPin> {
+        self.apps.iter().find(|pin| pin.name == name)
     }
 
     /// The verifier that this file asks for.
     pub fn verifier(&self) -> Verifier {
         Verifier::new(self.network, self.policy.clone())
+    }
+}
+
+fn check_once(apps: &[AppPin]) -> Result<(), TrustFileError> {
+    let twin = |at: usize| apps[..at].iter().any(|other| other.name == apps[at].name);
+    match (0..apps.len()).find(|at| twin(*at)) {
+        Some(at) => Err(TrustFileError::App {
+            app: apps[at].name.clone(),
+            what: "it is pinned twice",
+        }),
+        None => Ok(()),
     }
 }
 
@@ -118,6 +188,11 @@ mod tests {
                 "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n".into(),
             ),
             policy: Some(Policy::baseline()),
+            apps: vec![AppPin {
+                name: "clearing".into(),
+                component: Some(Digest::from([9; 32])),
+                imports: Some(vec!["maps".into()]),
+            }],
         }
     }
 
@@ -126,6 +201,7 @@ mod tests {
         let least = TrustFile {
             service_ca: None,
             policy: None,
+            apps: Vec::new(),
             ..sample()
         };
         for file in [sample(), least] {
@@ -150,6 +226,15 @@ mod tests {
         assert!(matches!(
             broken("https:", "http:"),
             TrustFileError::Malformed(_)
+        ));
+        assert!(matches!(
+            broken(&"09".repeat(32), "09"),
+            TrustFileError::App { .. }
+        ));
+        let twice = format!("{text}\n[[app]]\nname = \"clearing\"\n");
+        assert!(matches!(
+            TrustFile::parse(&twice),
+            Err(TrustFileError::App { .. })
         ));
         assert!(matches!(
             broken("urls", "surprise = 1\nurls"),

@@ -446,6 +446,7 @@ fn of_texts(corpus: &Corpus) -> io::Result<()> {
         urls: vec!["https://[::1]:8001".parse().expect("an address")],
         service_ca: Some(pem::encode(&[simulated::INTEL_ROOT])),
         policy: Some(Policy::baseline()),
+        apps: Vec::new(),
     };
     corpus.add("client_trust", "file", trust.to_toml())?;
     corpus.add("client_trust", "url", "https://a.example:8001")?;

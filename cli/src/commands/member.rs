@@ -242,6 +242,7 @@ async fn found(
         urls: vec![url.clone()],
         service_ca: None,
         policy: None,
+        apps: Vec::new(),
     };
     files::create(trust_out, trust.to_toml().as_bytes(), Readers::Everybody)?;
     let data = json!({ "network_id": network.to_string(), "trust": trust_out });

@@ -33,6 +33,7 @@ pub(crate) fn write_trust(
         urls,
         service_ca,
         policy: None,
+        apps: Vec::new(),
     };
     files::replace(
         &layout.trust(),
