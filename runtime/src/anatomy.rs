@@ -109,11 +109,6 @@ impl Walk {
         if encoding == Encoding::Module {
             self.modules += 1;
             bounded("core modules", self.modules, MODULES_MAX)?;
-            if self.parts.len() > 1 {
-                return Err(ComponentError::Composed(
-                    "one that it nests has a core module",
-                ));
-            }
         }
         bounded(
             "levels of nested components",
