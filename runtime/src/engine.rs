@@ -12,6 +12,8 @@ use wasmtime::{
 
 /// Most instances of components that live at one time, in work or kept for reuse.
 pub const INSTANCES_MAX: u32 = 128;
+/// Likewise where address space is scarce.
+pub const INSTANCES_NARROW_MAX: u32 = 32;
 /// Most linear memories of one component, together.
 pub const MEMORIES_MAX: u32 = 4;
 /// Most tables of one component, together.
@@ -49,7 +51,8 @@ const NARROW_GUARD_BYTES: u64 = 64 << 10;
 pub enum Reservation {
     /// All that 32 bits reach, about 520 GiB together: addresses need no checks.
     Wide,
-    /// As much as a memory may grow to, about 32 GiB together: for processes whose address space is limited.
+    /// As much as a memory may grow to, for fewer instances, about 9 GiB together: for processes whose address space is
+    /// limited.
     Narrow,
 }
 
@@ -115,23 +118,27 @@ fn code(config: &mut Config) {
 
 /// What is reserved.
 fn memory(config: &mut Config, reservation: Reservation) {
-    let (reserved, guard) = match reservation {
-        Reservation::Wide => (WIDE_RESERVATION_BYTES, WIDE_GUARD_BYTES),
-        Reservation::Narrow => (MEMORY_BYTES_MAX as u64, NARROW_GUARD_BYTES),
+    let (reserved, guard, instances) = match reservation {
+        Reservation::Wide => (WIDE_RESERVATION_BYTES, WIDE_GUARD_BYTES, INSTANCES_MAX),
+        Reservation::Narrow => (
+            MEMORY_BYTES_MAX as u64,
+            NARROW_GUARD_BYTES,
+            INSTANCES_NARROW_MAX,
+        ),
     };
     config
         .memory_reservation(reserved)
         .memory_guard_size(guard)
         .memory_may_move(false)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)));
 }
 
-fn pool() -> PoolingAllocationConfig {
+fn pool(instances: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(INSTANCES_MAX)
-        .total_core_instances(INSTANCES_MAX * CORE_INSTANCES_MAX)
-        .total_memories(INSTANCES_MAX)
-        .total_tables(INSTANCES_MAX * 4)
+    pool.total_component_instances(instances)
+        .total_core_instances(instances * CORE_INSTANCES_MAX)
+        .total_memories(instances)
+        .total_tables(instances * 4)
         .max_core_instances_per_component(CORE_INSTANCES_MAX)
         .max_memories_per_component(MEMORIES_MAX)
         .max_tables_per_component(TABLES_MAX)

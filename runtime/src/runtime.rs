@@ -21,7 +21,7 @@ use wasmtime::component::Linker;
 
 use crate::bounds::COMPONENT_BYTES_MAX;
 use crate::counters::{Counters, RuntimeCounts};
-use crate::engine::{EngineError, Reservation, start};
+use crate::engine::{EngineError, Reservation, start, start_with};
 use crate::error::ComponentError;
 use crate::host::{Call, Host};
 use crate::instance::{Live, NotBegun};
@@ -61,6 +61,22 @@ impl Runtime {
     /// Starts the engine. Log lines of apps go to `logs`.
     pub fn new(logs: Arc<dyn LogSink>) -> Result<Self, EngineError> {
         let (engine, reservation) = start()?;
+        Self::on(engine, reservation, logs)
+    }
+
+    /// Starts the engine with these reservations, whatever the system would give.
+    pub fn reserving(
+        reservation: Reservation,
+        logs: Arc<dyn LogSink>,
+    ) -> Result<Self, EngineError> {
+        Self::on(start_with(reservation)?, reservation, logs)
+    }
+
+    fn on(
+        engine: Engine,
+        reservation: Reservation,
+        logs: Arc<dyn LogSink>,
+    ) -> Result<Self, EngineError> {
         let linker = linker(&engine).map_err(|error| EngineError(format!("{error:#}")))?;
         Ok(Self {
             engine,

@@ -9,7 +9,7 @@ use synod_kv::{Bytes, MapName, Store, WriteSet};
 use synod_ledger::TxId;
 use synod_replica::guest::{AppKey, AppRequest, Compile, Completion, Execution, GuestFault, Task};
 use synod_replica::state::StateHandle;
-use synod_runtime::{ComponentError, LogLine, LogOrigin, LogSink, Runtime, TICK_MS};
+use synod_runtime::{ComponentError, LogLine, LogOrigin, LogSink, Reservation, Runtime, TICK_MS};
 
 /// The lines of all calls.
 #[derive(Default)]
@@ -68,8 +68,14 @@ impl Bench {
 
     /// Puts everything up, but does not compile the component yet.
     pub(crate) fn without(component: Vec<u8>, manifest: &str) -> Self {
+        Self::reserving(Reservation::Wide, component, manifest)
+    }
+
+    /// Likewise, in slots of this kind.
+    pub(crate) fn reserving(reservation: Reservation, component: Vec<u8>, manifest: &str) -> Self {
         let lines = Arc::new(Lines::default());
-        let runtime = Runtime::new(Arc::clone(&lines) as Arc<dyn LogSink>).expect("starts");
+        let logs = Arc::clone(&lines) as Arc<dyn LogSink>;
+        let runtime = Runtime::reserving(reservation, logs).expect("starts");
         let runtime = Arc::new(runtime);
         let text = format!("name = \"app\"\nversion = \"1\"\n{manifest}");
         let manifest = Arc::new(AppManifest::from_toml(&text).expect("a manifest"));

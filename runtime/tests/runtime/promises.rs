@@ -423,7 +423,32 @@ fn the_state_is_shared_and_never_written_by_an_app() {
 }
 
 #[test]
-fn where_address_space_is_there_checks_of_addresses_fall_away() {
-    let bench = Bench::open(app("", &answer(200)));
-    assert_eq!(bench.runtime.reservation(), Reservation::Wide);
+fn addresses_are_held_within_memory_in_slots_of_either_kind() {
+    let reading = "(drop (i32.load (local.get $body-length)))
+        (drop (i32.load offset=131072 (i32.mul (local.get $body-length) (i32.const 65536))))";
+    let component = doing("", reading);
+    for reservation in [Reservation::Wide, Reservation::Narrow] {
+        let bench = Bench::reserving(reservation, component.clone(), "");
+        bench.provide().expect("an app");
+        assert_eq!(bench.runtime.reservation(), reservation);
+        for body in [&b""[..], b"x", &[0; 20_000]] {
+            assert_eq!(
+                bench.post(body).expect_err("beyond memory"),
+                GuestFault::Trapped
+            );
+        }
+    }
+}
+
+#[test]
+fn each_call_of_a_reused_instance_has_its_own_time() {
+    let looping = "(if (i32.eq (local.get $body-length) (i32.const 4)) (then (loop $l (br $l))))";
+    let bench = Bench::with(doing("", looping), "reuse = true\n[limits]\ntime_ms = 60");
+    for _ in 0..4 {
+        assert_eq!(status(&bench), 200);
+        std::thread::sleep(std::time::Duration::from_millis(40));
+    }
+    assert_eq!(bench.runtime.counts().instances_begun, 1);
+    let fault = bench.post(b"loop").expect_err("a fault");
+    assert_eq!(fault, GuestFault::TimeExceeded { max_ms: 60 });
 }
