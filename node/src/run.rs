@@ -14,7 +14,7 @@ use synod_channel::{
     Certificate, CertificateError, Clock, Identity, IdentityError, KeyMismatch, PublicDoor,
     ServiceCa, TlsKey,
 };
-use synod_crypto::Digest;
+use synod_crypto::{Digest, SigningKey};
 use synod_gateway::Gateway;
 use synod_governance::Address;
 use synod_ledger::TxId;
@@ -300,11 +300,7 @@ impl Node {
             records: begun.records,
         });
         let identity = Arc::new(begun.identity);
-        let prover = Prover {
-            network: begun.network,
-            id,
-            identity: identity.clone(),
-        };
+        let prover = prover(begun.network, id, &identity);
         let wires = self.wires(prover, &begun.tls, &core, peers)?;
         let (replica, effects) = Replica::start(begun.boot, now_ms())?;
         let from_ms = begun.authority_from_ms.saturating_sub(AUTHORITY_SKEW_MS);
@@ -315,12 +311,7 @@ impl Node {
             recorded_by: begun.trusted_by,
         });
         let attesting = Told::default();
-        let bounds = &self.config.apps;
-        let watchers = Watchers::new(bounds.watchers_max(), bounds.watchers_per_caller_max());
-        let logs = AppLogs::new(bounds.log_lines_max(), bounds.log_bytes_max());
-        let logs = Arc::new(logs);
-        let engine = Arc::new(AppEngine::new(logs.clone())?);
-        let executors = self.executors(&engine, &core)?;
+        let (apps, executors) = self.apps(id, &core)?;
         let running = Arc::new(Running {
             core: core.clone(),
             network: begun.network,
@@ -333,14 +324,7 @@ impl Node {
             urls: RwLock::new(BTreeMap::new()),
             calls: Semaphore::new(self.config.limits.calls_max),
             joins: Semaphore::new(1),
-            apps: AppDoor {
-                core: core.clone(),
-                replica: id,
-                watchers: watchers.clone(),
-                logs,
-                engine,
-                executors: executors.counted(),
-            },
+            apps: apps.clone(),
         });
         let (ends, ended) = oneshot::channel();
         let outlets = Wires {
@@ -363,7 +347,8 @@ impl Node {
             told: attesting,
         };
         tokio::spawn(reattester.run());
-        tokio::spawn(running.apps.clone().forget_what_is_gone());
+        let watchers = apps.watchers.clone();
+        tokio::spawn(apps.forget_what_is_gone());
         self.door.enter(Stage::Running(running));
         tell_that_it_runs(id, begun.network, begun.trusted_by);
         Ok(Alive {
@@ -372,6 +357,24 @@ impl Node {
             ended,
             watchers,
         })
+    }
+
+    /// The door to apps, and the threads that run them.
+    fn apps(&self, replica: u64, core: &Core) -> Result<(AppDoor, Executors), NodeError> {
+        let bounds = &self.config.apps;
+        let logs = AppLogs::new(bounds.log_lines_max(), bounds.log_bytes_max());
+        let logs = Arc::new(logs);
+        let engine = Arc::new(AppEngine::new(logs.clone())?);
+        let executors = self.executors(&engine, core)?;
+        let door = AppDoor {
+            core: core.clone(),
+            replica,
+            watchers: Watchers::new(bounds.watchers_max(), bounds.watchers_per_caller_max()),
+            logs,
+            engine,
+            executors: executors.counted(),
+        };
+        Ok((door, executors))
     }
 
     /// The threads that run apps.
@@ -448,6 +451,14 @@ impl Node {
         let peers = Peers::new(wiring, Handle::current());
         tokio::spawn(peers.clone().accept(listener));
         Ok(peers)
+    }
+}
+
+fn prover(network: Digest, id: u64, identity: &Arc<SigningKey>) -> Prover {
+    Prover {
+        network,
+        id,
+        identity: identity.clone(),
     }
 }
 

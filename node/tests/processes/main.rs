@@ -1,5 +1,6 @@
 //! A synod of processes: what a node promises beyond what its replica does.
 
+mod apps;
 mod doors;
 mod faults;
 mod life;
