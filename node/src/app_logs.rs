@@ -31,7 +31,7 @@ struct Ring {
 
 /// Some lines of a log.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Lines {
+pub(crate) struct LogPage {
     /// The lines, oldest first.
     pub(crate) lines: Vec<AppLogLine>,
     /// The number of the last line that was looked at.
@@ -60,11 +60,11 @@ impl AppLogs {
     }
 
     /// At most `limit` lines after the one with the number `after`.
-    pub(crate) fn page(&self, app: &AppName, after: u64, limit: usize) -> Lines {
+    pub(crate) fn page(&self, app: &AppName, after: u64, limit: usize) -> LogPage {
         let apps = self.lock();
         let Some(ring) = apps.get(app) else {
             let (lines, next, dropped) = (Vec::new(), 0, 0);
-            return Lines {
+            return LogPage {
                 lines,
                 next,
                 dropped,
@@ -75,7 +75,7 @@ impl AppLogs {
         let oldest = ring.lines.front().map_or(ring.newest + 1, |line| line.line);
         let wanted = ring.lines.iter().filter(|line| line.line > after);
         let lines: Vec<_> = wanted.take(limit).cloned().collect();
-        Lines {
+        LogPage {
             next: lines.last().map_or(ring.newest, |line| line.line),
             dropped: oldest.saturating_sub(after + 1),
             lines,
@@ -134,7 +134,7 @@ mod tests {
         }
     }
 
-    fn messages(lines: &Lines) -> Vec<&str> {
+    fn messages(lines: &LogPage) -> Vec<&str> {
         lines.lines.iter().map(|line| &*line.message).collect()
     }
 

@@ -255,7 +255,7 @@ impl Stream {
     }
 
     /// The events after the position, which moves past them.
-    async fn look(&mut self) -> Result<Result<Vec<Bytes>, Box<Problem>>, Over> {
+    async fn look(&mut self) -> Result<Result<Vec<Bytes>, Problem>, Over> {
         let (watched, position, mut seen) = (self.watched.clone(), self.position, self.seen);
         let look = move |replica: &mut Replica| {
             let found = changes(replica, &watched, &mut seen, position, LOOKED_AT_MAX);
@@ -266,7 +266,7 @@ impl Stream {
                 self.seen = seen;
                 changes
             }
-            Err(problem) => return Ok(Err(ended(problem))),
+            Err(problem) => return Ok(Err(ended(*problem))),
         };
         let (mut events, mut bytes) = (Vec::new(), 0);
         for change in changes {
@@ -304,10 +304,10 @@ impl Stream {
 }
 
 /// Of one who was let in before, a refusal is an end.
-fn ended(problem: Box<Problem>) -> Box<Problem> {
+fn ended(problem: Problem) -> Problem {
     match problem.code {
         ErrorCode::Forbidden | ErrorCode::CertificateRequired | ErrorCode::ServiceNotOpen => {
-            Problem::new(ErrorCode::WatchEnded).into()
+            Problem::new(ErrorCode::WatchEnded)
         }
         _ => problem,
     }

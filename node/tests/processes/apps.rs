@@ -91,7 +91,7 @@ impl Synod {
             match info {
                 Ok(info) if holds(&info) => return info,
                 other if begun.elapsed() > PATIENCE => {
-                    let logs: Vec<String> = self.nodes.iter().map(|node| node.log()).collect();
+                    let logs: Vec<String> = self.nodes.iter().map(Node::log).collect();
                     panic!("the app does not come: {other:?}; {}", logs.join("\n---\n"))
                 }
                 _ => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -104,7 +104,7 @@ impl Synod {
         let keys = KeyFiles::generate(&Secret::new([9; 32]), "who", 0, 4_000_000_000_000);
         let identity = keys.expect("keys").identity().expect("an identity");
         let trust = Trust::Verified(Box::new(Verifier::new(self.network, None)));
-        let urls = self.nodes.iter().map(|node| node.url());
+        let urls = self.nodes.iter().map(Node::url);
         Service::new(urls, trust, Some(identity), Patience::default()).expect("a client")
     }
 }
