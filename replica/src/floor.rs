@@ -302,3 +302,107 @@ impl Floor {
         self.reads.waiting() + self.writes.waiting() + self.under_way.len() + self.done.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guest::AppRequest;
+    use synod_crypto::Digest;
+
+    fn errand(app: &str, body: usize) -> Errand {
+        Errand {
+            call: 1,
+            caller: Caller::default(),
+            request: Box::new(AppCall {
+                app: app.to_owned(),
+                request: AppRequest {
+                    method: "POST".to_owned(),
+                    path: "/".to_owned(),
+                    query: None,
+                    headers: Vec::new(),
+                    body: vec![0; body].into(),
+                },
+                digest: Digest::ZERO,
+                wait: true,
+                local: false,
+                receipt: false,
+                idempotency: None,
+            }),
+            executions: 0,
+        }
+    }
+
+    fn submit(lanes: &mut Lanes, app: &str) {
+        assert!(lanes.submit(errand(app, 0)).is_ok());
+    }
+
+    #[test]
+    fn what_waits_is_bounded_in_number_and_in_bytes() {
+        let mut lanes = Lanes::default();
+        (0..APP_CALLS_WAITING_MAX).for_each(|_| submit(&mut lanes, "a"));
+        assert!(lanes.submit(errand("b", 0)).is_err());
+        assert_eq!(lanes.clear_waiting().len(), APP_CALLS_WAITING_MAX);
+
+        let each = 4 << 20;
+        let fit = APP_CALLS_BYTES_MAX / (each + 1000);
+        (0..fit).for_each(|_| assert!(lanes.submit(errand("a", each)).is_ok()));
+        let running: Vec<Errand> = std::iter::from_fn(|| lanes.next()).collect();
+        assert_eq!(running.len(), fit);
+        let refused = lanes.submit(errand("a", each)).is_err();
+        assert!(refused, "what runs counts as well");
+        running.iter().for_each(|errand| lanes.finish(errand));
+        assert_eq!((lanes.bytes, lanes.running, lanes.apps.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn apps_take_turns_and_none_takes_all_the_room() {
+        let mut lanes = Lanes::default();
+        (0..1000).for_each(|_| submit(&mut lanes, "busy"));
+        submit(&mut lanes, "calm");
+        let first: Vec<String> = (0..3)
+            .filter_map(|_| Some(lanes.next()?.request.app))
+            .collect();
+        assert_eq!(first, ["busy", "calm", "busy"]);
+        while lanes.next().is_some() {}
+        assert_eq!(lanes.apps["busy"].running, EXECUTIONS_OF_ONE_APP_MAX);
+        for app in ["other", "another", "third"] {
+            (0..1000).for_each(|_| submit(&mut lanes, app));
+        }
+        while lanes.next().is_some() {}
+        assert_eq!(lanes.running, EXECUTIONS_UNDER_WAY_MAX);
+    }
+
+    #[test]
+    fn conflicts_narrow_an_apps_lane_and_successes_widen_it_again() {
+        let mut lanes = Lanes::default();
+        (0..4).for_each(|_| submit(&mut lanes, "a"));
+        let running: Vec<Errand> = std::iter::from_fn(|| lanes.next()).collect();
+        for errand in running {
+            for _ in 0..2 {
+                lanes.again(errand_again(&errand));
+                assert!(lanes.next().is_some() || lanes.apps["a"].running > 0);
+            }
+            lanes.finish(&errand);
+        }
+        let window = lanes.apps["a"].window;
+        assert!(window < EXECUTIONS_OF_ONE_APP_MAX / 8, "{window}");
+    }
+
+    fn errand_again(errand: &Errand) -> Errand {
+        Errand {
+            request: errand.request.clone(),
+            ..*errand
+        }
+    }
+
+    #[test]
+    fn what_nobody_waits_for_still_keeps_its_room() {
+        let mut floor = Floor::default();
+        floor.under_way.insert(1, Purpose::Abandoned);
+        floor.abandoned = EXECUTIONS_UNDER_WAY_MAX;
+        assert!(!floor.has_room());
+        assert!(matches!(floor.end(1), Some(Purpose::Abandoned)));
+        assert!(floor.has_room());
+        assert!(floor.end(1).is_none(), "it is reported once");
+    }
+}

@@ -640,9 +640,7 @@ impl Cluster {
 
     /// Does a piece of the work that does not lie.
     fn do_work(&mut self) -> bool {
-        let due = |(at, (_, work)): (usize, &(u64, Work))| (!(self.lies)(work)).then_some(at);
-        let due: Vec<usize> = self.work.iter().enumerate().filter_map(due).collect();
-        let Some(mut at) = due.first().copied() else {
+        let Some(mut at) = self.work.iter().position(|(_, work)| !(self.lies)(work)) else {
             return false;
         };
         if let Some(scramble) = &mut self.scramble {
@@ -650,6 +648,8 @@ impl Cluster {
             if chance % 4 == 0 {
                 return false;
             }
+            let due = |(at, (_, work)): (usize, &(u64, Work))| (!(self.lies)(work)).then_some(at);
+            let due: Vec<usize> = self.work.iter().enumerate().filter_map(due).collect();
             at = due[usize::from(place) % due.len()];
         }
         let (id, work) = self.work.remove(at).expect("a piece of work");
