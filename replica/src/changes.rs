@@ -10,14 +10,15 @@ use std::sync::Arc;
 use synod_kv::WriteSet;
 use synod_ledger::TxId;
 
-/// The most transactions whose writes are kept at hand.
-pub const CHANGES_KEPT_MAX: usize = 65_536;
+/// The most transactions whose writes are kept at hand while somebody watches: so long as changes were asked for
+/// within so many transactions. Else none that are certified are, since keeping them costs a tenth of the write path.
+pub const CHANGES_KEPT_MAX: usize = 16_384;
 /// The most bytes of keys and values that are kept at hand.
-pub const CHANGES_BYTES_MAX: usize = 64 << 20;
+pub const CHANGES_BYTES_MAX: usize = 48 << 20;
 /// The most transactions that one question is answered with.
 pub const CHANGES_ASKED_MAX: usize = 4096;
-/// What a transaction counts beside its keys and values: without it, empty ones would cost nothing.
-const BYTES_EACH: usize = 128;
+/// What a transaction counts beside its keys and values: the nodes of its tables.
+const BYTES_EACH: usize = 1280;
 
 /// What one certified transaction wrote, public and private maps alike: whoever passes it on judges who may see what.
 #[derive(Debug, Clone)]
@@ -52,6 +53,8 @@ pub(crate) struct Changes {
     /// The seqno of the first one kept.
     first: u64,
     bytes: usize,
+    /// Changes are kept up to this seqno: somebody watches.
+    watched_until: u64,
 }
 
 impl Changes {
@@ -63,8 +66,9 @@ impl Changes {
         debug_assert_eq!(seqno, self.first + self.kept.len() as u64, "no gaps");
         self.bytes += weight(&writes);
         self.kept.push_back(writes);
-        while self.first <= certified
-            && (self.kept.len() > CHANGES_KEPT_MAX || self.bytes > CHANGES_BYTES_MAX)
+        let watched = seqno <= self.watched_until;
+        let most = if watched { CHANGES_KEPT_MAX } else { 0 };
+        while self.first <= certified && (self.kept.len() > most || self.bytes > CHANGES_BYTES_MAX)
         {
             let Some(oldest) = self.kept.pop_front() else {
                 break;
@@ -72,6 +76,11 @@ impl Changes {
             self.bytes -= weight(&oldest);
             self.first += 1;
         }
+    }
+
+    /// Somebody asks for changes while `newest` is the newest that is certified.
+    pub(crate) fn watch(&mut self, newest: u64) {
+        self.watched_until = newest + CHANGES_KEPT_MAX as u64;
     }
 
     /// Forgets everything above `seqno`: it was rolled back.
@@ -112,8 +121,9 @@ mod tests {
     #[test]
     fn the_oldest_go_past_the_bounds_but_nothing_uncertified_does() {
         let mut changes = Changes::default();
+        changes.watch(0);
         let each = 1 << 20;
-        let fit = (CHANGES_BYTES_MAX / each) as u64;
+        let fit = (CHANGES_BYTES_MAX / (each + BYTES_EACH)) as u64;
         for seqno in 1..=2 * fit {
             changes.push(seqno, writes(each), 0);
         }
@@ -123,6 +133,19 @@ mod tests {
         assert!(changes.bytes <= CHANGES_BYTES_MAX);
         assert!(changes.get(2 * fit + 1).is_some());
         assert!(changes.get(2 * fit + 2).is_none());
+    }
+
+    #[test]
+    fn nothing_certified_is_kept_where_nobody_watches() {
+        let mut changes = Changes::default();
+        (1..=10).for_each(|seqno| changes.push(seqno, writes(1), seqno - 1));
+        assert!(changes.get(9).is_none() && changes.get(10).is_some());
+        changes.watch(9);
+        (11..=20).for_each(|seqno| changes.push(seqno, writes(1), seqno - 1));
+        assert!(changes.get(10).is_some());
+        let later = 9 + CHANGES_KEPT_MAX as u64;
+        (21..=later + 1).for_each(|seqno| changes.push(seqno, writes(1), seqno - 1));
+        assert_eq!(changes.kept.len(), 1);
     }
 
     #[test]

@@ -363,6 +363,7 @@ impl Machine {
         if seqno > newest {
             return Err(ChangesError::Ahead { newest });
         }
+        self.changes.watch(newest);
         let max = max.min(CHANGES_ASKED_MAX) as u64;
         let wanted = seqno + 1..=newest.min(seqno.saturating_add(max));
         let mut found = Vec::new();
