@@ -223,14 +223,14 @@ pub struct Compile {
     pub component: Vec<Bytes>,
 }
 
-/// What [`Compiled`] says where the pieces do not make the component that the members signed.
+/// How [`Compiled`] begins to say that the pieces do not make the component that the members signed.
 pub const WRONG_DIGEST: &str = "the component has another digest than the members signed";
 
 impl Compile {
     /// The component in one piece. For those who compile: it takes its time.
     ///
     /// # Errors
-    /// [`WRONG_DIGEST`], which is to be reported as it is.
+    /// [`WRONG_DIGEST`], to be reported as it is, or with more after it.
     pub fn joined(&self) -> Result<Vec<u8>, String> {
         let component = self.component.concat();
         if synod_crypto::sha256(&[&component]) == self.app.component {

@@ -1,5 +1,7 @@
 //! What can be wrong with a component, before any of it runs.
 
+use synod_replica::guest::WRONG_DIGEST;
+
 /// The component cannot be run here; its author is at fault, but for [`ComponentError::Surroundings`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ComponentError {
@@ -17,8 +19,8 @@ pub enum ComponentError {
     /// A core module: WebAssembly, but without the types of its interfaces.
     #[error("the bytes are a core module, not a component")]
     CoreModule,
-    /// Not what it is said to be.
-    #[error("the component's digest is {found}, not {expected}")]
+    /// Not what it is said to be. The replica knows it by how it begins.
+    #[error("{WRONG_DIGEST}: {found}, not {expected}")]
     WrongDigest {
         /// SHA-256 of what is at hand, in hexadecimal.
         found: String,

@@ -154,7 +154,7 @@ impl Replica {
         let verdict = match result {
             Ok(()) => AppVerdict::Compiled(self.sign_compiled(&app)),
             Err(why) => {
-                let code = if why == WRONG_DIGEST {
+                let code = if why.starts_with(WRONG_DIGEST) {
                     DIGEST
                 } else {
                     NOT_COMPILED
