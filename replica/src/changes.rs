@@ -11,7 +11,7 @@ use synod_kv::WriteSet;
 use synod_ledger::TxId;
 
 /// The most transactions whose writes are kept at hand while somebody watches: so long as changes were asked for
-/// within so many transactions. Else none that are certified are, since keeping them costs a tenth of the write path.
+/// within so many transactions. Else none are, since keeping them costs a tenth of the write path.
 pub const CHANGES_KEPT_MAX: usize = 16_384;
 /// The most bytes of keys and values that are kept at hand.
 pub const CHANGES_BYTES_MAX: usize = 48 << 20;
@@ -58,17 +58,22 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
-    /// Adds the writes of `seqno`, the next one. The oldest go past the bounds, but never one above `certified`.
+    /// Adds the writes of `seqno`, the next one, if somebody watches. The oldest go past the bounds, but never one above
+    /// `certified`.
     pub(crate) fn push(&mut self, seqno: u64, writes: Arc<WriteSet>, certified: u64) {
+        if seqno > self.watched_until {
+            self.kept.clear();
+            self.bytes = 0;
+            return;
+        }
         if self.kept.is_empty() {
             self.first = seqno;
         }
         debug_assert_eq!(seqno, self.first + self.kept.len() as u64, "no gaps");
         self.bytes += weight(&writes);
         self.kept.push_back(writes);
-        let watched = seqno <= self.watched_until;
-        let most = if watched { CHANGES_KEPT_MAX } else { 0 };
-        while self.first <= certified && (self.kept.len() > most || self.bytes > CHANGES_BYTES_MAX)
+        while self.first <= certified
+            && (self.kept.len() > CHANGES_KEPT_MAX || self.bytes > CHANGES_BYTES_MAX)
         {
             let Some(oldest) = self.kept.pop_front() else {
                 break;
@@ -136,21 +141,22 @@ mod tests {
     }
 
     #[test]
-    fn nothing_certified_is_kept_where_nobody_watches() {
+    fn nothing_is_kept_where_nobody_watches() {
         let mut changes = Changes::default();
         (1..=10).for_each(|seqno| changes.push(seqno, writes(1), seqno - 1));
-        assert!(changes.get(9).is_none() && changes.get(10).is_some());
+        assert!(changes.get(10).is_none());
         changes.watch(9);
         (11..=20).for_each(|seqno| changes.push(seqno, writes(1), seqno - 1));
-        assert!(changes.get(10).is_some());
+        assert!(changes.get(10).is_none() && changes.get(11).is_some());
         let later = 9 + CHANGES_KEPT_MAX as u64;
         (21..=later + 1).for_each(|seqno| changes.push(seqno, writes(1), seqno - 1));
-        assert_eq!(changes.kept.len(), 1);
+        assert!(changes.kept.is_empty() && changes.bytes == 0);
     }
 
     #[test]
     fn what_is_rolled_back_gives_way_to_what_comes_instead() {
         let mut changes = Changes::default();
+        changes.watch(4);
         (5..=8).for_each(|seqno| changes.push(seqno, writes(seqno as usize), 4));
         changes.roll_back(6);
         assert!(changes.get(7).is_none());
