@@ -431,7 +431,7 @@ fn addresses_are_held_within_memory_in_slots_of_either_kind() {
         let bench = Bench::reserving(reservation, component.clone(), "");
         bench.provide().expect("an app");
         assert_eq!(bench.runtime.reservation(), reservation);
-        for body in [&b""[..], b"x", &[0; 20_000]] {
+        for body in [&b""[..], b"x", &[0; 9_000]] {
             assert_eq!(
                 bench.post(body).expect_err("beyond memory"),
                 GuestFault::Trapped
