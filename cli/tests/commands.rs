@@ -75,6 +75,16 @@ fn every_command_has_help_and_those_with_arguments_an_example() {
         &["attest", "policy", "diff"],
         &["attest", "policy", "schema"],
         &["doctor"],
+        &["app", "new"],
+        &["app", "build"],
+        &["app", "test"],
+        &["app", "inspect"],
+        &["app", "set"],
+        &["app", "remove"],
+        &["app", "list"],
+        &["app", "call"],
+        &["app", "logs"],
+        &["member", "sign"],
     ];
     for command in commands {
         let output = synod(dir.path(), &[command, &["--help"][..]].concat());
