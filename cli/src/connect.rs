@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::Args;
 use synod_attestation::Policy;
 use synod_channel::{Identity, ServerTrust};
-use synod_client::{Patience, ReplicaUrl, Service, Trust, TrustFile, Verifier};
+use synod_client::{AppPin, Patience, ReplicaUrl, Service, Trust, TrustFile, Verifier};
 use synod_crypto::Digest;
 
 use crate::files;
@@ -57,6 +57,7 @@ pub(crate) struct Known {
     pub(crate) network: Digest,
     pub(crate) policy: Option<Policy>,
     pub(crate) service_ca: Option<String>,
+    pub(crate) apps: Vec<AppPin>,
 }
 
 impl ServiceArgs {
@@ -87,7 +88,8 @@ impl ServiceArgs {
             urls,
             network,
             policy,
-            service_ca: file.and_then(|file| file.service_ca),
+            service_ca: file.as_ref().and_then(|file| file.service_ca.clone()),
+            apps: file.map(|file| file.apps).unwrap_or_default(),
         })
     }
 

@@ -45,7 +45,7 @@ impl ReplicaUrl {
     }
 
     /// The address in an absolute reference such as a `Location`, whose path is dropped.
-    pub fn of_location(location: &str) -> Result<Self, UrlError> {
+    pub(crate) fn of_location(location: &str) -> Result<Self, UrlError> {
         let rest = location
             .strip_prefix("https://")
             .ok_or_else(|| UrlError(location.to_owned()))?;

@@ -10,7 +10,6 @@ use synod_governance::{Act, Action};
 use synod_testbed::AppFiles;
 
 use crate::app::project::Project;
-use crate::app::remote;
 use crate::member_key::MemberKey;
 use crate::outcome::{Failure, Outcome};
 use crate::output::say;
@@ -84,7 +83,10 @@ async fn hand_in(
         let bytes = chunks.get(*index as usize).cloned().ok_or_else(|| {
             Failure::mistake("the version that is on its way has another component than this one")
         })?;
-        remote::put_chunk(service, name, pending.version.number, *index, bytes).await?;
+        service
+            .app(name)
+            .put_chunk(pending.version.number, *index, bytes)
+            .await?;
         if began.elapsed() > TOLD_AFTER {
             say(format!("    {} of {missing} pieces handed in", done + 1));
         }
@@ -101,7 +103,7 @@ async fn hand_in(
 async fn in_force(service: &Service, name: &str, number: u64) -> Outcome<AppInfo> {
     let (began, mut told) = (Instant::now(), Vec::new());
     while began.elapsed() < FORCE_TIMEOUT {
-        let app = remote::describe(service, name).await?;
+        let app = service.app(name).info().await?;
         if app
             .active
             .as_ref()
@@ -150,7 +152,7 @@ async fn awaited<T>(
 ) -> Outcome<T> {
     let began = Instant::now();
     loop {
-        let known = remote::describe(service, name).await;
+        let known = service.app(name).info().await;
         if let Some(found) = known.as_ref().ok().and_then(&mut wanted) {
             return Ok(found);
         }
@@ -166,7 +168,7 @@ async fn awaited<T>(
 pub(crate) async fn gone(service: &Service, name: &str) -> Outcome {
     let began = Instant::now();
     while began.elapsed() < FORCE_TIMEOUT {
-        let apps = remote::list(service).await?.apps;
+        let apps = service.apps().await?.apps;
         if !apps.iter().any(|app| app.name == name) {
             return Ok(());
         }

@@ -5,6 +5,5 @@ pub(crate) mod changes;
 pub(crate) mod component;
 pub(crate) mod deploy;
 pub(crate) mod project;
-pub(crate) mod remote;
 pub(crate) mod templates;
 mod tool;

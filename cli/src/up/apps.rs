@@ -1,10 +1,8 @@
 //! Apps of the tour: built, set by the members, brought into force, and called; with `--watch` again and again.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use http::Method;
-use synod_client::Service;
+use synod_client::{AppRequest, Service};
 use synod_crypto::Digest;
 use synod_governance::app::{AppManifest, Route, RouteKind, Who};
 
@@ -12,13 +10,9 @@ use crate::app::build::build;
 use crate::app::changes::Sources;
 use crate::app::deploy;
 use crate::app::project::Project;
-use crate::app::remote::{self, AppCall};
 use crate::member_key::MemberKey;
 use crate::outcome::{Failure, Outcome};
 use crate::up::progress;
-
-/// How long the call of the tour may take.
-const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An app of the tour.
 pub(crate) struct TourApp {
@@ -93,19 +87,10 @@ impl TourApp {
             ));
             return Ok(());
         };
-        let call = AppCall {
-            app: &self.name,
-            method: Method::GET,
-            target: path,
-            headers: Vec::new(),
-            content_type: None,
-            body: bytes::Bytes::new(),
-            local: false,
-        };
-        let answer = remote::call(service, &call, CALL_TIMEOUT).await?;
+        let answer = service.app(&self.name).call(&AppRequest::get(path)).await?;
         progress::done(format!(
             "GET /app/{}{path} was answered with {} by a verified replica",
-            self.name, answer.response.status
+            self.name, answer.status
         ));
         Ok(())
     }

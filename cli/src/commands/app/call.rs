@@ -2,16 +2,14 @@
 
 use std::io::Read as _;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
-use http::{HeaderName, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
 use synod_api::headers;
-use synod_client::Service;
+use synod_client::{AppAnswer, AppPinFailure, AppProofFailure, AppRequest, Service};
 use synod_ledger::ReceiptPolicy;
 
-use crate::app::remote::{self, AppAnswer, AppCall};
 use crate::connect::ServiceArgs;
 use crate::files::{self, Readers};
 use crate::outcome::{Failure, Outcome};
@@ -59,38 +57,50 @@ pub(crate) struct CallArgs {
 
 pub(crate) async fn run(args: &CallArgs, output: Output) -> Outcome {
     let service = args.service_as_user()?;
-    let call = args.call()?;
-    let patience = Duration::from_secs(args.service.timeout);
-    let answer = remote::call(&service, &call, patience).await?;
-    let proof = prove(args, &service, &answer).await?;
-    if let (Some(path), Some(receipt)) = (&args.receipt, &proof) {
-        keep(path, receipt, &answer)?;
+    let (app, known) = (service.app(&args.name), args.service.known()?);
+    if let Some(pin) = known.apps.iter().find(|pin| pin.name == args.name) {
+        app.check(pin).await.map_err(of_pin)?;
+    }
+    let answer = app.call(&args.request()?).await?;
+    if answer.receipt.is_some() {
+        let chain = service.chain(known.network).await?;
+        let (receipt, _) = app
+            .prove(&answer, &chain, &POLICY)
+            .await
+            .map_err(of_proof)?;
+        say(format!(
+            "verified: transaction {} is committed, with this request and this answer",
+            answer.transaction_id
+        ));
+        if let Some(path) = &args.receipt {
+            keep(path, &receipt, &answer)?;
+        }
+    } else if args.receipt.is_some() {
+        say("nothing was written, so there is no receipt");
     }
     tell(&answer, output)
 }
 
-/// Fetches the receipt and verifies it by the pin.
-async fn prove(
-    args: &CallArgs,
-    service: &Service,
-    answer: &AppAnswer,
-) -> Outcome<Option<bytes::Bytes>> {
-    let Some(id) = answer.transaction else {
-        if args.receipt.is_some() {
-            say("nothing was written, so there is no receipt");
+/// What a receipt must prove beside what the configuration demands.
+const POLICY: ReceiptPolicy = ReceiptPolicy {
+    signers_min: 1,
+    vendors_min: 1,
+};
+
+pub(crate) fn of_pin(failure: AppPinFailure) -> Failure {
+    match failure {
+        AppPinFailure::Client(error) => error.into(),
+        AppPinFailure::Pin(error) => Failure::not_verified(error),
+    }
+}
+
+fn of_proof(failure: AppProofFailure) -> Failure {
+    match failure {
+        AppProofFailure::Client(error) => error.into(),
+        AppProofFailure::Receipt(error) => {
+            Failure::not_verified(format!("the receipt proves nothing: {error}"))
         }
-        return Ok(None);
-    };
-    let chain = service.chain(args.service.known()?.network).await?;
-    let policy = ReceiptPolicy {
-        signers_min: 1,
-        vendors_min: 1,
-    };
-    let proof = remote::prove(service, &chain, answer, &policy).await?;
-    say(format!(
-        "verified: transaction {id} is committed, with this request and this answer"
-    ));
-    Ok(proof)
+    }
 }
 
 impl CallArgs {
@@ -104,26 +114,17 @@ impl CallArgs {
         at.service()
     }
 
-    fn call(&self) -> Outcome<AppCall<'_>> {
+    fn request(&self) -> Outcome<AppRequest> {
         if !self.path.starts_with('/') {
             return Err(Failure::mistake(format!("`{}` is no path", self.path))
                 .with_hint("a path begins with `/`"));
         }
-        let mut fields = self
-            .header
-            .iter()
-            .map(|text| field(text))
-            .collect::<Outcome<Vec<_>>>()?;
-        if let Some(key) = &self.idempotency_key {
-            fields.push((
-                HeaderName::from_static(headers::IDEMPOTENCY_KEY),
-                key.clone(),
-            ));
+        let mut fields = HeaderMap::new();
+        for text in &self.header {
+            let (name, value) = field(text)?;
+            fields.append(name, value);
         }
-        let named = fields
-            .iter()
-            .position(|(name, _)| *name == http::header::CONTENT_TYPE);
-        if named.is_some() {
+        if fields.contains_key(http::header::CONTENT_TYPE) {
             return Err(Failure::mistake(
                 "`content-type` follows from `--data` or `--json-body`",
             ));
@@ -133,19 +134,24 @@ impl CallArgs {
             (None, Some(data)) => (read_data(data)?, Some(headers::BYTES)),
             (None, None) => (Vec::new(), None),
         };
-        Ok(AppCall {
-            app: &self.name,
-            method: self.method.clone(),
-            target: &self.path,
+        let (path, query) = match self.path.split_once('?') {
+            Some((path, query)) => (path, Some(query.to_owned())),
+            None => (self.path.as_str(), None),
+        };
+        Ok(AppRequest {
+            query,
             headers: fields,
-            content_type,
+            content_type: content_type.map(str::to_owned),
             body: body.into(),
             local: self.local,
+            receipt: true,
+            idempotency_key: self.idempotency_key.clone(),
+            ..AppRequest::new(self.method.clone(), path)
         })
     }
 }
 
-fn field(text: &str) -> Outcome<(HeaderName, String)> {
+fn field(text: &str) -> Outcome<(HeaderName, HeaderValue)> {
     let wrong = || {
         Failure::mistake(format!("`{text}` is no header field")).with_hint("write `NAME: VALUE`")
     };
@@ -155,7 +161,8 @@ fn field(text: &str) -> Outcome<(HeaderName, String)> {
         .to_ascii_lowercase()
         .parse()
         .map_err(|_| wrong())?;
-    Ok((name, value.trim().to_owned()))
+    let value = value.trim().parse().map_err(|_| wrong())?;
+    Ok((name, value))
 }
 
 fn read_data(data: &str) -> Outcome<Vec<u8>> {
@@ -175,12 +182,8 @@ fn read_data(data: &str) -> Outcome<Vec<u8>> {
 }
 
 fn keep(path: &std::path::Path, receipt: &[u8], answer: &AppAnswer) -> Outcome {
-    let id = answer
-        .transaction
-        .map(|id| id.to_string())
-        .unwrap_or_default();
     let bound = BoundFile {
-        transaction_id: id,
+        transaction_id: answer.transaction_id.to_string(),
         bound: answer.bound,
     };
     files::create(path, receipt, Readers::Everybody)?;
@@ -193,7 +196,7 @@ fn keep(path: &std::path::Path, receipt: &[u8], answer: &AppAnswer) -> Outcome {
 
 /// The body as it is; a status from 400 on is told, and a failure.
 fn tell(answer: &AppAnswer, output: Output) -> Outcome {
-    let (status, body) = (answer.response.status.as_u16(), &answer.response.body);
+    let (status, body) = (answer.status.as_u16(), &answer.body);
     if output.json {
         let text = std::str::from_utf8(body);
         let parsed = serde_json::from_slice::<Value>(body).ok();
@@ -204,7 +207,8 @@ fn tell(answer: &AppAnswer, output: Output) -> Outcome {
         };
         let data = json!({
             "status": status,
-            "transaction_id": answer.transaction.map(|id| id.to_string()),
+            "transaction_id": answer.transaction_id.to_string(),
+            "proven": answer.receipt.is_some(),
             "body": shown,
         });
         output.result(&data, String::new)?;
@@ -217,7 +221,7 @@ fn tell(answer: &AppAnswer, output: Output) -> Outcome {
     if status >= 400 {
         return Err(Failure::mistake(format!(
             "the app answered {}",
-            answer.response.status
+            answer.status
         )));
     }
     Ok(())

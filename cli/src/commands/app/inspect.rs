@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use synod_client::ReplicaUrl;
+use synod_client::{ComponentFailure, ReplicaUrl};
+use synod_crypto::sha256;
 use synod_governance::app::{AppManifest, AppName};
 use synod_runtime::{Capabilities, inspect};
 
 use crate::app::component::refused;
 use crate::app::project::{MANIFEST, Project};
-use crate::app::remote;
 use crate::connect::ServiceArgs;
 use crate::files;
 use crate::outcome::{Exit, Failure, Outcome};
@@ -75,12 +75,18 @@ async fn running(
     let mut at = at.clone();
     at.url = vec![url];
     let service = at.service()?;
-    let app = remote::describe(&service, name).await?;
+    let app = service.app(name).info().await?;
     let active = app.active.ok_or_else(|| {
         Failure::mistake(format!("no version of `{name}` is in force"))
             .with_hint("`synod app list` shows how it stands")
     })?;
-    let component = remote::component(&service, name, &active.component).await?;
+    let component = service.app(name).component().await.map_err(of_component)?;
+    if sha256(&[&component]).to_string() != active.component {
+        return Err(
+            Failure::broken(format!("`{name}` was set anew in this very moment"))
+                .with_hint("look again"),
+        );
+    }
     let toml = active.manifest.unwrap_or_default();
     let manifest = AppManifest::from_toml(&toml).map_err(|error| {
         Failure::not_verified(format!("the service's manifest of `{name}`: {error}"))
@@ -90,6 +96,13 @@ async fn running(
         active.number, active.set_by
     ));
     Ok((component.to_vec(), Some(manifest)))
+}
+
+fn of_component(failure: ComponentFailure) -> Failure {
+    match failure {
+        ComponentFailure::Client(error) => error.into(),
+        other => Failure::not_verified(other),
+    }
 }
 
 /// The component, and the manifest that binds it, if there is one.

@@ -3,7 +3,6 @@
 use clap::Args;
 use synod_api::{AppInfo, AppStatus};
 
-use crate::app::remote;
 use crate::connect::ServiceArgs;
 use crate::outcome::Outcome;
 use crate::output::Output;
@@ -19,7 +18,7 @@ pub(crate) struct ListArgs {
 }
 
 pub(crate) async fn run(args: &ListArgs, output: Output) -> Outcome {
-    let reply = remote::list(&args.service.service()?).await?;
+    let reply = args.service.service()?.apps().await?;
     output.result(&reply, || {
         if reply.apps.is_empty() {
             return "no app is set; `synod app set DIR` sets one".to_owned();

@@ -6,14 +6,15 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 use synod_api::{AppLogLine, Standing};
-use synod_client::{ReplicaUrl, Service};
+use synod_client::{ClientError, ReplicaUrl, Service};
 
-use crate::app::remote;
 use crate::connect::ServiceArgs;
 use crate::instant::in_utc;
 use crate::outcome::Outcome;
 use crate::output::{Output, say, write_line};
 
+/// Lines of one answer.
+const LINES_MAX: u32 = 1000;
 const POLL: Duration = Duration::from_millis(500);
 
 /// Prints the log of an app, from the memory of each replica; for members and the app's owner
@@ -40,7 +41,7 @@ pub(crate) async fn run(args: &LogsArgs, output: Output) -> Outcome {
         let mut lines = Vec::new();
         for url in &urls {
             let after = seen.entry(url.to_string()).or_insert(0);
-            match remote::logs(&service, url, &args.name, *after).await {
+            match service.app(&args.name).logs(url, *after, LINES_MAX).await {
                 Ok(reply) => {
                     *after = reply.next;
                     if reply.dropped > 0 {
@@ -51,10 +52,12 @@ pub(crate) async fn run(args: &LogsArgs, output: Output) -> Outcome {
                     }
                     lines.extend(reply.lines.into_iter().map(|line| (reply.replica, line)));
                 }
-                Err(failure) if urls.len() > 1 && failure.exit == crate::outcome::Exit::Broken => {
-                    say(format!("{url}: {}", failure.message));
+                Err(error @ (ClientError::Unreachable { .. } | ClientError::Lost { .. }))
+                    if urls.len() > 1 =>
+                {
+                    say(error);
                 }
-                Err(failure) => return Err(failure),
+                Err(error) => return Err(error.into()),
             }
         }
         lines.sort_by_key(|(replica, line)| (line.time_ms, *replica, line.line));
