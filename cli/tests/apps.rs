@@ -111,7 +111,11 @@ fn fault_of_an_app_is_told_with_the_services_own_status_and_its_log() {
     let dir = app("[[step]]\nas = \"anna\"\nrequest = \"POST /harm/trap\"\nexpect = 200\n");
     let output = synod(dir.path(), &["app", "test"]);
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
-    assert!(stderr(&output).contains("app_"), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(
+        said.contains("app_") && said.contains("log of the host"),
+        "{said}"
+    );
 }
 
 #[test]

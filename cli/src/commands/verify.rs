@@ -4,16 +4,19 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
+use synod_api::AppInfo;
 use synod_attestation::Policy;
 use synod_client::{
-    Check, ClientError, ReplicaUrl, TrustFile, Unverified, VerifiedReplica, Verifier,
+    AppPin, Check, ClientError, Patience, ReplicaUrl, Service, Trust, TrustFile, Unverified,
+    VerifiedReplica, Verifier,
 };
 use synod_client::{fresh_nonce, observe};
 
+use crate::commands::app::list::told;
 use crate::connect::{parse_network, read_policy};
 use crate::files;
 use crate::outcome::{Failure, Outcome, of_unverified};
-use crate::output::Output;
+use crate::output::{Output, say};
 
 /// Verifies a replica: evidence, measurement, keys, configurations, freshness
 #[derive(Args, Debug)]
@@ -38,33 +41,66 @@ pub(crate) struct VerifyArgs {
 
 pub(crate) async fn run(args: &VerifyArgs, output: Output) -> Outcome {
     let policy = args.policy.as_deref().map(read_policy).transpose()?;
-    match args.verifier(policy)? {
-        Some(verifier) => verify(&verifier, &args.url, output).await,
+    let (verifier, pins) = args.verifier(policy)?;
+    match verifier {
+        Some(verifier) => verify(&verifier, &pins, &args.url, output).await,
         None => look(&args.url, output).await,
     }
 }
 
 impl VerifyArgs {
-    fn verifier(&self, policy: Option<Policy>) -> Outcome<Option<Verifier>> {
+    /// Who verifies, if there is a pin, and what the trust file pins of apps.
+    fn verifier(&self, policy: Option<Policy>) -> Outcome<(Option<Verifier>, Vec<AppPin>)> {
         if let Some(path) = &self.trust {
             let file = TrustFile::parse(&files::read_text(path)?)?;
-            return Ok(Some(Verifier::new(file.network, policy.or(file.policy))));
+            let verifier = Verifier::new(file.network, policy.or(file.policy));
+            return Ok((Some(verifier), file.apps));
         }
         let network = self.network.as_deref().map(parse_network).transpose()?;
-        Ok(network.map(|network| Verifier::new(network, policy)))
+        let verifier = network.map(|network| Verifier::new(network, policy));
+        Ok((verifier, Vec::new()))
     }
 }
 
-async fn verify(verifier: &Verifier, url: &ReplicaUrl, output: Output) -> Outcome {
+async fn verify(verifier: &Verifier, pins: &[AppPin], url: &ReplicaUrl, output: Output) -> Outcome {
     let nonce = fresh_nonce().map_err(Failure::broken)?;
     match verifier.verify(url, nonce).await {
-        Ok(replica) => output.result(&verified_json(&replica), || verified_text(&replica)),
+        Ok(replica) => {
+            let apps = apps_of(verifier, url).await?;
+            output.result(&verified_json(&replica, &apps), || {
+                verified_text(&replica, &apps)
+            })?;
+            check_pins(pins, &apps)
+        }
         Err(ClientError::NotVerified { why, .. }) => {
             output.result(&unverified_json(&why), || checks_text(&why.checks))?;
             Err(of_unverified(&why).during(format!("{url} is NOT verified")))
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The apps, as the replica's certified state has them, over a connection that ends at its verified key.
+async fn apps_of(verifier: &Verifier, url: &ReplicaUrl) -> Outcome<Vec<AppInfo>> {
+    let trust = Trust::Verified(Box::new(verifier.clone()));
+    let service = Service::new([url.clone()], trust, None, Patience::default())?;
+    Ok(service.apps().await?.apps)
+}
+
+/// Each app that is pinned must be there, and be the one that was pinned.
+fn check_pins(pins: &[AppPin], apps: &[AppInfo]) -> Outcome {
+    for pin in pins {
+        let app = apps.iter().find(|app| app.name == pin.name);
+        let app = app.ok_or_else(|| {
+            Failure::not_verified(format!("the app `{}` is pinned, and not there", pin.name))
+        })?;
+        pin.check(app).map_err(Failure::not_verified)?;
+        say(format!(
+            "the app `{}` is the one that the trust file pins",
+            pin.name
+        ));
+    }
+    Ok(())
 }
 
 /// Without a pin nothing can be verified: says what was seen, and how to pin it.
@@ -96,10 +132,15 @@ pub(crate) fn checks_text(checks: &[Check]) -> String {
     lines.join("\n")
 }
 
-fn verified_text(replica: &VerifiedReplica) -> String {
+fn verified_text(replica: &VerifiedReplica, apps: &[AppInfo]) -> String {
+    let apps: Vec<String> = apps
+        .iter()
+        .map(|app| format!("\n  app {}", told(app)))
+        .collect();
     format!(
-        "{}\nverified: {}",
+        "{}{}\nverified: {}",
         checks_text(replica.checks()),
+        apps.concat(),
         summary(replica)
     )
 }
@@ -121,7 +162,7 @@ pub(crate) fn summary(replica: &VerifiedReplica) -> String {
     )
 }
 
-fn verified_json(replica: &VerifiedReplica) -> serde_json::Value {
+fn verified_json(replica: &VerifiedReplica, apps: &[AppInfo]) -> serde_json::Value {
     let verdict = replica.verdict();
     json!({
         "verified": true,
@@ -136,6 +177,7 @@ fn verified_json(replica: &VerifiedReplica) -> serde_json::Value {
         "verdict_expires_ms": verdict.expires_ms(),
         "configuration": replica.chain().current().number(),
         "checks": checks_json(replica.checks()),
+        "apps": apps,
     })
 }
 

@@ -121,6 +121,11 @@ fn tell(file: &Path, report: &ScenarioReport) {
             say(format!("        expected  {}", one.expected));
             say(format!("        found     {}", one.found));
         }
+        if !step.differences.is_empty() {
+            step.log
+                .iter()
+                .for_each(|line| say(format!("      log of the {}", line.escape_debug())));
+        }
     }
 }
 
@@ -183,6 +188,7 @@ fn step_json(step: &StepReport) -> Value {
         "request": step.request,
         "status": step.status,
         "transaction_id": step.transaction.map(|id| id.to_string()),
+        "log": step.log,
         "differences": differences,
     })
 }
