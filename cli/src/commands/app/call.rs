@@ -36,7 +36,7 @@ pub(crate) struct CallArgs {
     #[arg(long, value_name = "TEXT")]
     data: Option<String>,
     /// The body, as JSON
-    #[arg(long, value_name = "JSON", conflicts_with = "data")]
+    #[arg(long, value_name = "JSON", conflicts_with = "data", value_parser = parse_json)]
     json_body: Option<Value>,
     /// A header field; can be repeated
     #[arg(long, value_name = "NAME: VALUE")]
@@ -149,6 +149,11 @@ impl CallArgs {
             ..AppRequest::new(self.method.clone(), path)
         })
     }
+}
+
+/// JSON; a text would otherwise be taken for a JSON string.
+fn parse_json(text: &str) -> Result<Value, serde_json::Error> {
+    serde_json::from_str(text)
 }
 
 fn field(text: &str) -> Outcome<(HeaderName, HeaderValue)> {
