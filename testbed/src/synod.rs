@@ -13,7 +13,7 @@ use crate::error::TestbedError;
 use crate::founding::{self, Founded, START_MS, THRESHOLD, user_fingerprint};
 use crate::workshop::Workshop;
 
-/// So much time passes with each tick.
+/// So much time passes with each call, and with each tick that it takes.
 const TICK_MS: u64 = 20;
 /// No call takes so many ticks.
 const TICKS_MAX: u32 = 2_000;
@@ -115,6 +115,9 @@ impl Synod {
     /// # Errors
     /// [`TestbedError::Silent`].
     pub fn ask(&mut self, request: Request, caller: Caller) -> Result<Reply, TestbedError> {
+        // Where calls are answered at once, the ledger's clock would stand still for ever.
+        self.now_ms += TICK_MS;
+        self.step(Input::Tick);
         self.next_call += 1;
         let id = self.next_call;
         self.step(Input::Call(Call {
