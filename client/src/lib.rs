@@ -54,7 +54,7 @@ pub use error::ClientError;
 pub use event_stream::{BadEvent, EVENT_BYTES_MAX, Event, EventReader};
 pub use kv::{Consistency, Listing, Transacted, Value, WriteOptions, Written, put_request};
 pub use ledger::{LedgerStream, ReceiptFailure, verify_answer, verify_receipt};
-pub use load::{Load, LoadReport, Percentiles, run_load};
+pub use load::{Load, LoadReport, Percentiles, Target, run_load};
 pub use request::{Repeat, Request, Response};
 pub use service::{Patience, Service};
 pub use trust_file::{TRUST_FILE_BYTES_MAX, TrustFile, TrustFileError};

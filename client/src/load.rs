@@ -1,16 +1,19 @@
 //! A small load generator: many writes at once, for a time, and how long each took.
 //!
-//! It writes private values of one size under fresh keys, waits for every commit, and counts only writes that
-//! were acknowledged as committed. Connections are its own; each carries several requests at a time.
+//! It writes private values of one size under fresh keys, or calls an app; it waits for every answer, and counts
+//! only writes that were acknowledged as committed and calls that were answered with success. Connections are its
+//! own; each carries several requests at a time.
 
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Method;
 use serde::Serialize;
-use synod_api::TxStatus;
+use synod_api::{TxStatus, headers};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::apps::AppRequest;
 use crate::error::ClientError;
 use crate::kv::WriteOptions;
 use crate::service::Service;
@@ -22,12 +25,34 @@ pub struct Load {
     pub connections: usize,
     /// Requests in flight on each, at least 1.
     pub in_flight: usize,
-    /// Bytes of each value.
-    pub value_bytes: usize,
     /// For how long.
     pub duration: Duration,
-    /// The map that is written.
-    pub map: String,
+    /// What is asked.
+    pub target: Target,
+}
+
+/// What a load asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Values are written under fresh keys.
+    Map {
+        /// The map.
+        map: String,
+        /// Bytes of each value.
+        value_bytes: usize,
+    },
+    /// An app is called. In path and body, `{key}` stands for a key that no other call has, `{lane}` for one that
+    /// the calls of one lane share.
+    App {
+        /// The app.
+        app: String,
+        /// The method.
+        method: Method,
+        /// The path below the app, with its query.
+        path: String,
+        /// The body, as JSON; none for an empty one.
+        body: Option<String>,
+    },
 }
 
 impl Default for Load {
@@ -35,9 +60,11 @@ impl Default for Load {
         Self {
             connections: 8,
             in_flight: 64,
-            value_bytes: 256,
             duration: Duration::from_secs(10),
-            map: "bench".to_owned(),
+            target: Target::Map {
+                map: "bench".to_owned(),
+                value_bytes: 256,
+            },
         }
     }
 }
@@ -49,19 +76,17 @@ pub struct LoadReport {
     pub connections: usize,
     /// Requests in flight on each.
     pub in_flight: usize,
-    /// Bytes of each value.
-    pub value_bytes: usize,
-    /// Writes that were acknowledged as committed.
-    pub writes: u64,
-    /// Writes that were not.
+    /// Writes that were acknowledged as committed, or calls that were answered with success.
+    pub answers: u64,
+    /// Those that were not.
     pub errors: u64,
     /// The first error, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_error: Option<String>,
     /// Milliseconds from the first request to the last answer.
     pub elapsed_ms: u64,
-    /// Committed writes in a second.
-    pub writes_per_second: u64,
+    /// Answers in a second.
+    pub answers_per_second: u64,
     /// The latencies.
     pub latency_us: Percentiles,
 }
@@ -119,14 +144,7 @@ struct Tally {
 /// [`ClientError`], if not even a first write is answered.
 pub async fn run_load(service: &Service, load: &Load) -> Result<LoadReport, ClientError> {
     // Finds the leader, so that the time does not count redirects.
-    service
-        .put(
-            &load.map,
-            b"warm-up",
-            Bytes::new(),
-            &WriteOptions::default(),
-        )
-        .await?;
+    load.target.ask(service, "warm-up", 0).await?;
     let began = Instant::now();
     let mut tasks = JoinSet::new();
     for connection in 0..load.connections {
@@ -149,35 +167,75 @@ pub async fn run_load(service: &Service, load: &Load) -> Result<LoadReport, Clie
 
 async fn drive(service: Service, load: Load, lane: String, began: Instant) -> Tally {
     let mut tally = Tally::default();
-    let mut value = vec![b'x'; load.value_bytes];
     for number in 0_u64.. {
         if began.elapsed() >= load.duration {
             break;
         }
-        let stamp = number.to_be_bytes();
-        let length = stamp.len().min(value.len());
-        value[..length].copy_from_slice(&stamp[..length]);
         let sent = Instant::now();
-        let key = format!("{lane}-{number}");
-        let outcome = service
-            .put(
-                &load.map,
-                key.as_bytes(),
-                value.clone(),
-                &WriteOptions::default(),
-            )
-            .await;
-        match outcome {
-            Ok(written) if written.status == TxStatus::Committed => {
-                tally
-                    .latencies
-                    .push(u32::try_from(sent.elapsed().as_micros()).unwrap_or(u32::MAX));
-            }
-            Ok(_) => tally.error("an answer was not committed".to_owned()),
+        match load.target.ask(&service, &lane, number).await {
+            Ok(None) => tally
+                .latencies
+                .push(u32::try_from(sent.elapsed().as_micros()).unwrap_or(u32::MAX)),
+            Ok(Some(failure)) => tally.error(failure),
             Err(error) => tally.error(error.to_string()),
         }
     }
     tally
+}
+
+impl Target {
+    /// Asks once; a text where the answer is no success.
+    async fn ask(
+        &self,
+        service: &Service,
+        lane: &str,
+        number: u64,
+    ) -> Result<Option<String>, ClientError> {
+        let key = format!("{lane}-{number}");
+        match self {
+            Self::Map { map, value_bytes } => {
+                let value = stamped(*value_bytes, number);
+                let options = WriteOptions::default();
+                let written = service.put(map, key.as_bytes(), value, &options).await?;
+                let committed = written.status == TxStatus::Committed;
+                Ok((!committed).then(|| "an answer was not committed".to_owned()))
+            }
+            Self::App {
+                app,
+                method,
+                path,
+                body,
+            } => {
+                let filled = |text: &str| text.replace("{key}", &key).replace("{lane}", lane);
+                let request = request(method, &filled(path), body.as_deref().map(filled));
+                let answer = service.app(app).call(&request).await?;
+                let failed = !answer.status.is_success();
+                Ok(failed.then(|| format!("the app answered {}", answer.status)))
+            }
+        }
+    }
+}
+
+fn request(method: &Method, target: &str, body: Option<String>) -> AppRequest {
+    let (path, query) = match target.split_once('?') {
+        Some((path, query)) => (path, Some(query.to_owned())),
+        None => (target, None),
+    };
+    AppRequest {
+        query,
+        content_type: body.as_ref().map(|_| headers::JSON.to_owned()),
+        body: body.unwrap_or_default().into(),
+        ..AppRequest::new(method.clone(), path)
+    }
+}
+
+/// A value of this length that begins with the number, as far as it fits.
+fn stamped(length: usize, number: u64) -> Bytes {
+    let mut value = vec![b'x'; length];
+    let stamp = number.to_be_bytes();
+    let fits = stamp.len().min(length);
+    value[..fits].copy_from_slice(&stamp[..fits]);
+    value.into()
 }
 
 impl Tally {
@@ -194,17 +252,16 @@ impl Tally {
 }
 
 fn report(load: &Load, tally: Tally, elapsed: Duration) -> LoadReport {
-    let writes = tally.latencies.len() as u64;
+    let answers = tally.latencies.len() as u64;
     let elapsed_ms = elapsed.as_millis() as u64;
     LoadReport {
         connections: load.connections,
         in_flight: load.in_flight,
-        value_bytes: load.value_bytes,
-        writes,
+        answers,
         errors: tally.errors,
         first_error: tally.first_error,
         elapsed_ms,
-        writes_per_second: writes * 1000 / elapsed_ms.max(1),
+        answers_per_second: answers * 1000 / elapsed_ms.max(1),
         latency_us: Percentiles::of(tally.latencies),
     }
 }

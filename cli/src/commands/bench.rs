@@ -3,17 +3,20 @@
 use std::time::Duration;
 
 use clap::Args;
-use synod_client::{Load, LoadReport, run_load};
+use http::Method;
+use synod_client::{Load, LoadReport, Target, run_load};
 
 use crate::connect::ServiceArgs;
 use crate::outcome::{Failure, Outcome};
 use crate::output::Output;
 
-/// Measures committed writes: how many in a second, and how long each took
+/// Measures committed writes, or calls of an app: how many in a second, and how long each took
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   synod bench                                    # 8 connections, 64 in flight on each, 256 bytes, 10 s
-  synod bench --connections 1 --in-flight 1      # the latency of a lone write")]
+  synod bench --connections 1 --in-flight 1      # the latency of a lone write
+  synod bench --app notes --request 'PUT /notes/{key}' --body '{\"text\": \"hello\"}'
+  synod bench --app notes --request 'GET /notes/first'")]
 pub(crate) struct BenchArgs {
     #[command(flatten)]
     service: ServiceArgs,
@@ -32,40 +35,80 @@ pub(crate) struct BenchArgs {
     /// The map that is written; a private one unless its name begins with `public:`
     #[arg(long, default_value = "bench")]
     map: String,
+    /// Call this app instead
+    #[arg(long, value_name = "NAME", requires = "request")]
+    app: Option<String>,
+    /// What is asked of the app; `{key}` is filled with a fresh key, `{lane}` with one that the calls of one lane share
+    #[arg(long, value_name = "METHOD /PATH", requires = "app", value_parser = method_and_path)]
+    request: Option<(Method, String)>,
+    /// The body of what is asked of the app, as JSON, filled likewise
+    #[arg(long, value_name = "JSON", requires = "app")]
+    body: Option<String>,
+}
+
+fn method_and_path(text: &str) -> Result<(Method, String), String> {
+    let wrong = || "write `METHOD /PATH`".to_owned();
+    let (method, path) = text.split_once(' ').ok_or_else(wrong)?;
+    if !path.starts_with('/') {
+        return Err(wrong());
+    }
+    Ok((method.parse().map_err(|_| wrong())?, path.to_owned()))
 }
 
 pub(crate) async fn run(args: &BenchArgs, output: Output) -> Outcome {
     let load = Load {
         connections: args.connections.into(),
         in_flight: args.in_flight.into(),
-        value_bytes: args.value_bytes as usize,
         duration: Duration::from_secs(args.seconds),
-        map: args.map.clone(),
+        target: args.target(),
     };
     let report = run_load(&args.service.service()?, &load).await?;
-    output.result(&report, || text(&report))?;
+    output.result(&report, || args.text(&report))?;
     match (&report.first_error, report.errors) {
         (Some(first), errors) if errors > 0 => Err(Failure::broken(format!(
-            "{errors} writes failed, first: {first}"
+            "{errors} requests failed, first: {first}"
         ))),
         _ => Ok(()),
     }
 }
 
-fn text(report: &LoadReport) -> String {
-    let LoadReport {
-        connections,
-        in_flight,
-        value_bytes,
-        writes,
-        writes_per_second,
-        latency_us,
-        ..
-    } = report;
-    format!(
-        "{writes} committed writes of {value_bytes} bytes, {connections} connections with {in_flight} in flight\n\
-         {writes_per_second} writes/s\n\
-         latency in microseconds: p50 {}, p90 {}, p99 {}, p99.9 {}, max {}",
-        latency_us.p50, latency_us.p90, latency_us.p99, latency_us.p999, latency_us.max
-    )
+impl BenchArgs {
+    fn target(&self) -> Target {
+        match (&self.app, &self.request) {
+            (Some(app), Some((method, path))) => Target::App {
+                app: app.clone(),
+                method: method.clone(),
+                path: path.clone(),
+                body: self.body.clone(),
+            },
+            _ => Target::Map {
+                map: self.map.clone(),
+                value_bytes: self.value_bytes as usize,
+            },
+        }
+    }
+
+    fn text(&self, report: &LoadReport) -> String {
+        let LoadReport {
+            connections,
+            in_flight,
+            answers,
+            answers_per_second,
+            latency_us,
+            ..
+        } = report;
+        let (what, unit) = match &self.app {
+            Some(app) => (format!("answers of `{app}`"), "answers/s"),
+            None => (
+                format!("committed writes of {} bytes", self.value_bytes),
+                "writes/s",
+            ),
+        };
+        format!(
+            "{answers} {what}, {connections} connections with {in_flight} in flight\n\
+             {answers_per_second} {unit}\n\
+             latency in microseconds: p50 {}, p90 {}, p99 {}, p99.9 {}, max {}",
+            latency_us.p50, latency_us.p90, latency_us.p99, latency_us.p999, latency_us.max
+        )
+    }
 }
