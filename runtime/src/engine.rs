@@ -61,7 +61,7 @@ pub enum Reservation {
 #[error("the WebAssembly engine cannot start: {0}")]
 pub struct EngineError(pub(crate) String);
 
-/// The proposals of WebAssembly that a component may use; the same for [`inspect`](crate::inspect) and the engine.
+/// The proposals of WebAssembly that a component may use; the same for [`inspect`](crate::inspect()) and the engine.
 pub(crate) const FEATURES: WasmFeatures = WasmFeatures::empty()
     .union(WasmFeatures::MUTABLE_GLOBAL)
     .union(WasmFeatures::SATURATING_FLOAT_TO_INT)

@@ -1,7 +1,7 @@
 //! Runs apps: WebAssembly components on confidential state.
 //!
 //! What it is: the engine that compiles a component, the functions of `synod:app` that the component may call, the
-//! limits of a call, and [`inspect`], which says what a component can and cannot do without running it. What it never
+//! limits of a call, and [`inspect()`], which says what a component can and cannot do without running it. What it never
 //! does: I/O, reading a clock, or running code that it did not compile itself.
 //!
 //! Invariants
