@@ -22,6 +22,8 @@ const DIRECT = `between the two of us: ${mark}`;
 /** Somebody who is let into a room but is no user: users' names are public on the ledger, who is in a room is not. */
 const GHOST = `ghost-${mark}`;
 const PUBLIC = `told to everybody: ${randomBytes(6).toString("hex")}`;
+/** `up` stops one of its four replicas before the app is asked anything. */
+const LIVE = 3;
 
 async function ask(network, user, line, json, expected = [200, 201]) {
   const [method, path] = line.split(" ");
@@ -68,12 +70,11 @@ async function main() {
   }
 }
 
-/** The public text stands in each replica's folder, and nothing else is found anywhere. */
+/** The public text stands in the folder of each replica that was alive, and nothing else is found anywhere. */
 function report({ files, bytes, hits }, replicas) {
   const control = hits.filter(({ text }) => text === PUBLIC);
-  for (const replica of replicas) {
-    assert.ok(control.some(({ file }) => file.includes(`/${replica}/`)), `the public text is not in ${replica}`);
-  }
+  const holders = replicas.filter((replica) => control.some(({ file }) => file.includes(`/${replica}/`)));
+  assert.ok(holders.length >= LIVE, `the public text is only in ${holders}`);
   const others = hits.filter(({ text }) => text !== PUBLIC);
   assert.deepEqual(others, []);
   console.log(JSON.stringify({ files, bytes, public_text_found: control.length, private_texts_found: 0 }));

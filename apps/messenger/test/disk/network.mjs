@@ -10,13 +10,17 @@ import { fileURLToPath } from "node:url";
 
 const APP = fileURLToPath(new URL("../..", import.meta.url));
 /** How long the network may take to come up with the app: compiling it takes seconds. */
-const START_S = 300;
+const START_S = 150;
 const MEMBERS = ["alice", "bob"];
+/** `up` stops its first replica on the way and puts a fourth in its place. */
+const REPLICAS = 4;
 
 export class Network {
   #synod;
   #folder;
   #port;
+  /** Which replica is asked first. */
+  #replica = 0;
   #process;
 
   constructor(synod, folder, port) {
@@ -38,6 +42,7 @@ export class Network {
       if (this.#process.exitCode !== null) {
         throw new Error("`synod up` ended");
       }
+      this.#replica = 1 + (waited % REPLICAS);
       const answer = await this.ask("user", "GET", "/app/messenger/rooms").catch(() => undefined);
       if (answer?.status === 200) {
         return;
@@ -68,7 +73,7 @@ export class Network {
     const signatures = MEMBERS.map((member) => {
       const out = join(signed, `${name}.${member}`);
       const key = join(this.folder, "members", `${member}.key`);
-      this.run("member", "act", "set-user", name, fingerprint, "--key", key, "--out", out, "--dir", this.folder);
+      this.run("member", "act", "--dir", this.folder, "set-user", name, fingerprint, "--key", key, "--out", out);
       return out;
     });
     this.run("member", "submit", "--dir", this.folder, ...signatures);
@@ -76,7 +81,7 @@ export class Network {
 
   /** What a user is answered; redirected to the leader if need be. */
   async ask(user, method, path, json) {
-    let url = new URL(path, `https://127.0.0.1:${this.#port + 1}`);
+    let url = this.#url(path);
     for (let redirects = 0; redirects < 3; redirects += 1) {
       const answer = await this.#askOnce(user, method, url, json);
       if (answer.status !== 307) {
@@ -99,7 +104,7 @@ export class Network {
 
   /** The changes of a user's inbox, one after the other, from now on. */
   async *inbox(user) {
-    const url = new URL(`/v1/watch?map=app.messenger.inbox&prefix=${user}/`, `https://127.0.0.1:${this.#port + 1}`);
+    const url = this.#url(`/v1/watch?map=app.messenger.inbox&prefix=${user}/`);
     const sent = request(url, { headers: { accept: "text/event-stream" }, ...this.#identity(user) });
     sent.end();
     const [response] = await once(sent, "response");
@@ -117,6 +122,10 @@ export class Network {
     } finally {
       sent.destroy();
     }
+  }
+
+  #url(path) {
+    return new URL(path, `https://127.0.0.1:${this.#port + this.#replica}`);
   }
 
   #identity(user) {
