@@ -29,8 +29,8 @@ pub(crate) struct Deploying {
     pub(crate) versions: BTreeMap<AppKey, Version>,
     /// The apps that certified state says are being removed.
     pub(crate) removing: BTreeSet<AppName>,
-    /// The epoch of governance that `versions` is from, and the seqno that must be certified for it to be whole.
-    pub(crate) looked: Option<(u64, u64)>,
+    /// The epoch of governance that `versions` is from, and the seqno that has yet to be certified for it to be whole.
+    pub(crate) looked: Option<(u64, Option<u64>)>,
     /// Chunks that wait; a leader's.
     pub(crate) chunks: VecDeque<ChunkCall>,
     /// The version whose maps are being prepared; a leader's.

@@ -98,17 +98,16 @@ impl Replica {
     /// Brings the list of versions up to date after governance has changed.
     fn look_at_apps(&mut self) {
         let epoch = self.machine.governance_epoch();
+        let newest = self.machine.store().head();
+        let until = match self.deploying.looked {
+            Some((seen, None)) if seen == epoch => return,
+            Some((seen, Some(until))) if seen == epoch => until,
+            _ => newest,
+        };
+        // What changed may not be certified yet; then the next look is another one.
         let certified = self.machine.history().certified_seqno();
-        match self.deploying.looked {
-            Some((seen, until)) if seen == epoch && certified >= until => return,
-            Some((seen, _)) if seen == epoch => {}
-            _ => self.deploying.looked = Some((epoch, self.machine.store().head())),
-        }
-        if let Some((_, until)) = &mut self.deploying.looked
-            && certified >= *until
-        {
-            *until = 0;
-        }
+        let pending = (certified < until).then_some(until);
+        self.deploying.looked = Some((epoch, pending));
         let records = sound(View::new(&self.certified_state()).apps());
         self.deploying.update(records);
     }
