@@ -228,6 +228,31 @@ fn nothing_happens_before_the_last_chunk_is_certified() {
     assert_eq!(active_number(&cluster, 1, "bank"), Some(1));
 }
 
+/// A look at the apps falls between the block that sets one and the block's certificate.
+#[test]
+fn a_version_that_was_set_but_not_yet_certified_when_looked_at_is_compiled() {
+    let mut cluster = three(88);
+    let version = version("bank", "1.0");
+    let (leader, replicas) = (cluster.leader(), [1, 2, 3]);
+    for other in replicas.into_iter().filter(|id| *id != leader) {
+        cluster.cut(leader, other);
+    }
+    let sequence = cluster.leader_node().replica.governance_view();
+    let signed = cluster.signed(version.act.clone(), sequence.governance.next_sequence);
+    cluster.enqueue(leader, signed, user());
+    cluster.run(300);
+    assert_eq!(record_at(&cluster, leader, "bank"), None, "not certified");
+    cluster.heal();
+    cluster.run(1000);
+    assert_eq!(cluster.leader(), leader, "it was not cut off for long");
+    let number = record(&cluster, "bank").pending.expect("set").number;
+    bring(&mut cluster, &version, "bank", number);
+    cluster.run(2000);
+    for id in replicas {
+        assert_eq!(active_number(&cluster, id, "bank"), Some(number));
+    }
+}
+
 #[test]
 fn an_upgrade_migrates_in_the_transaction_that_brings_it_into_force() {
     let mut cluster = three(82);
