@@ -51,10 +51,10 @@ mod tests {
     fn folders_are_called_by_other_names() {
         let build = RustBuild::default()
             .called(Path::new("/home/a b/app"), "/app")
-            .called(Path::new("/root/.cargo"), "/cargo");
+            .called(Path::new("/home/a b/.cargo"), "/cargo");
         assert_eq!(
             build.encoded_flags(),
-            "--remap-path-prefix=/home/a b/app=/app\x1f--remap-path-prefix=/root/.cargo=/cargo"
+            "--remap-path-prefix=/home/a b/app=/app\x1f--remap-path-prefix=/home/a b/.cargo=/cargo"
         );
     }
 }
