@@ -140,6 +140,18 @@ pub enum Refusal {
         /// The replica that it belongs, or belonged, to.
         id: u64,
     },
+    /// The TLS key was used before: connections of two replicas could not be told apart.
+    #[error("TLS key belongs to replica {id} already")]
+    TlsKeyUsed {
+        /// The replica that it belongs, or belonged, to.
+        id: u64,
+    },
+    /// The HPKE key was used before: what is sealed for one replica would open for another.
+    #[error("HPKE key belongs to replica {id} already")]
+    HpkeKeyUsed {
+        /// The replica that it belongs, or belonged, to.
+        id: u64,
+    },
     /// The policy does not accept the evidence.
     #[error(transparent)]
     Appraisal(#[from] synod_attestation::Refusal),
@@ -420,6 +432,8 @@ impl Refusal {
             Self::BlockTooOld { .. } => "block-too-old",
             Self::ReplicaSignature => "bad-replica-signature",
             Self::IdentityUsed { .. } => "identity-used",
+            Self::TlsKeyUsed { .. } => "tls-key-used",
+            Self::HpkeKeyUsed { .. } => "hpke-key-used",
             Self::Appraisal(_) => "evidence-refused",
             Self::AnotherKey { .. } => "another-key",
             Self::OlderEvidence { .. } => "older-evidence",

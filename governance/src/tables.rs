@@ -24,6 +24,10 @@ pub mod map {
     pub const REPLICAS: &str = "public:synod.replicas";
     /// Identity key to id, for ever.
     pub const IDENTITIES: &str = "public:synod.identities";
+    /// SHA-256 of a TLS key (SubjectPublicKeyInfo) to id, for ever.
+    pub const TLS_KEYS: &str = "public:synod.tls-keys";
+    /// HPKE key to id, for ever.
+    pub const HPKE_KEYS: &str = "public:synod.hpke-keys";
     /// One row `policy`: the appraisal policy in TOML.
     pub const POLICY: &str = "public:synod.policy";
     /// Generation (8 bytes, big-endian) to `WrappedSecret`.

@@ -7,6 +7,7 @@ use synod_kv::Transaction;
 use crate::entries::UserEntry;
 use crate::execute::configuration;
 use crate::execute::join::record;
+use crate::execute::keys;
 use crate::execute::state::{Outcome, write_replica};
 use crate::facts::{Context, VoterEntry};
 use crate::genesis::{APPROVAL_CONTENT_TYPE, Approval, FOUNDERS_MAX, Founder, Genesis};
@@ -71,15 +72,12 @@ fn write_founders(
     }
     let mut voters = Vec::new();
     for (founder, id) in founders.iter().zip(1u64..) {
-        let identity = founder.attested.statement.identity;
-        if let Some(other) = View::new(&*tx).replica_by_identity(&identity)? {
-            return Err(Refusal::IdentityUsed { id: other.id });
-        }
+        keys::check_unused(&*tx, &founder.attested.statement)?;
         founder.address.check()?;
         let verdict = judge(ctx, manifest, founder)?;
         let replica = record(id, &verdict, &founder.address, ReplicaStatus::Voter, ctx);
         write_replica(tx, &replica)?;
-        tables::write(tx, map::IDENTITIES, identity.as_bytes(), &id)?;
+        keys::record(tx, &replica.statement, id)?;
         voters.push(voter(&replica));
     }
     Ok(voters)

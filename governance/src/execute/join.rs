@@ -4,13 +4,13 @@ use synod_attestation::{Expected, Freshness, Role, Verdict};
 
 use crate::address::Address;
 use crate::attested::AttestedStatement;
+use crate::execute::keys;
 use crate::execute::state::{Outcome, State, write_replica};
 use crate::facts::{BlockRef, Context};
 use crate::join::{AddressChange, Join, join_nonce};
 use crate::manifest::JoinRule;
 use crate::records::{ReplicaRecord, ReplicaStatus};
 use crate::refusal::Refusal;
-use crate::tables::{self, map};
 
 /// Most replicas that are not removed.
 pub const REPLICAS_MAX: usize = 64;
@@ -22,10 +22,7 @@ pub const FRESH_BLOCKS: u64 = 16;
 
 pub(super) fn admit(state: &mut State<'_, '_>, join: &Join) -> Result<Outcome, Refusal> {
     join.address.check()?;
-    let identity = join.attested.statement.identity;
-    if let Some(other) = state.view().replica_by_identity(&identity)? {
-        return Err(Refusal::IdentityUsed { id: other.id });
-    }
+    keys::check_unused(&*state.tx, &join.attested.statement)?;
     check_fresh(state.ctx, join.block)?;
     join.verify().map_err(|_| Refusal::ReplicaSignature)?;
     let replicas = state.view().replicas()?;
@@ -46,7 +43,7 @@ pub(super) fn admit(state: &mut State<'_, '_>, join: &Join) -> Result<Outcome, R
     let mut replica = record(id, &verdict, &join.address, status, state.ctx);
     replica.attested_index = join.block.index;
     write_replica(state.tx, &replica)?;
-    tables::write(state.tx, map::IDENTITIES, identity.as_bytes(), &id)?;
+    keys::record(state.tx, &replica.statement, id)?;
     Ok(Outcome::about(id))
 }
 

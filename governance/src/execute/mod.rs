@@ -5,6 +5,7 @@ mod app;
 mod configuration;
 mod genesis;
 mod join;
+mod keys;
 mod lapse;
 mod membership;
 mod reattest;

@@ -1,6 +1,6 @@
 //! A network is founded by what the members approved, and by nothing else.
 
-use synod_attestation::{Rule, Tee};
+use synod_attestation::{NodeStatement, Rule, Tee};
 use synod_crypto::{Digest, cose::CoseError, sha256};
 use synod_governance::{
     Approval, Genesis, Input, JoinRule, Manifest, Refusal, ReplicaStatus, ServiceStatus,
@@ -213,6 +213,33 @@ fn a_founder_of_another_manifest_is_refused() {
 fn one_identity_cannot_found_twice() {
     let refusal = refused(|g| g.founders.push(g.founders[0].clone()));
     assert_eq!(refusal, Refusal::IdentityUsed { id: 1 });
+}
+
+/// Why two founders are refused of whom the second takes a key of the first.
+fn refused_with_a_key_of_the_first(take: fn(&mut NodeStatement, NodeStatement)) -> Refusal {
+    refused(|g| {
+        let (manifest, second) = (manifest(), Node::new(102, Tee::Tdx));
+        let first = g.founders[0].attested.statement.clone();
+        let mut founder = founder(&second, &manifest, &[]);
+        let mut statement = founder.attested.statement.clone();
+        take(&mut statement, first);
+        founder.attested = second.attest(statement, START_MS);
+        let approval = Approval::of(manifest.digest(), &founder.attested);
+        founder.approvals = vec![approval.sign(&key(1)), approval.sign(&key(2))];
+        g.founders.push(founder);
+    })
+}
+
+#[test]
+fn founders_share_no_tls_key() {
+    let refusal = refused_with_a_key_of_the_first(|own, first| own.tls = first.tls);
+    assert_eq!(refusal, Refusal::TlsKeyUsed { id: 1 });
+}
+
+#[test]
+fn founders_share_no_hpke_key() {
+    let refusal = refused_with_a_key_of_the_first(|own, first| own.hpke = first.hpke);
+    assert_eq!(refusal, Refusal::HpkeKeyUsed { id: 1 });
 }
 
 #[test]

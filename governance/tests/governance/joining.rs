@@ -1,6 +1,6 @@
 //! A replica joins on fresh evidence for its own keys, and once.
 
-use synod_attestation::{Role, Rule, Tee};
+use synod_attestation::{NodeStatement, Role, Rule, Tee};
 use synod_crypto::{Digest, sha256};
 use synod_governance::{
     Act, AddressChange, BlockRef, FRESH_BLOCKS, FRESH_MS, Input, Join, JoinRule, Manifest,
@@ -111,6 +111,57 @@ fn a_founders_identity_cannot_join() {
     let network = Network::founded();
     let join = network.join_input(&Node::new(101, Tee::SevSnp));
     assert_eq!(refused(&network, join), Refusal::IdentityUsed { id: 1 });
+}
+
+/// A join of `node()`, whose statement names other keys, with evidence for exactly these.
+fn join_naming(network: &Network, change: impl FnOnce(&mut NodeStatement)) -> Join {
+    let (node, join) = (node(), network.join_input(&node()));
+    let mut statement = join.attested.statement.clone();
+    change(&mut statement);
+    let attested = node.attest(statement, network.time_ms);
+    Join::sign(attested, join.block, join.address, &node.identity)
+}
+
+#[test]
+fn a_tls_key_of_another_replica_is_refused_even_after_removal() {
+    let mut network = Network::founded();
+    let other = Node::new(103, Tee::Nitro);
+    let id = network.join(&other).expect("joins");
+    let stolen = other.statement(network.id, Digest::default()).tls;
+    let take = |statement: &mut NodeStatement| statement.tls.clone_from(&stolen);
+    let used = Refusal::TlsKeyUsed { id };
+    assert_eq!(refused(&network, join_naming(&network, take)), used);
+    let founder = Node::new(101, Tee::SevSnp).statement(network.id, Digest::default());
+    let of_founder = join_naming(&network, |statement| statement.tls = founder.tls);
+    let of_founder = refused(&network, of_founder);
+    assert_eq!(of_founder, Refusal::TlsKeyUsed { id: 1 });
+    let cause = "test".to_owned();
+    network
+        .act(Act::RemoveReplica { id, cause })
+        .expect("removed");
+    assert_eq!(refused(&network, join_naming(&network, take)), used);
+    assert_eq!(used.code(), "tls-key-used");
+}
+
+#[test]
+fn an_hpke_key_of_another_replica_is_refused_even_after_removal() {
+    let mut network = Network::founded();
+    let other = Node::new(103, Tee::Nitro);
+    let id = network.join(&other).expect("joins");
+    let stolen = other.statement(network.id, Digest::default()).hpke;
+    let take = |statement: &mut NodeStatement| statement.hpke = stolen;
+    let used = Refusal::HpkeKeyUsed { id };
+    assert_eq!(refused(&network, join_naming(&network, take)), used);
+    let founder = Node::new(101, Tee::SevSnp).statement(network.id, Digest::default());
+    let of_founder = join_naming(&network, |statement| statement.hpke = founder.hpke);
+    let of_founder = refused(&network, of_founder);
+    assert_eq!(of_founder, Refusal::HpkeKeyUsed { id: 1 });
+    let cause = "test".to_owned();
+    network
+        .act(Act::RemoveReplica { id, cause })
+        .expect("removed");
+    assert_eq!(refused(&network, join_naming(&network, take)), used);
+    assert_eq!(used.code(), "hpke-key-used");
 }
 
 #[test]
