@@ -9,11 +9,11 @@ use synod_crypto::PublicKey;
 
 use crate::spki::Spki;
 
-/// Two replicas cannot share a key: each is born in one process.
+/// Two replicas cannot share a key: each is born in one process. The later one of the two is not trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("replica {replica} has a key of another replica")]
+#[error("replica {replica} is recorded with a key of an earlier replica")]
 pub struct DuplicateKey {
-    /// One of the two.
+    /// The later one, which is left out of the table.
     pub replica: u64,
 }
 
@@ -37,17 +37,25 @@ impl PeerTable {
         Self::default()
     }
 
-    /// Trusts exactly these replicas from the next handshake on. After an
-    /// error the table is as before.
-    pub fn replace(&self, replicas: BTreeMap<u64, PeerKeys>) -> Result<(), DuplicateKey> {
+    /// Trusts exactly these replicas from the next handshake on, but for those
+    /// that name a key of one with a lower id: ids are given out in order, so
+    /// the key was the other's first. Returns who is left out; the others are
+    /// not affected.
+    pub fn replace(&self, mut replicas: BTreeMap<u64, PeerKeys>) -> Vec<DuplicateKey> {
         let (mut tls, mut identities) = (BTreeSet::new(), BTreeSet::new());
-        for (&replica, keys) in &replicas {
-            if !tls.insert(&keys.tls) || !identities.insert(keys.identity) {
-                return Err(DuplicateKey { replica });
+        let mut left_out = Vec::new();
+        replicas.retain(|&replica, keys| {
+            let is_taken = tls.contains(&keys.tls) || identities.contains(&keys.identity);
+            if is_taken {
+                left_out.push(DuplicateKey { replica });
+            } else {
+                tls.insert(keys.tls.clone());
+                identities.insert(keys.identity);
             }
-        }
+            !is_taken
+        });
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = replicas;
-        Ok(())
+        left_out
     }
 
     /// The trusted replica that holds the TLS key `key`.

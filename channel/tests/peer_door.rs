@@ -9,8 +9,8 @@ use rustls::{
     ProtocolVersion, ServerConfig, client::Resumption, crypto::aws_lc_rs::kx_group::X25519,
 };
 use synod_channel::{
-    PEER_PROTOCOL, PeerKeys, PeerRefused, PeerTable, Spki, peer_client_config, peer_of,
-    peer_server_config,
+    DuplicateKey, PEER_PROTOCOL, PeerKeys, PeerRefused, PeerTable, Spki, peer_client_config,
+    peer_of, peer_server_config,
 };
 use synod_crypto::{Secret, SigningKey};
 use wire::{
@@ -27,9 +27,7 @@ fn table(replicas: &[u8]) -> PeerTable {
 
 fn set(table: &PeerTable, replicas: &[u8]) {
     let entry = |&id: &u8| (u64::from(id), keys(id, id));
-    table
-        .replace(replicas.iter().map(entry).collect())
-        .expect("keys differ");
+    assert_eq!(table.replace(replicas.iter().map(entry).collect()), []);
 }
 
 fn keys(tls: u8, identity: u8) -> PeerKeys {
@@ -239,13 +237,21 @@ fn peer_is_not_known_before_the_handshake_is_done() {
 }
 
 #[test]
-fn table_with_one_key_for_two_replicas_is_refused_and_changes_nothing() {
+fn replica_with_a_key_of_an_earlier_one_is_left_out_and_no_other() {
     let table = table(&[1]);
-    let one_tls_key = BTreeMap::from([(5, keys(5, 5)), (6, keys(5, 6))]);
-    assert!(table.replace(one_tls_key).is_err());
-    let one_identity = BTreeMap::from([(5, keys(5, 5)), (6, keys(6, 5))]);
-    assert!(table.replace(one_identity).is_err());
-    assert_eq!(table.keys_of(1), Some(keys(1, 1)));
-    assert_eq!(table.id_of(key(5).spki()), None);
+    for later in [keys(5, 6), keys(6, 5)] {
+        let left_out = table.replace(BTreeMap::from([
+            (1, keys(1, 1)),
+            (5, keys(5, 5)),
+            (6, later),
+            (7, keys(7, 7)),
+        ]));
+        assert_eq!(left_out, [DuplicateKey { replica: 6 }]);
+        assert_eq!(table.keys_of(6), None);
+        for kept in [1, 5, 7] {
+            assert_eq!(table.id_of(key(kept).spki()), Some(u64::from(kept)));
+        }
+        assert_eq!(table.id_of(key(6).spki()), None);
+    }
     assert_eq!(table.id_of(&Spki::from_der(*b"no key")), None);
 }

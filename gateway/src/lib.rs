@@ -21,6 +21,7 @@ mod rendered;
 mod reply;
 mod request;
 mod server;
+mod source;
 mod watch;
 
 pub use port::{
@@ -28,3 +29,4 @@ pub use port::{
     Records, Reply, Watching, WriteMode,
 };
 pub use server::Gateway;
+pub use source::Source;

@@ -30,6 +30,7 @@ mod log;
 mod metrics;
 mod peer_session;
 mod peers;
+mod places;
 mod reattester;
 mod run;
 #[cfg(test)]

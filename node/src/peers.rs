@@ -7,7 +7,10 @@
 //! Invariants
 //! - the queue to a peer is bounded in bytes; past the bound messages are dropped, since the engine repeats them;
 //! - what came from a peer and waits for the replica is bounded too: past the bound nothing more is read;
-//! - a replica that left the ledger's table is cut off: its connections end at the next frame.
+//! - a replica that left the ledger's table is cut off at once;
+//! - a row of the ledger that is not sound costs its own replica alone;
+//! - one peer keeps few connections, of which the oldest gives way to a new one, and strangers hold none: a handshake
+//!   has one of few places, for a short time, and the oldest gives way.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,7 +24,8 @@ use synod_channel::{
     peer_client_config, peer_of, peer_server_config, peer_server_name,
 };
 use synod_consensus::Body;
-use synod_governance::ReplicaRecord;
+use synod_gateway::Source;
+use synod_governance::{REPLICAS_MAX, ReplicaRecord};
 use synod_replica::{Envelope, Input};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -32,12 +36,21 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::core::Core;
+use crate::log;
 use crate::peer_session::Prover;
+use crate::places::{Bounds, Places, silent};
 
 /// A handshake, or the proofs after it, that take longer are given up.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
-/// So many unknown connections may be in their handshake; more wait.
-const HANDSHAKES_MAX: usize = 64;
+/// A connection that says nothing for so long after it was accepted is given up.
+const FIRST_BYTE_MAX: Duration = Duration::from_secs(2);
+/// So many unknown connections may be in their handshake, and so many from one source; then the oldest gives way.
+const HANDSHAKES: Bounds = Bounds {
+    places_max: 64,
+    per_key_max: 32,
+};
+/// So many connections one peer may keep: one, and another that it has given up and that has not ended here.
+const PEER_CONNECTIONS_MAX: usize = 2;
 /// A peer that takes no bytes for so long is connected to anew.
 const WRITE_MAX: Duration = Duration::from_secs(10);
 /// Pauses between attempts to connect.
@@ -69,8 +82,10 @@ pub(crate) struct Peers {
     senders: Mutex<BTreeMap<u64, Arc<Mutex<PeerSender>>>>,
     /// Checks the numbers of the frames from each peer, over all its connections.
     receivers: Mutex<BTreeMap<u64, Arc<Mutex<PeerReceiver>>>>,
-    /// Handshakes that may be under way at the same time.
-    handshakes: Arc<Semaphore>,
+    /// Handshakes that are under way, by source.
+    handshakes: Arc<Places<Source>>,
+    /// Connections of peers that have proven their sessions, by peer.
+    heard: Arc<Places<u64>>,
     runtime: tokio::runtime::Handle,
 }
 
@@ -96,7 +111,11 @@ impl Peers {
             links: Mutex::default(),
             senders: Mutex::default(),
             receivers: Mutex::default(),
-            handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
+            handshakes: Places::new(HANDSHAKES),
+            heard: Places::new(Bounds {
+                places_max: PEER_CONNECTIONS_MAX * REPLICAS_MAX,
+                per_key_max: PEER_CONNECTIONS_MAX,
+            }),
             runtime,
         })
     }
@@ -123,10 +142,15 @@ impl Peers {
             .map(|replica| (replica.id, replica))
             .collect();
         let keys = others.iter().map(|(id, replica)| (*id, keys_of(replica)));
-        if self.table.replace(keys.collect()).is_err() {
-            // Governance accepts no key twice; without a sound table nobody is believed.
-            return lock(&self.links).clear();
+        for left_out in self.table.replace(keys.collect()) {
+            // Governance takes no key twice.
+            log::error("peers", format_args!("{left_out}: it is not spoken with"));
         }
+        let others: BTreeMap<u64, &ReplicaRecord> = others
+            .into_iter()
+            .filter(|(id, _)| self.table.keys_of(*id).is_some())
+            .collect();
+        self.heard.keep(|peer| others.contains_key(&peer));
         let mut links = lock(&self.links);
         links.retain(|id, link| {
             others
@@ -169,26 +193,50 @@ impl Peers {
             peer_server_config(&self.wiring.identity, &self.table, &self.wiring.clock);
         let acceptor = TlsAcceptor::from(config);
         loop {
-            let place = self.handshakes.clone().acquire_owned().await;
-            let place = place.expect("the semaphore is never closed");
-            let Ok((stream, _)) = listener.accept().await else {
+            let Ok((stream, from)) = listener.accept().await else {
                 sleep(PAUSE_MIN).await;
+                continue;
+            };
+            // A stranger's handshake never counts as under way, so there is always one that gives way.
+            let Some(place) = self.handshakes.take(from.ip().into(), silent()) else {
                 continue;
             };
             let (peers, acceptor) = (self.clone(), acceptor.clone());
             tokio::spawn(async move {
-                let welcomed = timeout(HANDSHAKE_MAX, peers.welcome(acceptor.accept(stream))).await;
+                let welcomed = tokio::select! {
+                    welcomed = timeout(HANDSHAKE_MAX, peers.welcome(&acceptor, stream)) => welcomed,
+                    () = place.asked_to_leave() => return,
+                };
                 drop(place);
                 if let Ok(Some(welcomed)) = welcomed {
-                    peers.receive(welcomed).await;
+                    peers.hear(welcomed).await;
                 }
             });
         }
     }
 
+    /// Reads a peer's connection until it ends, or has to give way to a newer one.
+    async fn hear(&self, welcomed: Welcomed) {
+        let Some(place) = self.heard.take(welcomed.peer, silent()) else {
+            return;
+        };
+        // It may have left the table since its handshake.
+        if self.table.keys_of(welcomed.peer).as_ref() != Some(&welcomed.keys) {
+            return;
+        }
+        tokio::select! {
+            () = self.receive(welcomed) => {}
+            () = place.asked_to_leave() => {}
+        }
+    }
+
     /// Finishes the handshake and exchanges proofs.
-    async fn welcome(&self, accept: tokio_rustls::Accept<TcpStream>) -> Option<Welcomed> {
-        let mut stream = accept.await.ok()?;
+    async fn welcome(&self, acceptor: &TlsAcceptor, stream: TcpStream) -> Option<Welcomed> {
+        timeout(FIRST_BYTE_MAX, stream.readable())
+            .await
+            .ok()?
+            .ok()?;
+        let mut stream = acceptor.accept(stream).await.ok()?;
         let session = stream.get_ref().1;
         let peer = peer_of(session, &self.table).ok()?;
         let (keys, session) = (self.table.keys_of(peer)?, Session::of(session).ok()?);
@@ -665,8 +713,7 @@ mod tests {
         let (a, b) = (side(1, 1 << 20).await, side(2, 1 << 20).await);
         a.peers
             .table
-            .replace(BTreeMap::from([(2, keys_of(&b.record))]))
-            .unwrap();
+            .replace(BTreeMap::from([(2, keys_of(&b.record))]));
         b.peers.update(std::slice::from_ref(&a.record));
         let config = peer_client_config(
             &a.peers.wiring.identity,
@@ -737,11 +784,87 @@ mod tests {
         let (a, b) = (side(1, 1 << 20).await, side(2, 1 << 20).await);
         a.peers.update(std::slice::from_ref(&b.record));
         b.peers.update(std::slice::from_ref(&a.record));
-        for _ in 0..HANDSHAKES_MAX / 2 {
+        for _ in 0..HANDSHAKES.places_max / 2 {
             let mut stranger = TcpStream::connect(&b.record.address.peer).await.unwrap();
             stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
         }
         pass(&a, &b, 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn row_with_a_key_of_another_replica_costs_that_row_alone() {
+        let (a, b) = (side(1, 1 << 20).await, side(2, 1 << 20).await);
+        let address = "127.0.0.1:1".to_owned();
+        let mut thief = record(3, address.clone());
+        thief.statement.tls = b.record.statement.tls.clone();
+        let mut twin = record(4, address.clone());
+        twin.statement.identity = b.record.statement.identity;
+        let mut unreadable = record(5, "no address at all".to_owned());
+        unreadable.statement.tls = b"not a key".to_vec();
+        let rows = [a.record.clone(), b.record.clone(), thief, twin, unreadable];
+        a.peers.update(&rows);
+        b.peers.update(&rows);
+        pass(&a, &b, 1);
+        pass(&b, &a, 1);
+        a.peers.update(&rows);
+        pass(&a, &b, 2);
+        assert_eq!(
+            lock(&a.peers.links).keys().copied().collect::<Vec<_>>(),
+            [2, 5]
+        );
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn connections_of_one_greeted_peer_are_bounded() {
+        let (a, b) = (side(1, 1 << 20).await, side(2, 1 << 20).await);
+        a.peers.update(std::slice::from_ref(&b.record));
+        b.peers.update(std::slice::from_ref(&a.record));
+        let mut kept = Vec::new();
+        for _ in 0..20 {
+            let config = peer_client_config(
+                &a.peers.wiring.identity,
+                &a.peers.table,
+                2,
+                &Clock::system(),
+            );
+            let (_, waiting) = unbounded_channel();
+            let dialer = Dialer {
+                peer: 2,
+                address: b.record.address.peer.clone(),
+                config,
+                table: a.peers.table.clone(),
+                wiring: a.peers.wiring.clone(),
+                waiting,
+                queued: Arc::default(),
+                sender: a.peers.sender(2),
+            };
+            kept.push(dialer.connect().await.expect("a is known to b"));
+        }
+        assert!(b.peers.heard.taken() <= PEER_CONNECTIONS_MAX);
+        let (first, rest) = kept.split_first_mut().unwrap();
+        let ended = timeout(SOON, first.read_u8()).await;
+        assert!(matches!(ended, Ok(Err(_))), "the oldest was ended");
+        assert_eq!(rest.len(), 19);
+        // A link that was ended is made anew, and the replica is heard all the same.
+        pass(&a, &b, 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn silent_strangers_at_the_peer_door_keep_no_peer_out() {
+        let (a, b) = (side(1, 1 << 20).await, side(2, 1 << 20).await);
+        let mut strangers = Vec::new();
+        for _ in 0..300 {
+            strangers.push(TcpStream::connect(&b.record.address.peer).await.unwrap());
+        }
+        a.peers.update(std::slice::from_ref(&b.record));
+        b.peers.update(std::slice::from_ref(&a.record));
+        let begun = Instant::now();
+        pass(&a, &b, 1);
+        assert!(
+            begun.elapsed() < FIRST_BYTE_MAX,
+            "nobody's time-out is waited for"
+        );
+        assert!(b.peers.handshakes.taken() <= HANDSHAKES.per_key_max);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
