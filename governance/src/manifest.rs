@@ -39,10 +39,14 @@ const DIGEST_LABEL: &[u8] = b"synod-manifest-v1\0";
 #[cbor(index_only)]
 #[serde(rename_all = "lowercase")]
 pub enum JoinRule {
-    /// A replica that the policy accepts is trusted at once.
+    /// A replica that the policy accepts is trusted at once, and becomes a voter as soon as it has
+    /// caught up. So whoever has genuine machines that run accepted code may become the majority
+    /// of the voters, without any member's word: that gives no private state away and falsifies
+    /// nothing, since accepted code runs there, but it decides whether the service goes on. Right
+    /// where the policy lists the machines (`hardware_allow`), and for trying things out.
     #[n(0)]
     Verdict,
-    /// The members sign for each replica as well.
+    /// The members sign for each replica as well (`TrustReplica`) before it is told any key.
     #[n(1)]
     Members,
 }
@@ -63,7 +67,8 @@ pub struct ManifestFile {
     pub recovery_threshold: u8,
     /// Of how many vendors voters must be, once two vendors stand: 1 or 2.
     pub required_vendors: u8,
-    /// When a replica is trusted.
+    /// When a replica is trusted: `verdict` or `members`. With `verdict` whoever has genuine
+    /// machines of the accepted code may become the majority; see [`JoinRule`].
     pub join: JoinRule,
     /// How long (seconds) a replica that lost its vote with its verdict may attest anew before
     /// it is removed; also how long one without a vote may be without a verdict.

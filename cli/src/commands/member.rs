@@ -42,7 +42,10 @@ enum MemberCommand {
     },
     /// Appraises a founder that waits, and signs that it may found this synod
     #[command(after_help = "Example:
-  synod member approve https://127.0.0.1:8001 --manifest manifest.toml --key alice.key --out alice.approval")]
+  synod member approve https://127.0.0.1:8001 --manifest manifest.toml --key alice.key --out alice.approval
+
+Read what you approve: with `join = \"verdict\"` in the manifest, whoever has genuine machines of the accepted code may
+become the majority of the replicas; with `join = \"members\"` each replica needs the members' signatures as well.")]
     Approve {
         /// The founder's address
         url: ReplicaUrl,
@@ -141,7 +144,7 @@ enum ActCommand {
         /// The user's name
         name: String,
     },
-    /// Trusts a replica whose evidence passed, where the manifest wants the members' word as well
+    /// Trusts a replica whose evidence passed, where the manifest says `join = "members"`
     TrustReplica {
         /// The replica
         id: u64,
