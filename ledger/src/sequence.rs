@@ -353,6 +353,11 @@ impl Sequence {
         newest_first.take(WINDOW).any(|s| s.head.hash == *hash)
     }
 
+    /// Whether the next block may bear this reading, as far as its time and its newest block go.
+    pub fn is_usable(&self, reading: &Reading) -> bool {
+        reading.time_ms > self.last().time_ms && self.is_recent(&reading.newest)
+    }
+
     fn last_step(&self) -> &Step {
         let settled = self
             .settled
@@ -516,8 +521,7 @@ impl Sequence {
                 configuration
                     .voter(reading.replica)
                     .is_some_and(|voter| voter.key == *v.key())
-                    && reading.time_ms > self.last().time_ms
-                    && self.is_recent(&reading.newest)
+                    && self.is_usable(reading)
             })
             .map(|v| v.reading().clone())
             .collect();

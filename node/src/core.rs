@@ -18,7 +18,7 @@ use synod_replica::{
 };
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use crate::clock::now_ms;
+use crate::clock::now;
 use crate::vital;
 
 /// At most so many messages are taken before the replica is flushed.
@@ -212,7 +212,7 @@ impl<O: Outlets> Thread<O> {
     }
 
     fn step(&mut self, input: Input) {
-        let effects = self.replica.step(now_ms(), input);
+        let effects = self.replica.step(now(), input);
         self.carry_out(effects);
     }
 

@@ -37,6 +37,7 @@ pub(crate) fn text(
         gauges.certified_index,
         gauges.certified_seqno,
         view.certified.2,
+        gauges.ledger_behind_ms,
         gauges.calls_waiting as u64,
         voters.count() as u64,
         view.configuration.number(),
@@ -148,7 +149,7 @@ const APP_FAULTS: (&str, &str) = (
 );
 
 /// Names and meanings, in the order of the values in [`text`].
-const GAUGES: [(&str, &str); 16] = [
+const GAUGES: [(&str, &str); 17] = [
     UP,
     ("synod_view", "The view (term) that the replica is in."),
     ("synod_leads", "Whether the replica leads."),
@@ -161,6 +162,10 @@ const GAUGES: [(&str, &str); 16] = [
     (
         "synod_ledger_time_ms",
         "Ledger time of the newest certified block, Unix milliseconds.",
+    ),
+    (
+        "synod_ledger_time_behind_ms",
+        "How far the newest certified block was behind this machine's clock when it came, milliseconds.",
     ),
     ("synod_calls_waiting", "Calls that wait to be carried out."),
     ("synod_voters", "Voters of the newest configuration."),

@@ -31,7 +31,7 @@ use crate::authority::{AuthorityError, Issuer};
 use crate::begun::Begun;
 use crate::born::{BirthError, Born};
 use crate::catalog::Catalog;
-use crate::clock::now_ms;
+use crate::clock::{now, now_ms};
 use crate::config::{Beginning, NodeConfig};
 use crate::core::{self, Core, Outlets};
 use crate::disk::{Disk, DiskReport};
@@ -302,7 +302,7 @@ impl Node {
         let identity = Arc::new(begun.identity);
         let prover = prover(begun.network, id, &identity);
         let wires = self.wires(prover, &begun.tls, &core, peers)?;
-        let (replica, effects) = Replica::start(begun.boot, now_ms())?;
+        let (replica, effects) = Replica::start(begun.boot, now())?;
         let from_ms = begun.authority_from_ms.saturating_sub(AUTHORITY_SKEW_MS);
         let authority = ServiceCa::new(&begun.service_key, begun.network, from_ms)?;
         let (evident, evidence) = evidence::place(Evident {
@@ -533,6 +533,15 @@ impl Outlets for Wires {
             } => log::error(
                 "apps",
                 format_args!("version {number} of app `{app}`: {code}: {why}"),
+            ),
+            Notice::LedgerTime { behind_ms: None } => {
+                log::info("clock", "the ledger's time keeps up again");
+            }
+            Notice::LedgerTime {
+                behind_ms: Some(behind_ms),
+            } => log::error(
+                "clock",
+                format_args!("the ledger's time is {behind_ms} ms behind this machine's clock"),
             ),
             Notice::Dropped { peer, why } => {
                 log::debug("consensus", format_args!("from {peer}: {why}"));

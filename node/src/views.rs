@@ -197,6 +197,11 @@ fn alarms(view: &NetworkView, gauges: &Gauges, attesting: &Progress) -> Vec<Stri
     if gauges.disk_full {
         alarms.push("the disk of this replica does not take writes".to_owned());
     }
+    if let Some(behind_ms) = gauges.ledger_too_far_behind_ms {
+        alarms.push(format!(
+            "the ledger's time is {behind_ms} ms behind this machine's clock: that clock is wrong, or voters do not give the time"
+        ));
+    }
     if gauges.misbehaviours > 0 {
         let count = gauges.misbehaviours;
         alarms.push(format!("peers sent {count} messages that no honest replica sends; proofs are in the ledger's files"));

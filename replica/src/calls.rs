@@ -299,6 +299,11 @@ pub enum Notice {
         /// What is known beyond it.
         why: String,
     },
+    /// The ledger's time begins to be too far behind this machine's wall clock, or ends to be.
+    LedgerTime {
+        /// How far (milliseconds); none once it is near enough again.
+        behind_ms: Option<u64>,
+    },
     /// A message was dropped without blame.
     Dropped {
         /// The peer.

@@ -21,8 +21,6 @@ use crate::roll;
 
 /// Own signatures are kept for so many indices below the certified one, for acknowledgements sent again.
 const SIGNATURES_KEPT: u64 = 1024;
-/// A replica reads its clock for the ledger at most this often.
-pub(crate) const READING_EVERY_MS: u64 = 100;
 
 impl Replica {
     /// The signature to send with an acknowledgement of `index` in `term`, if that block is of that view.
@@ -37,35 +35,26 @@ impl Replica {
 
     /// This replica's clock, signed together with its newest block; not more often than is useful.
     pub(crate) fn own_reading(&mut self) -> Option<Reading> {
-        let last = self.machine.sequence().last();
-        let due =
-            self.now_ms >= self.last_reading_ms + READING_EVERY_MS && self.now_ms > last.time_ms;
-        if !due {
-            return None;
-        }
-        let newest = last.hash;
-        self.last_reading_ms = self.now_ms;
-        Some(Reading::sign(
-            &self.keys.identity,
-            &self.network,
-            self.id,
-            self.now_ms,
-            newest,
-        ))
+        let newest = self.machine.sequence().last();
+        self.clock
+            .read(&self.keys.identity, &self.network, self.id, newest)
     }
 
-    /// The readings for the next block: those of the voters that were heard, and the leader's own.
+    /// The readings for the next block: the newest ones of the voters that were heard, and the leader's own. They
+    /// stay at hand for the blocks after it: a block needs those of a majority at once.
     pub(crate) fn readings_for_block(&mut self) -> Vec<VettedReading> {
-        let mut readings: Vec<VettedReading> =
-            std::mem::take(&mut self.readings).into_values().collect();
         let own = self
             .own_reading()
             .and_then(|own| own.verify(&self.network, &self.keys.identity.public()).ok());
-        readings.extend(own);
-        readings
+        if let Some(own) = own {
+            self.clock.keep(own);
+        }
+        let sequence = self.machine.sequence();
+        self.clock
+            .for_block(|vetted| sequence.is_usable(vetted.reading()))
     }
 
-    /// Keeps a voter's reading for the next block, if this replica leads.
+    /// Keeps a voter's reading for the next blocks, if this replica leads.
     pub(crate) fn take_reading(&mut self, from: u64, reading: Reading) {
         if !self.leads() || reading.replica != from {
             return;
@@ -80,7 +69,15 @@ impl Replica {
             return;
         };
         if let Ok(vetted) = reading.verify(&self.network, &key) {
-            self.readings.insert(from, vetted);
+            self.clock.keep(vetted);
+        }
+    }
+
+    /// Shows the clock the newest certified block, and tells when the ledger's time begins or ends to lag.
+    pub(crate) fn watch_ledger_time(&mut self, out: &mut Effects) {
+        if self.clock.certified(self.machine.sequence().certified()) {
+            let behind_ms = self.clock.too_far_behind();
+            out.notices.push(Notice::LedgerTime { behind_ms });
         }
     }
 
@@ -227,6 +224,7 @@ impl Replica {
 
     /// Keeps a certificate, and a leader tells everybody.
     fn announce(&mut self, bytes: &Bytes, out: &mut Effects) {
+        self.watch_ledger_time(out);
         let index = self.certified_index();
         out.persist.push(Batch {
             number: None,

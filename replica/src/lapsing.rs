@@ -150,7 +150,7 @@ impl Replica {
     /// An idle ledger's time stands still. If this leader's clock says that something is due, a block asks the others.
     fn freshen_for_lapse(&mut self, lapsed: &[Lapsed], out: &mut Effects) -> bool {
         let known: BTreeSet<u64> = steps(lapsed).map(|(id, _)| id).collect();
-        let soon = roll::lapsed(&self.machine.store(), self.now_ms);
+        let soon = roll::lapsed(&self.machine.store(), self.clock.time_ms());
         let due = steps(&soon).any(|(id, _)| !known.contains(&id));
         if due && self.ticks >= self.freshened_tick + FRESHEN_TICKS {
             self.freshened_tick = self.ticks;

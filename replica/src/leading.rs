@@ -90,7 +90,7 @@ impl Replica {
             Purpose::Transaction,
         ));
         self.tallies.clear();
-        self.readings.clear();
+        self.clock.forget_readings();
         self.learners.clear();
     }
 
@@ -444,7 +444,7 @@ impl Replica {
 
     /// An idle ledger's time stands still. Before evidence is judged by it, an empty block brings it up to date.
     fn freshen(&mut self, out: &mut Effects) {
-        let behind = self.now_ms > self.machine.sequence().last().time_ms + FRESH_MS;
+        let behind = self.clock.time_ms() > self.machine.sequence().last().time_ms + FRESH_MS;
         if behind
             && self.ticks >= self.freshened_tick + FRESHEN_TICKS
             && self.machine.sequence().pending().is_none()

@@ -86,6 +86,10 @@ pub struct Gauges {
     pub misbehaviours: u64,
     /// Messages that the engine refused, so far.
     pub refusals: u64,
+    /// How far the newest certified block was behind this machine's wall clock when it came (milliseconds).
+    pub ledger_behind_ms: u64,
+    /// The same, where it is too far and has been so for a while.
+    pub ledger_too_far_behind_ms: Option<u64>,
     /// Whether the disk does not take writes.
     pub disk_full: bool,
     /// Whether this replica has stopped for good.
@@ -207,6 +211,8 @@ impl Replica {
             calls_waiting: self.desk.waiting() + self.floor.busy(),
             misbehaviours: self.misbehaviours,
             refusals: self.engine.refusals().values().sum(),
+            ledger_behind_ms: self.clock.behind_ms(),
+            ledger_too_far_behind_ms: self.clock.too_far_behind(),
             disk_full: self.disk_full,
             halted: self.halted,
         }

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use bytes::Bytes;
 use synod_consensus::{Engine, Groups, Input as EngineInput, Role, Start, StartError, Tuning};
 use synod_crypto::{Digest, Entropy, HpkeSecretKey, SigningKey};
-use synod_ledger::{BlockSignature, Record, Sealer, SignedAt, Tally, VettedReading};
+use synod_ledger::{BlockSignature, Record, Sealer, SignedAt, Tally};
 
 use crate::app::App;
 use crate::apps::Apps;
@@ -26,6 +26,7 @@ use crate::deployment::{self, Deploying};
 use crate::desk::Desk;
 use crate::envelope::Envelope;
 use crate::floor::Floor;
+use crate::ledger_clock::{LedgerClock, Now};
 use crate::machine::Machine;
 use crate::peer_asks::PeerAsks;
 use crate::roll;
@@ -79,8 +80,6 @@ pub struct Replica {
     pub(crate) tallies: BTreeMap<u64, Tally>,
     /// Own signatures by block index, to ride on acknowledgements.
     pub(crate) signatures: BTreeMap<u64, BlockSignature>,
-    /// The newest reading of each voter; a leader's.
-    pub(crate) readings: BTreeMap<u64, VettedReading>,
     /// The newest block that each learner signed: (index, header hash, signature); a leader's.
     pub(crate) learners: BTreeMap<u64, (u64, Digest, BlockSignature)>,
     /// Peers whose leadership messages are not heard, and for which view.
@@ -96,7 +95,6 @@ pub struct Replica {
     pub(crate) last_block_tick: u64,
     /// The tick at which a leader was last heard.
     pub(crate) leader_heard_tick: u64,
-    pub(crate) last_reading_ms: u64,
     pub(crate) compacted_seqno: u64,
     /// No step of the membership is proposed before this tick.
     pub(crate) membership_tick: u64,
@@ -114,7 +112,7 @@ pub struct Replica {
     pub(crate) view_since_tick: u64,
     /// The tick at which the ledger time was last brought up to date for a join.
     pub(crate) freshened_tick: u64,
-    pub(crate) now_ms: u64,
+    pub(crate) clock: LedgerClock,
     pub(crate) disk_full: bool,
     pub(crate) halted: bool,
     pub(crate) misbehaviours: u64,
@@ -125,7 +123,7 @@ impl Replica {
     ///
     /// # Errors
     /// [`StartError`] where the ledger's membership does not make an engine.
-    pub fn start(mut boot: Boot, now_ms: u64) -> Result<(Self, Effects), StartError> {
+    pub fn start(mut boot: Boot, now: Now) -> Result<(Self, Effects), StartError> {
         let engine = Engine::new(engine_start(&mut boot), boot.tuning)?;
         let network = boot.machine.sequence().network();
         let certificate_bytes = boot
@@ -133,6 +131,7 @@ impl Replica {
             .history()
             .newest_certificate()
             .map(synod_ledger::Certificate::encode);
+        let clock = LedgerClock::new(*boot.machine.sequence().certified(), now);
         let mut replica = Self {
             id: boot.id,
             keys: boot.keys,
@@ -150,7 +149,6 @@ impl Replica {
             sealer: None,
             tallies: BTreeMap::new(),
             signatures: BTreeMap::new(),
-            readings: BTreeMap::new(),
             learners: BTreeMap::new(),
             ignored: BTreeMap::new(),
             early_certificate: None,
@@ -159,7 +157,6 @@ impl Replica {
             ticks: 0,
             last_block_tick: 0,
             leader_heard_tick: 0,
-            last_reading_ms: 0,
             compacted_seqno: 0,
             membership_tick: 0,
             lapse_tick: 0,
@@ -169,7 +166,7 @@ impl Replica {
             deploying: Deploying::default(),
             view_since_tick: 0,
             freshened_tick: 0,
-            now_ms,
+            clock,
             disk_full: false,
             halted: false,
             misbehaviours: 0,
@@ -199,11 +196,11 @@ impl Replica {
         });
     }
 
-    /// Takes one input. `now_ms` is this machine's clock, Unix milliseconds: only ever a voter's reading.
-    pub fn step(&mut self, now_ms: u64, input: Input) -> Effects {
+    /// Takes one input. `now` is only ever a voter's reading.
+    pub fn step(&mut self, now: Now, input: Input) -> Effects {
         let mut out = Effects::default();
         let certified = self.machine.history().certified_seqno();
-        self.now_ms = now_ms;
+        self.clock.look(now);
         if self.halted {
             if let Input::Call(call) = input {
                 out.replies

@@ -7,7 +7,7 @@ use synod_client::read_chain;
 use synod_crypto::Digest;
 use synod_governance::{Act, Action, SignedAction};
 use synod_ledger::{Chain, TxId};
-use synod_replica::{Call, Caller, Effects, Input, Replica, Reply, Request};
+use synod_replica::{Call, Caller, Effects, Input, Now, Replica, Reply, Request};
 
 use crate::error::TestbedError;
 use crate::founding::{self, Founded, START_MS, THRESHOLD, user_fingerprint};
@@ -40,7 +40,7 @@ impl Synod {
     pub fn found(name: &str, workshop: &Workshop) -> Result<Self, TestbedError> {
         let Founded { network, boot, .. } = founding::found(name)?;
         let now_ms = START_MS + 1000;
-        let (replica, effects) = Replica::start(boot, now_ms)
+        let (replica, effects) = Replica::start(boot, at(now_ms))
             .map_err(|error| TestbedError::Founding(error.to_string()))?;
         let mut synod = Self {
             network,
@@ -173,7 +173,7 @@ impl Synod {
     fn step(&mut self, input: Input) {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
-            let effects = self.replica.step(self.now_ms, input);
+            let effects = self.replica.step(at(self.now_ms), input);
             inputs.extend(self.carry_out(effects));
         }
     }
@@ -199,6 +199,14 @@ impl Synod {
             inputs.push(Input::Executed(self.workshop.execute(execution)));
         }
         inputs
+    }
+}
+
+/// Both clocks of the only machine.
+fn at(now_ms: u64) -> Now {
+    Now {
+        wall_ms: now_ms,
+        monotonic_ms: now_ms,
     }
 }
 

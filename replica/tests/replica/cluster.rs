@@ -19,7 +19,7 @@ use synod_ledger::{LedgerSecret, Scanner, SegmentHeader, TxId};
 use synod_replica::guest::{Compile, Compiled, Completion, Executed, Execution, GuestFault};
 use synod_replica::{
     Boot, Call, Caller, Condition, Effects, Envelope, Input, Intake, Keys, KvApp, Machine, Notice,
-    Operate, Operation, Replica, Reply, Request, found, receive_keys,
+    Now, Operate, Operation, Replica, Reply, Request, found, receive_keys,
 };
 
 pub(crate) const START_MS: u64 = 1_800_000_000_000;
@@ -34,6 +34,7 @@ pub(crate) struct Node {
     unsynced: VecDeque<u64>,
     pub(crate) disk_works: bool,
     pub(crate) notices: Vec<Notice>,
+    /// What its host adds to the wall clock.
     pub(crate) clock_skew_ms: i64,
 }
 
@@ -293,7 +294,7 @@ impl Cluster {
             tuning: Tuning::default(),
             entropy: self.entropy.fork("replica"),
         };
-        let (replica, effects) = Replica::start(boot, self.now_ms).expect("a replica");
+        let (replica, effects) = Replica::start(boot, clocks(self.now_ms, 0)).expect("a replica");
         let node = Node {
             replica,
             disk,
@@ -614,7 +615,8 @@ impl Cluster {
         self.deliver();
     }
 
-    fn deliver(&mut self) {
+    /// Delivers everything, and all that follows from it, while no time passes.
+    pub(crate) fn deliver(&mut self) {
         for _ in 0..10_000 {
             let synced = self.sync_disks() | self.do_work();
             let Some((from, to, bytes)) = self.wires.pop_front() else {
@@ -699,7 +701,7 @@ impl Cluster {
         let Some(node) = self.nodes.get_mut(&id) else {
             return;
         };
-        let now = self.now_ms.saturating_add_signed(node.clock_skew_ms);
+        let now = clocks(self.now_ms, node.clock_skew_ms);
         let effects = node.replica.step(now, input);
         self.carry_out(id, effects);
     }
@@ -728,6 +730,13 @@ impl Cluster {
             }
             self.wires.push_back((id, to, envelope.encode()));
         }
+    }
+}
+
+fn clocks(now_ms: u64, skew_ms: i64) -> Now {
+    Now {
+        wall_ms: now_ms.saturating_add_signed(skew_ms),
+        monotonic_ms: now_ms - START_MS,
     }
 }
 

@@ -9,4 +9,5 @@ mod executing;
 mod faults;
 mod life;
 mod notebook;
+mod time;
 mod watching;
