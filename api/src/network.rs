@@ -123,6 +123,10 @@ pub struct ReplicaInfo {
     /// Whether the replica that answers heard from it lately; only the leader knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reachable: Option<bool>,
+    /// Whether it has certified what the leader had certified ten seconds ago; only the leader
+    /// knows. A voter that does not is of no use to a quorum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certifies: Option<bool>,
 }
 
 /// How a replica lost its vote. It gets it again when it attests anew.

@@ -47,6 +47,8 @@ pub(crate) fn text(
         resident_bytes().unwrap_or(0),
         own.map_or(0, |replica| replica.expires_ms),
         view.lapsed.len() as u64,
+        gauges.voters_behind as u64,
+        view.stalled.into(),
     ];
     let mut text = String::with_capacity(2048);
     for ((name, help), value) in GAUGES.iter().zip(values) {
@@ -149,7 +151,7 @@ const APP_FAULTS: (&str, &str) = (
 );
 
 /// Names and meanings, in the order of the values in [`text`].
-const GAUGES: [(&str, &str); 17] = [
+const GAUGES: [(&str, &str); 19] = [
     UP,
     ("synod_view", "The view (term) that the replica is in."),
     ("synod_leads", "Whether the replica leads."),
@@ -184,6 +186,14 @@ const GAUGES: [(&str, &str); 17] = [
     (
         "synod_verdicts_lapsed",
         "Replicas whose verdicts have lapsed and that are not removed.",
+    ),
+    (
+        "synod_voters_behind",
+        "Voters that have not certified what the leader had certified 10 s ago; only the leader knows.",
+    ),
+    (
+        "synod_stalled",
+        "Whether a block that the leader proposed 10 s ago is not certified.",
     ),
 ];
 const COUNTERS: [(&str, &str); 3] = [

@@ -69,7 +69,7 @@ pub(crate) fn network(
         replicas: present
             .filter_map(|replica| info(replica, view, attesting))
             .collect(),
-        critical: critical(&view.configuration, &unreachable(view)),
+        critical: critical(&view.configuration, &of_no_use(view)),
         alarms: alarms(view, gauges, attesting),
     }
 }
@@ -120,6 +120,7 @@ fn info(replica: &ReplicaRecord, view: &NetworkView, attesting: &Progress) -> Op
         },
         demoted: demotion(replica, view),
         reachable: reachable(replica.id, view),
+        certifies: certifies(replica, view),
     })
 }
 
@@ -161,6 +162,19 @@ fn unreachable(view: &NetworkView) -> BTreeSet<u64> {
     voters
         .filter(|id| reachable(*id, view) == Some(false))
         .collect()
+}
+
+/// Whether a leader saw the voter certify what itself had certified ten seconds ago; others do not know.
+fn certifies(replica: &ReplicaRecord, view: &NetworkView) -> Option<bool> {
+    let known = !view.peers.is_empty() && replica.status == ReplicaStatus::Voter;
+    known.then(|| !view.behind.contains(&replica.id))
+}
+
+/// The voters that sign nothing: those that are not heard, and those that do not certify.
+fn of_no_use(view: &NetworkView) -> BTreeSet<u64> {
+    let mut lost = unreachable(view);
+    lost.extend(&view.behind);
+    lost
 }
 
 /// The voters whose loss, each alone, would stop the service, given those that are lost already.
@@ -211,6 +225,16 @@ fn alarms(view: &NetworkView, gauges: &Gauges, attesting: &Progress) -> Vec<Stri
             .iter()
             .map(|id| format!("replica {id} votes and was not heard of lately")),
     );
+    alarms.extend(
+        view.behind
+            .iter()
+            .filter(|id| reachable(**id, view) == Some(true))
+            .map(|id| format!("replica {id} votes and does not certify: it has not taken up what was certified 10 s ago")),
+    );
+    if view.stalled {
+        let (index, ..) = view.certified;
+        alarms.push(format!("nothing has been certified for 10 s though blocks wait: too few voters sign; the newest certified block is {index}"));
+    }
     if let Some(trouble) = &attesting.trouble {
         alarms.push(format!("this replica could not attest anew: {trouble}"));
     }

@@ -246,7 +246,7 @@ pub struct Effects {
     pub compile: Vec<Compile>,
     /// The newest certified seqno, where it moved: there are changes to watch.
     pub certified: Option<u64>,
-    /// The set of replicas or the state of the service changed: look at the view again.
+    /// Role, membership or certified governance changed: peers, their keys and addresses may be others now.
     pub membership_changed: bool,
 }
 

@@ -231,6 +231,7 @@ impl Replica {
             records: vec![encoded(&Record::Certificate(bytes.clone()))],
         });
         self.certificate_bytes = Some(bytes.clone());
+        self.parked.forget_up_to(index);
         self.tallies = self.tallies.split_off(&(index + 1));
         self.signatures = self
             .signatures
@@ -251,45 +252,65 @@ impl Replica {
         }
     }
 
+    /// The certificate that goes with an append after `index`: the newest that the receiver can use at once, since it
+    /// holds every block up to there if the append fits its log. So whoever is behind is certified on the way, and a
+    /// block after a change of configuration never comes without the certificate that the change needs.
+    pub(crate) fn certificate_for_append(&self, index: u64) -> Option<Bytes> {
+        let certificate = self.machine.history().certificate_up_to(index)?;
+        if certificate.index == self.certified_index() {
+            return self.certificate_bytes.clone();
+        }
+        Some(certificate.encode())
+    }
+
     /// Takes a certificate from a peer: verified before it means anything.
-    pub(crate) fn take_certificate(&mut self, bytes: &Bytes, out: &mut Effects) {
+    pub(crate) fn take_certificate(&mut self, from: u64, bytes: &Bytes, out: &mut Effects) {
         if self.certificate_bytes.as_ref() == Some(bytes) {
             return;
         }
         let Ok(certificate) = Certificate::decode(bytes) else {
             return;
         };
-        if certificate.index > self.certified_index() {
-            self.try_certificate(certificate, out);
+        if certificate.index <= self.certified_index() {
+            return;
+        }
+        let early = self.try_certificate(certificate, out);
+        // Only the leader announces; whatever else is said of blocks ahead finds no room here.
+        self.parked
+            .extend(early.filter(|_| self.engine.leader() == Some(from)));
+    }
+
+    /// Some certificates came before their blocks: now the blocks may be here.
+    pub(crate) fn take_parked_certificates(&mut self, out: &mut Effects) {
+        let last = self.machine.sequence().last().index;
+        for certificate in self.parked.due(last) {
+            if certificate.index > self.certified_index() {
+                let early = self.try_certificate(certificate, out);
+                self.parked.extend(early);
+            }
         }
     }
 
-    /// A certificate came before its block: now the block may be here.
-    pub(crate) fn retry_early_certificate(&mut self, out: &mut Effects) {
-        if let Some(certificate) = self.early_certificate.take() {
-            self.try_certificate(certificate, out);
-        }
-    }
-
-    fn try_certificate(&mut self, certificate: Certificate, out: &mut Effects) {
+    /// Takes a certificate up, or gives it back where the block is not here yet.
+    fn try_certificate(
+        &mut self,
+        certificate: Certificate,
+        out: &mut Effects,
+    ) -> Option<Certificate> {
         let bytes = certificate.encode();
-        match self.machine.certify(certificate.clone()) {
-            Ok(_) => self.announce(&bytes, out),
+        let early = certificate.clone();
+        match self.machine.certify(certificate) {
+            Ok(_) => {
+                self.announce(&bytes, out);
+                None
+            }
             Err(
                 CertifyError::NotAtHand { .. }
                 | CertifyError::OtherBlock {
                     certified: false, ..
                 },
-            ) => {
-                let newer = self
-                    .early_certificate
-                    .as_ref()
-                    .is_none_or(|early| early.index < certificate.index);
-                if newer {
-                    self.early_certificate = Some(certificate);
-                }
-            }
-            Err(_) => {}
+            ) => Some(early),
+            Err(_) => None,
         }
     }
 }

@@ -20,7 +20,8 @@ pub struct Envelope {
     pub tail: Option<Digest>,
     /// The sender's signature over the block that the message acknowledges.
     pub signature: Option<BlockSignature>,
-    /// The newest certificate that the sender knows, in its encoding.
+    /// A certificate in its encoding: with an append the newest over a block at or below the message's index, else the
+    /// newest that the sender knows.
     pub certificate: Option<Bytes>,
     /// The sender's clock, signed.
     pub reading: Option<Reading>,

@@ -34,7 +34,7 @@ impl Replica {
     /// Takes an envelope; `from` is who the channel says it comes from.
     pub(crate) fn receive(&mut self, from: u64, envelope: Envelope, out: &mut Effects) {
         if let Some(certificate) = &envelope.certificate {
-            self.take_certificate(certificate, out);
+            self.take_certificate(from, certificate, out);
         }
         if let Some(reading) = envelope.reading.clone() {
             self.take_reading(from, reading);
@@ -64,6 +64,7 @@ impl Replica {
             self.leader_heard_tick = self.ticks;
         }
         message.lower_commit(self.certified_index());
+        self.note_certified_by(&message);
         match &message.body {
             Body::Append { .. } => self.append(
                 from,
@@ -113,7 +114,7 @@ impl Replica {
             Judgement::Pass => {
                 self.drive(EngineInput::Received(message), out);
                 self.level_with_engine();
-                self.retry_early_certificate(out);
+                self.take_parked_certificates(out);
                 if self.engine.last_index() != last {
                     self.last_block_tick = self.ticks;
                 }

@@ -48,9 +48,10 @@ impl History {
         let index = gone.header().index;
         self.bytes -= gone.bytes().len();
         self.changes.remove(&index);
+        // One certificate below the oldest block stays: whoever takes that block next may need it.
         while self
             .certificates
-            .front()
+            .get(1)
             .is_some_and(|certificate| certificate.index <= index)
         {
             self.certificates.pop_front();
@@ -153,6 +154,15 @@ impl History {
             .certificates
             .partition_point(|certificate| certificate.index < index);
         self.certificates.get(at)
+    }
+
+    /// The newest certificate over a block at or below `index`. The one for the block before the oldest kept block
+    /// is kept as well: a change of configuration there is certified by it.
+    pub fn certificate_up_to(&self, index: u64) -> Option<&Certificate> {
+        let after = self
+            .certificates
+            .partition_point(|certificate| certificate.index <= index);
+        self.certificates.get(after.checked_sub(1)?)
     }
 
     /// The block that holds `seqno`, and its position in it.

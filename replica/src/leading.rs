@@ -92,6 +92,7 @@ impl Replica {
         self.tallies.clear();
         self.clock.forget_readings();
         self.learners.clear();
+        self.keeping_up.clear();
     }
 
     /// Gives leadership up: changes that are committed are applied at once, and everybody is answered.

@@ -309,6 +309,16 @@ impl Machine {
         }
     }
 
+    /// The newest certified transaction that wrote to governance.
+    pub(crate) fn certified_governance(&self) -> u64 {
+        let certified = self.history.certified_seqno();
+        let written = self.governance_seqnos.iter().rev();
+        written
+            .copied()
+            .find(|written| *written <= certified)
+            .unwrap_or(0)
+    }
+
     fn note_governance(&mut self, seqno: u64) {
         let certified = self.history.certified_seqno();
         let later = self

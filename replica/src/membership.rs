@@ -9,7 +9,7 @@ use crate::calls::{Effects, Notice};
 use crate::replica::Replica;
 use crate::roll;
 
-/// A learner is promoted once it holds the log up to so many entries below the end.
+/// A learner is promoted once it holds the log, and has certified, up to so many entries below the end.
 pub const PROMOTION_LAG_MAX: u64 = 256;
 /// After a proposal that governance refused the leader waits so many ticks.
 const RETRY_TICKS: u64 = 50;
@@ -61,7 +61,9 @@ impl Replica {
         let recent = *index <= self.certified_index()
             && index + PROMOTION_LAG_MAX >= self.engine.last_index();
         let caught_up = self.engine.matched(id)? + PROMOTION_LAG_MAX >= self.engine.last_index();
-        if !recent || !caught_up {
+        let certifies =
+            self.keeping_up.acknowledged(id) + PROMOTION_LAG_MAX >= self.certified_index();
+        if !recent || !caught_up || !certifies {
             return None;
         }
         let signature = minicbor::to_vec(signature).expect("encoding into memory does not fail");

@@ -48,6 +48,10 @@ pub struct NetworkView {
     pub configuration: Configuration,
     /// How far the peers are, as a leader sees it.
     pub peers: Vec<Peer>,
+    /// The voters that do not certify, as a leader sees it; see [`Replica::behind`].
+    pub behind: Vec<u64>,
+    /// Whether too few voters sign what this leader proposes; see [`Replica::is_stalled`].
+    pub stalled: bool,
 }
 
 /// The members' side of the service, from certified state.
@@ -90,6 +94,8 @@ pub struct Gauges {
     pub ledger_behind_ms: u64,
     /// The same, where it is too far and has been so for a while.
     pub ledger_too_far_behind_ms: Option<u64>,
+    /// Voters that do not certify; a leader's. See [`Replica::behind`].
+    pub voters_behind: usize,
     /// Whether the disk does not take writes.
     pub disk_full: bool,
     /// Whether this replica has stopped for good.
@@ -118,6 +124,8 @@ impl Replica {
             } else {
                 Vec::new()
             },
+            behind: self.behind(),
+            stalled: self.is_stalled(),
         }
     }
 
@@ -213,6 +221,7 @@ impl Replica {
             refusals: self.engine.refusals().values().sum(),
             ledger_behind_ms: self.clock.behind_ms(),
             ledger_too_far_behind_ms: self.clock.too_far_behind(),
+            voters_behind: self.behind().len(),
             disk_full: self.disk_full,
             halted: self.halted,
         }

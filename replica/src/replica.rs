@@ -26,8 +26,10 @@ use crate::deployment::{self, Deploying};
 use crate::desk::Desk;
 use crate::envelope::Envelope;
 use crate::floor::Floor;
+use crate::keeping_up::KeepingUp;
 use crate::ledger_clock::{LedgerClock, Now};
 use crate::machine::Machine;
+use crate::parked::Parked;
 use crate::peer_asks::PeerAsks;
 use crate::roll;
 use crate::submission::Submission;
@@ -84,12 +86,16 @@ pub struct Replica {
     pub(crate) learners: BTreeMap<u64, (u64, Digest, BlockSignature)>,
     /// Peers whose leadership messages are not heard, and for which view.
     pub(crate) ignored: BTreeMap<u64, u64>,
-    /// A certificate for a block that has not arrived.
-    pub(crate) early_certificate: Option<synod_ledger::Certificate>,
+    /// Certificates for blocks that have not arrived.
+    pub(crate) parked: Parked,
+    /// Who certifies what; a leader's.
+    pub(crate) keeping_up: KeepingUp,
     /// The newest certificate as it goes over the wire.
     pub(crate) certificate_bytes: Option<Bytes>,
     /// Batches on their way to the disk: number and the last index that each makes durable.
     pub(crate) unpersisted: VecDeque<(u64, u64)>,
+    /// The newest certified change of governance that the caller was told of.
+    pub(crate) told_governance: u64,
     pub(crate) ticks: u64,
     /// The tick at which the newest block was proposed or taken.
     pub(crate) last_block_tick: u64,
@@ -151,9 +157,11 @@ impl Replica {
             signatures: BTreeMap::new(),
             learners: BTreeMap::new(),
             ignored: BTreeMap::new(),
-            early_certificate: None,
+            parked: Parked::default(),
+            keeping_up: KeepingUp::default(),
             certificate_bytes,
             unpersisted: VecDeque::new(),
+            told_governance: 0,
             ticks: 0,
             last_block_tick: 0,
             leader_heard_tick: 0,
@@ -233,6 +241,7 @@ impl Replica {
         self.settle(&mut out);
         self.answer_peers(&mut out);
         let now_certified = self.machine.history().certified_seqno();
+        out.membership_changed |= self.governance_moved();
         out.certified = (now_certified > certified).then_some(now_certified);
         out
     }
@@ -255,6 +264,14 @@ impl Replica {
     /// Index of the newest certified block.
     pub(crate) fn certified_index(&self) -> u64 {
         self.machine.sequence().certified().index
+    }
+
+    /// Whether certified governance is another than when this was last asked: addresses and keys of peers, who is
+    /// trusted, who was removed. The engine's changes of membership alone do not tell all of it.
+    fn governance_moved(&mut self) -> bool {
+        let certified = self.machine.certified_governance();
+        let before = std::mem::replace(&mut self.told_governance, certified);
+        before != certified
     }
 
     /// Gives the engine an input and carries out what it says. A refusal is counted by the engine.
@@ -282,6 +299,7 @@ impl Replica {
         self.tick_submission(out);
         self.tick_deploying(out);
         self.watch_lapses(out);
+        self.mark_position();
     }
 
     fn take_call(&mut self, call: crate::calls::Call, out: &mut Effects) {
@@ -492,7 +510,7 @@ impl Replica {
         match &message.body {
             Body::Append { index, .. } => {
                 envelope.tail = self.machine.history().tail_hash(*index);
-                envelope.certificate = self.certificate_bytes.clone();
+                envelope.certificate = self.certificate_for_append(*index);
             }
             Body::Heartbeat { .. } => envelope.certificate = self.certificate_bytes.clone(),
             Body::Accepted { index, .. } => {

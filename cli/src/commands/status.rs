@@ -72,6 +72,7 @@ fn replica_line(replica: &ReplicaInfo, network: &NetworkReply) -> String {
     let simulated = if replica.simulated { ", SIMULATED" } else { "" };
     let reachable = match replica.reachable {
         Some(false) => ", NOT REACHABLE",
+        _ if replica.certifies == Some(false) => ", DOES NOT CERTIFY",
         _ => "",
     };
     let line = format!(

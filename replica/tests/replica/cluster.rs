@@ -34,6 +34,8 @@ pub(crate) struct Node {
     unsynced: VecDeque<u64>,
     pub(crate) disk_works: bool,
     pub(crate) notices: Vec<Notice>,
+    /// How often the replica said that peers or their addresses may be others now.
+    pub(crate) membership_told: usize,
     /// What its host adds to the wall clock.
     pub(crate) clock_skew_ms: i64,
 }
@@ -301,6 +303,7 @@ impl Cluster {
             unsynced: VecDeque::new(),
             disk_works: true,
             notices: Vec::new(),
+            membership_told: 0,
             clock_skew_ms: 0,
         };
         self.nodes.insert(id, node);
@@ -591,6 +594,12 @@ impl Cluster {
         self.cuts.extend([(a, b), (b, a)]);
     }
 
+    /// No message reaches `id` or leaves it any more.
+    pub(crate) fn isolate(&mut self, id: u64) {
+        let others: Vec<u64> = self.nodes.keys().copied().collect();
+        others.into_iter().for_each(|other| self.cut(id, other));
+    }
+
     pub(crate) fn heal(&mut self) {
         self.cuts.clear();
     }
@@ -716,6 +725,7 @@ impl Cluster {
             node.unsynced.extend(batch.number);
         }
         node.notices.extend(effects.notices);
+        node.membership_told += usize::from(effects.membership_changed);
         self.replies.extend(effects.replies);
         let execute = effects
             .execute

@@ -3,6 +3,7 @@
 mod adversary;
 mod attesting;
 mod broken_deploying;
+mod catching_up;
 mod cluster;
 mod deploying;
 mod executing;
