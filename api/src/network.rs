@@ -170,6 +170,20 @@ pub struct AttestationReply {
     /// The configuration that the replica stands in, by number, if it votes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configuration: Option<u64>,
+    /// The newest certified block that the replica knows, with its certificate. Absent before the
+    /// first certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certified: Option<CertifiedBlock>,
+}
+
+/// The header of a certified block, and what certifies it. A client verifies it against the chain
+/// of configurations, and remembers tree size, root and time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CertifiedBlock {
+    /// The block's header (CBOR, `header` of `spec/ledger.cddl`).
+    pub header: Base64,
+    /// The certificate over it (CBOR, `certificate` of `spec/ledger.cddl`).
+    pub certificate: Base64,
 }
 
 /// A signature by which an identity key vouches for the TLS session that carries it. A client

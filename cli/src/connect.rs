@@ -2,7 +2,8 @@
 //!
 //! After `synod up` nothing needs to be named: the trust file and the user's certificate stand in the folder
 //! `.synod`. Every replica is verified, evidence and chain, before a request is sent to it, unless the caller
-//! asks for `--via-ca`, which trusts the service's authority as `curl` does.
+//! asks for `--via-ca`, which trusts the service's authority as `curl` does. What was seen of the network is kept in
+//! a state file beside the trust file, so that no later command believes anything older.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +11,9 @@ use std::time::Duration;
 use clap::Args;
 use synod_attestation::Policy;
 use synod_channel::{Identity, ServerTrust};
-use synod_client::{AppPin, Patience, ReplicaUrl, Service, Trust, TrustFile, Verifier};
+use synod_client::{
+    AppPin, Memory, Patience, ReplicaUrl, Service, StateFile, Trust, TrustFile, Verifier,
+};
 use synod_crypto::Digest;
 
 use crate::files;
@@ -28,6 +31,10 @@ pub(crate) struct ServiceArgs {
     /// The trust file [default: DIR/trust.toml]
     #[arg(long, env = "SYNOD_TRUST", value_name = "FILE")]
     pub(crate) trust: Option<PathBuf>,
+    /// What was seen of the network before, so that no replica can show anything older [default: the trust file's
+    /// name, ending in .state]
+    #[arg(long, env = "SYNOD_STATE", value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
     /// A replica's address, instead of those in the trust file; can be repeated
     #[arg(long, value_name = "URL")]
     pub(crate) url: Vec<ReplicaUrl>,
@@ -58,26 +65,34 @@ pub(crate) struct Known {
     pub(crate) policy: Option<Policy>,
     pub(crate) service_ca: Option<String>,
     pub(crate) apps: Vec<AppPin>,
+    pub(crate) memory: Memory,
+}
+
+/// A trust file, and where it was read.
+pub(crate) struct Trusted {
+    pub(crate) path: PathBuf,
+    pub(crate) file: TrustFile,
 }
 
 impl ServiceArgs {
     /// Puts together what the trust file and the options say.
     pub(crate) fn known(&self) -> Outcome<Known> {
-        let file = self.trust_file()?;
+        let trusted = self.trust_file()?;
+        let file = trusted.as_ref().map(|trusted| &trusted.file);
         let policy = match &self.policy {
             Some(path) => Some(read_policy(path)?),
-            None => file.as_ref().and_then(|file| file.policy.clone()),
+            None => file.and_then(|file| file.policy.clone()),
         };
-        let network = match (&self.network, &file) {
+        let network = match (&self.network, file) {
             (Some(text), _) => parse_network(text)?,
             (None, Some(file)) => file.network,
             (None, None) => return Err(no_pin(&self.dir)),
         };
+        let memory = open_memory(self.state.as_deref(), trusted.as_ref(), network)?;
         let mut urls = self.url.clone();
         if urls.is_empty() {
             urls = file
-                .as_ref()
-                .map(|file| file.urls.clone())
+                .map(|file| file.addresses(&memory.remembered()))
                 .unwrap_or_default();
         }
         if urls.is_empty() {
@@ -88,8 +103,9 @@ impl ServiceArgs {
             urls,
             network,
             policy,
-            service_ca: file.as_ref().and_then(|file| file.service_ca.clone()),
-            apps: file.map(|file| file.apps).unwrap_or_default(),
+            service_ca: file.and_then(|file| file.service_ca.clone()),
+            apps: trusted.map(|it| it.file.apps).unwrap_or_default(),
+            memory,
         })
     }
 
@@ -128,14 +144,14 @@ impl ServiceArgs {
     }
 
     /// The trust file: the one named, or the default one if it is there and nothing else was said.
-    fn trust_file(&self) -> Outcome<Option<TrustFile>> {
+    fn trust_file(&self) -> Outcome<Option<Trusted>> {
         let default = self.dir.join("trust.toml");
         let path = match &self.trust {
             Some(path) => path,
             None if default.exists() => &default,
             None => return Ok(None),
         };
-        Ok(Some(TrustFile::parse(&files::read_text(path)?)?))
+        read_trusted(path).map(Some)
     }
 
     fn identity(&self) -> Outcome<Option<Identity>> {
@@ -155,7 +171,8 @@ impl ServiceArgs {
 impl Known {
     /// Trust in evidence.
     pub(crate) fn verifier(&self) -> Trust {
-        Trust::Verified(Box::new(Verifier::new(self.network, self.policy.clone())))
+        let verifier = Verifier::remembering(self.memory.clone(), self.policy.clone());
+        Trust::Verified(Box::new(verifier))
     }
 
     /// Trust in the service's authority.
@@ -166,6 +183,31 @@ impl Known {
         let trust = ServerTrust::service_ca_from_pem(pem).map_err(Failure::mistake)?;
         Ok(Trust::Authority(trust))
     }
+}
+
+/// Reads a trust file.
+pub(crate) fn read_trusted(path: &Path) -> Outcome<Trusted> {
+    Ok(Trusted {
+        file: TrustFile::parse(&files::read_text(path)?)?,
+        path: path.to_owned(),
+    })
+}
+
+/// What is remembered of a network: in the state file that was named, or in that of the trust file, if it is of this
+/// network. Without either it ends with the command.
+pub(crate) fn open_memory(
+    named: Option<&Path>,
+    trusted: Option<&Trusted>,
+    network: Digest,
+) -> Outcome<Memory> {
+    let file = match (named, trusted) {
+        (Some(path), _) => StateFile::new(path),
+        (None, Some(trusted)) if trusted.file.network == network => {
+            StateFile::beside(&trusted.path)
+        }
+        _ => return Ok(Memory::new(network)),
+    };
+    Ok(Memory::open(file, network)?)
 }
 
 /// Reads a network id.

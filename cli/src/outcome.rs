@@ -3,7 +3,10 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use synod_client::{ClientError, Failure as NotProven, TrustFileError, Unverified, UrlError};
+use synod_client::{
+    ClientError, Failure as NotProven, MemoryError, ReceiptMemoryError, StateFileError,
+    TrustFileError, Unverified, UrlError,
+};
 
 /// The exit codes, the same for every command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +86,8 @@ impl From<ClientError> for Failure {
         match error {
             ClientError::NotVerified { url, why } => of_unverified(&why).during(url),
             ClientError::Problem(problem) => of_problem(&problem),
+            ClientError::Forked { url, why } => Self::from(*why).during(url),
+            ClientError::State(error) => error.into(),
             ClientError::BadRequest(_) | ClientError::NoReplica => Self::mistake(error),
             ClientError::Unreachable { .. } => Self::broken(error)
                 .with_hint("is the service running? `synod up` starts one on this machine"),
@@ -135,6 +140,38 @@ impl From<NotProven> for Failure {
 impl From<TrustFileError> for Failure {
     fn from(error: TrustFileError) -> Self {
         Self::mistake(error)
+    }
+}
+
+impl From<StateFileError> for Failure {
+    fn from(error: StateFileError) -> Self {
+        let hint = error.hint();
+        let failure = match error {
+            StateFileError::Io { .. } | StateFileError::Locked { .. } => Self::broken(error),
+            _ => Self::mistake(error),
+        };
+        failure.with_hint(hint)
+    }
+}
+
+impl From<ReceiptMemoryError> for Failure {
+    fn from(error: ReceiptMemoryError) -> Self {
+        match error {
+            ReceiptMemoryError::Memory(error) => error.into(),
+            other => Self::not_verified(other),
+        }
+    }
+}
+
+impl From<MemoryError> for Failure {
+    fn from(error: MemoryError) -> Self {
+        match error {
+            MemoryError::File(error) => error.into(),
+            MemoryError::StepBack(step_back) => of_not_proven(&NotProven::StepBack(step_back)),
+            MemoryError::Fork { .. } => Self::not_verified(error).with_hint(
+                "do not use this service; show the proof and the chain of configurations to its members",
+            ),
+        }
     }
 }
 

@@ -36,7 +36,8 @@ fn command(dir: &Path, args: &[&str]) -> Command {
         .args(args)
         .current_dir(dir)
         .env_remove("SYNOD_DIR")
-        .env_remove("SYNOD_TRUST");
+        .env_remove("SYNOD_TRUST")
+        .env_remove("SYNOD_STATE");
     command
 }
 

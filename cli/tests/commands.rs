@@ -10,6 +10,7 @@ fn synod(dir: &Path, args: &[&str]) -> Output {
         .current_dir(dir)
         .env_remove("SYNOD_DIR")
         .env_remove("SYNOD_TRUST")
+        .env_remove("SYNOD_STATE")
         .output()
         .expect("the program runs")
 }
@@ -211,4 +212,57 @@ fn file_that_is_no_receipt_proves_nothing() {
         "https://localhost:9",
     ];
     assert_eq!(synod(dir.path(), &args).status.code(), Some(3));
+}
+
+/// A trust file for a service that is not there.
+fn trust_file(dir: &Path) {
+    let text = format!(
+        "version = 1\nnetwork = \"{}\"\nurls = [\"https://127.0.0.1:9\"]\n",
+        "07".repeat(32)
+    );
+    std::fs::write(dir.join("trust.toml"), text).unwrap();
+}
+
+#[test]
+fn state_file_that_cannot_be_used_is_named_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    trust_file(dir.path());
+    let state = dir.path().join("trust.state");
+    let damaged = "version = 1\n";
+    let newer = "version = 7\n";
+    let commands: &[&[&str]] = &[
+        &["kv", "get", "m", "k", "--trust", "trust.toml"],
+        &["status", "--trust", "trust.toml"],
+        &["app", "call", "notes", "GET", "/", "--trust", "trust.toml"],
+        &["bench", "--trust", "trust.toml"],
+        &["verify", "https://127.0.0.1:9", "--trust", "trust.toml"],
+        &[
+            "receipt",
+            "get",
+            "2.17",
+            "--out",
+            "r",
+            "--trust",
+            "trust.toml",
+        ],
+    ];
+    for command in commands {
+        for (text, told) in [(damaged, "damaged"), (newer, "version 7")] {
+            std::fs::write(&state, text).unwrap();
+            let output = synod(dir.path(), command);
+            let said = stderr(&output);
+            assert_eq!(output.status.code(), Some(1), "{command:?}: {said}");
+            assert!(
+                said.contains("trust.state") && said.contains(told),
+                "{said}"
+            );
+            assert!(said.contains("hint:"), "{said}");
+            assert_eq!(std::fs::read_to_string(&state).unwrap(), text);
+        }
+    }
+    // Another one that is named counts in its place, and is made when there is something to remember.
+    let other = ["status", "--trust", "trust.toml", "--state", "other.state"];
+    let said = stderr(&synod(dir.path(), &other));
+    assert!(said.contains("cannot reach"), "{said}");
+    assert!(!dir.path().join("other.state").exists());
 }

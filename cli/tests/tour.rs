@@ -9,6 +9,7 @@ fn synod(dir: &Path, args: &[&str]) -> Output {
         .current_dir(dir)
         .env_remove("SYNOD_DIR")
         .env_remove("SYNOD_TRUST")
+        .env_remove("SYNOD_STATE")
         .output()
         .expect("the program runs")
 }

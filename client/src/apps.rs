@@ -19,6 +19,7 @@ use crate::bound::Bound;
 use crate::error::ClientError;
 use crate::idempotency::fresh_key;
 use crate::ledger::{ReceiptFailure, verify_answer};
+use crate::memory::{MemoryError, ReceiptMemoryError};
 use crate::request::{Repeat, Request, Response, expect_ok};
 use crate::service::Service;
 use crate::url::ReplicaUrl;
@@ -236,6 +237,7 @@ impl App {
             None => self.service.receipt(id).await?,
         };
         let committed = verify_answer(&file, chain, policy, id, bound)?;
+        self.service.remember_receipt(chain, &file).await?;
         Ok((file, committed))
     }
 
@@ -322,6 +324,19 @@ pub enum AppProofFailure {
     /// It proves something else, or nothing.
     #[error(transparent)]
     Receipt(#[from] ReceiptFailure),
+    /// It contradicts what this client has seen before.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+}
+
+impl From<ReceiptMemoryError> for AppProofFailure {
+    fn from(error: ReceiptMemoryError) -> Self {
+        match error {
+            ReceiptMemoryError::Malformed(error) => Self::Receipt(error.into()),
+            ReceiptMemoryError::Refused(error) => Self::Receipt(error.into()),
+            ReceiptMemoryError::Memory(error) => error.into(),
+        }
+    }
 }
 
 /// Why an app is not the one that was pinned.

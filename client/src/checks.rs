@@ -10,6 +10,9 @@ use synod_channel::{EvidenceRefused, SessionRefused};
 use synod_crypto::Digest;
 use synod_ledger::ChainError;
 
+use crate::head::HeadError;
+use crate::remembered::StepBack;
+
 /// One check that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
@@ -33,6 +36,11 @@ impl fmt::Display for Check {
 pub(crate) struct Checks(Vec<Check>);
 
 impl Checks {
+    /// Goes on after checks that all passed.
+    pub(crate) fn resumed(checks: Vec<Check>) -> Self {
+        Self(checks)
+    }
+
     /// Notes a check that holds.
     pub(crate) fn pass(&mut self, name: &'static str, seen: impl fmt::Display) {
         self.0.push(Check {
@@ -172,6 +180,18 @@ pub enum Failure {
         /// The number of the newest configuration.
         configuration: u64,
     },
+    /// The newest certified block that the replica shows is none.
+    #[error("the newest certified block is refused: {0}")]
+    CertifiedBlock(Box<HeadError>),
+    /// The replica shows something older than this client has seen, or something else in its place.
+    #[error("{0}")]
+    StepBack(#[from] StepBack),
+}
+
+impl From<HeadError> for Failure {
+    fn from(error: HeadError) -> Self {
+        Self::CertifiedBlock(Box::new(error))
+    }
 }
 
 impl From<EvidenceRefused> for Failure {
@@ -195,6 +215,12 @@ impl Failure {
             | Self::Session(_) => {
                 Some("something stands between you and the replica; do not send it anything")
             }
+            Self::StepBack(step_back) if step_back.may_pass() => {
+                Some("ask another replica, or this one again in a moment")
+            }
+            Self::StepBack(_) => Some(
+                "do not use this replica; compare the configuration with the one that the members and other clients see",
+            ),
             Self::NotVoter { .. } => Some("ask a replica that votes; `synod status` lists them"),
             Self::NoPolicy(_) => Some("name a policy with `--policy FILE`"),
             _ => None,

@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 
 use crate::connection::Connection;
 use crate::error::ClientError;
+use crate::memory::Memory;
 use crate::session;
 use crate::url::ReplicaUrl;
 use crate::verify::{Nonce, VerifiedReplica, Verifier, fresh_nonce, now_ms};
@@ -97,6 +98,14 @@ impl Dialer {
         let connection = fresh.connection.clone();
         *held = Some(fresh);
         Ok(connection)
+    }
+
+    /// What is remembered, where replicas are verified.
+    pub(crate) fn memory(&self) -> Option<&Memory> {
+        match &self.trust {
+            Trust::Verified(verifier) => Some(verifier.memory()),
+            _ => None,
+        }
     }
 
     /// The replicas that were verified so far.

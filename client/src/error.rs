@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use synod_api::{ErrorCode, Problem};
 
-use crate::checks::Unverified;
+use crate::checks::{Checks, Unverified};
+use crate::memory::MemoryError;
+use crate::state_file::StateFileError;
 use crate::url::ReplicaUrl;
 
 /// Why a call to a service gave no answer, or not the one that was asked for.
@@ -30,6 +32,17 @@ pub enum ClientError {
         /// The check that failed, with all checks made.
         why: Box<Unverified>,
     },
+    /// Two roots of one tree size are certified: the ledger was forked. Nothing was sent, and no other replica is asked.
+    #[error("{url} and what this client has seen contradict each other: {why}")]
+    Forked {
+        /// The replica that showed the second root.
+        url: ReplicaUrl,
+        /// What was seen, and where the proof is kept.
+        why: Box<MemoryError>,
+    },
+    /// The state file cannot be used; nothing was sent. The caller's machine is at fault.
+    #[error(transparent)]
+    State(#[from] StateFileError),
     /// The connection ended while a request was in flight: it may have taken effect.
     #[error("the connection to {url} was lost: {why}")]
     Lost {
@@ -77,12 +90,30 @@ impl ClientError {
         }
     }
 
+    /// What a replica showed does not agree with what is remembered; the checks made before passed.
+    pub(crate) fn of_memory(url: &ReplicaUrl, error: MemoryError, checks: Checks) -> Self {
+        let url = url.clone();
+        match error {
+            MemoryError::StepBack(step_back) => Self::NotVerified {
+                url,
+                why: Box::new(checks.fail("memory", step_back.into())),
+            },
+            MemoryError::File(error) => Self::State(error),
+            why @ MemoryError::Fork { .. } => Self::Forked {
+                url,
+                why: Box::new(why),
+            },
+        }
+    }
+
     /// Whether nothing of the request can have taken effect.
     pub fn nothing_was_sent(&self) -> bool {
         matches!(
             self,
             Self::Unreachable { .. }
                 | Self::NotVerified { .. }
+                | Self::Forked { .. }
+                | Self::State(_)
                 | Self::BadRequest(_)
                 | Self::NoReplica
         )

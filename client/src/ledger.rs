@@ -44,10 +44,13 @@ impl Service {
     /// The chain of configurations as the service tells it, followed from the pin.
     ///
     /// # Errors
-    /// [`ClientError`]; a chain that does not hold is a bad answer.
+    /// [`ClientError`]; a chain that does not hold is a bad answer, and one that ends before what this client has
+    /// seen is not verified.
     pub async fn chain(&self, network: Digest) -> Result<Chain, ClientError> {
         let response = self.call(&Request::get("/v1/chain")).await?;
-        read_chain(network, &response.body).map_err(|failure| response.bad(failure.to_string()))
+        let chain = read_chain(network, &response.body)
+            .map_err(|failure| response.bad(failure.to_string()))?;
+        self.remember_chain(&response.url, chain).await
     }
 
     /// The chain file, as the service tells it.

@@ -4,6 +4,8 @@
 //!   of the caller's is sent.
 //! * [`Service`] speaks to whichever replica leads, over connections that end at verified keys (or, by the
 //!   caller's choice, at certificates of the service's authority), and repeats what may be repeated.
+//! * [`Memory`] is what they have seen of a network: shared within a run, kept in a [`StateFile`] between runs, and
+//!   never gone back behind.
 //! * [`verify_receipt`] and [`verify_answer`] check receipts offline.
 //!
 //! ```no_run
@@ -31,13 +33,17 @@ mod error;
 mod event_stream;
 mod genesis;
 mod governance;
+mod head;
 mod idempotency;
 mod kv;
 mod ledger;
 mod load;
+mod memory;
+mod remembered;
 mod request;
 mod service;
 mod session;
+mod state_file;
 mod trust_file;
 mod url;
 mod verify;
@@ -52,11 +58,20 @@ pub use connection::{ANSWER_BYTES_MAX, Connection};
 pub use dial::Trust;
 pub use error::ClientError;
 pub use event_stream::{BadEvent, EVENT_BYTES_MAX, Event, EventReader};
+pub use head::{CertifiedHead, HeadError, HeadProof};
 pub use kv::{Consistency, Listing, Transacted, Value, WriteOptions, Written, put_request};
 pub use ledger::{LedgerStream, ReceiptFailure, verify_answer, verify_receipt};
 pub use load::{Load, LoadReport, Percentiles, Target, run_load};
+pub use memory::{Memory, MemoryError, ReceiptMemoryError};
+pub use remembered::{
+    BEHIND_MS_MAX, ConfigurationId, Fork, REMEMBERED_ADDRESSES_MAX, Remembered, Source, StepBack,
+};
 pub use request::{Repeat, Request, Response};
 pub use service::{Patience, Service};
+pub use state_file::{
+    FORK_PROOFS_MAX, STATE_FILE_BYTES_MAX, StateFile, StateFileError, StateTextError, parse_state,
+    state_text,
+};
 pub use trust_file::{TRUST_FILE_BYTES_MAX, TrustFile, TrustFileError};
 pub use url::{ReplicaUrl, UrlError};
 pub use verify::{Attested, Nonce, Observation, VerifiedReplica, Verifier, fresh_nonce, observe};

@@ -7,14 +7,18 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::StatusCode;
 use synod_api::ErrorCode;
 use synod_channel::Identity;
+use synod_ledger::Chain;
 use tokio::time::Instant;
 
+use crate::checks::Checks;
 use crate::connection::Connection;
 use crate::dial::{Dialer, Trust};
 use crate::error::ClientError;
+use crate::memory::{Memory, ReceiptMemoryError};
 use crate::request::{Repeat, Request, Response, expect_ok};
 use crate::url::ReplicaUrl;
 use crate::verify::VerifiedReplica;
@@ -114,6 +118,46 @@ impl Service {
     /// The replicas that this client has verified so far.
     pub fn verified(&self) -> Vec<Arc<VerifiedReplica>> {
         self.0.dialer.verified()
+    }
+
+    /// What this client remembers of the network; nothing is compared unless it verifies replicas.
+    pub fn memory(&self) -> Option<&Memory> {
+        self.0.dialer.memory()
+    }
+
+    /// Remembers what a verified receipt shows, and compares it with what is remembered. Without a memory it does
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`ReceiptMemoryError`].
+    pub async fn remember_receipt(
+        &self,
+        chain: &Chain,
+        file: &Bytes,
+    ) -> Result<(), ReceiptMemoryError> {
+        let Some(memory) = self.memory().cloned() else {
+            return Ok(());
+        };
+        let (chain, file) = (chain.clone(), file.clone());
+        // The state file is locked, read and flushed.
+        tokio::task::spawn_blocking(move || memory.take_receipt(&chain, &file))
+            .await
+            .expect("taking a receipt does not panic")
+    }
+
+    /// The same for a chain that a replica told.
+    pub(crate) async fn remember_chain(
+        &self,
+        url: &ReplicaUrl,
+        chain: Chain,
+    ) -> Result<Chain, ClientError> {
+        let Some(memory) = self.memory().cloned() else {
+            return Ok(chain);
+        };
+        let taken =
+            tokio::task::spawn_blocking(move || memory.take_replica(&chain, None).map(|()| chain));
+        let taken = taken.await.expect("taking a chain does not panic");
+        taken.map_err(|error| ClientError::of_memory(url, error, Checks::default()))
     }
 
     /// Adds a replica to those that are tried.

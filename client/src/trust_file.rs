@@ -18,6 +18,7 @@ use synod_attestation::Policy;
 use synod_crypto::Digest;
 
 use crate::app_pin::AppPin;
+use crate::remembered::Remembered;
 use crate::url::ReplicaUrl;
 use crate::verify::Verifier;
 
@@ -159,9 +160,25 @@ impl TrustFile {
         self.apps.iter().find(|pin| pin.name == name)
     }
 
-    /// The verifier that this file asks for.
+    /// The verifier that this file asks for, with a memory of its own.
     pub fn verifier(&self) -> Verifier {
         Verifier::new(self.network, self.policy.clone())
+    }
+
+    /// The addresses to try, in this order: those of the file that the network named when a client looked last, then
+    /// the others that it named, then the rest of the file.
+    pub fn addresses(&self, remembered: &Remembered) -> Vec<ReplicaUrl> {
+        let named = remembered.addresses();
+        let (mut first, last): (Vec<_>, Vec<_>) = self
+            .urls
+            .iter()
+            .cloned()
+            .partition(|url| named.contains(url));
+        let more = named.iter().filter(|url| !first.contains(url));
+        let more: Vec<_> = more.cloned().collect();
+        first.extend(more);
+        first.extend(last);
+        first
     }
 }
 

@@ -5,8 +5,8 @@
 //! - [`VerifiedReplica`] is made by [`Verifier::verify`] alone, and carries the keys that connections must end at:
 //!   later ones must show the TLS key, and prove the identity key for their own session again;
 //! - the endorsements are those that the replica shows beside its evidence, which it always does; no vendor is asked;
-//! - the newest configuration is the newest that the replica shows: a replica can withhold later ones, and a
-//!   client that knows of a later one from elsewhere must not go back.
+//! - the newest configuration is the newest that the replica shows, and none before the newest one that this
+//!   verifier has seen before: its [`Memory`] never goes back.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -24,6 +24,8 @@ use crate::checks::{Check, Checks, Failure, Unverified};
 use crate::connection::Connection;
 use crate::error::ClientError;
 use crate::genesis;
+use crate::head::CertifiedHead;
+use crate::memory::Memory;
 use crate::request::{Request, expect_ok};
 use crate::session;
 use crate::url::ReplicaUrl;
@@ -34,7 +36,7 @@ pub type Nonce = [u8; 32];
 /// Decides whom to believe: a pinned network, and a policy for evidence.
 #[derive(Clone, Debug)]
 pub struct Verifier {
-    network: Digest,
+    memory: Memory,
     policy: Option<Policy>,
     timeout: Duration,
 }
@@ -47,6 +49,7 @@ pub struct VerifiedReplica {
     id: u64,
     verdict: Verdict,
     chain: Chain,
+    head: Option<CertifiedHead>,
     checks: Vec<Check>,
 }
 
@@ -74,6 +77,12 @@ impl VerifiedReplica {
     /// The configurations, followed from the pin.
     pub fn chain(&self) -> &Chain {
         &self.chain
+    }
+
+    /// The newest certified block that it showed; none before the first certificate, and none while only an earlier
+    /// configuration certified it.
+    pub fn head(&self) -> Option<&CertifiedHead> {
+        self.head.as_ref()
     }
 
     /// Every check that was made; all passed.
@@ -211,9 +220,16 @@ pub struct Attested {
 impl Verifier {
     /// Believes replicas of the network with this id (the hash of block 0). Evidence is judged by `policy`, or
     /// without one by the policy that block 0 holds, which the pin covers.
+    ///
+    /// What it sees it remembers until its last clone is gone; for longer, see [`Self::remembering`].
     pub fn new(network: Digest, policy: Option<Policy>) -> Self {
+        Self::remembering(Memory::new(network), policy)
+    }
+
+    /// The same for the network of this memory: what was seen with it before is never gone back behind.
+    pub fn remembering(memory: Memory, policy: Option<Policy>) -> Self {
         Self {
-            network,
+            memory,
             policy,
             timeout: Duration::from_secs(10),
         }
@@ -221,13 +237,20 @@ impl Verifier {
 
     /// The pinned network id.
     pub fn network(&self) -> Digest {
-        self.network
+        self.memory.network()
     }
 
-    /// Verifies the replica at `url`.
+    /// What it remembers.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Verifies the replica at `url`, and remembers what it shows. A replica that shows something older than is
+    /// remembered is not verified.
     ///
     /// # Errors
-    /// [`ClientError::NotVerified`] with every check that was made, or that there is no answer.
+    /// [`ClientError::NotVerified`] with every check that was made, [`ClientError::Forked`], or that there is no
+    /// answer.
     pub async fn verify(
         &self,
         url: &ReplicaUrl,
@@ -236,14 +259,20 @@ impl Verifier {
         let connection = connect(url, self.timeout).await?;
         let observation = observe_on(&connection, nonce, self.timeout).await?;
         let chain_file = fetch_chain(&connection, self.timeout).await?;
-        self.judge(&observation, &chain_file, now_ms())
-            .map_err(|why| ClientError::NotVerified {
-                url: url.clone(),
-                why: Box::new(why),
-            })
+        let judged = self.judge(&observation, &chain_file, now_ms());
+        let replica = judged.map_err(|why| ClientError::NotVerified {
+            url: url.clone(),
+            why: Box::new(why),
+        })?;
+        let memory = self.memory.clone();
+        // The state file is locked, read and flushed.
+        tokio::task::spawn_blocking(move || remember(&memory, replica))
+            .await
+            .map_err(|error| ClientError::Environment(error.to_string()))?
     }
 
-    /// The checks alone, on what was fetched: no network, and the time (Unix milliseconds) is the caller's.
+    /// The checks alone, on what was fetched: no network and no memory, and the time (Unix milliseconds) is the
+    /// caller's.
     ///
     /// # Errors
     /// [`Unverified`]: the first check that fails, and all before it.
@@ -262,12 +291,14 @@ impl Verifier {
             chain: &chain,
         };
         let (checks, verdict) = self.appraise(checks, &subject, now_ms)?;
+        let (checks, head) = certified_block(checks, &observation.attestation, &chain)?;
         Ok(VerifiedReplica {
             url: observation.url.clone(),
             tls_key: observation.tls_key.clone(),
             id,
             verdict,
             chain,
+            head,
             checks: checks.done(),
         })
     }
@@ -282,7 +313,7 @@ impl Verifier {
             Ok(file) => file,
             Err(error) => return Err(checks.fail("chain", Failure::ChainFile(error.to_string()))),
         };
-        let pin = self.network;
+        let pin = self.network();
         let mut chain = match Chain::start(pin, file.block0.clone()) {
             Ok(chain) => chain,
             Err(error) => {
@@ -414,6 +445,48 @@ fn membership(
     );
     checks.pass("membership", seen);
     Ok((checks, voter.id))
+}
+
+fn certified_block(
+    mut checks: Checks,
+    attestation: &AttestationReply,
+    chain: &Chain,
+) -> Result<(Checks, Option<CertifiedHead>), Unverified> {
+    let Some(shown) = &attestation.certified else {
+        return Ok((checks, None));
+    };
+    match CertifiedHead::of_certificate(chain, &shown.header.0, &shown.certificate.0) {
+        Ok(head) => {
+            let seen = match &head {
+                Some(head) => format!("{} transactions, root {}", head.tree_size(), head.root()),
+                None => "certified by an earlier configuration, so it is not compared".to_owned(),
+            };
+            checks.pass("certified", seen);
+            Ok((checks, head))
+        }
+        Err(error) => Err(checks.fail("certified", error.into())),
+    }
+}
+
+/// Compares a replica that passed every other check with what is remembered, and remembers what it shows.
+fn remember(memory: &Memory, mut replica: VerifiedReplica) -> Result<VerifiedReplica, ClientError> {
+    match memory.take_replica(&replica.chain, replica.head.as_ref()) {
+        Ok(()) => {
+            replica.checks.push(Check {
+                name: "memory",
+                passed: true,
+                seen: format!(
+                    "nothing newer than configuration {} was seen before",
+                    replica.chain.current().number()
+                ),
+            });
+            Ok(replica)
+        }
+        Err(error) => {
+            let checks = Checks::resumed(replica.checks);
+            Err(ClientError::of_memory(&replica.url, error, checks))
+        }
+    }
 }
 
 async fn connect(url: &ReplicaUrl, timeout: Duration) -> Result<Connection, ClientError> {

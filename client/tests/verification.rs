@@ -144,6 +144,7 @@ fn observe(
             collected_ms: NOW_MS,
             membership: None,
             configuration: Some(0),
+            certified: None,
         },
     }
 }

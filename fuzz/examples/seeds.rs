@@ -14,7 +14,7 @@ use synod_attestation::{
 };
 use synod_attester::document_of;
 use synod_channel::{End, Party, PeerFrame, Session, SessionClaim};
-use synod_client::TrustFile;
+use synod_client::{Remembered, TrustFile, state_text};
 use synod_crypto::{Digest, HpkeSecretKey, Secret, SigningKey, sha384};
 use synod_endorser::{answer, folder::collateral_json, pem, record::Record};
 use synod_fuzz::platforms::{NOW_MS, Platform, platforms};
@@ -449,6 +449,12 @@ fn of_texts(corpus: &Corpus) -> io::Result<()> {
         apps: Vec::new(),
     };
     corpus.add("client_trust", "file", trust.to_toml())?;
+    let state = state_text(&Remembered::new(trust.network)).expect("small numbers");
+    corpus.add("client_trust", "state", &state)?;
+    let (_, body) = state.split_once('\n').expect("a line for the checksum");
+    let digest = Digest::from([8; 32]);
+    let configuration = format!("{body}\n[configuration]\nnumber = 3\ndigest = \"{digest}\"\n");
+    corpus.add("client_trust", "state-body", configuration)?;
     corpus.add("client_trust", "url", "https://a.example:8001")?;
     let machine = "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: 17\n\
         model name\t: AMD EPYC\nmicrocode\t: 0xa101148\nflags\t\t: fpu sev_snp hypervisor\n\n\

@@ -11,8 +11,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use synod_api::{
-    ActionReply, AttestationReply, Base64, ChainFile, ErrorCode, HealthReply, Problem,
-    SessionReply, freshness_message,
+    ActionReply, AttestationReply, Base64, CertifiedBlock, ChainFile, ErrorCode, HealthReply,
+    Problem, SessionReply, freshness_message,
 };
 use synod_channel::{End, Party, Session, SessionClaim};
 use synod_crypto::{Digest, SigningKey, sha256};
@@ -261,6 +261,7 @@ fn attestation(
         collected_ms,
         membership: None,
         configuration: None,
+        certified: None,
     }
 }
 
@@ -498,7 +499,13 @@ impl Running {
             &asked,
             evident.collected_ms,
         );
-        let id = self.look(|replica| replica.network_view()).await?;
+        let (id, certified) = self
+            .look(|replica| (replica.network_view(), replica.certified_block()))
+            .await?;
+        reply.certified = certified.map(|(header, certificate)| CertifiedBlock {
+            header: Base64(header),
+            certificate: Base64(certificate),
+        });
         reply.configuration = id
             .configuration
             .voter(id.id)

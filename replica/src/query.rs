@@ -179,6 +179,15 @@ impl Replica {
         (self.machine.genesis().clone(), records)
     }
 
+    /// The header of the newest certified block and the certificate over it, as far as both are at hand. Nothing
+    /// before the first certificate: block 0 has none, the network id vouches for it.
+    pub fn certified_block(&self) -> Option<(Bytes, Bytes)> {
+        let history = self.machine.history();
+        let certificate = history.newest_certificate()?;
+        let block = history.block(certificate.index)?;
+        Some((block.header_bytes().clone(), certificate.encode()))
+    }
+
     /// Keys for the replica with this identity, if certified state trusts it: sealed to it alone.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use synod_api::TxId;
 use synod_client::{ReceiptFailure, read_chain, verify_answer, verify_receipt};
 use synod_ledger::{Chain, ReceiptPolicy, Transaction};
 
-use crate::connect::ServiceArgs;
+use crate::connect::{Known, ServiceArgs};
 use crate::files::{self, Readers};
 use crate::outcome::{Failure, Outcome};
 use crate::output::Output;
@@ -98,7 +98,8 @@ async fn get(args: &GetArgs, output: Output) -> Outcome {
 
 async fn verify(args: &VerifyArgs, output: Output) -> Outcome {
     let file = files::read(&args.receipt)?;
-    let chain = args.chain().await?;
+    let known = args.service.known()?;
+    let chain = args.chain(&known).await?;
     let policy = ReceiptPolicy {
         signers_min: args.signers,
         vendors_min: args.vendors,
@@ -109,17 +110,20 @@ async fn verify(args: &VerifyArgs, output: Output) -> Outcome {
         None => verify_receipt(&file, &chain, &policy),
     };
     let proven = proven.map_err(|failure| refused(&args.receipt, &failure))?;
-    tell(&proven, bound.is_some(), output)
+    known
+        .memory
+        .take_receipt(&chain, &file)
+        .map_err(|error| Failure::from(error).during(format!("`{}`", args.receipt.display())))?;
+    let newest = known.memory.is_newest(&chain);
+    tell(&proven, bound.is_some(), newest, output)
 }
 
 impl VerifyArgs {
-    async fn chain(&self) -> Outcome<Chain> {
-        let network = self.service.known()?.network;
-        let file = match &self.chain {
-            Some(path) => Bytes::from(files::read(path)?),
-            None => self.service.service()?.chain_file().await?,
-        };
-        Ok(read_chain(network, &file)?)
+    async fn chain(&self, known: &Known) -> Outcome<Chain> {
+        match &self.chain {
+            Some(path) => Ok(read_chain(known.network, &Bytes::from(files::read(path)?))?),
+            None => Ok(self.service.service()?.chain(known.network).await?),
+        }
     }
 
     fn bound(&self) -> Outcome<Option<(TxId, BoundFile)>> {
@@ -145,7 +149,7 @@ fn refused(path: &Path, failure: &ReceiptFailure) -> Failure {
     Failure::not_verified(format!("`{}` proves nothing: {failure}", path.display()))
 }
 
-fn tell(proven: &Transaction, bound: bool, output: Output) -> Outcome {
+fn tell(proven: &Transaction, bound: bool, newest: bool, output: Output) -> Outcome {
     let signers: Vec<_> = proven
         .signers
         .iter()
@@ -158,12 +162,16 @@ fn tell(proven: &Transaction, bound: bool, output: Output) -> Outcome {
         "ledger_time_ms": proven.head.time_ms,
         "signers": signers,
         "binds_request_and_answer": bound,
+        "chain_has_newest_configuration_seen": newest,
     });
     output.result(&data, || {
         let signers: Vec<_> = proven.signers.iter().map(|(id, vendor)| format!("replica {id} ({vendor})")).collect();
         let bound = if bound { "your request and your answer" } else { "nothing of yours: name it with `--bound`" };
+        let older = if newest { "" } else {
+            "\nthe chain ends before the newest configuration that was seen: a superseded one vouches for this"
+        };
         format!(
-            "verified: transaction {} is committed in block {}\nsigned by {}\ncompared with {bound}",
+            "verified: transaction {} is committed in block {}\nsigned by {}\ncompared with {bound}{older}",
             proven.id(),
             proven.head.index,
             signers.join(", ")

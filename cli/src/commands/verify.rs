@@ -7,14 +7,13 @@ use serde_json::json;
 use synod_api::AppInfo;
 use synod_attestation::Policy;
 use synod_client::{
-    AppPin, Check, ClientError, Patience, ReplicaUrl, Service, Trust, TrustFile, Unverified,
-    VerifiedReplica, Verifier,
+    AppPin, Check, ClientError, Patience, ReplicaUrl, Service, Trust, Unverified, VerifiedReplica,
+    Verifier,
 };
 use synod_client::{fresh_nonce, observe};
 
 use crate::commands::app::list::told;
-use crate::connect::{parse_network, read_policy};
-use crate::files;
+use crate::connect::{open_memory, parse_network, read_policy, read_trusted};
 use crate::outcome::{Failure, Outcome, of_unverified};
 use crate::output::{Output, say};
 
@@ -34,6 +33,10 @@ pub(crate) struct VerifyArgs {
     /// A trust file
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
+    /// What was seen of the network before, so that no replica can show anything older [default: the trust file's
+    /// name, ending in .state]
+    #[arg(long, env = "SYNOD_STATE", value_name = "FILE")]
+    state: Option<PathBuf>,
     /// An appraisal policy of your own (TOML); without one the members' policy counts, which the network id covers
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -51,14 +54,18 @@ pub(crate) async fn run(args: &VerifyArgs, output: Output) -> Outcome {
 impl VerifyArgs {
     /// Who verifies, if there is a pin, and what the trust file pins of apps.
     fn verifier(&self, policy: Option<Policy>) -> Outcome<(Option<Verifier>, Vec<AppPin>)> {
+        let state = self.state.as_deref();
         if let Some(path) = &self.trust {
-            let file = TrustFile::parse(&files::read_text(path)?)?;
-            let verifier = Verifier::new(file.network, policy.or(file.policy));
-            return Ok((Some(verifier), file.apps));
+            let trusted = read_trusted(path)?;
+            let memory = open_memory(state, Some(&trusted), trusted.file.network)?;
+            let verifier = Verifier::remembering(memory, policy.or(trusted.file.policy));
+            return Ok((Some(verifier), trusted.file.apps));
         }
-        let network = self.network.as_deref().map(parse_network).transpose()?;
-        let verifier = network.map(|network| Verifier::new(network, policy));
-        Ok((verifier, Vec::new()))
+        let Some(network) = &self.network else {
+            return Ok((None, Vec::new()));
+        };
+        let memory = open_memory(state, None, parse_network(network)?)?;
+        Ok((Some(Verifier::remembering(memory, policy)), Vec::new()))
     }
 }
 

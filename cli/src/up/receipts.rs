@@ -40,6 +40,9 @@ pub(crate) async fn verify_all(
             Failure::not_verified(format!("the receipt of transaction {id}: {error}"))
         })?;
     }
+    if let Some(newest) = receipts.last() {
+        service.remember_receipt(&chain, newest).await?;
+    }
     Ok(receipts.len())
 }
 

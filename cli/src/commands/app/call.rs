@@ -97,6 +97,7 @@ pub(crate) fn of_pin(failure: AppPinFailure) -> Failure {
 fn of_proof(failure: AppProofFailure) -> Failure {
     match failure {
         AppProofFailure::Client(error) => error.into(),
+        AppProofFailure::Memory(error) => error.into(),
         AppProofFailure::Receipt(error) => {
             Failure::not_verified(format!("the receipt proves nothing: {error}"))
         }
