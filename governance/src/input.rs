@@ -10,6 +10,7 @@ use crate::codec::{self, Malformed};
 use crate::genesis::Genesis;
 use crate::join::{AddressChange, Join};
 use crate::lapse::Lapse;
+use crate::leave::Leave;
 use crate::reattest::Reattest;
 
 /// Longest encoding of an input: the longest value of a key.
@@ -76,6 +77,9 @@ pub enum Input {
     /// Proposed by the leader.
     #[n(8)]
     Deploy(#[n(0)] Deploy),
+    /// A replica leaves.
+    #[n(9)]
+    Leave(#[n(0)] Leave),
 }
 
 impl Input {

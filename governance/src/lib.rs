@@ -30,6 +30,7 @@ mod genesis;
 mod input;
 mod join;
 mod lapse;
+mod leave;
 mod manifest;
 mod reattest;
 mod recompute;
@@ -53,13 +54,17 @@ pub use genesis::{APPROVAL_CONTENT_TYPE, Approval, FOUNDERS_MAX, Founder, Genesi
 pub use input::{INPUT_BYTES_MAX, Input, Learner, Promote};
 pub use join::{AddressChange, Join, join_nonce};
 pub use lapse::{Lapse, LapseStep, Lapsed};
+pub use leave::Leave;
 pub use manifest::{
     JoinRule, MANIFEST_BYTES_MAX, MEMBERS_MAX, Manifest, ManifestError, ManifestFile,
     REMOVAL_GRACE_S_DEFAULT, REMOVAL_GRACE_S_MAX, USERS_MAX,
 };
 pub use reattest::Reattest;
 pub use recompute::{Mismatch, recompute};
-pub use records::{GovernanceRecord, ReplicaRecord, ReplicaStatus, ServiceRecord, ServiceStatus};
+pub use records::{
+    GovernanceRecord, Removal, RemovalReason, ReplicaRecord, ReplicaStatus, ServiceRecord,
+    ServiceStatus,
+};
 pub use refusal::{Refusal, StatementKey};
 pub use signatures::SignatureError;
 pub use tables::{CorruptState, RESERVED_PREFIX, is_reserved, map, touches_reserved};

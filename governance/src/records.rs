@@ -132,6 +132,39 @@ impl ReplicaStatus {
     }
 }
 
+/// Who or what removed a replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum RemovalReason {
+    /// The members.
+    #[n(0)]
+    Members,
+    /// Its verdict lapsed, and the grace after that was over.
+    #[n(1)]
+    Lapsed,
+    /// It left.
+    #[n(2)]
+    Left,
+}
+
+/// How a replica came to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Removal {
+    /// Who or what removed it.
+    #[n(0)]
+    pub reason: RemovalReason,
+    /// Whether it had a vote until then.
+    #[n(1)]
+    pub voted: bool,
+    /// When (Unix milliseconds of ledger time).
+    #[n(2)]
+    pub time_ms: u64,
+    /// The seqno of the input that removed it.
+    #[n(3)]
+    pub seqno: u64,
+}
+
 /// A replica, past or present.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
@@ -157,7 +190,7 @@ pub struct ReplicaRecord {
     /// Where it stands.
     #[n(5)]
     pub status: ReplicaStatus,
-    /// Why it was removed: in the members' words, or that its verdict lapsed.
+    /// Why it was removed, for people: in the members' words, that its verdict lapsed, or that it left.
     #[n(6)]
     pub cause: Option<String>,
     /// The digest of the policy that accepted it.
@@ -191,6 +224,9 @@ pub struct ReplicaRecord {
     /// The seqno of the input with the evidence that the verdict is on.
     #[n(16)]
     pub attested_seqno: u64,
+    /// How it came to be removed, if it was.
+    #[n(17)]
+    pub removal: Option<Removal>,
 }
 
 impl ReplicaRecord {

@@ -280,6 +280,16 @@ pub enum Refusal {
         /// A quorum of the configuration in force.
         needed: usize,
     },
+    /// One replica after the other leaves: the second to last voter stays until a new one is promoted.
+    #[error(
+        "if replica {id} left as replica {before} did, one voter would remain; a new voter must come first"
+    )]
+    OneVoterLeft {
+        /// The replica that wants to leave.
+        id: u64,
+        /// The one that left before and was not replaced.
+        before: u64,
+    },
     /// The learner's signature is not over the block named.
     #[error("signature is not one of replica {id} over the block named")]
     BlockSignature {
@@ -444,6 +454,7 @@ impl Refusal {
             Self::VerdictHolds { .. } => "verdict-holds",
             Self::GraceLasts { .. } => "grace-lasts",
             Self::BelowQuorum { .. } => "below-quorum",
+            Self::OneVoterLeft { .. } => "one-voter-left",
             Self::TooManyReplicas(_) => "too-many-replicas",
             Self::Address(_) => "bad-address",
             Self::AddressNumber { .. } => "stale-address",

@@ -269,6 +269,7 @@ mod tests {
             attested_ms: 1_000,
             attested_index: 0,
             attested_seqno: 1,
+            removal: None,
         }
     }
 

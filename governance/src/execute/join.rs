@@ -113,6 +113,7 @@ pub(super) fn record(
         attested_ms: ctx.time_ms,
         attested_index: 0,
         attested_seqno: ctx.seqno,
+        removal: None,
     }
 }
 

@@ -4,7 +4,7 @@ use crate::execute::configuration::{claim_change, write_next};
 use crate::execute::membership;
 use crate::execute::state::{MembershipChange, Outcome, State};
 use crate::lapse::{LAPSED_CAUSE, Lapse, LapseStep, step};
-use crate::records::{ReplicaRecord, ReplicaStatus};
+use crate::records::{RemovalReason, ReplicaRecord, ReplicaStatus};
 use crate::refusal::Refusal;
 
 pub(super) fn lapse(state: &mut State<'_, '_>, lapse: Lapse) -> Result<Outcome, Refusal> {
@@ -14,7 +14,9 @@ pub(super) fn lapse(state: &mut State<'_, '_>, lapse: Lapse) -> Result<Outcome, 
     let time_ms = state.ctx.time_ms;
     match step(&replica, &replicas, &state.governance, grace_ms, time_ms)? {
         LapseStep::Demote => demote(state, replica),
-        LapseStep::Remove => membership::remove(state, lapse.id, LAPSED_CAUSE),
+        LapseStep::Remove => {
+            membership::take_out(state, replica, LAPSED_CAUSE, RemovalReason::Lapsed)
+        }
     }
 }
 

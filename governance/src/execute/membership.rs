@@ -5,7 +5,7 @@ use crate::execute::join::check_fresh;
 use crate::execute::state::{MembershipChange, Outcome, State};
 use crate::facts::BlockRef;
 use crate::input::{Learner, Promote};
-use crate::records::{ReplicaRecord, ReplicaStatus};
+use crate::records::{Removal, RemovalReason, ReplicaRecord, ReplicaStatus};
 use crate::refusal::Refusal;
 use crate::view::voter;
 
@@ -50,7 +50,18 @@ pub(super) fn remove(state: &mut State<'_, '_>, id: u64, cause: &str) -> Result<
     if cause.len() > CAUSE_LENGTH_MAX {
         return Err(Refusal::CauseTooLong(cause.len()));
     }
-    let mut replica = state.replica(id)?;
+    let replica = state.replica(id)?;
+    take_out(state, replica, cause, RemovalReason::Members)
+}
+
+/// Takes a replica out for ever, with its vote if it has one.
+pub(super) fn take_out(
+    state: &mut State<'_, '_>,
+    mut replica: ReplicaRecord,
+    cause: &str,
+    reason: RemovalReason,
+) -> Result<Outcome, Refusal> {
+    let id = replica.id;
     let mut outcome = Outcome::about(id);
     match replica.status {
         ReplicaStatus::Removed => return Err(Refusal::AlreadyRemoved { id }),
@@ -68,6 +79,12 @@ pub(super) fn remove(state: &mut State<'_, '_>, id: u64, cause: &str) -> Result<
         }
     }
     replica.cause = Some(cause.to_owned());
+    replica.removal = Some(Removal {
+        reason,
+        voted: replica.status == ReplicaStatus::Voter,
+        time_ms: state.ctx.time_ms,
+        seqno: state.ctx.seqno,
+    });
     state.set_status(replica, ReplicaStatus::Removed)?;
     Ok(outcome)
 }

@@ -7,6 +7,7 @@ mod genesis;
 mod join;
 mod keys;
 mod lapse;
+mod leave;
 mod membership;
 mod reattest;
 mod state;
@@ -55,6 +56,7 @@ fn execute_founded(
         Input::Address(change) => join::readdress(&mut state, change)?,
         Input::Reattest(request) => reattest::reattest(&mut state, request)?,
         Input::Lapse(lapse) => lapse::lapse(&mut state, *lapse)?,
+        Input::Leave(request) => leave::leave(&mut state, request)?,
         Input::Deploy(deploy) => {
             app::deploy(&mut state, deploy)?;
             Outcome::default()

@@ -2,7 +2,7 @@
 
 use synod_attestation::Tee;
 use synod_governance::{
-    Act, Approval, Input, Lapse, Learner, Manifest, SignedAction, WrappedSecret,
+    Act, Approval, Input, Lapse, Learner, Leave, Manifest, SignedAction, WrappedSecret,
 };
 
 use crate::network::{Network, Node, genesis, manifest, wrapped};
@@ -56,6 +56,9 @@ fn mutated_inputs_never_panic_and_never_decode_twice() {
     let reattest = network.reattest_input(1, &Node::new(101, Tee::SevSnp));
     expect_canonical(&Input::Reattest(Box::new(reattest)).encode(), 2_000, decode);
     expect_canonical(&Input::Lapse(Lapse { id: 7 }).encode(), 10_000, decode);
+    let identity = &Node::new(101, Tee::SevSnp).identity;
+    let leave = Leave::sign(&network.id, 1, network.newest(), identity);
+    expect_canonical(&Input::Leave(leave).encode(), 10_000, decode);
     for input in crate::apps::samples(&network) {
         expect_canonical(&input.encode(), 5_000, decode);
     }

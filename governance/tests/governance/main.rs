@@ -7,6 +7,7 @@ mod fuzz;
 mod genesis;
 mod joining;
 mod lapse;
+mod leave;
 mod manifest;
 mod membership;
 mod network;

@@ -2,7 +2,7 @@
 
 use synod_attestation::Tee;
 use synod_governance::{
-    Act, Input, Lapse, Learner, Malformed, Mismatch, Refusal, is_reserved, map, recompute,
+    Act, Input, Lapse, Learner, Leave, Malformed, Mismatch, Refusal, is_reserved, map, recompute,
 };
 use synod_kv::{Bytes, MapName, WriteSet};
 
@@ -88,6 +88,14 @@ fn every_write_of_a_reattestation_is_checked() {
     network.end_block();
     let request = network.reattest_input(3, &Node::new(103, Tee::Nitro));
     expect_every_falsification_noticed(&network, &Input::Reattest(Box::new(request)));
+}
+
+#[test]
+fn every_write_of_a_leave_is_checked() {
+    let network = Network::of_three();
+    let identity = &Node::new(103, Tee::Nitro).identity;
+    let leave = Leave::sign(&network.id, 3, network.newest(), identity);
+    expect_every_falsification_noticed(&network, &Input::Leave(leave));
 }
 
 #[test]
