@@ -1,22 +1,22 @@
-//! How a replica's fresh evidence gets on the ledger: the leader records it, whoever it is of.
+//! How what a replica asks in its own name gets on the ledger: fresh evidence, or that it leaves.
 //!
 //! A replica that does not lead sends its request to the leader, over the channel between the two, until it sees
-//! the result in its own certified state, hears a refusal, or time is up. Nothing here is believed: the evidence is
-//! judged by everybody, and the request bears the replica's own signature.
+//! the result in its own certified state, hears a refusal, or time is up. Nothing here is believed: the request is
+//! judged by everybody, and bears the replica's own signature.
 //!
 //! Invariants
-//! - one request of each replica waits at a time, here and at the leader;
+//! - one request of each replica waits at a time, here and at the leader; a leave takes the place of fresh evidence;
 //! - a peer asks for itself only; a refusal counts only from the leader that was asked.
 
 use bytes::Bytes;
-use synod_governance::{Input, Reattest};
+use synod_governance::{Input, ReplicaStatus};
 
 use crate::app::Caller;
 use crate::calls::{Call, CallError, Effects, Notice, Reply, Request};
 use crate::envelope::{Envelope, REFUSAL_BYTES_MAX};
 use crate::replica::Replica;
 use crate::roll;
-use crate::submission::Submission;
+use crate::submission::{Goal, Submission};
 
 /// A request is sent anew after so many ticks (1 s of 20 ms).
 const RESEND_TICKS: u64 = 50;
@@ -28,20 +28,33 @@ const OF_PEER: u64 = 1 << 63;
 impl Replica {
     /// Takes fresh evidence of this replica's own.
     pub(crate) fn take_reattest(&mut self, call: u64, request: &Bytes, out: &mut Effects) {
-        let block_index = match decode(request) {
-            Some(reattest) if reattest.id == self.id => reattest.block.index,
-            _ => {
-                let error = CallError::Malformed("not a request of this replica".to_owned());
-                return out.replies.push((call, Reply::Failed(error)));
+        match goal_of(request, self.id) {
+            Some(goal @ Goal::Attested { .. }) if self.submission.is_none() => {
+                self.submit_own(call, request, goal, out);
             }
-        };
-        if self.submission.is_some() {
-            return out.replies.push((call, Reply::Failed(CallError::Busy)));
+            Some(Goal::Attested { .. }) => {
+                out.replies.push((call, Reply::Failed(CallError::Busy)));
+            }
+            _ => out.replies.push((call, Reply::Failed(not_its_own()))),
         }
+    }
+
+    /// This replica wants to leave. Whatever else it asked for does not matter any more.
+    pub(crate) fn take_leave(&mut self, call: u64, request: &Bytes, out: &mut Effects) {
+        match goal_of(request, self.id) {
+            Some(goal @ Goal::Left) => {
+                self.end_submission(Reply::Failed(CallError::Retry), out);
+                self.submit_own(call, request, goal, out);
+            }
+            _ => out.replies.push((call, Reply::Failed(not_its_own()))),
+        }
+    }
+
+    fn submit_own(&mut self, call: u64, request: &Bytes, goal: Goal, out: &mut Effects) {
         self.submission = Some(Submission {
             call,
             request: request.clone(),
-            block_index,
+            goal,
             asked: None,
             since_tick: self.ticks,
             sent_tick: self.ticks,
@@ -71,9 +84,9 @@ impl Replica {
         submission.asked = leader;
         submission.sent_tick = ticks;
         let Some(leader) = leader else { return };
-        let request = submission.request.clone();
+        let (request, goal) = (submission.request.clone(), submission.goal);
         if leader == self.id {
-            return self.submit_for(leader, request);
+            return self.submit_for(leader, goal, request);
         }
         let envelope = Envelope {
             submission: Some(request),
@@ -88,9 +101,20 @@ impl Replica {
             return;
         };
         let replicas = roll::replicas_in(&self.certified_state());
-        let own = replicas.iter().find(|replica| replica.id == self.id);
-        if let Some(own) = own.filter(|own| own.attested_index >= submission.block_index) {
-            let tx = self.machine.history().certified_tx(own.attested_seqno);
+        let Some(own) = replicas.iter().find(|replica| replica.id == self.id) else {
+            return;
+        };
+        let reached = match submission.goal {
+            Goal::Attested { block_index } => {
+                (own.attested_index >= block_index).then_some(own.attested_seqno)
+            }
+            Goal::Left => own
+                .removal
+                .filter(|_| own.status == ReplicaStatus::Removed)
+                .map(|removal| removal.seqno),
+        };
+        if let Some(seqno) = reached {
+            let tx = self.machine.history().certified_tx(seqno);
             let replica = Some(self.id);
             self.end_submission(Reply::Governed { tx, replica }, out);
         }
@@ -102,27 +126,30 @@ impl Replica {
         }
     }
 
-    /// What a peer wants on the ledger: only its own evidence, and only at the leader.
+    /// What a peer wants on the ledger: only in its own name, and only at the leader.
     pub(crate) fn take_submission(&mut self, from: u64, request: Bytes, out: &mut Effects) {
         if !self.leads() {
             return;
         }
-        match decode(&request) {
-            Some(reattest) if reattest.id == from => self.submit_for(from, request),
-            _ => out.notices.push(Notice::Dropped {
+        match goal_of(&request, from) {
+            Some(goal) => self.submit_for(from, goal, request),
+            None => out.notices.push(Notice::Dropped {
                 peer: from,
-                why: "it submits what is not its own evidence".to_owned(),
+                why: "it submits what is not its own request".to_owned(),
             }),
         }
     }
 
-    fn submit_for(&mut self, replica: u64, request: Bytes) {
+    fn submit_for(&mut self, replica: u64, goal: Goal, request: Bytes) {
         // What finds no room is sent again.
         if self.peers_waiting.insert(replica) {
             let taken = self.desk.submit(Call {
                 id: OF_PEER | replica,
                 caller: Caller::default(),
-                request: Request::Reattest(request),
+                request: match goal {
+                    Goal::Attested { .. } => Request::Reattest(request),
+                    Goal::Left => Request::Leave(request),
+                },
             });
             if !taken {
                 self.peers_waiting.remove(&replica);
@@ -165,7 +192,7 @@ impl Replica {
         out.send.push((peer, envelope));
     }
 
-    /// The leader does not take this replica's evidence.
+    /// The leader does not take this replica's request.
     pub(crate) fn take_refusal(&mut self, from: u64, why: String, out: &mut Effects) {
         let asked = self
             .submission
@@ -177,9 +204,17 @@ impl Replica {
     }
 }
 
-fn decode(bytes: &Bytes) -> Option<Box<Reattest>> {
+/// What a request of replica `id` in its own name aims at; none if it is anything else.
+fn goal_of(bytes: &Bytes, id: u64) -> Option<Goal> {
     match Input::decode(bytes) {
-        Ok(Input::Reattest(reattest)) => Some(reattest),
+        Ok(Input::Reattest(reattest)) if reattest.id == id => Some(Goal::Attested {
+            block_index: reattest.block.index,
+        }),
+        Ok(Input::Leave(leave)) if leave.id == id => Some(Goal::Left),
         _ => None,
     }
+}
+
+fn not_its_own() -> CallError {
+    CallError::Malformed("not a request of this replica".to_owned())
 }

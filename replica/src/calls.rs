@@ -40,6 +40,9 @@ pub enum Request {
     /// Fresh evidence of this very replica, a [`synod_governance::Input::Reattest`] in its encoding. The leader is
     /// asked for it, whoever that is; the answer comes once the result is certified here.
     Reattest(Bytes),
+    /// This very replica leaves, a [`synod_governance::Input::Leave`] in its encoding. The leader is asked for it; the
+    /// answer comes once this replica sees itself out of the network in certified state.
+    Leave(Bytes),
     /// What became of a transaction.
     Status(TxId),
     /// The receipt of a transaction.

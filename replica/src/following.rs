@@ -33,6 +33,7 @@ enum Judgement {
 impl Replica {
     /// Takes an envelope; `from` is who the channel says it comes from.
     pub(crate) fn receive(&mut self, from: u64, envelope: Envelope, out: &mut Effects) {
+        self.hearing.note(from, self.ticks);
         if let Some(certificate) = &envelope.certificate {
             self.take_certificate(from, certificate, out);
         }

@@ -234,11 +234,13 @@ pub(crate) fn decode_join(bytes: &[u8]) -> Result<Input, CallError> {
     }
 }
 
-/// Reads a replica's fresh evidence as it came from it.
-pub(crate) fn decode_reattest(bytes: &[u8]) -> Result<Input, CallError> {
+/// Reads a request of a replica in its own name as it came from it: fresh evidence, or its leave.
+pub(crate) fn decode_own(bytes: &[u8]) -> Result<Input, CallError> {
     match Input::decode(bytes).map_err(|error| CallError::Malformed(error.to_string()))? {
-        input @ Input::Reattest(_) => Ok(input),
-        _ => Err(CallError::Malformed("not a replica's evidence".to_owned())),
+        input @ (Input::Reattest(_) | Input::Leave(_)) => Ok(input),
+        _ => Err(CallError::Malformed(
+            "not a request that a replica makes in its own name".to_owned(),
+        )),
     }
 }
 

@@ -23,6 +23,7 @@ use crate::executing::Placement;
 use crate::floor::Done;
 use crate::idempotency::{self, Once, RememberedAnswer, Said};
 use crate::law::{self, Enacted};
+use crate::leaving::Parting;
 use crate::replica::{Replica, groups};
 
 /// Blocks on their way at once.
@@ -411,7 +412,7 @@ impl Replica {
         let decoded = match &call.request {
             Request::Join(bytes) => law::decode_join(bytes),
             Request::Govern(bytes) => law::decode_action(bytes),
-            Request::Reattest(bytes) => law::decode_reattest(bytes),
+            Request::Reattest(bytes) | Request::Leave(bytes) => law::decode_own(bytes),
             _ => Err(CallError::NotFound),
         };
         let input = match decoded {
@@ -423,14 +424,7 @@ impl Replica {
         };
         self.freshen(out);
         match self.machine.enact(&input, self.engine.last_index() + 1) {
-            Ok(enacted) if enacted.membership == Some(Membership::Remove(self.id)) => {
-                self.hand_over(&call, out);
-            }
-            Ok(enacted) if enacted.membership.is_some() && !self.may_change() => {
-                self.desk.put_back(call);
-                return false;
-            }
-            Ok(enacted) => self.propose_enacted(enacted, &input, Some(call.id), out),
+            Ok(enacted) => return self.place_enacted(enacted, &input, call, out),
             Err(error) => {
                 self.rest_on_newest(vec![Resting {
                     call: call.id,
@@ -439,6 +433,40 @@ impl Replica {
                 }]);
                 self.answer_certified(out);
             }
+        }
+        true
+    }
+
+    /// Gives an enacted call its place, where the membership allows it now. False if it has to wait.
+    fn place_enacted(
+        &mut self,
+        enacted: Enacted,
+        input: &Input,
+        call: Call,
+        out: &mut Effects,
+    ) -> bool {
+        let leaving = self.leaving_voter(input);
+        let mut parting = leaving.map_or(Parting::Now, |id| self.parting(id));
+        if parting == Parting::Now {
+            if enacted.membership == Some(Membership::Remove(self.id)) {
+                self.hand_over(&call, out);
+                return true;
+            }
+            parting = if enacted.membership.is_some() && !self.may_change() {
+                Parting::Hold
+            } else {
+                leaving.map_or(Parting::Now, |id| self.parting_is_safe(id))
+            };
+        }
+        let failed = |error| (call.id, Reply::Failed(error));
+        match parting {
+            Parting::Now => self.propose_enacted(enacted, input, Some(call.id), out),
+            Parting::Hold => {
+                self.desk.put_back(call);
+                return false;
+            }
+            Parting::NotYet => out.replies.push(failed(CallError::Retry)),
+            Parting::Never(why) => out.replies.push(failed(CallError::Refused(why))),
         }
         true
     }

@@ -4,8 +4,8 @@
 //! to the engine's (DESIGN §5.4) stand in the modules beside this one, one sub-protocol each:
 //! `leading` (gather, execute, propose), `following` (check before append), `certifying` (signatures and
 //! certificates), `reading` (linearizable and local reads), `asking` (reads away from the leader), `executing` (calls
-//! of apps), `membership` and `lapsing` (who votes), `attesting`
-//! (fresh evidence).
+//! of apps), `membership`, `lapsing` and `leaving` (who votes), `attesting`
+//! (fresh evidence and other requests of a replica's own), `hearing` (who is heard).
 //!
 //! Invariants
 //! - the engine's log and the machine hold the same blocks at all times;
@@ -26,7 +26,9 @@ use crate::deployment::{self, Deploying};
 use crate::desk::Desk;
 use crate::envelope::Envelope;
 use crate::floor::Floor;
+use crate::hearing::Hearing;
 use crate::keeping_up::KeepingUp;
+use crate::leaving::Leaving;
 use crate::ledger_clock::{LedgerClock, Now};
 use crate::machine::Machine;
 use crate::parked::Parked;
@@ -108,9 +110,13 @@ pub struct Replica {
     pub(crate) lapse_tick: u64,
     /// The voters whose lapsed verdicts the operator was told of.
     pub(crate) lapses_told: BTreeSet<u64>,
-    /// Fresh evidence of this replica's own that is on its way.
+    /// Whom this replica heard, and when.
+    pub(crate) hearing: Hearing,
+    /// The leave that is at hand; a leader's.
+    pub(crate) leaving: Leaving,
+    /// Fresh evidence of this replica's own, or its leave, that is on its way.
     pub(crate) submission: Option<Submission>,
-    /// The replicas whose fresh evidence waits here; a leader's.
+    /// The replicas whose requests wait here; a leader's.
     pub(crate) peers_waiting: BTreeSet<u64>,
     /// What is known of the versions of apps.
     pub(crate) deploying: Deploying,
@@ -169,6 +175,8 @@ impl Replica {
             membership_tick: 0,
             lapse_tick: 0,
             lapses_told: BTreeSet::new(),
+            hearing: Hearing::default(),
+            leaving: Leaving::default(),
             submission: None,
             peers_waiting: BTreeSet::new(),
             deploying: Deploying::default(),
@@ -321,6 +329,7 @@ impl Replica {
                 return;
             }
             Request::Reattest(request) => return self.take_reattest(id, request, out),
+            Request::Leave(request) => return self.take_leave(id, request, out),
             Request::App(_) => return self.take_app(call, out),
             Request::Operate(operate) if operate.operation.is_read() && operate.local => {
                 out.replies.push((id, self.local_read(&call)));

@@ -1,4 +1,4 @@
-//! Fresh evidence of a replica's own, on its way to the ledger.
+//! What a replica asks in its own name, on its way to the ledger.
 
 use bytes::Bytes;
 
@@ -9,12 +9,24 @@ pub(crate) struct Submission {
     pub(crate) call: u64,
     /// An input of governance, encoded.
     pub(crate) request: Bytes,
-    /// The block from which the nonce was made: the result is on the ledger once the record is as new.
-    pub(crate) block_index: u64,
+    /// What the ledger must say.
+    pub(crate) goal: Goal,
     /// The leader that was asked last.
     pub(crate) asked: Option<u64>,
     /// The tick at which it was taken up.
     pub(crate) since_tick: u64,
     /// The tick at which it was last sent.
     pub(crate) sent_tick: u64,
+}
+
+/// When a request has reached its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// The record's evidence is as new as this.
+    Attested {
+        /// The block from which the nonce was made.
+        block_index: u64,
+    },
+    /// The replica is out.
+    Left,
 }

@@ -8,6 +8,7 @@ mod cluster;
 mod deploying;
 mod executing;
 mod faults;
+mod leaving;
 mod life;
 mod notebook;
 mod time;
