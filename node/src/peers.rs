@@ -7,7 +7,8 @@
 //! Invariants
 //! - the queue to a peer is bounded in bytes; past the bound messages are dropped, since the engine repeats them;
 //! - what came from a peer and waits for the replica is bounded too: past the bound nothing more is read;
-//! - a replica that left the ledger's table is cut off at once;
+//! - a replica that left the ledger's table is cut off at once; what was said to it before, that it is out among it,
+//!   still goes on its way;
 //! - a row of the ledger that is not sound costs its own replica alone;
 //! - one peer keeps few connections, of which the oldest gives way to a new one, and strangers hold none: a handshake
 //!   has one of few places, for a short time, and the oldest gives way.
@@ -53,6 +54,8 @@ const HANDSHAKES: Bounds = Bounds {
 const PEER_CONNECTIONS_MAX: usize = 2;
 /// A peer that takes no bytes for so long is connected to anew.
 const WRITE_MAX: Duration = Duration::from_secs(10);
+/// What waits for a replica that is out has so long to get there.
+const FAREWELL_MAX: Duration = Duration::from_secs(3);
 /// Pauses between attempts to connect.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
@@ -96,9 +99,17 @@ struct Link {
     task: JoinHandle<()>,
 }
 
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.task.abort();
+impl Link {
+    /// Lets what waits go on its way, for a moment; nothing more is said on this link.
+    fn finish(self, runtime: &tokio::runtime::Handle) {
+        let Self { queue, task, .. } = self;
+        drop(queue);
+        runtime.spawn(async move {
+            let stop = task.abort_handle();
+            if timeout(FAREWELL_MAX, task).await.is_err() {
+                stop.abort();
+            }
+        });
     }
 }
 
@@ -152,11 +163,19 @@ impl Peers {
             .collect();
         self.heard.keep(|peer| others.contains_key(&peer));
         let mut links = lock(&self.links);
-        links.retain(|id, link| {
+        let gone = links.extract_if(.., |id, link| {
             others
                 .get(id)
-                .is_some_and(|replica| replica.address.peer == link.address)
+                .is_none_or(|replica| replica.address.peer != link.address)
         });
+        for (id, link) in gone {
+            if others.contains_key(&id) {
+                // It has moved: two links at a time would mix up the numbers of the frames.
+                link.task.abort();
+            } else {
+                link.finish(&self.runtime);
+            }
+        }
         for (id, replica) in others {
             links
                 .entry(id)
@@ -539,6 +558,7 @@ mod tests {
             attested_ms: 0,
             attested_index: 0,
             attested_seqno: 1,
+            removal: None,
         }
     }
 
