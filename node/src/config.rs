@@ -16,7 +16,10 @@
 //! durability = "disk"                      # default; "memory": an acknowledged write may be lost with the power
 //! reattest_every_ms = 3600000              # optional: attest anew at least so often; default: at two thirds of the
 //!                                          # lifetime of the verdict
-//! stop_with_stdin = false                  # default; true: stop when standard input is closed
+//! leave = true                             # default: on SIGTERM and SIGINT leave the network, then stop; false: only stop,
+//!                                          # and stay a voter that does not answer
+//! leave_max_s = 30                         # default; stop even if it has not left by then
+//! stop_with_stdin = false                  # default; true: stop when standard input is closed, without leaving
 //! log = "info"                             # default; "error", "warn", "info" or "debug"
 //!
 //! [start]                                  # either: found a new synod …
@@ -60,6 +63,8 @@ use crate::endorsements::EndorsementsConfig;
 
 /// Longest configuration file that is read, in bytes.
 pub const CONFIG_BYTES_MAX: u64 = 64 * 1024;
+/// How long a node may take to leave, unless its configuration says otherwise.
+pub const LEAVE_MAX_DEFAULT: Duration = Duration::from_secs(30);
 /// Most services that a joiner is told of.
 pub const SERVICES_MAX: usize = 64;
 
@@ -83,7 +88,12 @@ pub struct NodeConfig {
     /// How long may pass, at most, between two attestations of a running replica, 100 ms to 30 days; without it, and
     /// where it is longer, two thirds of the lifetime of the verdict.
     pub reattest_every: Option<Duration>,
-    /// Whether the node stops when its standard input is closed, so that it never outlives its parent.
+    /// Whether the node leaves the network when SIGTERM or SIGINT tells it to stop.
+    pub leave: bool,
+    /// How long it may take to leave, 1 s to an hour; then it stops all the same.
+    pub leave_max: Duration,
+    /// Whether the node stops when its standard input is closed, so that it never outlives its parent. It does not
+    /// leave then.
     pub stop_with_stdin: bool,
     /// How much is told on standard error.
     pub log: LogLevel,
@@ -343,6 +353,10 @@ struct File {
     #[serde(default)]
     durability: Durability,
     reattest_every_ms: Option<u64>,
+    #[serde(default = "leave_default")]
+    leave: bool,
+    #[serde(default = "leave_max_default")]
+    leave_max_s: u64,
     #[serde(default)]
     stop_with_stdin: bool,
     #[serde(default)]
@@ -419,6 +433,8 @@ impl File {
             },
             durability: config.durability,
             reattest_every_ms: config.reattest_every.map(|every| every.as_millis() as u64),
+            leave: config.leave,
+            leave_max_s: config.leave_max.as_secs(),
             stop_with_stdin: config.stop_with_stdin,
             log: config.log,
             start,
@@ -452,6 +468,8 @@ impl File {
             attester: attester(self.attester, self.tee.as_deref())?,
             durability: self.durability,
             reattest_every: reattest_every(self.reattest_every_ms)?,
+            leave: self.leave,
+            leave_max: leave_max(self.leave_max_s)?,
             stop_with_stdin: self.stop_with_stdin,
             log: self.log,
             beginning: beginning(self.start, self.join, base)?,
@@ -460,6 +478,22 @@ impl File {
             apps: self.apps,
         })
     }
+}
+
+fn leave_default() -> bool {
+    true
+}
+
+fn leave_max_default() -> u64 {
+    LEAVE_MAX_DEFAULT.as_secs()
+}
+
+fn leave_max(seconds: u64) -> Result<Duration, ConfigError> {
+    if (1..=LEAVE_MAX_S_MAX).contains(&seconds) {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let rule = format!("is {seconds}, must be 1 to {LEAVE_MAX_S_MAX}");
+    Err(out("leave_max_s", &rule))
 }
 
 fn reattest_every(ms: Option<u64>) -> Result<Option<Duration>, ConfigError> {
@@ -612,6 +646,7 @@ fn out(key: &'static str, rule: &str) -> ConfigError {
 
 const MIB: usize = 1024 * 1024;
 const REATTEST_EVERY_MS_MIN: u64 = 100;
+const LEAVE_MAX_S_MAX: u64 = 3600;
 const REATTEST_EVERY_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
 
 #[cfg(test)]
@@ -640,7 +675,9 @@ mod tests {
         [start]"#;
 
     /// What to replace, by what, and what the error names.
-    const WRONG: [(&str, &str, &str); 24] = [
+    const WRONG: [(&str, &str, &str); 26] = [
+        ("[start]", "leave_max_s = 0\n[start]", "`leave_max_s`"),
+        ("[start]", "leave = \"no\"\n[start]", "leave"),
         (
             "[start]",
             "[apps]\nexecutors = 1\n[start]",

@@ -25,6 +25,7 @@ mod executors;
 mod founder;
 mod governance_news;
 mod joiner;
+mod leaver;
 mod ledger_reader;
 mod log;
 mod metrics;
@@ -48,10 +49,11 @@ pub use answers::problem;
 pub use apps_config::AppsConfig;
 pub use born::{BirthError, measurement};
 pub use config::{
-    AttesterChoice, BadUrl, Beginning, CONFIG_BYTES_MAX, ConfigError, Durability, LogLevel,
-    NodeConfig, NodeLimits, SERVICES_MAX, ServiceUrl,
+    AttesterChoice, BadUrl, Beginning, CONFIG_BYTES_MAX, ConfigError, Durability,
+    LEAVE_MAX_DEFAULT, LogLevel, NodeConfig, NodeLimits, SERVICES_MAX, ServiceUrl,
 };
 pub use endorsements::{ENDORSEMENT_FOLDERS_MAX, EndorsementsConfig, EndorsingError};
 pub use evidence_source::{EvidenceError, EvidenceSource};
+pub use leaver::Ended;
 pub use run::{NodeError, run};
 pub use segments::segment_files;

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -41,13 +40,14 @@ use crate::evidence_certificate::EvidenceCertificate;
 use crate::executors::{Executors, Report};
 use crate::founder::{FounderError, Waiting};
 use crate::joiner::{self, JoinerError};
+use crate::leaver::{Ended, Leaver};
 use crate::log;
 use crate::peer_session::Prover;
 use crate::peers::{Peers, Wiring};
-use crate::reattester::{Reattester, Told};
+use crate::reattester::{self, Reattester};
 use crate::segments::Segments;
 use crate::serve::PublicListener;
-use crate::told::told_to_stop;
+use crate::told::{Told, Word};
 use crate::volume::Folder;
 use crate::watching::Watchers;
 
@@ -127,11 +127,14 @@ impl NodeError {
     }
 }
 
-/// Runs a node until it is told to stop.
+/// Runs a node until it is told to stop; says how it ended.
+///
+/// SIGTERM and SIGINT make it leave the network first, unless the configuration says `leave = false`; a second one
+/// makes it stop at once. SIGQUIT, or the end of standard input, makes it stop without leaving.
 ///
 /// # Errors
 /// [`NodeError`].
-pub fn run(config: NodeConfig) -> Result<(), NodeError> {
+pub fn run(config: NodeConfig) -> Result<Ended, NodeError> {
     log::set_level(config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -143,7 +146,7 @@ pub fn run(config: NodeConfig) -> Result<(), NodeError> {
     outcome
 }
 
-async fn live(config: NodeConfig) -> Result<(), NodeError> {
+async fn live(config: NodeConfig) -> Result<Ended, NodeError> {
     let public = listen(config.listen).await?;
     let peers = listen(config.peer_listen).await?;
     std::fs::create_dir_all(&config.dir).map_err(|cause| NodeError::Folder {
@@ -160,7 +163,7 @@ async fn live(config: NodeConfig) -> Result<(), NodeError> {
     let connections_max = config.limits.connections_max;
     let listener = PublicListener::open(public, shown.clone(), gateway, connections_max);
     log::info("node", format_args!("listening on {}", config.listen));
-    let mut told = pin!(told_to_stop(config.stop_with_stdin));
+    let mut told = Told::listen(config.stop_with_stdin);
     let node = Node {
         config,
         door,
@@ -169,7 +172,7 @@ async fn live(config: NodeConfig) -> Result<(), NodeError> {
     };
     let begun = tokio::select! {
         begun = node.begin(joiner, begun_receiver) => Some(begun?),
-        () = &mut told => None,
+        _ = told.next() => None,
     };
     let outcome = match begun {
         Some((begun, runs)) => {
@@ -178,7 +181,7 @@ async fn live(config: NodeConfig) -> Result<(), NodeError> {
             let _ = runs.send(());
             alive.until(told, listener).await
         }
-        None => Ok(()),
+        None => Ok(Ended::Unbegun),
     };
     log::info("node", "stopped");
     outcome
@@ -236,19 +239,22 @@ struct Alive {
     thread: JoinHandle<()>,
     ended: oneshot::Receiver<()>,
     watchers: Arc<Watchers>,
+    leaver: Leaver,
+    /// How long it may take to leave; none if this node never leaves.
+    leave_max: Option<Duration>,
 }
 
 impl Alive {
     /// Lives until it is told to stop, then ends in order: nobody new, what is in work, replica, disk.
-    async fn until(
-        self,
-        told: impl Future<Output = ()>,
-        listener: PublicListener,
-    ) -> Result<(), NodeError> {
-        tokio::select! {
-            () = told => {}
-            _ = self.ended => return Err(NodeError::Ended),
-        }
+    async fn until(mut self, mut told: Told, listener: PublicListener) -> Result<Ended, NodeError> {
+        let word = tokio::select! {
+            word = told.next() => word,
+            _ = &mut self.ended => return Err(NodeError::Ended),
+        };
+        let ended = match (word, self.leave_max) {
+            (Word::Leave, Some(max)) => self.leave(max, &mut told).await,
+            _ => self.leaver.stayed(None),
+        };
         log::info("node", "stopping");
         // Their streams have no end of their own.
         self.watchers.stop();
@@ -256,7 +262,30 @@ impl Alive {
         self.core.stop();
         // The thread takes the disk with it, which writes what it was given. A panic has ended the process.
         let _ = tokio::task::spawn_blocking(|| self.thread.join()).await;
-        Ok(())
+        Ok(ended)
+    }
+
+    /// Leaves the network while everything goes on; a second word ends the waiting.
+    async fn leave(&self, max: Duration, told: &mut Told) -> Ended {
+        let seconds = max.as_secs_f32();
+        log::info(
+            "node",
+            format_args!(
+                "leaving the network, for at most {seconds} s; a second signal stops this node at once"
+            ),
+        );
+        let ended = tokio::select! {
+            ended = self.leaver.leave(max) => ended,
+            _ = told.next() => self.leaver.stayed(Some("it was told to stop at once".to_owned())),
+        };
+        match &ended {
+            Ended::Stayed { why: Some(why), .. } => log::warn(
+                "node",
+                format_args!("this replica stops without having left: {why}"),
+            ),
+            _ => log::info("node", "this replica has left the network"),
+        }
+        ended
     }
 }
 
@@ -310,12 +339,12 @@ impl Node {
             collected_ms: begun.collected_ms,
             recorded_by: begun.trusted_by,
         });
-        let attesting = Told::default();
+        let attesting = reattester::Told::default();
         let (apps, executors) = self.apps(id, &core)?;
         let running = Arc::new(Running {
             core: core.clone(),
             network: begun.network,
-            identity,
+            identity: identity.clone(),
             evidence,
             attesting: attesting.clone(),
             catalog,
@@ -352,10 +381,17 @@ impl Node {
         self.door.enter(Stage::Running(running));
         tell_that_it_runs(id, begun.network, begun.trusted_by);
         Ok(Alive {
-            core,
+            core: core.clone(),
             thread,
             ended,
             watchers,
+            leaver: Leaver {
+                core,
+                network: begun.network,
+                id,
+                identity,
+            },
+            leave_max: self.config.leave.then_some(self.config.leave_max),
         })
     }
 

@@ -1,32 +1,73 @@
-//! How a node is told to stop.
+//! How a node is told to stop, and whether it leaves the network first.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-/// Waits for SIGTERM, SIGINT, or the end of standard input where the configuration says so.
-pub(crate) async fn told_to_stop(with_stdin: bool) {
-    let stdin = async {
-        if with_stdin {
-            stdin_closed().await;
-        } else {
-            std::future::pending::<()>().await;
+/// What a node is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// This node alone stops, by SIGTERM or SIGINT: it leaves first.
+    Leave,
+    /// It stops as it is: by SIGQUIT, which whoever stops the whole service sends, or with the process that started
+    /// it, whose end closes standard input.
+    Stop,
+}
+
+/// The ways on which a node is told to stop.
+pub(crate) struct Told {
+    terminate: Option<Signal>,
+    interrupt: Option<Signal>,
+    quit: Option<Signal>,
+    stdin: Option<oneshot::Receiver<()>>,
+}
+
+impl Told {
+    /// Listens from now on; to standard input only if it is asked to.
+    pub(crate) fn listen(with_stdin: bool) -> Self {
+        // Where the system gives no handler, its default ends the process.
+        let listen = |kind| signal(kind).ok();
+        Self {
+            terminate: listen(SignalKind::terminate()),
+            interrupt: listen(SignalKind::interrupt()),
+            quit: listen(SignalKind::quit()),
+            stdin: with_stdin.then(stdin_closed).flatten(),
         }
+    }
+
+    /// Waits for the next word.
+    pub(crate) async fn next(&mut self) -> Word {
+        tokio::select! {
+            () = caught(&mut self.terminate) => Word::Leave,
+            () = caught(&mut self.interrupt) => Word::Leave,
+            () = caught(&mut self.quit) => Word::Stop,
+            () = closed(&mut self.stdin) => Word::Stop,
+        }
+    }
+}
+
+async fn caught(signal: &mut Option<Signal>) {
+    let caught = match signal {
+        Some(signal) => signal.recv().await,
+        None => None,
     };
-    let (Ok(mut term), Ok(mut int)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        return stdin.await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
-        () = stdin => {}
+    if caught.is_none() {
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn closed(stdin: &mut Option<oneshot::Receiver<()>>) {
+    match stdin {
+        Some(waiting) => {
+            // The thread ends with standard input, whatever it says.
+            let _ = waiting.await;
+            *stdin = None;
+        }
+        None => std::future::pending().await,
     }
 }
 
 /// A thread of its own reads: a blocked read must not hold up the end of the runtime.
-async fn stdin_closed() {
+fn stdin_closed() -> Option<oneshot::Receiver<()>> {
     let (closed, waiting) = oneshot::channel();
     let reader = std::thread::Builder::new()
         .name("stdin".to_owned())
@@ -35,7 +76,5 @@ async fn stdin_closed() {
             let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
             let _ = closed.send(());
         });
-    if reader.is_ok() {
-        let _ = waiting.await;
-    }
+    reader.is_ok().then_some(waiting)
 }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use serde_json::json;
 use synod_attestation::{Policy, Tee};
 use synod_attester::Simulated;
-use synod_node::{Beginning, NodeConfig};
+use synod_node::{Beginning, Ended, NodeConfig};
 
 use crate::outcome::{Failure, Outcome};
 use crate::output::Output;
@@ -40,17 +41,31 @@ Example:
 }
 
 #[derive(Args, Debug)]
+#[command(after_long_help = STOPPING)]
 struct ConfigArgs {
     /// The node's configuration (TOML)
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Never leave the network when stopping, as with `leave = false` in the configuration
+    #[arg(long)]
+    no_leave: bool,
 }
+
+const STOPPING: &str = "How a node stops:
+  SIGTERM, SIGINT    it leaves the network first, so that nobody waits for it: the other voters go on without it. It
+                     stops once it is out, when it is refused, or after `leave_max_s` (30 s); log and result say which.
+                     A second signal makes it stop at once
+  SIGQUIT            it stops without leaving and stays a voter that does not answer: for a stop of the whole service
+
+To restart replicas, stop one, start it again with `synod node join`, wait until `synod status` shows it as a voter,
+then go on with the next. Never stop all of them: the keys die with the last one.";
 
 pub(crate) fn run(args: &NodeArgs, output: Output) -> Outcome {
     let (NodeCommand::Start(config_args) | NodeCommand::Join(config_args)) = &args.command else {
         return policy(output);
     };
-    let config = NodeConfig::read(&config_args.config).map_err(Failure::mistake)?;
+    let mut config = NodeConfig::read(&config_args.config).map_err(Failure::mistake)?;
+    config.leave &= !config_args.no_leave;
     match (&args.command, &config.beginning) {
         (NodeCommand::Start(_), Beginning::Join { .. }) => {
             return Err(Failure::mistake("the configuration says `[join]`")
@@ -62,12 +77,35 @@ pub(crate) fn run(args: &NodeArgs, output: Output) -> Outcome {
         }
         _ => {}
     }
-    synod_node::run(config).map_err(|error| {
+    let ended = synod_node::run(config).map_err(|error| {
         let failure = Failure::broken(&error);
         match error.hint() {
             Some(hint) => failure.with_hint(hint),
             None => failure,
         }
+    })?;
+    tell(&ended, output)
+}
+
+/// Says on exit whether the replica has left.
+fn tell(ended: &Ended, output: Output) -> Outcome {
+    let data = match ended {
+        Ended::Unbegun => json!({ "replica": null, "left": false }),
+        Ended::Left { replica } => json!({ "replica": replica, "left": true }),
+        Ended::Stayed { replica, why } => {
+            json!({ "replica": replica, "left": false, "why": why })
+        }
+    };
+    output.result(&data, || match ended {
+        Ended::Unbegun => "stopped before it was a replica".to_owned(),
+        Ended::Left { replica } => format!("replica {replica} has left the network"),
+        Ended::Stayed { replica, why: None } => {
+            format!("replica {replica} stopped without leaving")
+        }
+        Ended::Stayed {
+            replica,
+            why: Some(why),
+        } => format!("replica {replica} stopped and has not left: {why}"),
     })
 }
 

@@ -111,7 +111,7 @@ impl Child {
         })
     }
 
-    /// Asks it to stop, and kills it if it does not.
+    /// Asks it to stop with the whole service, so without leaving, and kills it if it does not.
     pub(crate) async fn stop(&mut self) {
         if let Some(pid) = self
             .process
@@ -119,7 +119,7 @@ impl Child {
             .and_then(|id| Pid::from_raw(id.cast_signed()))
         {
             // It may have ended in between; then there is nothing to stop.
-            let _ = kill_process(pid, Signal::TERM);
+            let _ = kill_process(pid, Signal::QUIT);
         }
         drop(self.process.stdin.take());
         if timeout(STOP_TIMEOUT, self.process.wait()).await.is_err() {

@@ -6,8 +6,8 @@ use synod_attestation::Tee;
 use synod_crypto::Digest;
 use synod_governance::Manifest;
 use synod_node::{
-    AppsConfig, AttesterChoice, Beginning, Durability, EndorsementsConfig, LogLevel, NodeConfig,
-    NodeLimits, ServiceUrl,
+    AppsConfig, AttesterChoice, Beginning, Durability, EndorsementsConfig, LEAVE_MAX_DEFAULT,
+    LogLevel, NodeConfig, NodeLimits, ServiceUrl,
 };
 use tokio::time::{Instant, sleep};
 
@@ -52,6 +52,8 @@ pub(crate) fn node_config(
         attester: AttesterChoice::Simulated(tee),
         durability: Durability::Disk,
         reattest_every: None,
+        leave: true,
+        leave_max: LEAVE_MAX_DEFAULT,
         stop_with_stdin: true,
         log: LogLevel::Info,
         beginning,

@@ -22,8 +22,8 @@ use synod_governance::{
     REMOVAL_GRACE_S_DEFAULT, UserEntry,
 };
 use synod_node::{
-    AppsConfig, AttesterChoice, Beginning, Durability, EndorsementsConfig, LogLevel, NodeConfig,
-    NodeLimits, ServiceUrl, segment_files,
+    AppsConfig, AttesterChoice, Beginning, Durability, EndorsementsConfig, LEAVE_MAX_DEFAULT,
+    LogLevel, NodeConfig, NodeLimits, ServiceUrl, segment_files,
 };
 
 /// How long anything may take on a busy machine.
@@ -105,6 +105,8 @@ pub(crate) fn config(dir: &Path, tee: Tee, beginning: Beginning) -> NodeConfig {
         attester: AttesterChoice::Simulated(tee),
         durability: Durability::Disk,
         reattest_every: None,
+        leave: true,
+        leave_max: LEAVE_MAX_DEFAULT,
         stop_with_stdin: true,
         log: LogLevel::Info,
         beginning,
@@ -205,8 +207,13 @@ impl Node {
 
     /// Sends SIGTERM; whether the process ended well.
     pub(crate) fn terminate(&mut self) -> bool {
+        self.signal(Signal::TERM)
+    }
+
+    /// Sends a signal; whether the process ended well.
+    pub(crate) fn signal(&mut self, signal: Signal) -> bool {
         let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, Signal::TERM).expect("it runs");
+        rustix::process::kill_process(pid, signal).expect("it runs");
         self.ended()
     }
 

@@ -1,0 +1,138 @@
+//! Claims about stopping and starting replicas: the most ordinary act of operation.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use synod_api::Standing;
+use synod_client::{ClientError, Service, WriteOptions};
+use synod_node::Beginning;
+use tokio::task::JoinHandle;
+
+use crate::synod::{Node, Synod};
+
+/// A client that writes on and on; every write must be acknowledged, however often it is repeated on the way.
+struct Load {
+    stop: Arc<AtomicBool>,
+    writing: JoinHandle<Result<u64, ClientError>>,
+}
+
+impl Load {
+    fn start(service: Service) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let writing = tokio::spawn(write(service, stop.clone()));
+        Self { stop, writing }
+    }
+
+    /// How many writes were acknowledged.
+    async fn finish(self) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        let written = self.writing.await.expect("the writer ran to its end");
+        written.expect("no write failed")
+    }
+}
+
+async fn write(service: Service, stop: Arc<AtomicBool>) -> Result<u64, ClientError> {
+    let mut number = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let key = format!("load-{number}");
+        let options = WriteOptions::default();
+        service.put("load", key.as_bytes(), "v", &options).await?;
+        number += 1;
+    }
+    Ok(number)
+}
+
+impl Synod {
+    /// Starts the node at this place anew, on its old folder and addresses; it joins.
+    pub(crate) fn start_again(&mut self, place: usize) {
+        let mut config = self.nodes[place].config.clone();
+        let others = self.nodes.iter().enumerate().filter(|(at, _)| *at != place);
+        config.beginning = Beginning::Join {
+            network: self.network,
+            services: others
+                .map(|(_, node)| node.config.public_url.clone())
+                .collect(),
+            policy: None,
+        };
+        self.nodes[place] = Node::start(config);
+    }
+
+    /// Waits until exactly these replicas vote.
+    async fn await_voters(&self, ids: &[u64]) {
+        self.await_network(&format!("voters {ids:?}"), |network| {
+            let voters = network
+                .replicas
+                .iter()
+                .filter(|replica| replica.standing == Standing::Voter);
+            voters.map(|replica| replica.id).eq(ids.iter().copied())
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_replica_is_restarted_under_load_and_no_write_fails() {
+    let mut synod = Synod::three().await;
+    let load = Load::start(synod.service());
+    for place in 0..3 {
+        assert!(synod.nodes[place].terminate(), "it ends well");
+        let log = synod.nodes[place].log();
+        assert!(log.contains("has left the network"), "{log}");
+        synod.start_again(place);
+        let newest = place as u64 + 4;
+        let mut ids: Vec<u64> = (0..3)
+            .map(|other| {
+                if other <= place {
+                    other as u64 + 4
+                } else {
+                    other as u64 + 1
+                }
+            })
+            .collect();
+        ids.sort_unstable();
+        assert!(ids.contains(&newest));
+        synod.await_voters(&ids).await;
+    }
+    let written = load.finish().await;
+    assert!(written > 0, "there was a load");
+    let last = format!("load-{}", written - 1);
+    let found = synod.service();
+    let found = found
+        .get(
+            "load",
+            last.as_bytes(),
+            synod_client::Consistency::Linearizable,
+        )
+        .await;
+    assert!(found.expect("an answer").is_some(), "{last} is there");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn node_that_stops_with_the_whole_service_does_not_leave() {
+    let mut synod = Synod::three().await;
+    let leader = synod.leader().await;
+    let followers: Vec<usize> = (0..3).filter(|place| *place != leader).collect();
+    assert!(
+        synod.nodes[followers[0]].signal(Signal::QUIT),
+        "it ends well"
+    );
+    let log = synod.nodes[followers[0]].log();
+    assert!(!log.contains("leaving the network"), "{log}");
+    let network = synod.service().network().await.expect("an answer");
+    assert_eq!(network.replicas.len(), 3, "it stays a voter");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn voter_that_cannot_leave_says_why_and_stops() {
+    let mut synod = Synod::three().await;
+    let leader = synod.leader().await;
+    let followers: Vec<usize> = (0..3).filter(|place| *place != leader).collect();
+    synod.nodes[followers[0]].kill();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(synod.nodes[followers[1]].terminate(), "it ends well");
+    let log = synod.nodes[followers[1]].log();
+    assert!(log.contains("stops without having left"), "{log}");
+    assert!(log.contains("no quorum of those that remain"), "{log}");
+}
