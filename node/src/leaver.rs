@@ -12,6 +12,7 @@ use synod_replica::{CallError, Caller, Replica, Reply, Request};
 use tokio::time::{sleep, timeout};
 
 use crate::core::Core;
+use crate::door::Running;
 
 /// The pause before it is asked again where nobody could answer.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -37,10 +38,10 @@ pub enum Ended {
 
 /// What leaving takes.
 pub(crate) struct Leaver {
-    pub(crate) core: Core,
-    pub(crate) network: Digest,
-    pub(crate) id: u64,
-    pub(crate) identity: Arc<SigningKey>,
+    core: Core,
+    network: Digest,
+    id: u64,
+    identity: Arc<SigningKey>,
 }
 
 /// What certified state says of this replica.
@@ -50,6 +51,16 @@ struct Standing {
 }
 
 impl Leaver {
+    /// Of replica `id`, which runs.
+    pub(crate) fn of(running: &Running, id: u64) -> Self {
+        Self {
+            core: running.core.clone(),
+            network: running.network,
+            id,
+            identity: running.identity.clone(),
+        }
+    }
+
     /// Leaves, in at most so long.
     pub(crate) async fn leave(&self, max: Duration) -> Ended {
         let replica = self.id;

@@ -318,11 +318,10 @@ impl Node {
 
     /// Starts disk, wires and the consensus thread, and opens the door.
     fn start(&self, begun: Begun, peers: TcpListener) -> Result<Alive, NodeError> {
-        let id = begun.boot.id;
+        let (id, authority) = (begun.boot.id, authority(&begun)?);
         let tick = Duration::from_millis(begun.boot.tuning.tick_ms);
         let (core, receiver) = core::core();
-        let (catalog, disk) =
-            self.disk(begun.network, &begun.identity.public().to_string(), &core)?;
+        let (catalog, disk) = self.disk(&begun, &core)?;
         // A crash here leaves a folder that nobody reads: the next run is a new replica with a new one.
         disk.persist(Batch {
             number: None,
@@ -330,10 +329,8 @@ impl Node {
         });
         let identity = Arc::new(begun.identity);
         let prover = prover(begun.network, id, &identity);
-        let wires = self.wires(prover, &begun.tls, &core, peers)?;
+        let peers = self.wires(prover, &begun.tls, &core, peers)?;
         let (replica, effects) = Replica::start(begun.boot, now())?;
-        let from_ms = begun.authority_from_ms.saturating_sub(AUTHORITY_SKEW_MS);
-        let authority = ServiceCa::new(&begun.service_key, begun.network, from_ms)?;
         let (evident, evidence) = evidence::place(Evident {
             attested: begun.attested,
             collected_ms: begun.collected_ms,
@@ -344,7 +341,7 @@ impl Node {
         let running = Arc::new(Running {
             core: core.clone(),
             network: begun.network,
-            identity: identity.clone(),
+            identity,
             evidence,
             attesting: attesting.clone(),
             catalog,
@@ -355,10 +352,11 @@ impl Node {
             joins: Semaphore::new(1),
             apps: apps.clone(),
         });
+        let leaver = Leaver::of(&running, id);
         let (ends, ended) = oneshot::channel();
         let outlets = Wires {
             disk,
-            peers: wires,
+            peers,
             running: running.clone(),
             executors,
             _ends: ends,
@@ -376,21 +374,15 @@ impl Node {
             told: attesting,
         };
         tokio::spawn(reattester.run());
-        let watchers = apps.watchers.clone();
-        tokio::spawn(apps.forget_what_is_gone());
+        tokio::spawn(apps.clone().forget_what_is_gone());
         self.door.enter(Stage::Running(running));
         tell_that_it_runs(id, begun.network, begun.trusted_by);
         Ok(Alive {
-            core: core.clone(),
+            core,
             thread,
             ended,
-            watchers,
-            leaver: Leaver {
-                core,
-                network: begun.network,
-                id,
-                identity,
-            },
+            watchers: apps.watchers,
+            leaver,
             leave_max: self.config.leave.then_some(self.config.leave_max),
         })
     }
@@ -437,12 +429,8 @@ impl Node {
     }
 
     /// The ledger's folder is named by the identity, so a restart never touches an older one.
-    fn disk(
-        &self,
-        network: Digest,
-        identity: &str,
-        core: &Core,
-    ) -> Result<(Catalog, Disk), NodeError> {
+    fn disk(&self, begun: &Begun, core: &Core) -> Result<(Catalog, Disk), NodeError> {
+        let (network, identity) = (begun.network, begun.identity.public().to_string());
         let path = self.config.dir.join(format!("ledger-{}", &identity[..16]));
         let folder = Folder::create(&path).map_err(|cause| NodeError::Folder {
             path: path.clone(),
@@ -488,6 +476,12 @@ impl Node {
         tokio::spawn(peers.clone().accept(listener));
         Ok(peers)
     }
+}
+
+/// The authority that vouches for the doors of all replicas.
+fn authority(begun: &Begun) -> Result<ServiceCa, NodeError> {
+    let from_ms = begun.authority_from_ms.saturating_sub(AUTHORITY_SKEW_MS);
+    Ok(ServiceCa::new(&begun.service_key, begun.network, from_ms)?)
 }
 
 fn prover(network: Digest, id: u64, identity: &Arc<SigningKey>) -> Prover {

@@ -23,7 +23,7 @@ use crate::executing::Placement;
 use crate::floor::Done;
 use crate::idempotency::{self, Once, RememberedAnswer, Said};
 use crate::law::{self, Enacted};
-use crate::leaving::Parting;
+use crate::parting::Parting;
 use crate::replica::{Replica, groups};
 
 /// Blocks on their way at once.

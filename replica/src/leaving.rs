@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use synod_governance::Input;
 
+use crate::parting::Parting;
 use crate::replica::Replica;
 use crate::roll;
 
@@ -20,26 +21,6 @@ const HEARD_TICKS: u64 = 100;
 const OTHERS_FIRST_TICKS: u64 = 50;
 /// Writes wait at most so many ticks (1 s of 20 ms) until those who remain hold all that was written before.
 const CATCH_UP_TICKS: u64 = 50;
-
-/// What a leader keeps of the leave that is at hand.
-#[derive(Debug, Default)]
-pub(crate) struct Leaving {
-    /// Since when writes wait until those who remain have caught up.
-    held_since: Option<u64>,
-}
-
-/// Whether a voter may go now.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Parting {
-    /// It may.
-    Now,
-    /// In a moment, if no other write comes in between.
-    Hold,
-    /// Not yet; it asks again.
-    NotYet,
-    /// It stays.
-    Never(String),
-}
 
 impl Replica {
     /// The voter that leaves by this input, if it is one.

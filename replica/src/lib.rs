@@ -40,6 +40,7 @@ mod ledger_clock;
 mod machine;
 mod membership;
 mod parked;
+mod parting;
 mod peer_asks;
 mod query;
 mod reading;
