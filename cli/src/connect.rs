@@ -35,7 +35,7 @@ pub(crate) struct ServiceArgs {
     /// name, ending in .state]
     #[arg(long, env = "SYNOD_STATE", value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
-    /// A replica's address, instead of those in the trust file; can be repeated
+    /// A replica's address, instead of those in the trust file and in the state file; can be repeated
     #[arg(long, value_name = "URL")]
     pub(crate) url: Vec<ReplicaUrl>,
     /// The network id to pin, instead of that in the trust file

@@ -4,7 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use synod_client::{
-    ClientError, Failure as NotProven, MemoryError, ReceiptMemoryError, StateFileError,
+    ClientError, Failure as NotProven, MemoryError, ReceiptMemoryError, ReplicaUrl, StateFileError,
     TrustFileError, Unverified, UrlError,
 };
 
@@ -88,12 +88,36 @@ impl From<ClientError> for Failure {
             ClientError::Problem(problem) => of_problem(&problem),
             ClientError::Forked { url, why } => Self::from(*why).during(url),
             ClientError::State(error) => error.into(),
+            ClientError::ForeignRedirect { .. } => Self::not_verified(error).with_hint(
+                "ask another replica; `synod status` lists the addresses that the network names",
+            ),
+            ClientError::NoneLeft { failures, sent } => of_none_left(failures, sent),
             ClientError::BadRequest(_) | ClientError::NoReplica => Self::mistake(error),
             ClientError::Unreachable { .. } => Self::broken(error)
                 .with_hint("is the service running? `synod up` starts one on this machine"),
             ClientError::Lost { .. } | ClientError::Timeout { .. } => Self::broken(error)
                 .with_hint("the request may have taken effect; read again before you repeat it"),
             ClientError::BadAnswer { .. } | ClientError::Environment(_) => Self::broken(error),
+        }
+    }
+}
+
+/// Every replica failed: not verified if that was the reason each time.
+fn of_none_left(failures: Vec<(ReplicaUrl, ClientError)>, sent: bool) -> Failure {
+    let not_verified = failures.iter().all(|(_, error)| {
+        matches!(
+            error,
+            ClientError::NotVerified { .. } | ClientError::ForeignRedirect { .. }
+        )
+    });
+    let error = ClientError::NoneLeft { failures, sent };
+    match (not_verified, sent) {
+        (true, _) => Failure::not_verified(error)
+            .with_hint("name a replica that votes with `--url URL`; the members know them"),
+        (false, true) => Failure::broken(error)
+            .with_hint("the request may have taken effect; read again before you repeat it"),
+        (false, false) => {
+            Failure::broken(error).with_hint("is the service running? `--url URL` names a replica")
         }
     }
 }

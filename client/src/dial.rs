@@ -6,14 +6,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use synod_api::{NetworkReply, Standing};
 use synod_attestation::Verdict;
 use synod_channel::{Appraiser, Clock, Identity, ServerTrust, TrustError, client_config};
 use synod_crypto::Digest;
 use tokio::sync::Mutex;
 
+use crate::checks::Checks;
 use crate::connection::Connection;
 use crate::error::ClientError;
 use crate::memory::Memory;
+use crate::remembered::REMEMBERED_ADDRESSES_MAX;
+use crate::request::{Request, expect_ok};
 use crate::session;
 use crate::url::ReplicaUrl;
 use crate::verify::{Nonce, VerifiedReplica, Verifier, fresh_nonce, now_ms};
@@ -22,14 +26,19 @@ use crate::verify::{Nonce, VerifiedReplica, Verifier, fresh_nonce, now_ms};
 #[derive(Clone, Debug)]
 pub enum Trust {
     /// It shows a certificate of the service's authority, as `curl --cacert` would check it: the client trusts
-    /// every replica that the service trusts.
+    /// every replica that the service trusts. Redirects are followed wherever such a replica points, at most 64
+    /// addresses; whoever is there must show a certificate of the authority before a byte of a request is sent.
+    /// Nothing is remembered.
     Authority(ServerTrust),
     /// Its evidence, its place in the ledger and its keys were verified by this client, and each connection's TLS
-    /// session was signed by its identity key, before the first byte.
+    /// session was signed by its identity key, before the first byte. It shows nothing older than was seen before.
+    /// Only here are addresses taken from the network: a redirect is followed to an address that the caller gave or
+    /// that a verified replica names as a voter's, and to no other.
     Verified(Box<Verifier>),
     /// Its certificate carries evidence that the appraiser accepts, and its identity key signed the TLS session:
     /// known in one connection, to somebody who holds a policy and nothing else. It says what code runs there, for
-    /// which network, and not that the members trust that replica; for that, verify.
+    /// which network, and not that the members trust that replica; for that, verify. Redirects are followed as with
+    /// an authority: whoever is there must show such evidence first. Nothing is remembered.
     Evidence {
         /// Judges the evidence. Where a certificate has no room for endorsements, it must have been given some
         /// (`Appraiser::with_endorsements`).
@@ -60,13 +69,23 @@ struct Slot {
 struct Held {
     connection: Connection,
     until_ms: u64,
+    replica: Option<Arc<VerifiedReplica>>,
 }
 
 impl Held {
-    fn is_usable(&self) -> bool {
-        !self.connection.is_closed() && now_ms() < self.until_ms
+    /// Whether it is open, and what made it trusted still holds: of a verified replica also that nothing newer was
+    /// seen than the configuration that it was verified under.
+    fn is_usable(&self, memory: Option<&Memory>) -> bool {
+        let is_newest = match (&self.replica, memory) {
+            (Some(replica), Some(memory)) => memory.is_newest(replica.chain()),
+            _ => true,
+        };
+        is_newest && !self.connection.is_closed() && now_ms() < self.until_ms
     }
 }
+
+/// Most replicas of which connections are kept.
+const SLOTS_MAX: usize = 256;
 
 impl Dialer {
     pub(crate) fn new(trust: Trust, identity: Option<Identity>, connect_timeout: Duration) -> Self {
@@ -91,7 +110,8 @@ impl Dialer {
     pub(crate) async fn connection(&self, url: &ReplicaUrl) -> Result<Connection, ClientError> {
         let slot = self.slot(url);
         let mut held = slot.connection.lock().await;
-        if let Some(held) = held.as_ref().filter(|held| held.is_usable()) {
+        let memory = self.memory();
+        if let Some(held) = held.as_ref().filter(|held| held.is_usable(memory)) {
             return Ok(held.connection.clone());
         }
         let fresh = self.dial(url, &slot).await?;
@@ -116,6 +136,10 @@ impl Dialer {
 
     fn slot(&self, url: &ReplicaUrl) -> Arc<Slot> {
         let mut slots = self.slots.lock().expect("no holder of this lock panics");
+        if slots.len() >= SLOTS_MAX && !slots.contains_key(url) {
+            // Those that no call uses now.
+            slots.retain(|_, slot| Arc::strong_count(slot) > 1);
+        }
         slots.entry(url.clone()).or_default().clone()
     }
 
@@ -124,17 +148,23 @@ impl Dialer {
             Trust::Authority(authority) => Ok(Held {
                 connection: self.open(url, authority).await?,
                 until_ms: u64::MAX,
+                replica: None,
             }),
             Trust::Verified(verifier) => {
+                let memory = verifier.memory();
                 if let Some(known) = slot.verified()
-                    && let Ok(held) = self.open_verified(url, &known).await
+                    && memory.is_newest(known.chain())
+                    && let Ok(held) = self.open_verified(url, known).await
                 {
                     return Ok(held);
                 }
-                // Another replica may stand at this address now: whatever does is verified anew.
+                // Another replica may stand at this address now, or the one that stood there was removed: whatever
+                // is there is verified anew.
                 let verified = Arc::new(verify(verifier, url).await?);
                 slot.remember(verified.clone());
-                self.open_verified(url, &verified).await
+                let held = self.open_verified(url, verified).await?;
+                self.learn_addresses(&held.connection, memory).await?;
+                Ok(held)
             }
             Trust::Evidence { appraiser, network } => {
                 self.open_stranger(url, appraiser, *network).await
@@ -146,12 +176,48 @@ impl Dialer {
     async fn open_verified(
         &self,
         url: &ReplicaUrl,
-        replica: &VerifiedReplica,
+        replica: Arc<VerifiedReplica>,
     ) -> Result<Held, ClientError> {
         let pinned = ServerTrust::attested(replica.verdict()).map_err(unusable)?;
         let connection = self.open(url, &pinned).await?;
-        self.prove(connection, replica.verdict(), replica.chain().network())
-            .await
+        let proven = self
+            .prove(connection, replica.verdict(), replica.chain().network())
+            .await?;
+        Ok(Held {
+            replica: Some(replica),
+            ..proven
+        })
+    }
+
+    /// Has a verified replica name the addresses of the replicas that vote, and remembers them. That it does not
+    /// answer is no fault of its verification.
+    ///
+    /// # Errors
+    /// [`ClientError::State`].
+    pub(crate) async fn learn_addresses(
+        &self,
+        connection: &Connection,
+        memory: &Memory,
+    ) -> Result<(), ClientError> {
+        let request = Request::get("/v1/network");
+        let answer = connection.exchange(&request, self.connect_timeout).await;
+        let Ok(reply) = answer.and_then(expect_ok).and_then(|it| it.json()) else {
+            return Ok(());
+        };
+        let named = voters_of(&reply, memory.network());
+        if named.is_empty() {
+            return Ok(());
+        }
+        let memory = memory.clone();
+        // The state file is locked, read and flushed.
+        let taken = tokio::task::spawn_blocking(move || memory.take_addresses(&named)).await;
+        match taken.expect("taking addresses does not panic") {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let url = connection.url();
+                Err(ClientError::of_memory(url, error, Checks::default()))
+            }
+        }
     }
 
     /// A connection whose certificate carries evidence, and that the identity key in it has signed.
@@ -185,6 +251,7 @@ impl Dialer {
         Ok(Held {
             connection,
             until_ms: verdict.expires_ms(),
+            replica: None,
         })
     }
 
@@ -193,6 +260,22 @@ impl Dialer {
             client_config(trust, self.identity.as_ref(), &Clock::system()).map_err(unusable)?;
         Connection::open(url, tls, self.connect_timeout).await
     }
+}
+
+/// The addresses of the voters of this network, as far as they are addresses, each once.
+fn voters_of(reply: &NetworkReply, network: Digest) -> Vec<ReplicaUrl> {
+    if reply.network_id.as_deref() != Some(network.to_string().as_str()) {
+        return Vec::new();
+    }
+    let voters = reply.replicas.iter();
+    let voters = voters.filter(|replica| replica.standing == Standing::Voter);
+    let mut named: Vec<ReplicaUrl> = Vec::new();
+    for url in voters.filter_map(|voter| voter.url.parse().ok()) {
+        if !named.contains(&url) && named.len() < REMEMBERED_ADDRESSES_MAX {
+            named.push(url);
+        }
+    }
+    named
 }
 
 fn unusable(error: TrustError) -> ClientError {

@@ -1,6 +1,6 @@
 //! What goes wrong between a client and a service.
 //!
-//! Kinds that never mix: nothing was sent (`Unreachable`, `Refused…`), something was sent and its fate is open
+//! Kinds that never mix: nothing was sent (`Unreachable`, `NotVerified`), something was sent and its fate is open
 //! (`Lost`, `Timeout`), the service said no (`Problem`), the service said something that it must not say
 //! (`BadAnswer`). What evidence, chain or receipt prove or fail to prove has errors of its own, with the checks.
 
@@ -73,6 +73,23 @@ pub enum ClientError {
     /// The caller's request cannot be put into HTTP. The caller is at fault.
     #[error("the request cannot be sent: {0}")]
     BadRequest(String),
+    /// The replica points to an address that the verified network does not name; it was not followed, and nothing was
+    /// carried out.
+    #[error("{url} redirects to `{to}`, which the network does not name as a replica's address")]
+    ForeignRedirect {
+        /// The replica.
+        url: ReplicaUrl,
+        /// Where it points.
+        to: String,
+    },
+    /// Every replica that is known was tried, and none can be used.
+    #[error("no replica of the service can be used:{}", listed(failures))]
+    NoneLeft {
+        /// The addresses, each with its last failure.
+        failures: Vec<(ReplicaUrl, ClientError)>,
+        /// Whether the request may have taken effect at one of them.
+        sent: bool,
+    },
     /// The operating system failed us.
     #[error("the operating system failed: {0}")]
     Environment(String),
@@ -86,7 +103,27 @@ impl ClientError {
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Problem(problem) => Some(problem.code),
+            Self::NoneLeft { failures, .. } => {
+                failures.iter().rev().find_map(|(_, error)| error.code())
+            }
             _ => None,
+        }
+    }
+
+    /// The same error, seen while a replica was connected to and verified: nothing of the caller's was sent.
+    pub(crate) fn before_the_request(self, url: &ReplicaUrl) -> Self {
+        match self {
+            Self::Lost { .. } | Self::Timeout { .. } | Self::BadAnswer { .. } => {
+                Self::Unreachable {
+                    url: url.clone(),
+                    why: format!("it could not be verified: {self}"),
+                }
+            }
+            Self::Problem(problem) => Self::Unreachable {
+                url: url.clone(),
+                why: format!("it could not be verified: {}", told(&problem)),
+            },
+            other => other,
         }
     }
 
@@ -115,7 +152,31 @@ impl ClientError {
                 | Self::Forked { .. }
                 | Self::State(_)
                 | Self::BadRequest(_)
+                | Self::ForeignRedirect { .. }
                 | Self::NoReplica
+                | Self::NoneLeft { sent: false, .. }
         )
     }
+}
+
+/// Each address with its reason, in a line of its own.
+fn listed(failures: &[(ReplicaUrl, ClientError)]) -> String {
+    let line = |(url, error): &(ReplicaUrl, ClientError)| match error {
+        ClientError::Problem(problem) => format!("\n  {url}: {}", told(problem)),
+        ClientError::NotVerified { why, .. } => format!("\n  {url}: {why}"),
+        other => format!("\n  {url}: {other}"),
+    };
+    failures.iter().map(line).collect()
+}
+
+/// A problem in one line.
+fn told(problem: &Problem) -> String {
+    let detail = problem.detail.as_ref();
+    let detail = detail.map(|detail| format!(": {detail}"));
+    let (title, code) = (&problem.title, problem.code);
+    format!(
+        "{title} ({} {code}){}",
+        problem.status,
+        detail.unwrap_or_default()
+    )
 }

@@ -24,6 +24,7 @@
 
 mod app_pin;
 mod apps;
+mod attempts;
 mod bound;
 mod chain;
 mod checks;
@@ -41,6 +42,7 @@ mod load;
 mod memory;
 mod remembered;
 mod request;
+mod route;
 mod service;
 mod session;
 mod state_file;
@@ -51,6 +53,7 @@ mod watch;
 
 pub use app_pin::{AppPin, AppPinError};
 pub use apps::{App, AppAnswer, AppPinFailure, AppProofFailure, AppRequest, ComponentFailure};
+pub use attempts::Patience;
 pub use bound::Bound;
 pub use chain::read_chain;
 pub use checks::{Check, Failure, Unverified};
@@ -67,7 +70,7 @@ pub use remembered::{
     BEHIND_MS_MAX, ConfigurationId, Fork, REMEMBERED_ADDRESSES_MAX, Remembered, Source, StepBack,
 };
 pub use request::{Repeat, Request, Response};
-pub use service::{Patience, Service};
+pub use service::Service;
 pub use state_file::{
     FORK_PROOFS_MAX, STATE_FILE_BYTES_MAX, StateFile, StateFileError, StateTextError, parse_state,
     state_text,

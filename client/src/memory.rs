@@ -5,6 +5,7 @@
 //! whichever comes first, and a program that runs for long learns from the others.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use synod_crypto::Digest;
@@ -24,6 +25,8 @@ struct Inner {
     file: Option<StateFile>,
     network: Digest,
     now: Mutex<Remembered>,
+    /// Counts how often this process was told addresses.
+    addresses_told: AtomicU64,
 }
 
 /// Why something shown was not taken.
@@ -90,6 +93,7 @@ impl Memory {
             file,
             network: known.network,
             now: Mutex::new(known),
+            addresses_told: AtomicU64::new(0),
         }))
     }
 
@@ -129,13 +133,25 @@ impl Memory {
     /// # Errors
     /// [`MemoryError::File`].
     pub fn take_addresses(&self, addresses: &[ReplicaUrl]) -> Result<(), MemoryError> {
-        if self.now().addresses == addresses {
-            return Ok(());
+        let known = self.addresses();
+        if known != addresses {
+            self.update(|known| {
+                known.name(addresses);
+                Ok(())
+            })?;
         }
-        self.update(|known| {
-            known.name(addresses);
-            Ok(())
-        })
+        self.0.addresses_told.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The addresses of the replicas that vote, as they were named last.
+    pub(crate) fn addresses(&self) -> Vec<ReplicaUrl> {
+        self.now().addresses.clone()
+    }
+
+    /// Grows whenever this process is told addresses.
+    pub(crate) fn addresses_version(&self) -> u64 {
+        self.0.addresses_told.load(Ordering::Relaxed)
     }
 
     /// Whether nothing newer than the newest configuration of this chain was seen.

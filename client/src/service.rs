@@ -1,8 +1,10 @@
 //! A service as its users see it: several replicas, of which one leads.
 //!
-//! A call goes to the replica that led last, follows redirects to the one that leads now, and goes on to the
-//! others when a connection fails, until its deadline. A request that may have been carried out is repeated only
-//! if it says that it may ([`Repeat`]).
+//! A call goes to the replica that led last, follows redirects to the one that leads now, and goes on to the others
+//! when one fails (cannot be reached, is not verified, does not vote any more, shows something old, answers with what
+//! is no answer), until its deadline. A request that may have been carried out is repeated only if it says that it may
+//! ([`Repeat`](crate::Repeat)). Where replicas are verified, a redirect leads only to addresses that the caller gave or
+//! a verified replica named.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,45 +16,16 @@ use synod_channel::Identity;
 use synod_ledger::Chain;
 use tokio::time::Instant;
 
+use crate::attempts::{Attempts, Patience};
 use crate::checks::Checks;
 use crate::connection::Connection;
 use crate::dial::{Dialer, Trust};
 use crate::error::ClientError;
 use crate::memory::{Memory, ReceiptMemoryError};
-use crate::request::{Repeat, Request, Response, expect_ok};
+use crate::request::{Request, Response, expect_ok};
+use crate::route::Route;
 use crate::url::ReplicaUrl;
 use crate::verify::VerifiedReplica;
-
-/// How long a client waits and how it repeats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
-    /// For a connection with TLS. Default 3 s.
-    pub connect: Duration,
-    /// For one answer of one replica. Default 10 s.
-    pub attempt: Duration,
-    /// For all attempts of one call together. Default 30 s.
-    pub call: Duration,
-    /// Between two attempts, at first; doubled each time up to [`Self::pause_max`]. Default 20 ms.
-    pub pause: Duration,
-    /// Between two attempts, at most. Default 200 ms.
-    pub pause_max: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(3),
-            attempt: Duration::from_secs(10),
-            call: Duration::from_secs(30),
-            pause: Duration::from_millis(20),
-            pause_max: Duration::from_millis(200),
-        }
-    }
-}
-
-/// Redirects that are followed at once; further ones wait like failures, since two replicas that point at each
-/// other are in the midst of an election.
-const REDIRECTS_MAX: u32 = 3;
 
 /// A client of a service. Cheap to clone; clones share connections and what they learnt.
 #[derive(Clone, Debug)]
@@ -63,13 +36,6 @@ struct Inner {
     dialer: Dialer,
     patience: Patience,
     route: Mutex<Route>,
-}
-
-/// The replicas known, and the one to ask first.
-#[derive(Debug)]
-struct Route {
-    replicas: Vec<ReplicaUrl>,
-    first: usize,
 }
 
 impl Service {
@@ -88,19 +54,17 @@ impl Service {
             return Err(ClientError::NoReplica);
         }
         let dialer = Dialer::new(trust, identity, patience.connect);
+        let route = Route::new(replicas, dialer.memory());
         Ok(Self(Arc::new(Inner {
             dialer,
             patience,
-            route: Mutex::new(Route { replicas, first: 0 }),
+            route: Mutex::new(route),
         })))
     }
 
     /// A client of the same service with connections of its own, which begins with the same leader.
     pub fn separate(&self) -> Self {
-        let route = Route {
-            replicas: self.replicas(),
-            first: 0,
-        };
+        let route = self.route().clone();
         Self(Arc::new(Inner {
             dialer: self.0.dialer.separate(),
             patience: self.0.patience,
@@ -110,9 +74,7 @@ impl Service {
 
     /// The replicas known, the one to be asked first in front.
     pub fn replicas(&self) -> Vec<ReplicaUrl> {
-        let route = self.route();
-        let (before, from) = route.replicas.split_at(route.first);
-        from.iter().chain(before).cloned().collect()
+        self.route().from_first()
     }
 
     /// The replicas that this client has verified so far.
@@ -162,7 +124,7 @@ impl Service {
 
     /// Adds a replica to those that are tried.
     pub fn add_replica(&self, url: &ReplicaUrl) {
-        self.route().position_or_add(url);
+        self.route().give(url);
     }
 
     /// Forgets a replica, unless it is the only one.
@@ -170,10 +132,12 @@ impl Service {
         self.route().remove(url);
     }
 
-    /// Sends a request to the replica that can answer it, and gives the answer if it is a success.
+    /// Sends a request to the replica that can answer it, and gives the answer if it is a success. A replica that
+    /// fails is passed over while another is left to try.
     ///
     /// # Errors
-    /// [`ClientError`] of the last attempt.
+    /// [`ClientError`]: what the service answered, or the failure of the one replica that was tried, or
+    /// [`ClientError::NoneLeft`] with the failure of each.
     pub async fn call(&self, request: &Request) -> Result<Response, ClientError> {
         self.call_judged(request, expect_ok).await
     }
@@ -188,33 +152,80 @@ impl Service {
         let mut target = self.route().current();
         loop {
             let outcome = self.attempt(&target, request, attempts.remaining()).await;
-            let next = match outcome {
+            let outcome = match outcome {
                 Ok(response) if response.status == StatusCode::TEMPORARY_REDIRECT => {
-                    Next::At(leader_of(&response)?)
+                    let leader = self.leader_of(&response).await;
+                    leader.map(Outcome::Redirected)
                 }
-                Ok(response) => match judge(response) {
-                    Ok(response) => {
-                        if attempts.redirects > 0 || needs_leader(request) {
-                            self.remember(&target);
-                        }
-                        return Ok(response);
-                    }
-                    Err(error) => Next::of(error, request.repeat)?,
-                },
-                Err(error) => Next::of(error, request.repeat)?,
+                Ok(response) => judge(response).map(Outcome::Answered),
+                Err(error) => Err(error),
             };
-            target = match next {
-                Next::At(leader) => {
-                    attempts.redirected().await.map_err(|()| no_leader())?;
-                    self.add_replica(&leader);
+            target = match outcome {
+                Ok(Outcome::Answered(response)) => {
+                    if attempts.was_redirected() || needs_leader(request) {
+                        self.route().prefer(&target);
+                    }
+                    return Ok(response);
+                }
+                Ok(Outcome::Redirected(leader)) if !attempts.is_refused(&leader) => {
+                    attempts.redirected().await?;
                     leader
                 }
-                Next::Elsewhere(error) => {
-                    attempts.failed().await.map_err(|()| error)?;
-                    self.route().advance(&target)
+                Ok(Outcome::Redirected(_)) => {
+                    let error = ClientError::Problem(Box::new(ErrorCode::NoLeader.into()));
+                    self.next(&mut attempts, &target, request, error).await?
                 }
+                Err(error) => self.next(&mut attempts, &target, request, error).await?,
             };
         }
+    }
+
+    /// The replica to try after `failed`.
+    ///
+    /// # Errors
+    /// The result of the call, if no attempt is left.
+    async fn next(
+        &self,
+        attempts: &mut Attempts,
+        failed: &ReplicaUrl,
+        request: &Request,
+        error: ClientError,
+    ) -> Result<ReplicaUrl, ClientError> {
+        let known = self.replicas();
+        attempts
+            .failed(failed, request.repeat, error, &known)
+            .await?;
+        Ok(self.route().advance(failed, |url| attempts.is_refused(url)))
+    }
+
+    /// Where a redirect points, if it may be followed.
+    async fn leader_of(&self, response: &Response) -> Result<ReplicaUrl, ClientError> {
+        let location = response.header("location").unwrap_or_default();
+        let foreign = || ClientError::ForeignRedirect {
+            url: response.url.clone(),
+            to: location.to_owned(),
+        };
+        let leader = ReplicaUrl::of_location(location).map_err(|_| foreign())?;
+        let Some(memory) = self.memory() else {
+            self.route().follow(&leader);
+            return Ok(leader);
+        };
+        if self.is_named(&leader, memory) {
+            return Ok(leader);
+        }
+        // It may have joined since the network was asked.
+        let connection = self.connection(&response.url).await?;
+        self.0.dialer.learn_addresses(&connection, memory).await?;
+        if self.is_named(&leader, memory) {
+            Ok(leader)
+        } else {
+            Err(foreign())
+        }
+    }
+
+    /// Whether the caller gave this address, or a verified replica named it as a voter's.
+    fn is_named(&self, url: &ReplicaUrl, memory: &Memory) -> bool {
+        self.route().knows(url) || memory.addresses().contains(url)
     }
 
     /// Sends a request to this replica alone, once; redirects are answers.
@@ -228,9 +239,22 @@ impl Service {
     /// An open connection to this replica, shared with other calls.
     ///
     /// # Errors
-    /// [`ClientError`], if it cannot be reached or is not trusted.
+    /// [`ClientError`], if it cannot be reached or is not trusted; nothing of the caller's was sent.
     pub async fn connection(&self, url: &ReplicaUrl) -> Result<Connection, ClientError> {
-        self.0.dialer.connection(url).await
+        self.connection_within(url, self.0.patience.attempt).await
+    }
+
+    async fn connection_within(
+        &self,
+        url: &ReplicaUrl,
+        limit: Duration,
+    ) -> Result<Connection, ClientError> {
+        let connection = tokio::time::timeout(limit, self.0.dialer.connection(url));
+        let connection = connection.await.map_err(|_| ClientError::Unreachable {
+            url: url.clone(),
+            why: format!("no verified connection within {limit:?}"),
+        })?;
+        connection.map_err(|error| error.before_the_request(url))
     }
 
     async fn attempt(
@@ -239,47 +263,20 @@ impl Service {
         request: &Request,
         remaining: Duration,
     ) -> Result<Response, ClientError> {
-        let connection = self.connection(url).await?;
-        connection
-            .exchange(request, remaining.min(self.0.patience.attempt))
-            .await
+        let limit = remaining.min(self.0.patience.attempt);
+        let begun = Instant::now();
+        let connection = self.connection_within(url, limit).await?;
+        let left = limit.saturating_sub(begun.elapsed());
+        connection.exchange(request, left).await
     }
 
-    /// The leader is asked first from now on.
-    fn remember(&self, leader: &ReplicaUrl) {
-        let mut route = self.route();
-        route.first = route.position_or_add(leader);
-    }
-
+    /// The route, with the addresses that the network named last.
     fn route(&self) -> std::sync::MutexGuard<'_, Route> {
-        self.0.route.lock().expect("no holder of this lock panics")
-    }
-}
-
-impl Route {
-    fn current(&self) -> ReplicaUrl {
-        self.replicas[self.first].clone()
-    }
-
-    fn position_or_add(&mut self, url: &ReplicaUrl) -> usize {
-        if let Some(position) = self.replicas.iter().position(|known| known == url) {
-            return position;
+        let mut route = self.0.route.lock().expect("no holder of this lock panics");
+        if let Some(memory) = self.memory() {
+            route.refresh(memory);
         }
-        self.replicas.push(url.clone());
-        self.replicas.len() - 1
-    }
-
-    /// The replica after `failed`, which is asked first from now on.
-    fn advance(&mut self, failed: &ReplicaUrl) -> ReplicaUrl {
-        self.first = (self.position_or_add(failed) + 1) % self.replicas.len();
-        self.current()
-    }
-
-    fn remove(&mut self, url: &ReplicaUrl) {
-        if self.replicas.len() > 1 {
-            self.replicas.retain(|known| known != url);
-            self.first %= self.replicas.len();
-        }
+        route
     }
 }
 
@@ -288,95 +285,8 @@ fn needs_leader(request: &Request) -> bool {
     request.path.starts_with("/v1/kv/") && !request.path.contains("consistency=local")
 }
 
-/// What follows an attempt that gave no answer.
-enum Next {
-    /// Ask the leader.
-    At(ReplicaUrl),
-    /// Ask another; if there is no time left, this is the error.
-    Elsewhere(ClientError),
-}
-
-impl Next {
-    /// Whether another attempt makes sense after `error`; if not, it is the result.
-    fn of(error: ClientError, repeat: Repeat) -> Result<Self, ClientError> {
-        let again = match &error {
-            ClientError::Unreachable { .. } => true,
-            ClientError::Lost { .. } | ClientError::Timeout { .. } => repeat == Repeat::Freely,
-            ClientError::Problem(problem) => is_passing(problem.code, repeat),
-            _ => false,
-        };
-        if again {
-            Ok(Self::Elsewhere(error))
-        } else {
-            Err(error)
-        }
-    }
-}
-
-/// Whether a problem passes by itself, so that the same request may succeed soon or elsewhere.
-fn is_passing(code: ErrorCode, repeat: Repeat) -> bool {
-    match code {
-        ErrorCode::Overloaded
-        | ErrorCode::NoLeader
-        | ErrorCode::NotReady
-        | ErrorCode::AppNotReady
-        | ErrorCode::ShuttingDown => true,
-        ErrorCode::LeadershipLost | ErrorCode::AnswerTimeout | ErrorCode::Halted => {
-            repeat == Repeat::Freely
-        }
-        _ => false,
-    }
-}
-
-fn leader_of(response: &Response) -> Result<ReplicaUrl, ClientError> {
-    let location = response.header("location").unwrap_or_default();
-    ReplicaUrl::of_location(location)
-        .map_err(|error| response.bad(format!("its redirect is wrong: {error}")))
-}
-
-fn no_leader() -> ClientError {
-    ClientError::Problem(Box::new(ErrorCode::NoLeader.into()))
-}
-
-/// Counts the attempts of one call and paces them.
-struct Attempts {
-    patience: Patience,
-    deadline: Instant,
-    pause: Duration,
-    redirects: u32,
-}
-
-impl Attempts {
-    fn new(patience: Patience) -> Self {
-        let deadline = Instant::now() + patience.call;
-        Self {
-            patience,
-            deadline,
-            pause: patience.pause,
-            redirects: 0,
-        }
-    }
-
-    fn remaining(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
-    }
-
-    /// Waits before the next attempt; an error if the time is up.
-    async fn failed(&mut self) -> Result<(), ()> {
-        if self.remaining() <= self.pause {
-            return Err(());
-        }
-        tokio::time::sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(self.patience.pause_max);
-        Ok(())
-    }
-
-    async fn redirected(&mut self) -> Result<(), ()> {
-        self.redirects += 1;
-        if self.redirects <= REDIRECTS_MAX {
-            Ok(())
-        } else {
-            self.failed().await
-        }
-    }
+/// An answer, or where the leader is.
+enum Outcome {
+    Answered(Response),
+    Redirected(ReplicaUrl),
 }

@@ -5,9 +5,10 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use synod_api::{WatchEvent, percent_encode};
 
+use crate::attempts::{Failures, Fate};
 use crate::error::ClientError;
 use crate::event_stream::{Event, EventReader};
-use crate::request::{Request, Response, expect_ok};
+use crate::request::{Repeat, Request, Response, expect_ok};
 use crate::service::Service;
 use crate::url::ReplicaUrl;
 
@@ -20,7 +21,11 @@ pub struct Watch {
     prefix: Vec<u8>,
     position: Option<u64>,
     open: Option<Open>,
-    failures: usize,
+    /// The replica that is or was asked last.
+    asked: ReplicaUrl,
+    /// Attempts in a row that failed, and why.
+    attempts: usize,
+    failures: Failures,
 }
 
 #[derive(Debug)]
@@ -45,7 +50,9 @@ impl Service {
             prefix: prefix.to_vec(),
             position: from,
             open: None,
-            failures: 0,
+            asked: self.replicas()[0].clone(),
+            attempts: 0,
+            failures: Failures::default(),
         }
     }
 }
@@ -78,20 +85,26 @@ impl Watch {
     }
 
     fn advance(&mut self, seqno: u64) {
-        self.failures = 0;
+        self.attempts = 0;
+        self.failures = Failures::default();
         self.position = Some(self.position.map_or(seqno, |position| position.max(seqno)));
     }
 
     async fn retry(&mut self, error: ClientError) -> Result<(), ClientError> {
         self.open = None;
-        self.failures += 1;
-        let passing = match &error {
-            ClientError::Unreachable { .. } | ClientError::Lost { .. } => true,
-            ClientError::Problem(problem) => problem.status == 503,
-            _ => false,
+        let fate = match &error {
+            ClientError::Problem(problem) if problem.status == 503 => Fate::Passing,
+            error => Fate::of(error, Repeat::Freely),
         };
-        if !passing || self.failures > ROUNDS * self.service.replicas().len() {
+        if fate == Fate::Final {
             return Err(error);
+        }
+        self.attempts += 1;
+        let asked = self.asked.clone();
+        self.failures.note(&asked, fate, error);
+        if self.attempts > ROUNDS * self.service.replicas().len() {
+            self.attempts = 0;
+            return Err(std::mem::take(&mut self.failures).into_error());
         }
         tokio::time::sleep(PAUSE).await;
         Ok(())
@@ -122,9 +135,10 @@ impl Watch {
         }
     }
 
-    async fn connect(&self) -> Result<Open, ClientError> {
+    async fn connect(&mut self) -> Result<Open, ClientError> {
         let urls = self.service.replicas();
-        let url = urls[self.failures % urls.len()].clone();
+        let url = urls[self.attempts % urls.len()].clone();
+        self.asked = url.clone();
         let connection = self.service.connection(&url).await?;
         let answer = connection.begin(&Request::get(self.path())).await?;
         let (head, body) = answer.into_parts();

@@ -52,9 +52,12 @@ pub(crate) async fn run(args: &LogsArgs, output: Output) -> Outcome {
                     }
                     lines.extend(reply.lines.into_iter().map(|line| (reply.replica, line)));
                 }
-                Err(error @ (ClientError::Unreachable { .. } | ClientError::Lost { .. }))
-                    if urls.len() > 1 =>
-                {
+                Err(
+                    error @ (ClientError::Unreachable { .. }
+                    | ClientError::NotVerified { .. }
+                    | ClientError::Timeout { .. }
+                    | ClientError::Lost { .. }),
+                ) if urls.len() > 1 => {
                     say(error);
                 }
                 Err(error) => return Err(error.into()),

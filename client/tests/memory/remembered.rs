@@ -1,16 +1,15 @@
 //! What a client has seen of a network it never goes back behind, within a run and between runs. Each rule is
 //! broken alone.
 
-mod network;
-
 use std::path::Path;
 
-use network::Network;
 use synod_client::{
     BEHIND_MS_MAX, CertifiedHead, FORK_PROOFS_MAX, HeadError, HeadProof, Memory, MemoryError,
     ReplicaUrl, StateFile, StateFileError, StateTextError, StepBack, parse_state, state_text,
 };
 use synod_ledger::Receipt;
+
+use crate::network::Network;
 
 /// Two voters, a few transactions.
 fn network() -> Network {
