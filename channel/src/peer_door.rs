@@ -31,7 +31,7 @@ use crate::{
 /// end sends a [`SessionProof`](crate::session::SessionProof) before anything
 /// else, preceded by its length as four bytes, big-endian, and reads the
 /// other's before it says or hears more.
-pub const PEER_PROTOCOL: &[u8] = b"synod-peer/2";
+pub const PEER_PROTOCOL: &[u8] = b"synod-peer/3";
 
 /// The accepting side: any replica in the table may come in.
 pub fn peer_server_config(
@@ -103,7 +103,7 @@ pub fn peer_of(connection: &CommonState, table: &PeerTable) -> Result<u64, PeerR
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PeerRefused {
     /// No agreement on [`PEER_PROTOCOL`].
-    #[error("peer does not speak `synod-peer/2`")]
+    #[error("peer does not speak `synod-peer/3`")]
     WrongProtocol,
     /// The handshake is not done, or no certificate was shown.
     #[error("peer has shown no certificate")]

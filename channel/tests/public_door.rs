@@ -70,7 +70,7 @@ fn client_of_tls_1_2_is_refused() {
 #[test]
 fn client_of_another_application_protocol_is_refused() {
     let client = changed(&trusting(&service(1)), |config| {
-        config.alpn_protocols = vec![b"synod-peer/2".to_vec()];
+        config.alpn_protocols = vec![b"synod-peer/3".to_vec()];
     });
     assert!(matches!(
         connect(&client, &door().config()).err(),

@@ -4,6 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use synod_ledger::{
     Certificate, ChainRecord, Configuration, Header, Interior, Leaf, ReplyPreimage,
+    ShownBlock,
 };
 
 fuzz_target!(|bytes: &[u8]| {
@@ -23,6 +24,9 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(value.encode(), bytes);
     }
     if let Ok(value) = Certificate::decode(bytes) {
+        assert_eq!(value.encode(), bytes);
+    }
+    if let Ok(value) = ShownBlock::decode(bytes) {
         assert_eq!(value.encode(), bytes);
     }
     if let Ok(value) = ChainRecord::decode(bytes) {

@@ -27,6 +27,7 @@ mod sealing;
 mod segment;
 mod sequence;
 mod sequence_error;
+mod shown;
 mod signature;
 mod transaction;
 mod tree;
@@ -62,6 +63,7 @@ pub use crate::segment::{
 };
 pub use crate::sequence::{Appended, CertifyError, Sequence, Terms, Uncertifiable};
 pub use crate::sequence_error::SequenceError;
+pub use crate::shown::{NotShown, ShownBlock, Standing};
 pub use crate::signature::{BlockSignature, block_signature_message, protected_header};
 pub use crate::transaction::{
     CALLER_BYTES_MAX, CLAIMS_MAX, INTERIOR_BYTES_MAX, Interior, LEAF_BYTES_MAX, LEAF_VERSION, Leaf,

@@ -491,7 +491,8 @@ fn size_of(envelope: &Envelope) -> usize {
     };
     let certificate = envelope.certificate.as_ref().map_or(0, Bytes::len);
     let submission = envelope.submission.as_ref().map_or(0, Bytes::len);
-    AROUND_BYTES + block + certificate + submission
+    let header = envelope.header.as_ref().map_or(0, Bytes::len);
+    AROUND_BYTES + block + certificate + header + submission
 }
 
 /// No thread panics while it holds these locks; if one did, the data would still be whole.
@@ -605,7 +606,7 @@ mod tests {
             signature,
         };
         Envelope {
-            reading: Some(reading),
+            reading: Some(Box::new(reading)),
             ..Envelope::default()
         }
     }

@@ -136,6 +136,7 @@ impl Replica {
         let ours = self.machine.history().tail_hash(index);
         if index > self.engine.last_index() || (ours.is_some() && tail != ours) {
             let what = format!("it acknowledges another chain at index {index}");
+            self.show_history(from, index, out);
             return self.refuse(from, what, None, out);
         }
         let head = self

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use minicbor::{Decode, Encode};
 use synod_consensus::Message;
 use synod_crypto::Digest;
-use synod_ledger::{BlockSignature, Reading};
+use synod_ledger::{BlockSignature, HEADER_BYTES_MAX, Reading};
 
 use crate::report::AppReport;
 
@@ -24,7 +24,7 @@ pub struct Envelope {
     /// newest that the sender knows.
     pub certificate: Option<Bytes>,
     /// The sender's clock, signed.
-    pub reading: Option<Reading>,
+    pub reading: Option<Box<Reading>>,
     /// What the sender asks the leader to put on the ledger, an input of governance in its encoding.
     pub submission: Option<Bytes>,
     /// Why the leader does not, in at most [`REFUSAL_BYTES_MAX`] bytes.
@@ -33,6 +33,8 @@ pub struct Envelope {
     pub app_report: Option<Box<AppReport>>,
     /// What is said of a read at a replica that does not lead.
     pub read: Option<Box<ReadWord>>,
+    /// The header of the block that the certificate is over, so that histories can be compared.
+    pub header: Option<Bytes>,
 }
 
 /// From which index on is a state new enough for a read?
@@ -73,7 +75,7 @@ struct Wire {
     #[cbor(n(3), with = "minicbor::bytes")]
     certificate: Option<Vec<u8>>,
     #[n(4)]
-    reading: Option<Reading>,
+    reading: Option<Box<Reading>>,
     #[cbor(n(5), with = "minicbor::bytes")]
     submission: Option<Vec<u8>>,
     #[n(6)]
@@ -82,6 +84,8 @@ struct Wire {
     app_report: Option<Box<AppReport>>,
     #[n(8)]
     read: Option<Box<ReadWord>>,
+    #[cbor(n(9), with = "minicbor::bytes")]
+    header: Option<Vec<u8>>,
 }
 
 /// The bytes are no envelope.
@@ -102,6 +106,7 @@ impl Envelope {
             refusal: self.refusal.clone(),
             app_report: self.app_report.clone(),
             read: self.read.clone(),
+            header: self.header.as_ref().map(|bytes| bytes.to_vec()),
         };
         minicbor::to_vec(&wire).expect("encoding into memory does not fail")
     }
@@ -125,6 +130,10 @@ impl Envelope {
         if wire.refusal.as_ref().is_some_and(too_long) {
             return Err(MalformedEnvelope);
         }
+        let long = |bytes: &Vec<u8>| bytes.len() > HEADER_BYTES_MAX;
+        if wire.header.as_ref().is_some_and(long) {
+            return Err(MalformedEnvelope);
+        }
         if !wire
             .app_report
             .as_ref()
@@ -142,6 +151,7 @@ impl Envelope {
             refusal: wire.refusal,
             app_report: wire.app_report,
             read: wire.read,
+            header: wire.header.map(Bytes::from),
         })
     }
 }

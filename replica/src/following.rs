@@ -5,12 +5,12 @@
 //! - messages of a lower term go to the engine uncompared; it answers with the higher term;
 //! - another hash at the same (view, index), or a conflict at or below the certified block, is refused, kept as
 //!   proof, reported, and its sender not heard as a leader for this view;
-//! - a replica halts only on a certificate that contradicts a certified block.
+//! - a replica halts only on a certificate that contradicts a certified block: see `comparing`.
 
 use bytes::Bytes;
-use synod_consensus::{Body, Entry, Input as EngineInput, Message};
+use synod_consensus::{Body, Entry, Input as EngineInput, Message, Refused};
 use synod_crypto::Digest;
-use synod_ledger::{Block, Certificate};
+use synod_ledger::{Block, Certificate, ShownBlock, Standing};
 
 use crate::calls::{Effects, Notice};
 use crate::change;
@@ -27,7 +27,7 @@ enum Judgement {
     /// No honest leader sends this.
     Refuse { what: String, proof: Option<Bytes> },
     /// A certificate proves another history than the certified one.
-    Halt(String),
+    Halt { index: u64, shown: Box<ShownBlock> },
 }
 
 impl Replica {
@@ -36,9 +36,14 @@ impl Replica {
         self.hearing.note(from, self.ticks);
         if let Some(certificate) = &envelope.certificate {
             self.take_certificate(from, certificate, out);
+            self.compare_histories(from, certificate, envelope.header.as_ref(), out);
+            self.compare_kept(out);
+            if self.halted {
+                return;
+            }
         }
         if let Some(reading) = envelope.reading.clone() {
-            self.take_reading(from, reading);
+            self.take_reading(from, *reading);
         }
         if let Some(submission) = envelope.submission.clone() {
             self.take_submission(from, submission, out);
@@ -108,9 +113,15 @@ impl Replica {
         out: &mut Effects,
     ) {
         if let Err(refused) = self.engine.would_accept(&message) {
+            if let Refused::ContradictsCommitted { index, .. } = refused {
+                self.show_history(from, index, out);
+            }
             return Self::drop_message(from, &refused.to_string(), out);
         }
         let last = self.engine.last_index();
+        let Body::Append { index: before, .. } = message.body else {
+            return;
+        };
         match self.judge_append(&message, tail, certificate) {
             Judgement::Pass => {
                 self.drive(EngineInput::Received(message), out);
@@ -121,8 +132,11 @@ impl Replica {
                 }
             }
             Judgement::Drop(why) => Self::drop_message(from, &why, out),
-            Judgement::Refuse { what, proof } => self.refuse(from, what, proof, out),
-            Judgement::Halt(why) => self.halt(&why, out),
+            Judgement::Refuse { what, proof } => {
+                self.show_history(from, before, out);
+                self.refuse(from, what, proof, out);
+            }
+            Judgement::Halt { index, shown } => self.halt_on_fork(from, index, &shown, out),
         }
     }
 
@@ -251,21 +265,16 @@ impl Replica {
     /// halts.
     fn contradiction(&self, entry: &Entry, what: &str, certificate: Option<&Bytes>) -> Judgement {
         let proof = block_bytes(entry);
-        let certified = certificate.and_then(|bytes| Certificate::decode(bytes).ok());
+        let certificate = certificate.and_then(|bytes| Certificate::decode(bytes).ok());
         let block = proof.clone().and_then(|bytes| Block::decode(bytes).ok());
-        if let (Some(certificate), Some(block)) = (certified, block) {
-            let head = block.head();
-            let named = self
-                .machine
-                .sequence()
-                .configuration_named(&head.configuration);
-            let proven =
-                named.is_some_and(|named| certificate.verify(&self.network, &head, named).is_ok());
-            if proven && entry.index <= self.certified_index() {
-                return Judgement::Halt(format!(
-                    "a certificate contradicts the certified block {}",
-                    entry.index
-                ));
+        if let (Some(certificate), Some(block)) = (certificate, block) {
+            let shown = ShownBlock {
+                header: block.header_bytes().clone(),
+                certificate,
+            };
+            if let Ok(Standing::Fork { index }) = self.standing_of(&shown) {
+                let shown = Box::new(shown);
+                return Judgement::Halt { index, shown };
             }
         }
         Judgement::Refuse {

@@ -137,10 +137,15 @@ impl History {
 
     /// Hash of the newest block at or below `index`.
     pub fn tail_hash(&self, index: u64) -> Option<Digest> {
+        self.block_up_to(index).map(Block::hash)
+    }
+
+    /// The newest block at or below `index`.
+    pub fn block_up_to(&self, index: u64) -> Option<&Block> {
         let after = self
             .blocks
             .partition_point(|block| block.header().index <= index);
-        self.blocks.get(after.checked_sub(1)?).map(Block::hash)
+        self.blocks.get(after.checked_sub(1)?)
     }
 
     /// The newest certificate.

@@ -27,6 +27,7 @@ use crate::desk::Desk;
 use crate::envelope::Envelope;
 use crate::floor::Floor;
 use crate::hearing::Hearing;
+use crate::histories::Histories;
 use crate::keeping_up::KeepingUp;
 use crate::ledger_clock::{LedgerClock, Now};
 use crate::machine::Machine;
@@ -90,6 +91,8 @@ pub struct Replica {
     pub(crate) ignored: BTreeMap<u64, u64>,
     /// Certificates for blocks that have not arrived.
     pub(crate) parked: Parked,
+    /// What was shown of certified histories.
+    pub(crate) histories: Histories,
     /// Who certifies what; a leader's.
     pub(crate) keeping_up: KeepingUp,
     /// The newest certificate as it goes over the wire.
@@ -164,6 +167,7 @@ impl Replica {
             learners: BTreeMap::new(),
             ignored: BTreeMap::new(),
             parked: Parked::default(),
+            histories: Histories::default(),
             keeping_up: KeepingUp::default(),
             certificate_bytes,
             unpersisted: VecDeque::new(),
@@ -521,13 +525,16 @@ impl Replica {
                 envelope.tail = self.machine.history().tail_hash(*index);
                 envelope.certificate = self.certificate_for_append(*index);
             }
-            Body::Heartbeat { .. } => envelope.certificate = self.certificate_bytes.clone(),
+            Body::Heartbeat { .. } => {
+                envelope.certificate = self.certificate_bytes.clone();
+                envelope.header = self.newest_certified_header();
+            }
             Body::Accepted { index, .. } => {
                 envelope.tail = self.machine.history().tail_hash(*index);
                 envelope.signature = self.signature_for(*index, message.term);
-                envelope.reading = self.own_reading();
+                envelope.reading = self.own_reading().map(Box::new);
             }
-            Body::HeartbeatReply { .. } => envelope.reading = self.own_reading(),
+            Body::HeartbeatReply { .. } => envelope.reading = self.own_reading().map(Box::new),
             _ => {}
         }
         envelope.message = Some(message);

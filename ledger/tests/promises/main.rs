@@ -12,4 +12,5 @@ mod receipts;
 mod seals;
 mod segments;
 mod sequences;
+mod shown;
 mod trees;

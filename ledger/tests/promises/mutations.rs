@@ -5,7 +5,8 @@ use bytes::Bytes;
 use synod_crypto::{Entropy, Secret};
 use synod_ledger::{
     Block, Certificate, ChainRecord, Configuration, Header, Interior, Leaf, LedgerSecret, Opener,
-    Place, Purpose, Receipt, ReceiptPolicy, Record, Scanner, Sealer, audit_segments, public_writes,
+    Place, Purpose, Receipt, ReceiptPolicy, Record, Scanner, Sealer, ShownBlock, audit_segments,
+    public_writes,
 };
 
 use crate::network::{Network, configuration_write, preimage, write_set};
@@ -62,6 +63,17 @@ fn blocks_and_headers() {
 fn certificates_and_configurations() {
     let network = Network::usual();
     let certificate = network.certificate(network.sequence.last(), &[1, 2]);
+    let block = network.blocks.last().expect("block 0");
+    let shown = ShownBlock {
+        header: block.header_bytes().clone(),
+        certificate: certificate.clone(),
+    };
+    survive(&shown.encode(), |bytes| {
+        if let Ok(shown) = ShownBlock::decode(&bytes) {
+            assert_eq!(shown.encode(), bytes);
+            let _ = shown.standing(&network.sequence, None);
+        }
+    });
     survive(&certificate.encode(), |bytes| {
         drop(Certificate::decode(&bytes));
     });

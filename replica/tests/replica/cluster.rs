@@ -67,6 +67,8 @@ pub(crate) struct Cluster {
     /// Who said what to whom. Evidence holds randomised signatures, so hashes and blocks are left out.
     pub(crate) trace: Vec<String>,
     wires: VecDeque<(u64, u64, Vec<u8>)>,
+    /// Everything that carries a header, from whom to whom: what replicas show each other of their histories.
+    pub(crate) sent: Vec<(u64, u64, Envelope)>,
     cuts: BTreeSet<(u64, u64)>,
     tampers: BTreeMap<u64, fn(&mut Envelope)>,
     next_call: u64,
@@ -257,6 +259,7 @@ impl Cluster {
             members: (0..3).map(member).collect(),
             trace: Vec::new(),
             wires: VecDeque::new(),
+            sent: Vec::new(),
             cuts: BTreeSet::new(),
             tampers: BTreeMap::new(),
             next_call: 0,
@@ -739,6 +742,9 @@ impl Cluster {
                 how(&mut envelope);
             }
             self.wires.push_back((id, to, envelope.encode()));
+            if envelope.message.is_none() && envelope.header.is_some() {
+                self.sent.push((id, to, envelope));
+            }
         }
     }
 }

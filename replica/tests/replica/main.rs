@@ -8,6 +8,7 @@ mod cluster;
 mod deploying;
 mod executing;
 mod faults;
+mod forks;
 mod leaving;
 mod life;
 mod notebook;
