@@ -35,6 +35,8 @@ pub struct Envelope {
     pub read: Option<Box<ReadWord>>,
     /// The header of the block that the certificate is over, so that histories can be compared.
     pub header: Option<Bytes>,
+    /// Whether the sender's disk refuses writes: a heartbeat reply says so while it does.
+    pub disk_refuses: Option<bool>,
 }
 
 /// From which index on is a state new enough for a read?
@@ -86,6 +88,8 @@ struct Wire {
     read: Option<Box<ReadWord>>,
     #[cbor(n(9), with = "minicbor::bytes")]
     header: Option<Vec<u8>>,
+    #[n(10)]
+    disk_refuses: Option<bool>,
 }
 
 /// The bytes are no envelope.
@@ -107,6 +111,7 @@ impl Envelope {
             app_report: self.app_report.clone(),
             read: self.read.clone(),
             header: self.header.as_ref().map(|bytes| bytes.to_vec()),
+            disk_refuses: self.disk_refuses,
         };
         minicbor::to_vec(&wire).expect("encoding into memory does not fail")
     }
@@ -152,6 +157,7 @@ impl Envelope {
             app_report: wire.app_report,
             read: wire.read,
             header: wire.header.map(Bytes::from),
+            disk_refuses: wire.disk_refuses,
         })
     }
 }

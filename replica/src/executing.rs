@@ -48,7 +48,7 @@ impl Replica {
             Ok(RouteKind::Write) if !self.leads() => Some(CallError::NotLeader {
                 leader: self.engine.leader(),
             }),
-            Ok(RouteKind::Write) if self.disk_full => Some(CallError::DiskFull),
+            Ok(RouteKind::Write) if self.disk_full => Some(self.disk_refusal()),
             Ok(RouteKind::Write) => self.floor.writes.submit(errand).err().map(busy),
             Ok(RouteKind::Read) if errand.request.local => {
                 if self.is_stale() {

@@ -70,7 +70,7 @@ impl Replica {
             self.leader_heard_tick = self.ticks;
         }
         message.lower_commit(self.certified_index());
-        self.note_certified_by(&message);
+        self.note_certified_by(&message, envelope.disk_refuses == Some(true));
         match &message.body {
             Body::Append { .. } => self.append(
                 from,

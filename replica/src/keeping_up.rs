@@ -2,7 +2,7 @@
 //!
 //! Invariant: a time of at least [`CERTIFY_LAG_TICKS`] in the same view lies between what is due and now.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A voter that has not certified what the leader had certified so many ticks ago (10 s of 20 ms) stays behind.
 pub const CERTIFY_LAG_TICKS: u64 = 500;
@@ -12,6 +12,8 @@ pub const CERTIFY_LAG_TICKS: u64 = 500;
 pub(crate) struct KeepingUp {
     /// The newest certified index that each member acknowledged in this view.
     acknowledged: BTreeMap<u64, u64>,
+    /// The members whose disks refuse writes, by their newest heartbeat replies.
+    refusing: BTreeSet<u64>,
     /// Where this leader stood, oldest first; the first is due, the others are not yet.
     marks: VecDeque<Mark>,
 }
@@ -28,6 +30,20 @@ impl KeepingUp {
     pub(crate) fn acknowledge(&mut self, peer: u64, certified: u64) {
         let known = self.acknowledged.entry(peer).or_default();
         *known = certified.max(*known);
+    }
+
+    /// A member says whether its disk refuses writes.
+    pub(crate) fn note_disk(&mut self, peer: u64, refuses: bool) {
+        if refuses {
+            self.refusing.insert(peer);
+        } else {
+            self.refusing.remove(&peer);
+        }
+    }
+
+    /// Whether the member said that its disk refuses writes.
+    pub(crate) fn disk_refuses(&self, peer: u64) -> bool {
+        self.refusing.contains(&peer)
     }
 
     /// Notes where this leader stands.

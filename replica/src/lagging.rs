@@ -13,8 +13,8 @@ use crate::replica::Replica;
 const MARK_TICKS: u64 = 50;
 
 impl Replica {
-    /// What a member says of its own certified position, if this replica leads it.
-    pub(crate) fn note_certified_by(&mut self, message: &Message) {
+    /// What a member says of its own certified position and disk, if this replica leads it.
+    pub(crate) fn note_certified_by(&mut self, message: &Message, disk_refuses: bool) {
         let (Body::Accepted { commit, .. } | Body::HeartbeatReply { commit, .. }) = message.body
         else {
             return;
@@ -22,6 +22,9 @@ impl Replica {
         let of_mine = self.leads() && message.term == self.engine.term();
         if of_mine && self.engine.matched(message.from).is_some() {
             self.keeping_up.acknowledge(message.from, commit);
+            if matches!(message.body, Body::HeartbeatReply { .. }) {
+                self.keeping_up.note_disk(message.from, disk_refuses);
+            }
         }
     }
 

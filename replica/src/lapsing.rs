@@ -8,7 +8,6 @@
 
 use std::collections::BTreeSet;
 
-use synod_consensus::Input as EngineInput;
 use synod_governance::{Input, Lapse, LapseStep, Lapsed, ReplicaStatus};
 
 use crate::calls::{Effects, Notice};
@@ -95,7 +94,7 @@ impl Replica {
         for (id, step) in steps(&lapsed) {
             let done = match step {
                 LapseStep::Demote if !self.stands_without(id) => false,
-                LapseStep::Demote if id == self.id => self.give_way(time_ms, out),
+                LapseStep::Demote if id == self.id => self.hand_over_to(|_| true, out),
                 LapseStep::Demote | LapseStep::Remove => {
                     self.propose_input(&Input::Lapse(Lapse { id }), out);
                     true
@@ -126,25 +125,6 @@ impl Replica {
         let remaining = configuration.voters().len().saturating_sub(1);
         let required = roll::vendors_required(&self.machine.store(), vendors.len());
         active.count() > remaining / 2 && vendors.len() >= usize::from(required)
-    }
-
-    /// Hands over to the voter that is furthest among those whose verdicts hold.
-    fn give_way(&mut self, time_ms: u64, out: &mut Effects) -> bool {
-        let replicas = roll::replicas(&self.machine.store());
-        let fit = |id| {
-            let mut known = replicas.iter();
-            known.any(|replica| replica.id == id && replica.verdict_holds(time_ms))
-        };
-        let me = self.id;
-        let heirs = self
-            .engine
-            .peers()
-            .into_iter()
-            .filter(|peer| peer.voter && peer.active && peer.id != me && fit(peer.id));
-        let Some(heir) = heirs.max_by_key(|peer| peer.matched) else {
-            return false;
-        };
-        self.drive(EngineInput::Transfer(heir.id), out)
     }
 
     /// An idle ledger's time stands still. If this leader's clock says that something is due, a block asks the others.

@@ -485,15 +485,7 @@ impl Replica {
 
     /// A leader never removes itself: it hands leadership over, and the next leader is asked again.
     fn hand_over(&mut self, call: &Call, out: &mut Effects) {
-        let me = self.id;
-        let heir = self
-            .engine
-            .peers()
-            .into_iter()
-            .filter(|peer| peer.voter && peer.active && peer.id != me);
-        if let Some(heir) = heir.max_by_key(|peer| peer.matched) {
-            self.drive(EngineInput::Transfer(heir.id), out);
-        }
+        self.hand_over_to(|_| true, out);
         out.replies.push((call.id, Reply::Failed(CallError::Retry)));
     }
 

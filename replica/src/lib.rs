@@ -25,6 +25,7 @@ mod floor;
 mod following;
 mod founding;
 pub mod guest;
+mod handing_over;
 mod hearing;
 mod histories;
 mod history;

@@ -312,6 +312,7 @@ impl Replica {
         self.tick_deploying(out);
         self.watch_lapses(out);
         self.mark_position();
+        self.give_way_if_full(out);
     }
 
     fn take_call(&mut self, call: crate::calls::Call, out: &mut Effects) {
@@ -345,7 +346,7 @@ impl Replica {
             Request::Operate(operate) if operate.operation.is_read() => {
                 (!self.desk.submit_read(call)).then_some(CallError::Busy)
             }
-            _ if self.disk_full => Some(CallError::DiskFull),
+            _ if self.disk_full => Some(self.disk_refusal()),
             _ => (!self.desk.submit(call)).then_some(CallError::Busy),
         };
         if let Some(error) = refused {
@@ -534,7 +535,10 @@ impl Replica {
                 envelope.signature = self.signature_for(*index, message.term);
                 envelope.reading = self.own_reading().map(Box::new);
             }
-            Body::HeartbeatReply { .. } => envelope.reading = self.own_reading().map(Box::new),
+            Body::HeartbeatReply { .. } => {
+                envelope.reading = self.own_reading().map(Box::new);
+                envelope.disk_refuses = self.disk_full.then_some(true);
+            }
             _ => {}
         }
         envelope.message = Some(message);

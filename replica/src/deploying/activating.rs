@@ -7,7 +7,6 @@
 
 use std::collections::BTreeSet;
 
-use synod_consensus::Input as EngineInput;
 use synod_governance::app::{AppRecord, AppVersion, CallerIdentity, Compiled, Deploy, DeployStep};
 use synod_governance::{Input, View};
 use synod_kv::{WRITE_BYTES_MAX, WRITES_MAX};
@@ -329,13 +328,7 @@ impl Replica {
     /// A leader that cannot run what the others can lets one of them lead.
     fn give_way_to(&mut self, heirs: &BTreeSet<u64>, out: &mut Effects) {
         self.deploying.step_tick = self.ticks + RETRY_TICKS;
-        let peers = self.engine.peers().into_iter();
-        let heir = peers
-            .filter(|peer| peer.active && peer.id != self.id && heirs.contains(&peer.id))
-            .max_by_key(|peer| peer.matched);
-        if let Some(heir) = heir {
-            self.drive(EngineInput::Transfer(heir.id), out);
-        }
+        self.hand_over_to(|id| heirs.contains(&id), out);
     }
 }
 

@@ -28,7 +28,7 @@ impl Replica {
             let leader = self.engine.leader();
             CallError::NotLeader { leader }
         } else if self.disk_full {
-            CallError::DiskFull
+            self.disk_refusal()
         } else if chunk.bytes.len() > CHUNK_BYTES {
             let length = chunk.bytes.len();
             CallError::Malformed(format!("a chunk of {length} bytes is too long"))

@@ -149,7 +149,8 @@ fn an_idempotency_key_runs_once_even_across_leaders() {
 
 #[test]
 fn a_full_disk_refuses_writes_and_serves_reads_until_space_returns() {
-    let mut cluster = Cluster::three(24);
+    let mut cluster = Cluster::found(24, 1);
+    cluster.act(Act::Open);
     cluster.put("k", "v");
     let leader = cluster.leader();
     cluster
@@ -180,6 +181,80 @@ fn a_full_disk_refuses_writes_and_serves_reads_until_space_returns() {
         .expect("the leader")
         .disk_works = true;
     cluster.step(leader, Input::DiskFull(false));
+    cluster.put("k", "w");
+}
+
+fn fill_disk(cluster: &mut Cluster, id: u64, full: bool) {
+    cluster.nodes.get_mut(&id).expect("the node").disk_works = !full;
+    cluster.step(id, Input::DiskFull(full));
+}
+
+#[test]
+fn a_leader_whose_disk_alone_is_full_hands_over_and_writes_go_on() {
+    let mut cluster = Cluster::three(32);
+    cluster.put("k", "v");
+    let leader = cluster.leader();
+    fill_disk(&mut cluster, leader, true);
+    let call = cluster.send(leader, Cluster::put_request("records", "k", "w"), user());
+    let reply = cluster.replies.remove(&call);
+    assert!(
+        matches!(reply, Some(Reply::Failed(CallError::Retry))),
+        "it is asked to come again: {reply:?}"
+    );
+    cluster.run(1000);
+    let heir = cluster.await_leader();
+    assert_ne!(heir, leader);
+    cluster.put("k", "w");
+    // The full one does not lead again, whatever becomes of the others' leadership.
+    cluster.run(5000);
+    assert_eq!(cluster.leader(), heir);
+    fill_disk(&mut cluster, leader, false);
+    cluster.put("k", "x");
+    cluster.run(500);
+    let certified = |id: &u64| cluster.nodes[id].replica.gauges().certified_index;
+    assert_eq!(certified(&leader), certified(&heir), "it is level again");
+}
+
+#[test]
+fn leadership_is_not_handed_to_a_voter_whose_disk_is_full() {
+    let mut cluster = Cluster::found(33, 2);
+    for tee in [Tee::Tdx, Tee::Nitro, Tee::SevSnp, Tee::Tdx] {
+        cluster.join(tee);
+    }
+    cluster.act(Act::Open);
+    cluster.put("k", "v");
+    cluster.run(300);
+    let leader = cluster.leader();
+    let others = crate::adversary::followers(&cluster);
+    fill_disk(&mut cluster, others[0], true);
+    cluster.run(300);
+    fill_disk(&mut cluster, leader, true);
+    cluster.run(1000);
+    let heir = cluster.await_leader();
+    assert!(heir != leader && heir != others[0], "{heir}");
+    cluster.put("k", "w");
+}
+
+#[test]
+fn a_full_leader_stays_where_the_others_alone_certify_nothing() {
+    let mut cluster = Cluster::three(34);
+    cluster.put("k", "v");
+    cluster.run(300);
+    let leader = cluster.leader();
+    let others = crate::adversary::followers(&cluster);
+    fill_disk(&mut cluster, others[0], true);
+    cluster.run(300);
+    fill_disk(&mut cluster, leader, true);
+    cluster.run(2000);
+    assert_eq!(cluster.leader(), leader, "nobody could do more");
+    let reply = cluster.ask(Cluster::put_request("records", "k", "w"), user());
+    assert!(
+        matches!(reply, Reply::Failed(CallError::DiskFull)),
+        "{reply:?}"
+    );
+    fill_disk(&mut cluster, others[0], false);
+    cluster.run(1000);
+    assert_ne!(cluster.await_leader(), leader);
     cluster.put("k", "w");
 }
 
