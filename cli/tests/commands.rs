@@ -54,6 +54,7 @@ fn every_command_has_help_and_those_with_arguments_an_example() {
         &["kv", "txn"],
         &["receipt", "get"],
         &["receipt", "verify"],
+        &["receipt", "renew"],
         &["ledger", "audit"],
         &["ledger", "show"],
         &["ledger", "rebuild"],

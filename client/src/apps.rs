@@ -18,7 +18,7 @@ use crate::app_pin::{AppPin, AppPinError};
 use crate::bound::Bound;
 use crate::error::ClientError;
 use crate::idempotency::fresh_key;
-use crate::ledger::{ReceiptFailure, verify_answer};
+use crate::ledger::{ReceiptFailure, RenewFailure, verify_answer};
 use crate::memory::{MemoryError, ReceiptMemoryError};
 use crate::request::{Repeat, Request, Response, expect_ok};
 use crate::service::Service;
@@ -221,7 +221,7 @@ impl App {
     }
 
     /// Verifies that the receipt of an answer proves just this request and this answer; it is fetched if it did not
-    /// come along. Only a call that wrote something has one.
+    /// come along, and renewed if the chain is newer. Only a call that wrote something has one.
     ///
     /// # Errors
     /// [`AppProofFailure`].
@@ -236,7 +236,14 @@ impl App {
             Some(file) => file.clone(),
             None => self.service.receipt(id).await?,
         };
-        let committed = verify_answer(&file, chain, policy, id, bound)?;
+        let (file, committed) = match verify_answer(&file, chain, policy, id, bound) {
+            Err(failure) if failure.is_superseded() => {
+                let file = self.service.renew_receipt(&file).await?;
+                let committed = verify_answer(&file, chain, policy, id, bound)?;
+                (file, committed)
+            }
+            judged => (file, judged?),
+        };
         self.service.remember_receipt(chain, &file).await?;
         Ok((file, committed))
     }
@@ -327,6 +334,9 @@ pub enum AppProofFailure {
     /// It contradicts what this client has seen before.
     #[error(transparent)]
     Memory(#[from] MemoryError),
+    /// The chain is newer than the receipt, and there is no newer receipt.
+    #[error(transparent)]
+    Renew(#[from] RenewFailure),
 }
 
 impl From<ReceiptMemoryError> for AppProofFailure {

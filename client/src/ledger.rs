@@ -41,6 +41,24 @@ impl Service {
             .body)
     }
 
+    /// Asks for the receipt of the same transaction again, under the newest configuration. What the old file opens
+    /// and the new one does not is taken over: both are of the same leaf. Not verified yet: see [`verify_receipt`].
+    ///
+    /// # Errors
+    /// [`RenewFailure`].
+    pub async fn renew_receipt(&self, file: &[u8]) -> Result<Bytes, RenewFailure> {
+        let old = Receipt::decode(file).map_err(RenewFailure::Malformed)?;
+        let renewed = self.receipt(old.leaf.id()).await?;
+        let mut renewed = Receipt::decode(&renewed).map_err(RenewFailure::Answer)?;
+        if renewed.leaf != old.leaf {
+            let id = old.leaf.id();
+            return Err(RenewFailure::OtherLeaf { id });
+        }
+        renewed.opening = renewed.opening.or(old.opening);
+        renewed.public = renewed.public.or(old.public);
+        Ok(renewed.encode())
+    }
+
     /// The chain of configurations as the service tells it, followed from the pin.
     ///
     /// # Errors
@@ -128,6 +146,34 @@ pub enum ReceiptFailure {
     /// It proves another request or another answer.
     #[error(transparent)]
     Answer(#[from] AnswerError),
+}
+
+impl ReceiptFailure {
+    /// Whether the chain at hand is newer than the receipt: an honest one proves the same once it is renewed.
+    pub fn is_superseded(&self) -> bool {
+        matches!(self, Self::Refused(ReceiptError::Superseded { .. }))
+    }
+}
+
+/// Why a receipt is not renewed. The file that it was to replace stays as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum RenewFailure {
+    /// The service gives none.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The old file is no receipt. The caller is at fault.
+    #[error("the receipt cannot be read: {0}")]
+    Malformed(Malformed),
+    /// What the service gave is no receipt.
+    #[error("the service gave no receipt: {0}")]
+    Answer(Malformed),
+    /// The service has something else under this transaction's id than the receipt was given for. One of the two
+    /// histories is false.
+    #[error("the service holds another transaction under the id {id} than the receipt proves")]
+    OtherLeaf {
+        /// The id.
+        id: TxId,
+    },
 }
 
 /// Verifies a receipt file offline.

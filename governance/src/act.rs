@@ -62,7 +62,8 @@ pub enum Act {
         #[n(1)]
         cause: String,
     },
-    /// Demand voters of `n` vendors, from the next configuration on.
+    /// Demand voters of `n` vendors. If the voters are held to another rule by it, a configuration with the new rule
+    /// is written at once.
     #[n(5)]
     SetRequiredVendors {
         /// 1 or 2.

@@ -25,6 +25,27 @@ pub enum Malformed {
     /// A valid encoding, but not the deterministic one (RFC 8949 §4.2.1).
     #[error("not the deterministic encoding")]
     NotCanonical,
+    /// Another version of the format than this program reads.
+    #[error("it has format {found}, this program reads format {known}")]
+    Version {
+        /// The version found.
+        found: u16,
+        /// The version that this program reads.
+        known: u16,
+    },
+}
+
+/// Refuses an array whose first item is another version number than `known`. What else is wrong
+/// with the bytes is for [`decode`] to say.
+pub(crate) fn check_version(bytes: &[u8], known: u16) -> Result<(), Malformed> {
+    let mut decoder = minicbor::Decoder::new(bytes);
+    let found = decoder.array().and_then(|_| decoder.u16());
+    let found = found.map_err(|_| Malformed::Shape)?;
+    if found == known {
+        Ok(())
+    } else {
+        Err(Malformed::Version { found, known })
+    }
 }
 
 /// Reads one item that fills `bytes` exactly and is encoded the one right way.

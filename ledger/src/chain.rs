@@ -6,7 +6,8 @@
 //!   writes, and a header that names k, certified by k, whose tree has that leaf:
 //!   the change block's own or a later one's. One proof against one certified
 //!   root; the change block's header adds nothing to it.
-//! - What k signs beyond the block that certified its successor counts no more.
+//! - The certified header of the record *ends* configuration k ([`Ended`]). What k signs
+//!   elsewhere proves nothing any more; only leaves of that header's tree do.
 //! - [`Recorder`] makes the records while a replica or an audit goes along.
 
 use std::collections::BTreeMap;
@@ -150,8 +151,28 @@ pub struct Chain {
 #[derive(Clone, Debug)]
 struct Link {
     configuration: Arc<Configuration>,
-    /// Index of the block that certified the successor.
-    superseded_at: Option<u64>,
+    /// How it ended; none for the newest.
+    ended: Option<Ended>,
+}
+
+/// The certified block by which a configuration ended: the header of the chain record to its
+/// successor, and who signed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    head: Head,
+    signers: Vec<u64>,
+}
+
+impl Ended {
+    /// The certified block. Its tree holds every transaction that the configuration stands for.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// The voters of the configuration that signed it, ascending: a quorum of enough vendors.
+    pub fn signers(&self) -> &[u64] {
+        &self.signers
+    }
 }
 
 impl Chain {
@@ -164,7 +185,7 @@ impl Chain {
             network: pin,
             links: vec![Link {
                 configuration,
-                superseded_at: None,
+                ended: None,
             }],
         })
     }
@@ -184,10 +205,14 @@ impl Chain {
         check_leaf(record, &head)?;
         let next = self.next_configuration(record)?;
         let link = self.links.last_mut().expect("a chain has a first link");
-        link.superseded_at = Some(head.index);
+        let signatures = record.certificate.signatures.iter();
+        link.ended = Some(Ended {
+            head,
+            signers: signatures.map(|s| s.signer).collect(),
+        });
         self.links.push(Link {
             configuration: Arc::new(next),
-            superseded_at: None,
+            ended: None,
         });
         Ok(())
     }
@@ -211,10 +236,10 @@ impl Chain {
         self.link(digest).map(|l| &l.configuration)
     }
 
-    /// Index of the block that certified this configuration's successor: the last
-    /// one for which its signatures count. `None` for the newest.
-    pub fn superseded_at(&self, digest: &Digest) -> Option<u64> {
-        self.link(digest)?.superseded_at
+    /// How the configuration with this digest ended. `None` for the newest, and for one that the
+    /// chain does not have.
+    pub fn ended(&self, digest: &Digest) -> Option<&Ended> {
+        self.link(digest)?.ended.as_ref()
     }
 
     /// All configurations, oldest first.
@@ -230,7 +255,8 @@ impl Chain {
     }
 
     fn previous_end(&self) -> Option<u64> {
-        self.links.iter().rev().find_map(|l| l.superseded_at)
+        let ended = self.links.iter().rev().find_map(|l| l.ended.as_ref());
+        ended.map(|e| e.head.index)
     }
 
     fn next_configuration(&self, record: &ChainRecord) -> Result<Configuration, ChainError> {

@@ -73,6 +73,7 @@ impl ReceiptIssuer {
             opening,
             public,
             cose,
+            ending: None,
         }
     }
 }

@@ -39,7 +39,7 @@ pub use crate::canonical::Malformed;
 pub use crate::certificate::{
     CERTIFICATE_BYTES_MAX, Certificate, CertificateError, Certified, Tally,
 };
-pub use crate::chain::{CHAIN_RECORD_BYTES_MAX, Chain, ChainError, ChainRecord, Recorder};
+pub use crate::chain::{CHAIN_RECORD_BYTES_MAX, Chain, ChainError, ChainRecord, Ended, Recorder};
 pub use crate::configuration::{
     CONFIGURATION_BYTES_MAX, Configuration, ConfigurationError, QuorumError, SuccessorError,
     VENDOR_BYTES_MAX, VOTERS_MAX, Voter,
@@ -50,8 +50,8 @@ pub use crate::header::{EMPTIES_MAX, HEADER_BYTES_MAX, HEADER_FORMAT, Head, Head
 pub use crate::issuer::ReceiptIssuer;
 pub use crate::reading::{Reading, VettedReading, WINDOW, reading_message};
 pub use crate::receipt::{
-    AnswerError, Committed, CoseParts, RECEIPT_BYTES_MAX, Receipt, ReceiptError, ReceiptPolicy,
-    Transaction,
+    AnswerError, Committed, CoseParts, RECEIPT_BYTES_MAX, RECEIPT_FORMAT, Receipt, ReceiptError,
+    ReceiptPolicy, Transaction,
 };
 pub use crate::sealing::{
     LedgerSecret, Opener, Place, Purpose, SEALED_BYTES_MAX, SEALED_FORMAT, SealError, Sealer,

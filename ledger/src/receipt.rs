@@ -4,6 +4,10 @@
 //! - It holds a COSE receipt (RFC 9942) of each signer, so that tools which know
 //!   nothing of Synod verify them one by one, and the header, so that Synod's own
 //!   clients check quorum, diversity and configuration.
+//! - A receipt whose header names a configuration that the chain has superseded proves
+//!   nothing by that header, its view, index and signatures: whoever holds old keys can
+//!   make such. It counts only with a proof that its leaf is in the tree of the chain
+//!   record that ended the configuration; what is said of head and signers is the record's.
 //! - [`Receipt::verify`] is the only maker of [`Committed`].
 
 use std::collections::BTreeSet;
@@ -16,16 +20,18 @@ use synod_crypto::{Digest, sha256};
 
 use crate::block::BLOCK_BYTES_MAX;
 use crate::canonical::{self, Malformed};
-use crate::chain::Chain;
+use crate::chain::{Chain, Ended};
 use crate::configuration::{Configuration, QuorumError, VOTERS_MAX};
 use crate::cose_receipt::{self, CoseReceipt, CoseReceiptError};
 use crate::header::{Head, Header};
 use crate::signature::{protected_header, sig_structure};
 use crate::transaction::{Leaf, ReplyPreimage, TxId};
-use crate::tree::ProofError;
+use crate::tree::{InclusionProof, ProofError};
 
 /// The longest receipt in bytes.
 pub const RECEIPT_BYTES_MAX: usize = BLOCK_BYTES_MAX;
+/// The version of the receipt file that this crate writes and reads.
+pub const RECEIPT_FORMAT: u16 = 2;
 
 /// A receipt as it is handed out and stored. Proves nothing until verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +46,9 @@ pub struct Receipt {
     pub public: Option<Bytes>,
     /// A COSE receipt of each signer.
     pub cose: Vec<Bytes>,
+    /// That the leaf is in the tree of the chain record that ended the configuration which the
+    /// header names. Needed only where that tree is not the header's own.
+    pub ending: Option<InclusionProof>,
 }
 
 #[derive(Encode, Decode)]
@@ -57,6 +66,8 @@ struct Wire {
     public: Option<ByteVec>,
     #[n(5)]
     cose: Vec<ByteVec>,
+    #[n(6)]
+    ending: Option<InclusionProof>,
 }
 
 /// What the verifier asks beyond the configuration's own quorum and diversity,
@@ -99,9 +110,12 @@ pub struct Transaction {
     pub reply: Option<ReplyPreimage>,
     /// The public writes, if the receipt shows them.
     pub public: Option<Bytes>,
-    /// The certified block that covers it.
+    /// The certified block that covers it: the receipt's own, or that of the chain record which
+    /// ended the receipt's configuration.
     pub head: Head,
-    /// The signers: replica id and vendor, ascending by id.
+    /// The number of the configuration that certified that block.
+    pub configuration: u64,
+    /// The signers of that block: replica id and vendor, ascending by id.
     pub signers: Vec<(u64, String)>,
 }
 
@@ -173,13 +187,31 @@ pub enum ReceiptError {
         /// The digest named.
         digest: Digest,
     },
-    /// The configuration was superseded before this block.
-    #[error("the configuration was superseded at block {at}, before block {index}")]
+    /// The chain at hand has superseded the configuration, and the receipt does not prove that its
+    /// leaf is in the tree by which the configuration ended. The receipt may be honest, but older than
+    /// the chain: a replica gives a new one for the same transaction.
+    #[error(
+        "configuration {number} was superseded at block {at}, and the receipt holds no proof for the tree of that block; an honest one is renewed with `synod receipt renew FILE`"
+    )]
     Superseded {
-        /// Index of the block that certified the successor.
+        /// The number of the configuration.
+        number: u64,
+        /// Index of the block by which it ended.
         at: u64,
-        /// Index of the receipt's block.
-        index: u64,
+    },
+    /// The proof for the tree by which the configuration ended is for another leaf.
+    #[error("the proof for the tree by which configuration {number} ended is for another leaf")]
+    EndingPlace {
+        /// The number of the configuration.
+        number: u64,
+    },
+    /// The proof for the tree by which the configuration ended does not lead to its root.
+    #[error("the proof for the tree by which configuration {number} ended fails: {error}")]
+    Ending {
+        /// The number of the configuration.
+        number: u64,
+        /// What is wrong.
+        error: ProofError,
     },
     /// The leaf is not a valid leaf of this header's tree.
     #[error("the leaf does not belong to the header's tree")]
@@ -288,20 +320,22 @@ impl Receipt {
     /// Deterministic CBOR: the receipt file.
     pub fn encode(&self) -> Bytes {
         canonical::encode(&Wire {
-            version: 1,
+            version: RECEIPT_FORMAT,
             header: self.header.to_vec().into(),
             leaf: self.leaf.encode().into(),
             opening: self.opening.as_ref().map(|o| o.encode().into()),
             public: self.public.as_ref().map(|p| p.to_vec().into()),
             cose: self.cose.iter().map(|c| c.to_vec().into()).collect(),
+            ending: self.ending.clone(),
         })
         .into()
     }
 
     /// Reads a receipt file.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        canonical::check_version(bytes, RECEIPT_FORMAT)?;
         let wire: Wire = canonical::decode(bytes, RECEIPT_BYTES_MAX)?;
-        if wire.version != 1 || wire.cose.len() > VOTERS_MAX {
+        if wire.cose.len() > VOTERS_MAX {
             return Err(Malformed::Shape);
         }
         Ok(Self {
@@ -313,6 +347,7 @@ impl Receipt {
                 .transpose()?,
             public: wire.public.map(|p| Vec::from(p).into()),
             cose: wire.cose.into_iter().map(|c| Vec::from(c).into()).collect(),
+            ending: wire.ending,
         })
     }
 
@@ -325,22 +360,22 @@ impl Receipt {
     ) -> Result<Committed<Transaction>, ReceiptError> {
         let (header, head) = Head::of_bytes(&self.header).map_err(ReceiptError::Header)?;
         let configuration = configuration_of(chain, &header)?;
-        self.check_leaf(&header)?;
         self.check_openings()?;
-        let network = chain.network();
-        let subject = Subject {
-            network,
-            head,
-            leaf: &self.leaf,
-            leaf_hash: self.leaf.hash(),
+        let (head, signers) = if let Some(ended) = chain.ended(&header.configuration) {
+            self.check_ending(&head, ended, configuration.number())?;
+            (*ended.head(), ended.signers().iter().copied().collect())
+        } else {
+            self.check_leaf(&header)?;
+            let signers = self.check_signers(chain.network(), &head, configuration)?;
+            (head, signers)
         };
-        let signers = self.check_signers(&subject, configuration)?;
         check_policy(&signers, configuration, policy)?;
         Ok(Committed(Transaction {
             leaf: self.leaf,
             reply: self.opening.clone(),
             public: self.public.clone(),
             head,
+            configuration: configuration.number(),
             signers: named_signers(&signers, configuration),
         }))
     }
@@ -375,6 +410,39 @@ impl Receipt {
         }
     }
 
+    /// The leaf is in the tree of the certified block by which the configuration ended: by the
+    /// attached proof, or by the receipt's own where its header has the very same tree.
+    fn check_ending(&self, own: &Head, ended: &Ended, number: u64) -> Result<(), ReceiptError> {
+        let (leaf, end) = (&self.leaf, ended.head());
+        let attached = self.ending.as_ref();
+        let proof = match attached.filter(|proof| proof.tree_size == end.tree_size) {
+            Some(proof) => proof.clone(),
+            None if (own.tree_size, own.root) == (end.tree_size, end.root) => self.own_proof()?,
+            None => {
+                let at = end.index;
+                return Err(ReceiptError::Superseded { number, at });
+            }
+        };
+        if leaf.view > end.view || Leaf::decode(&leaf.encode()).is_err() {
+            return Err(ReceiptError::Leaf);
+        }
+        let index = proof.leaf_index.checked_add(1);
+        if proof.tree_size != end.tree_size || index != Some(leaf.seqno) {
+            return Err(ReceiptError::EndingPlace { number });
+        }
+        proof
+            .verify(&leaf.hash(), &end.root)
+            .map_err(|error| ReceiptError::Ending { number, error })
+    }
+
+    /// The proof that the first signer's COSE receipt carries.
+    fn own_proof(&self) -> Result<InclusionProof, ReceiptError> {
+        let (found, needed) = (0, 1);
+        let first = self.cose.first();
+        let first = first.ok_or(QuorumError::TooFew { found, needed })?;
+        Ok(parse(0, first)?.proof)
+    }
+
     fn check_openings(&self) -> Result<(), ReceiptError> {
         if self
             .opening
@@ -395,9 +463,16 @@ impl Receipt {
 
     fn check_signers(
         &self,
-        subject: &Subject<'_>,
+        network: Digest,
+        head: &Head,
         configuration: &Configuration,
     ) -> Result<BTreeSet<u64>, ReceiptError> {
+        let subject = Subject {
+            network,
+            head,
+            leaf: &self.leaf,
+            leaf_hash: self.leaf.hash(),
+        };
         if self.cose.len() > configuration.voters().len() {
             return Err(ReceiptError::TooManySigners);
         }
@@ -425,7 +500,7 @@ impl Receipt {
 /// What every COSE receipt of a file must be about.
 struct Subject<'a> {
     network: Digest,
-    head: Head,
+    head: &'a Head,
     leaf: &'a Leaf,
     leaf_hash: Digest,
 }
@@ -451,7 +526,7 @@ impl Subject<'_> {
     }
 
     fn message(&self, kid: &Digest) -> Vec<u8> {
-        let head = &self.head;
+        let head = self.head;
         let protected = protected_header(&self.network, kid, &head.hash, head.view);
         sig_structure(&protected, head.root.as_bytes())
     }
@@ -471,16 +546,10 @@ fn configuration_of<'a>(
         });
     }
     let digest = header.configuration;
-    let configuration = chain
-        .configuration(&digest)
-        .ok_or(ReceiptError::UnknownConfiguration { digest })?;
-    match chain.superseded_at(&digest) {
-        Some(at) if header.index > at => Err(ReceiptError::Superseded {
-            at,
-            index: header.index,
-        }),
-        _ => Ok(configuration),
-    }
+    let configuration = chain.configuration(&digest);
+    configuration
+        .map(|c| &**c)
+        .ok_or(ReceiptError::UnknownConfiguration { digest })
 }
 
 fn check_policy(

@@ -44,6 +44,8 @@ pub(crate) struct Enacted {
     pub(crate) membership: Option<Membership>,
     /// The replica that the input is about.
     pub(crate) replica: Option<u64>,
+    /// Whether it changes who is in the engine or what a quorum must show.
+    pub(crate) changes_quorum: bool,
 }
 
 /// What the ledger answers to governance about one block.
@@ -159,10 +161,6 @@ pub(crate) fn enact(
     input: &Input,
     index: u64,
 ) -> Result<Enacted, CallError> {
-    let in_force = match sequence.pending() {
-        Some((pending, _)) if sequence.pending_is_certified() => pending,
-        _ => sequence.configuration(),
-    };
     let facts = LedgerFacts {
         sequence: Some(sequence),
         history: Some(history),
@@ -173,7 +171,7 @@ pub(crate) fn enact(
         index,
         seqno: sequence.next_seqno(),
         time_ms: sequence.last().time_ms,
-        configuration: in_force.number(),
+        configuration: sequence.in_force().number(),
         facts: &facts,
     };
     let mut transaction = store.begin();
@@ -184,6 +182,7 @@ pub(crate) fn enact(
         writes,
         membership: outcome.change,
         replica: outcome.replica,
+        changes_quorum: outcome.change.is_some() || outcome.configuration.is_some(),
     })
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Invariants
 //! - the first block of a view is an opening block without transactions; users are served once it is certified;
-//! - a block that changes the membership stands alone, and nothing follows it before the change is applied;
+//! - a block that changes the membership or the rule of diversity stands alone, and nothing follows it before the
+//!   change is certified and applied;
 //! - what was executed is either proposed or rolled back, in the same step.
 
 use std::sync::Arc;
@@ -130,6 +131,14 @@ impl Replica {
         }
     }
 
+    /// Closes a block as soon as a change of the configuration is certified, so that the new configuration is named,
+    /// and receipts stand under it, on an idle chain too.
+    pub(crate) fn propose_naming(&mut self, out: &mut Effects) {
+        if self.machine.sequence().pending_is_certified() && self.may_propose() {
+            self.propose_empty(out);
+        }
+    }
+
     /// Proposes what waits if no block is on its way; a flush proposes in any case.
     pub(crate) fn propose_waiting_if_idle(&mut self, out: &mut Effects) {
         if self.has_waiting() && self.machine.sequence().uncertified().len() == 0 {
@@ -169,7 +178,7 @@ impl Replica {
             && self.engine.transferring_to().is_none()
     }
 
-    /// Whether a change of membership may be proposed: nothing is on its way.
+    /// Whether a change of membership or of the rule of diversity may be proposed: nothing is on its way.
     pub(crate) fn may_change(&self) -> bool {
         self.may_propose()
             && self.machine.sequence().uncertified().len() == 0
@@ -452,7 +461,7 @@ impl Replica {
                 self.hand_over(&call, out);
                 return true;
             }
-            parting = if enacted.membership.is_some() && !self.may_change() {
+            parting = if enacted.changes_quorum && !self.may_change() {
                 Parting::Hold
             } else {
                 leaving.map_or(Parting::Now, |id| self.parting_is_safe(id))

@@ -3,10 +3,11 @@
 //! A trusted replica becomes a learner, and a learner that signed a recent block of this chain becomes a voter.
 //! Who is trusted and who is removed is never the leader's to say: evidence, time and members decide.
 
+use synod_consensus::{Groups, Input as EngineInput};
 use synod_governance::{Input, Learner, Promote, ReplicaStatus};
 
 use crate::calls::{Effects, Notice};
-use crate::replica::Replica;
+use crate::replica::{Replica, groups};
 use crate::roll;
 
 /// A learner is promoted once it holds the log, and has certified, up to so many entries below the end.
@@ -26,6 +27,25 @@ impl Replica {
         }
         let Some(input) = self.due() else { return };
         self.propose_input(&input, out);
+    }
+
+    /// Tells the engine how many vendors a commit must span, once a configuration with another rule and the same
+    /// voters is in force. Where the voters change too, the rule comes with their change. Before, the block that
+    /// writes the new rule is counted by the old one, as its certificate is.
+    pub(crate) fn apply_rule(&mut self, out: &mut Effects) {
+        let in_force = self.machine.sequence().in_force();
+        let required = in_force.required_vendors();
+        if self.engine.groups().required == required || self.engine.pending_change().is_some() {
+            return;
+        }
+        let voters = in_force.voters().iter().map(|voter| voter.id);
+        if voters.eq(self.engine.voters().iter().copied()) {
+            let groups = Groups {
+                required,
+                ..groups(&self.machine)
+            };
+            self.drive(EngineInput::Groups(groups), out);
+        }
     }
 
     /// Enacts and proposes an input of the leader's own.

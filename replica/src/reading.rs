@@ -5,7 +5,7 @@
 //!   confirmed after the read came in;
 //! - a local read names the seqno that it is as of, and is refused when no leader was heard of for too long.
 
-use synod_ledger::{ReceiptIssuer, ReplyPreimage, TxId};
+use synod_ledger::{InclusionProof, ReceiptIssuer, ReplyPreimage, TxId};
 
 use crate::app::Caller;
 use crate::calls::{Call, CallError, Effects, Operate, Reply, Request, TxStatus};
@@ -181,27 +181,32 @@ impl Replica {
         self.assemble_receipt(tx, opening)
     }
 
+    /// Every receipt stands under the newest certified root, however old its transaction is: a client whose chain is
+    /// as new as this replica's can judge it by signatures that are not superseded.
     fn assemble_receipt(&self, tx: TxId, opening: Option<ReplyPreimage>) -> Option<bytes::Bytes> {
-        let (block, position) = self.machine.history().find(tx.seqno)?;
-        let certificate = self
-            .machine
-            .history()
-            .certificate_covering(block.header().index)?;
-        let certified = self.machine.history().block(certificate.index)?;
+        let history = self.machine.history();
+        let sequence = self.machine.sequence();
+        let (block, position) = history.find(tx.seqno)?;
+        let certificate = history.newest_certificate()?;
+        let certified = history.block(certificate.index)?;
         let leaf = block.leaf(position)?;
         let public = block.frames()[position].public.clone();
         let head = certified.head();
-        let configuration = self
-            .machine
-            .sequence()
-            .configuration_named(&head.configuration)?;
-        let proof = self
-            .machine
-            .sequence()
-            .tree()
-            .prove(tx.seqno - 1, head.tree_size)?;
+        let configuration = sequence.configuration_named(&head.configuration)?;
+        let proof = sequence.tree().prove(tx.seqno - 1, head.tree_size)?;
         let header = certified.header_bytes().clone();
         let issuer = ReceiptIssuer::new(&self.network, header, head, certificate, configuration);
-        Some(issuer.issue(leaf, &proof, opening, Some(public)).encode())
+        let mut receipt = issuer.issue(leaf, &proof, opening, Some(public));
+        receipt.ending = self.ending(tx.seqno, configuration.number());
+        Some(receipt.encode())
+    }
+
+    /// While a change is certified and no certified block names the new configuration yet, whoever follows the chain
+    /// needs the proof that the leaf is in the tree by which configuration `number` ended.
+    fn ending(&self, seqno: u64, number: u64) -> Option<InclusionProof> {
+        let records = self.machine.chain_records();
+        let record = records.get(usize::try_from(number).ok()?)?;
+        let ended = record.proof.tree_size;
+        self.machine.sequence().tree().prove(seqno - 1, ended)
     }
 }

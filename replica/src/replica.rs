@@ -413,6 +413,7 @@ impl Replica {
     /// Keeps what the engine cannot know out of step: changes of membership, certificates, answers, new blocks.
     fn settle(&mut self, out: &mut Effects) {
         self.apply_changes(out);
+        self.apply_rule(out);
         self.answer_certified(out);
         self.settle_submission(out);
         self.serve_reads(out);
@@ -420,6 +421,7 @@ impl Replica {
         self.propose_membership(out);
         self.propose_deployment(out);
         self.propose_waiting_if_idle(out);
+        self.propose_naming(out);
         self.propose_tick_block(out);
         self.start_executions(out);
         self.compact();

@@ -157,7 +157,7 @@ enum ActCommand {
         #[arg(long, default_value = "removed by the members")]
         cause: String,
     },
-    /// Sets how many vendors a quorum must span
+    /// Sets how many vendors a quorum must span, from the next block on
     SetRequiredVendors {
         /// 1 or 2
         n: u8,

@@ -6,13 +6,15 @@ use bytes::Bytes;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use synod_api::TxId;
-use synod_client::{ReceiptFailure, read_chain, verify_answer, verify_receipt};
-use synod_ledger::{Chain, ReceiptPolicy, Transaction};
+use synod_client::{
+    ReceiptFailure, RenewFailure, Service, read_chain, verify_answer, verify_receipt,
+};
+use synod_ledger::{Chain, Committed, ReceiptPolicy, Transaction};
 
 use crate::connect::{Known, ServiceArgs};
 use crate::files::{self, Readers};
 use crate::outcome::{Failure, Outcome};
-use crate::output::Output;
+use crate::output::{Output, say};
 use crate::receipt_files::BoundFile;
 
 /// Fetches receipts and verifies them
@@ -34,6 +36,13 @@ enum ReceiptCommand {
   synod receipt verify 2.17.receipt --chain chain.cbor --network 5c1f…     # offline
   synod receipt verify photo.receipt --bound photo.receipt.bound --vendors 2")]
     Verify(VerifyArgs),
+    /// Replaces a receipt by one of the same transaction under the newest configuration, and verifies it first
+    #[command(after_help = "Example:
+  synod receipt renew photo.receipt
+
+A receipt is signed by the replicas that voted when it was given. Once other replicas vote, their signatures
+count no more, and a chain of configurations that is newer than the receipt refuses it until it is renewed.")]
+    Renew(RenewArgs),
 }
 
 #[derive(Args, Debug)]
@@ -71,10 +80,20 @@ struct VerifyArgs {
     vendors: usize,
 }
 
+#[derive(Args, Debug)]
+struct RenewArgs {
+    #[command(flatten)]
+    service: ServiceArgs,
+    /// The receipt; it is replaced only by one that verifies
+    #[arg(value_name = "FILE")]
+    receipt: PathBuf,
+}
+
 pub(crate) async fn run(args: &ReceiptArgs, output: Output) -> Outcome {
     match &args.command {
         ReceiptCommand::Get(args) => get(args, output).await,
         ReceiptCommand::Verify(args) => verify(args, output).await,
+        ReceiptCommand::Renew(args) => renew(args, output).await,
     }
 }
 
@@ -97,17 +116,22 @@ async fn get(args: &GetArgs, output: Output) -> Outcome {
 }
 
 async fn verify(args: &VerifyArgs, output: Output) -> Outcome {
-    let file = files::read(&args.receipt)?;
     let known = args.service.known()?;
     let chain = args.chain(&known).await?;
-    let policy = ReceiptPolicy {
-        signers_min: args.signers,
-        vendors_min: args.vendors,
-    };
     let bound = args.bound()?;
-    let proven = match &bound {
-        Some((id, bound)) => verify_answer(&file, &chain, &policy, *id, &bound.bound),
-        None => verify_receipt(&file, &chain, &policy),
+    let mut file = Bytes::from(files::read(&args.receipt)?);
+    let judge = |file: &[u8]| args.judge(file, &chain, bound.as_ref());
+    let proven = match judge(&file) {
+        // The service is at hand: it is asked for a receipt as new as the chain that it gave.
+        Err(failure) if failure.is_superseded() && args.chain.is_none() => {
+            say(format!(
+                "`{}` is older than the voters of today: it was renewed for this verification; `synod receipt renew` keeps the new one",
+                args.receipt.display()
+            ));
+            file = renewed(&args.service.service()?, &args.receipt, &file).await?;
+            judge(&file)
+        }
+        judged => judged,
     };
     let proven = proven.map_err(|failure| refused(&args.receipt, &failure))?;
     known
@@ -118,7 +142,64 @@ async fn verify(args: &VerifyArgs, output: Output) -> Outcome {
     tell(&proven, bound.is_some(), newest, output)
 }
 
+async fn renew(args: &RenewArgs, output: Output) -> Outcome {
+    let file = files::read(&args.receipt)?;
+    let service = args.service.service()?;
+    let fresh = renewed(&service, &args.receipt, &file).await?;
+    let known = args.service.known()?;
+    let chain = service.chain(known.network).await?;
+    let proven = verify_receipt(&fresh, &chain, &ReceiptPolicy::default())
+        .map_err(|failure| refused(&args.receipt, &failure))?;
+    known
+        .memory
+        .take_receipt(&chain, &fresh)
+        .map_err(|error| Failure::from(error).during(format!("`{}`", args.receipt.display())))?;
+    files::replace(&args.receipt, &fresh, Readers::Everybody)?;
+    let (id, number) = (proven.id(), proven.configuration);
+    let data = json!({
+        "file": args.receipt, "transaction_id": id.to_string(), "configuration": number, "bytes": fresh.len(),
+    });
+    output.result(&data, || {
+        format!(
+            "{}: transaction {id}, signed by voters of configuration {number}",
+            args.receipt.display()
+        )
+    })
+}
+
+/// A new receipt of the same transaction.
+async fn renewed(service: &Service, path: &Path, file: &[u8]) -> Outcome<Bytes> {
+    let renewed = service.renew_receipt(file).await;
+    renewed.map_err(|failure| of_renewal(failure).during(path.display()))
+}
+
+pub(crate) fn of_renewal(failure: RenewFailure) -> Failure {
+    match failure {
+        RenewFailure::Client(error) => error.into(),
+        RenewFailure::Answer(_) => Failure::broken(failure),
+        RenewFailure::Malformed(_) | RenewFailure::OtherLeaf { .. } => {
+            Failure::not_verified(failure)
+        }
+    }
+}
+
 impl VerifyArgs {
+    fn judge(
+        &self,
+        file: &[u8],
+        chain: &Chain,
+        bound: Option<&(TxId, BoundFile)>,
+    ) -> Result<Committed<Transaction>, ReceiptFailure> {
+        let policy = ReceiptPolicy {
+            signers_min: self.signers,
+            vendors_min: self.vendors,
+        };
+        match bound {
+            Some((id, bound)) => verify_answer(file, chain, &policy, *id, &bound.bound),
+            None => verify_receipt(file, chain, &policy),
+        }
+    }
+
     async fn chain(&self, known: &Known) -> Outcome<Chain> {
         match &self.chain {
             Some(path) => Ok(read_chain(known.network, &Bytes::from(files::read(path)?))?),
@@ -159,6 +240,7 @@ fn tell(proven: &Transaction, bound: bool, newest: bool, output: Output) -> Outc
         "verified": true,
         "transaction_id": proven.id().to_string(),
         "block": proven.head.index,
+        "configuration": proven.configuration,
         "ledger_time_ms": proven.head.time_ms,
         "signers": signers,
         "binds_request_and_answer": bound,

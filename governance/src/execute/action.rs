@@ -3,6 +3,7 @@
 use crate::act::{Act, SignedAction};
 use crate::entries::UserEntry;
 use crate::execute::app::{self, NewVersion};
+use crate::execute::configuration::{claim_change, vendors_of, write_next};
 use crate::execute::genesis::write_user;
 use crate::execute::membership;
 use crate::execute::state::{Outcome, State};
@@ -44,7 +45,7 @@ pub(super) fn decide(state: &mut State<'_, '_>, signed: &SignedAction) -> Result
         Act::RemoveUser { name } => remove_user(state, &name)?,
         Act::TrustReplica { id } => return membership::trust(state, id),
         Act::RemoveReplica { id, cause } => return membership::remove(state, id, &cause),
-        Act::SetRequiredVendors { n } => require_vendors(state, n)?,
+        Act::SetRequiredVendors { n } => return require_vendors(state, n),
         Act::SetApp {
             manifest,
             component,
@@ -106,10 +107,22 @@ fn remove_user(state: &mut State<'_, '_>, name: &str) -> Result<(), Refusal> {
     )?)
 }
 
-fn require_vendors(state: &mut State<'_, '_>, n: u8) -> Result<(), Refusal> {
+/// Where the voters are held to another rule by it, a configuration with the new one is written at once.
+fn require_vendors(state: &mut State<'_, '_>, n: u8) -> Result<Outcome, Refusal> {
     if !is_required_vendors(n) {
         return Err(Refusal::RequiredVendors(n));
     }
+    let voters = state.view().voters()?;
+    let vendors = vendors_of(&voters).len();
+    let before = state.governance.vendors_required(vendors);
     state.governance.vendors_demanded = n;
-    Ok(())
+    if state.governance.vendors_required(vendors) == before {
+        return Ok(Outcome::default());
+    }
+    claim_change(state)?;
+    let configuration = Some(write_next(state, &voters)?);
+    Ok(Outcome {
+        configuration,
+        ..Outcome::default()
+    })
 }

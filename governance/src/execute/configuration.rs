@@ -47,7 +47,7 @@ pub(super) fn write_next(state: &mut State<'_, '_>, voters: &[VoterEntry]) -> Re
     Ok(next.number)
 }
 
-/// Refuses a change of the engine's membership while another is under way, and
+/// Refuses a change of the engine's membership, or of the rule of diversity, while another is under way, and
 /// a second one in the same block.
 pub(super) fn claim_change(state: &mut State<'_, '_>) -> Result<(), Refusal> {
     let (newest, in_force) = (state.governance.configuration, state.ctx.configuration);
@@ -62,6 +62,11 @@ pub(super) fn claim_change(state: &mut State<'_, '_>) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// The vendors of these voters.
+pub(super) fn vendors_of(voters: &[VoterEntry]) -> BTreeSet<&str> {
+    voters.iter().map(|voter| voter.vendor.as_str()).collect()
+}
+
 /// Of how many vendors a quorum of these voters must be, if they may stand.
 fn judge(governance: &mut GovernanceRecord, voters: &[VoterEntry]) -> Result<u8, Refusal> {
     if voters.is_empty() {
@@ -70,7 +75,7 @@ fn judge(governance: &mut GovernanceRecord, voters: &[VoterEntry]) -> Result<u8,
     if voters.len() > VOTERS_MAX {
         return Err(Refusal::TooManyVoters(voters.len()));
     }
-    let vendors: BTreeSet<_> = voters.iter().map(|voter| voter.vendor.as_str()).collect();
+    let vendors = vendors_of(voters);
     let required = governance.vendors_required(vendors.len());
     if vendors.len() < usize::from(required) {
         return Err(Refusal::TooFewVendors {

@@ -241,20 +241,94 @@ fn members_lower_the_rule_openly_and_evict_a_vendor() {
         .expect("members decide");
     network.act(remove(1)).expect("the rule is lowered");
     assert!(network.configuration_text().ends_with("[(2, \"intel\")] 1"));
-    network
-        .act(Act::SetRequiredVendors { n: 2 })
-        .expect("members decide");
-    let same_vendor = Node::new(105, Tee::Tdx);
-    let id = network.add_learner(&same_vendor);
     let refusal = network
-        .promote(id, &same_vendor)
-        .expect_err("one vendor would stand");
+        .act(Act::SetRequiredVendors { n: 2 })
+        .expect_err("one vendor stands");
     assert_eq!(
         refusal,
         Refusal::TooFewVendors {
             required: 2,
             found: 1
         }
+    );
+}
+
+/// Voters 1 (amd) and 2 (intel), both needed.
+fn two_vendors() -> Network {
+    let mut network = Network::founded();
+    network.add_voter(&intel());
+    network
+}
+
+#[test]
+fn another_rule_is_a_configuration_of_its_own_at_once() {
+    let mut network = two_vendors();
+    let before = network.configuration_text();
+    let (outcome, _) = network
+        .writes(&network.signed(Act::SetRequiredVendors { n: 1 }, &[1, 2]))
+        .expect("members decide");
+    assert_eq!((outcome.change, outcome.configuration), (None, Some(2)));
+    network
+        .act(Act::SetRequiredVendors { n: 1 })
+        .expect("members decide");
+    let lowered = network.configuration_text();
+    assert_ne!(lowered, before);
+    assert!(
+        lowered.ends_with("[(1, \"amd\"), (2, \"intel\")] 1"),
+        "{lowered}"
+    );
+    network
+        .act(Act::SetRequiredVendors { n: 2 })
+        .expect("members decide");
+    let raised = network.configuration_text();
+    assert!(
+        raised.ends_with("[(1, \"amd\"), (2, \"intel\")] 2"),
+        "{raised}"
+    );
+}
+
+#[test]
+fn a_rule_that_stays_as_it_is_writes_no_configuration() {
+    let mut network = two_vendors();
+    for n in [2, 2] {
+        let act = network.signed(Act::SetRequiredVendors { n }, &[1, 2]);
+        let outcome = network.execute(&act).expect("members decide");
+        assert_eq!(outcome.configuration, None);
+    }
+    // Of one vendor nobody is held to two, whatever is demanded.
+    let mut alone = Network::founded();
+    for n in [1, 2] {
+        let act = alone.signed(Act::SetRequiredVendors { n }, &[1, 2]);
+        let outcome = alone.execute(&act).expect("members decide");
+        assert_eq!(outcome.configuration, None);
+    }
+}
+
+#[test]
+fn another_rule_waits_while_a_change_is_under_way() {
+    let mut network = Network::of_three();
+    network.settles = false;
+    network.act(remove(3)).expect("two vendors are left");
+    let refusal = network
+        .act(Act::SetRequiredVendors { n: 1 })
+        .expect_err("a change is under way");
+    assert!(
+        matches!(refusal, Refusal::ChangeInFlight { .. }),
+        "{refusal}"
+    );
+}
+
+#[test]
+fn the_membership_waits_while_another_rule_is_under_way() {
+    let mut network = two_vendors();
+    network.settles = false;
+    network
+        .act(Act::SetRequiredVendors { n: 1 })
+        .expect("members decide");
+    let refusal = network.act(remove(2)).expect_err("a rule is under way");
+    assert!(
+        matches!(refusal, Refusal::ChangeInFlight { .. }),
+        "{refusal}"
     );
 }
 

@@ -51,8 +51,14 @@ fn a_client_follows_additions_and_removals() {
     assert_eq!(chain.configurations().len(), 3);
     assert_eq!(chain.current(), network.sequence.configuration());
     let digests: Vec<Digest> = chain.configurations().map(|c| c.digest()).collect();
-    assert_eq!(chain.superseded_at(&digests[0]), Some(3));
-    assert_eq!(chain.superseded_at(&digests[2]), None);
+    let ended = |n: usize| {
+        chain
+            .ended(&digests[n])
+            .map(|e| (e.head().index, e.signers()))
+    };
+    assert_eq!(ended(0), Some((3, &[1, 2][..])));
+    assert_eq!(ended(1).map(|(_, signers)| signers), Some(&[2, 3, 4][..]));
+    assert_eq!(ended(2), None);
 }
 
 #[test]

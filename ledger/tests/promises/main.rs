@@ -13,4 +13,5 @@ mod seals;
 mod segments;
 mod sequences;
 mod shown;
+mod superseded;
 mod trees;

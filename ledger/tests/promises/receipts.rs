@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use synod_crypto::Digest;
 use synod_ledger::{
-    AnswerError, CoseReceiptError, QuorumError, Receipt, ReceiptError, ReceiptPolicy, TxId,
+    AnswerError, CoseReceiptError, Malformed, QuorumError, Receipt, ReceiptError, ReceiptPolicy,
+    TxId,
 };
 
-use crate::network::{Network, altered, configuration_write, preimage, write_set};
+use crate::network::{Network, altered, preimage, write_set};
 
 fn prepared() -> Network {
     let mut network = Network::usual();
@@ -156,30 +157,6 @@ fn a_changed_header_is_refused() {
     assert_eq!(
         error(&network, &receipt),
         ReceiptError::WrongBlock { signer: 1 }
-    );
-}
-
-#[test]
-fn a_block_beyond_the_certificate_of_the_successor_is_refused() {
-    let mut network = prepared();
-    let next = network.with_voter(4, "amd");
-    let old = network.sequence.configuration().digest();
-    network.propose(vec![configuration_write(&next)]);
-    network.certify(&[1, 2]);
-    let inside = network.receipt(3, &[1, 2]);
-    network.transact(1);
-    let chain = network.chain();
-    inside
-        .verify(&chain, &ReceiptPolicy::default())
-        .expect("the change block itself counts");
-    // The old voters go on without the new one.
-    let forged = altered(network.blocks.last().expect("block"), |h| {
-        h.configuration = old;
-    });
-    let receipt = network.receipt_under(&forged, 3, &[1, 2]);
-    assert_eq!(
-        error(&network, &receipt),
-        ReceiptError::Superseded { at: 4, index: 5 }
     );
 }
 
@@ -412,6 +389,18 @@ fn no_byte_of_a_receipt_can_be_changed_unnoticed() {
         let believed = Receipt::decode(&wrong)
             .is_ok_and(|r| r.verify(&chain, &ReceiptPolicy::default()).is_ok());
         assert!(!believed, "byte {at}");
+    }
+}
+
+#[test]
+fn another_format_is_refused_by_its_number() {
+    for found in [1, 3] {
+        let mut bytes = prepared().receipt(3, &[1, 2]).encode().to_vec();
+        assert_eq!(bytes[1], 2);
+        bytes[1] = found;
+        let found = u16::from(found);
+        let refused = Receipt::decode(&bytes).expect_err("another format");
+        assert_eq!(refused, Malformed::Version { found, known: 2 });
     }
 }
 

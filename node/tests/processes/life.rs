@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use synod_api::{Role, Standing};
 use synod_attestation::Tee;
-use synod_client::{Consistency, WriteOptions};
+use synod_client::{Consistency, RenewFailure, WriteOptions, verify_answer};
+use synod_crypto::Digest;
 use synod_governance::Act;
-use synod_ledger::audit_segments;
+use synod_ledger::{Receipt, ReceiptPolicy, audit_segments};
 
 use crate::synod::{Node, Synod, segments};
 
@@ -112,6 +113,43 @@ async fn service_survives_its_leader_and_takes_a_fresh_replica_in_its_place() {
             .replicas
             .iter()
             .all(|replica| replica.id != lost && replica.simulated)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn receipt_of_the_founders_days_is_renewed_once_others_vote() {
+    let mut synod = Synod::found().await;
+    synod.act(Act::Open).await;
+    let written = synod.put("a", "1").await;
+    let old = written.receipt.expect("a receipt");
+    synod.join(Tee::Tdx).await;
+    let service = synod.service();
+    let chain = service.chain(synod.network).await.expect("a chain");
+    let policy = ReceiptPolicy {
+        signers_min: 2,
+        vendors_min: 2,
+    };
+    let verify = |file: &[u8]| {
+        verify_answer(
+            file,
+            &chain,
+            &policy,
+            written.transaction_id,
+            &written.bound,
+        )
+    };
+    let refused = verify(&old).expect_err("its only signer votes with another now");
+    assert!(refused.is_superseded(), "{refused}");
+    let renewed = service.renew_receipt(&old).await.expect("a newer one");
+    let proven = verify(&renewed).expect("two vendors signed");
+    assert_eq!(proven.configuration, 1);
+    // The service holds nothing else under that id than what the receipt proves.
+    let mut other = Receipt::decode(&old).expect("a receipt");
+    other.leaf.sealed = Digest::default();
+    let refused = service.renew_receipt(&other.encode()).await;
+    assert!(
+        matches!(refused, Err(RenewFailure::OtherLeaf { id }) if id == written.transaction_id),
+        "{refused:?}"
     );
 }
 

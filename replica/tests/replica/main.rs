@@ -2,6 +2,7 @@
 
 mod adversary;
 mod attesting;
+mod authority;
 mod broken_deploying;
 mod catching_up;
 mod cluster;

@@ -101,6 +101,7 @@ fn of_proof(failure: AppProofFailure) -> Failure {
         AppProofFailure::Receipt(error) => {
             Failure::not_verified(format!("the receipt proves nothing: {error}"))
         }
+        AppProofFailure::Renew(error) => crate::commands::receipt::of_renewal(error),
     }
 }
 
