@@ -35,6 +35,12 @@ impl HardwareId {
         &self.0
     }
 
+    /// Whether it names one piece of hardware: a fleet of them, which some
+    /// clouds name instead, is many.
+    pub fn is_one_piece(&self) -> bool {
+        self.is_stated() && !self.0.starts_with("amd-fleet:")
+    }
+
     /// Whether it names anything: some hosts hide their chips, and leave
     /// zeros.
     pub fn is_stated(&self) -> bool {
@@ -118,4 +124,17 @@ pub struct Claims {
     pub parts: Vec<(String, Claims)>,
     /// The rest, by kind of TEE.
     pub details: Details,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fleet_of_hardware_and_hidden_hardware_are_not_one_piece() {
+        let is_one_piece = |id: &str| HardwareId(id.to_owned()).is_one_piece();
+        assert!(is_one_piece("amd-chip:01") && is_one_piece("intel-ppid:a0"));
+        assert!(!is_one_piece("amd-fleet:some-cloud"));
+        assert!(!is_one_piece("amd-chip:0000"));
+    }
 }

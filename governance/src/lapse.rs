@@ -47,6 +47,19 @@ pub struct Lapsed {
     pub step: Result<LapseStep, Refusal>,
 }
 
+impl Lapsed {
+    /// Those among `replicas`, which need not hold the removed ones, whose verdicts have lapsed at `time_ms` of the
+    /// ledger.
+    pub fn among(
+        replicas: &[ReplicaRecord],
+        governance: &GovernanceRecord,
+        grace_ms: u64,
+        time_ms: u64,
+    ) -> Vec<Self> {
+        lapsed(replicas, governance, grace_ms, time_ms)
+    }
+}
+
 /// The replicas whose verdicts have lapsed at `time_ms` of the ledger.
 pub(crate) fn lapsed(
     replicas: &[ReplicaRecord],

@@ -47,7 +47,8 @@ pub use attested::AttestedStatement;
 pub use codec::{FORMAT, Malformed};
 pub use entries::{BadEntry, MemberEntry, UserEntry};
 pub use execute::{
-    FRESH_BLOCKS, FRESH_MS, MembershipChange, Outcome, REPLICAS_MAX, VOTERS_MAX, execute,
+    FRESH_BLOCKS, FRESH_MS, MembershipChange, Outcome, PENDING_MAX, PENDING_MS, REPLICAS_MAX,
+    VOTERS_MAX, execute,
 };
 pub use facts::{BlockRef, CertifiedBlock, Context, Facts, NextConfiguration, VoterEntry};
 pub use genesis::{APPROVAL_CONTENT_TYPE, Approval, FOUNDERS_MAX, Founder, Genesis};
@@ -62,7 +63,8 @@ pub use manifest::{
 pub use reattest::Reattest;
 pub use recompute::{Mismatch, recompute};
 pub use records::{
-    GovernanceRecord, Removal, RemovalReason, ReplicaRecord, ReplicaStatus, ServiceRecord,
+    GovernanceRecord, REATTEST_INTERVAL_MS, Removal, RemovalReason, ReplicaRecord, ReplicaStatus,
+    ServiceRecord,
     ServiceStatus,
 };
 pub use refusal::{Refusal, StatementKey};

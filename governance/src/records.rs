@@ -7,6 +7,9 @@ use synod_crypto::{Digest, PublicKey};
 use crate::address::Address;
 use crate::manifest::JoinRule;
 
+/// Newer evidence of a replica comes at most so often (milliseconds): 10 minutes.
+pub const REATTEST_INTERVAL_MS: u64 = 10 * 60 * 1000;
+
 /// Whether users are let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
@@ -145,6 +148,9 @@ pub enum RemovalReason {
     /// It left.
     #[n(2)]
     Left,
+    /// It waited for the members, and gave way to a newcomer.
+    #[n(3)]
+    GaveWay,
 }
 
 /// How a replica came to be removed.
@@ -227,6 +233,9 @@ pub struct ReplicaRecord {
     /// How it came to be removed, if it was.
     #[n(17)]
     pub removal: Option<Removal>,
+    /// The one piece of hardware that its evidence names, if it names one.
+    #[n(18)]
+    pub hardware: Option<String>,
 }
 
 impl ReplicaRecord {
@@ -238,6 +247,18 @@ impl ReplicaRecord {
     /// Whether the verdict on it holds at this time of the ledger (Unix milliseconds).
     pub fn verdict_holds(&self, time_ms: u64) -> bool {
         time_ms < self.expires_ms
+    }
+
+    /// From when on (Unix milliseconds) the ledger takes newer evidence of it: a while after the
+    /// evidence on record, [`REATTEST_INTERVAL_MS`] or a sixteenth of the verdict's lifetime if
+    /// that is shorter. Hosts set the pace of attesting anew, and all of it stands on the ledger
+    /// for ever. Once the verdict has lapsed, newer evidence is taken at once.
+    pub fn attests_again_ms(&self) -> u64 {
+        let lifetime_ms = self.expires_ms.saturating_sub(self.attested_ms);
+        let least_ms = REATTEST_INTERVAL_MS.min(lifetime_ms / 16);
+        self.attested_ms
+            .saturating_add(least_ms)
+            .min(self.expires_ms)
     }
 
     /// The vendor of its TEE: the unit of diversity.

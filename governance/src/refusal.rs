@@ -201,6 +201,14 @@ pub enum Refusal {
         /// When the new one would.
         found_ms: u64,
     },
+    /// The evidence on record is so new that it needs no successor yet.
+    #[error("replica {id} has attested lately, newer evidence is taken from {until_ms} on")]
+    AttestedTooSoon {
+        /// The replica.
+        id: u64,
+        /// From when on newer evidence is taken (Unix milliseconds).
+        until_ms: u64,
+    },
     /// The replica is not trusted yet.
     #[error("replica {id} is {}, it must be trusted", status.name())]
     NotTrusted {
@@ -212,6 +220,9 @@ pub enum Refusal {
     /// There are as many replicas as there can be.
     #[error("there are {0} replicas already")]
     TooManyReplicas(usize),
+    /// As many replicas as can wait for the members' word do, none of them for long enough to give way.
+    #[error("{0} replicas wait for the members already")]
+    TooManyPending(usize),
     /// The address is of a wrong shape.
     #[error(transparent)]
     Address(#[from] BadAddress),
@@ -448,6 +459,7 @@ impl Refusal {
             Self::AnotherKey { .. } => "another-key",
             Self::OlderEvidence { .. } => "older-evidence",
             Self::AnotherTee { .. } => "another-tee",
+            Self::AttestedTooSoon { .. } => "attested-too-soon",
             Self::AnotherMeasurement { .. } => "another-measurement",
             Self::NotLonger { .. } => "verdict-not-longer",
             Self::NotTrusted { .. } => "not-trusted",
@@ -455,6 +467,7 @@ impl Refusal {
             Self::GraceLasts { .. } => "grace-lasts",
             Self::BelowQuorum { .. } => "below-quorum",
             Self::OneVoterLeft { .. } => "one-voter-left",
+            Self::TooManyPending(_) => "too-many-pending",
             Self::TooManyReplicas(_) => "too-many-replicas",
             Self::Address(_) => "bad-address",
             Self::AddressNumber { .. } => "stale-address",

@@ -96,8 +96,8 @@ impl Standing {
     fn of(replica: &mut Replica) -> Option<Self> {
         let view = replica.network_view();
         let (index, hash, _) = view.certified;
-        let mut replicas = view.replicas.into_iter();
-        let record = replicas.find(|record| record.id == view.id)?;
+        let mut replicas = view.replicas.iter();
+        let record = replicas.find(|record| record.id == view.id)?.clone();
         let block = BlockRef { index, hash };
         Some(Self { record, block })
     }
@@ -149,7 +149,9 @@ impl Reattester {
         let wait_ms = wait_ms.min(two_thirds_ms(record));
         let [share, ..] = *record.identity().digest().as_bytes();
         let sooner_ms = wait_ms / 8 * u64::from(share) / 256;
-        record.attested_ms.saturating_add(wait_ms - sooner_ms)
+        let due_ms = record.attested_ms.saturating_add(wait_ms - sooner_ms);
+        // The ledger takes none before.
+        due_ms.max(record.attests_again_ms())
     }
 
     async fn attest_anew(&self, standing: &Standing) -> Result<Evident, AttestError> {
@@ -270,6 +272,7 @@ mod tests {
             attested_index: 0,
             attested_seqno: 1,
             removal: None,
+            hardware: None,
         }
     }
 

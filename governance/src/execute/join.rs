@@ -5,6 +5,7 @@ use synod_attestation::{Expected, Freshness, Role, Verdict};
 use crate::address::Address;
 use crate::attested::AttestedStatement;
 use crate::execute::keys;
+use crate::execute::pending;
 use crate::execute::state::{Outcome, State, write_replica};
 use crate::facts::{BlockRef, Context};
 use crate::join::{AddressChange, Join, join_nonce};
@@ -12,8 +13,6 @@ use crate::manifest::JoinRule;
 use crate::records::{ReplicaRecord, ReplicaStatus};
 use crate::refusal::Refusal;
 
-/// Most replicas that are not removed.
-pub const REPLICAS_MAX: usize = 64;
 /// A block proves freshness for this long (milliseconds).
 pub const FRESH_MS: u64 = 10 * 60 * 1000;
 /// A block among so many newest ones proves freshness however old it is: an
@@ -25,19 +24,12 @@ pub(super) fn admit(state: &mut State<'_, '_>, join: &Join) -> Result<Outcome, R
     keys::check_unused(&*state.tx, &join.attested.statement)?;
     check_fresh(state.ctx, join.block)?;
     join.verify().map_err(|_| Refusal::ReplicaSignature)?;
-    let replicas = state.view().replicas()?;
-    let present = replicas
-        .iter()
-        .filter(|replica| replica.status != ReplicaStatus::Removed);
-    let present = present.count();
-    if present >= REPLICAS_MAX {
-        return Err(Refusal::TooManyReplicas(present));
-    }
     let verdict = judge(state, &join.attested, join.block)?;
     let status = match state.service.join {
         JoinRule::Verdict => ReplicaStatus::Trusted,
         JoinRule::Members => ReplicaStatus::Pending,
     };
+    pending::make_room(state, hardware(&verdict).as_deref(), status)?;
     let id = state.governance.next_replica;
     state.governance.next_replica += 1;
     let mut replica = record(id, &verdict, &join.address, status, state.ctx);
@@ -114,7 +106,14 @@ pub(super) fn record(
         attested_index: 0,
         attested_seqno: ctx.seqno,
         removal: None,
+        hardware: hardware(verdict),
     }
+}
+
+/// The one piece of hardware that the evidence names, if it names one.
+fn hardware(verdict: &Verdict) -> Option<String> {
+    let id = &verdict.claims().hardware_id;
+    id.is_one_piece().then(|| id.as_str().to_owned())
 }
 
 pub(super) fn readdress(

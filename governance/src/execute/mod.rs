@@ -9,6 +9,7 @@ mod keys;
 mod lapse;
 mod leave;
 mod membership;
+mod pending;
 mod reattest;
 mod state;
 
@@ -21,7 +22,8 @@ use crate::refusal::Refusal;
 use crate::tables::{self, map};
 
 pub use configuration::VOTERS_MAX;
-pub use join::{FRESH_BLOCKS, FRESH_MS, REPLICAS_MAX};
+pub use join::{FRESH_BLOCKS, FRESH_MS};
+pub use pending::{PENDING_MAX, PENDING_MS, REPLICAS_MAX};
 pub use state::{MembershipChange, Outcome};
 
 /// Executes an input and records it, with its effects, in `tx`.

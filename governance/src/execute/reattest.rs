@@ -19,6 +19,7 @@ pub(super) fn reattest(state: &mut State<'_, '_>, request: &Reattest) -> Result<
         .map_err(|_| Refusal::ReplicaSignature)?;
     let verdict = judge(state, &request.attested, request.block)?;
     check_verdict(&replica, &verdict)?;
+    check_interval(&replica, state.ctx.time_ms)?;
     replica.statement = verdict.subject().clone();
     replica.simulated = verdict.simulated();
     replica.policy = verdict.policy();
@@ -69,6 +70,16 @@ fn check_newer(replica: &ReplicaRecord, index: u64) -> Result<(), Refusal> {
             newest,
             found: index,
         });
+    }
+    Ok(())
+}
+
+/// What comes too soon is only more to keep.
+fn check_interval(replica: &ReplicaRecord, time_ms: u64) -> Result<(), Refusal> {
+    let until_ms = replica.attests_again_ms();
+    if time_ms < until_ms {
+        let id = replica.id;
+        return Err(Refusal::AttestedTooSoon { id, until_ms });
     }
     Ok(())
 }

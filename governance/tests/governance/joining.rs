@@ -4,7 +4,7 @@ use synod_attestation::{NodeStatement, Role, Rule, Tee};
 use synod_crypto::{Digest, sha256};
 use synod_governance::{
     Act, AddressChange, BlockRef, FRESH_BLOCKS, FRESH_MS, Input, Join, JoinRule, Manifest,
-    ManifestFile, REPLICAS_MAX, Refusal, ReplicaStatus, join_nonce,
+    ManifestFile, PENDING_MAX, PENDING_MS, REPLICAS_MAX, Refusal, ReplicaStatus, join_nonce,
 };
 
 use crate::network::{Network, Node, address, key, manifest_file};
@@ -80,6 +80,103 @@ fn members_decide_where_the_manifest_says_so() {
     assert_eq!(status(&network, id), ReplicaStatus::Trusted);
     let again = network.act(Act::TrustReplica { id });
     assert!(matches!(again, Err(Refusal::NotDue { .. })));
+}
+
+fn where_members_decide() -> Network {
+    let file = ManifestFile {
+        join: JoinRule::Members,
+        ..manifest_file()
+    };
+    Network::founded_on(&Manifest::try_from(file).expect("valid"))
+}
+
+fn cause(network: &Network, id: u64) -> Option<String> {
+    let replica = network.view(|view| view.replica(id)).expect("sound");
+    replica.expect("recorded").cause
+}
+
+/// As many replicas as can wait for the members; returns their ids.
+fn full_of_pending(network: &mut Network) -> Vec<u64> {
+    let seeds = (0..PENDING_MAX as u8).map(|seed| seed + 110);
+    seeds
+        .map(|seed| network.join(&Node::new(seed, Tee::Nitro)).expect("room"))
+        .collect()
+}
+
+#[test]
+fn few_replicas_wait_for_the_members() {
+    let mut network = where_members_decide();
+    let waiting = full_of_pending(&mut network);
+    let late = network.join(&node());
+    assert_eq!(late, Err(Refusal::TooManyPending(PENDING_MAX)));
+    let id = waiting[3];
+    network.act(Act::TrustReplica { id }).expect("trusted");
+    network.join(&node()).expect("one does not wait any more");
+}
+
+#[test]
+fn replica_that_waited_for_a_day_gives_way_to_a_newcomer_and_to_nobody_else() {
+    let mut network = where_members_decide();
+    let first_ms = network.time_ms;
+    let waiting = full_of_pending(&mut network);
+    network.time_ms = first_ms + PENDING_MS - 1;
+    let early = network.refused(&Input::Join(Box::new(network.join_input(&node()))));
+    assert_eq!(early, Refusal::TooManyPending(PENDING_MAX));
+    network.end_block();
+    assert_eq!(
+        status(&network, waiting[0]),
+        ReplicaStatus::Pending,
+        "nobody needs the place"
+    );
+    network.join(&node()).expect("the first gives way");
+    assert_eq!(status(&network, waiting[0]), ReplicaStatus::Removed);
+    assert!(cause(&network, waiting[0]).is_some_and(|cause| cause.contains("within a day")));
+    assert_eq!(status(&network, waiting[1]), ReplicaStatus::Pending);
+}
+
+/// A join of a node with keys of its own on the hardware of `node()`.
+fn join_on_the_same_hardware(network: &Network, seed: u8) -> Input {
+    let newcomer = Node::new(seed, Tee::Tdx);
+    let block = network.newest();
+    let nonce = join_nonce(&block.hash, &newcomer.identity.public());
+    let statement = newcomer.statement(network.id, nonce);
+    let attested = node().attest(statement, network.time_ms);
+    let join = Join::sign(attested, block, address(seed), &newcomer.identity);
+    Input::Join(Box::new(join))
+}
+
+#[test]
+fn one_piece_of_hardware_waits_for_the_members_once() {
+    let mut network = where_members_decide();
+    let first = network.join(&node()).expect("joins");
+    let other = network.join(&Node::new(103, Tee::Tdx)).expect("joins");
+    let newcomer = join_on_the_same_hardware(&network, 150);
+    let second = network
+        .execute(&newcomer)
+        .expect("joins")
+        .replica
+        .expect("an id");
+    let hardware = |id| {
+        let replica = network.view(|view| view.replica(id)).expect("sound");
+        replica.expect("recorded").hardware
+    };
+    assert!(hardware(first).is_some_and(|id| id.starts_with("intel-ppid:")));
+    assert_eq!(hardware(first), hardware(second));
+    assert_eq!(status(&network, first), ReplicaStatus::Removed);
+    assert!(cause(&network, first).is_some_and(|cause| cause.contains("same hardware")));
+    for id in [other, second] {
+        assert_eq!(status(&network, id), ReplicaStatus::Pending);
+    }
+}
+
+#[test]
+fn trusted_replica_gives_way_to_nobody_on_its_hardware() {
+    let mut network = where_members_decide();
+    let id = network.join(&node()).expect("joins");
+    network.act(Act::TrustReplica { id }).expect("trusted");
+    let newcomer = join_on_the_same_hardware(&network, 150);
+    network.execute(&newcomer).expect("joins");
+    assert_eq!(status(&network, id), ReplicaStatus::Trusted);
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use synod_attestation::{Measurement, Policy, Role, Rule, Tee};
 use synod_crypto::{Digest, sha256};
 use synod_governance::{
-    Act, BlockRef, FRESH_BLOCKS, FRESH_MS, Input, JoinRule, Manifest, ManifestFile, Reattest,
-    Refusal, ReplicaRecord, ReplicaStatus, StatementKey, join_nonce,
+    Act, BlockRef, FRESH_BLOCKS, FRESH_MS, Input, JoinRule, Manifest, ManifestFile,
+    REATTEST_INTERVAL_MS, Reattest, Refusal, ReplicaRecord, ReplicaStatus, StatementKey,
+    join_nonce,
 };
 
 use crate::network::{MEASUREMENT, Network, Node, SIMULATED, key, manifest_file, share_key};
@@ -93,8 +94,10 @@ fn replica_that_waits_to_vote_may_attest_anew() {
     let mut network = Network::founded();
     let id = network.join(&intel()).expect("joins");
     network.end_block();
+    network.time_ms += REATTEST_INTERVAL_MS;
     network.reattest(id, &intel()).expect("trusted");
     network.learn(id).expect("trusted");
+    network.time_ms += REATTEST_INTERVAL_MS;
     network.reattest(id, &intel()).expect("a learner");
     assert_eq!(record(&network, id).status, ReplicaStatus::Learner);
 }
@@ -286,6 +289,42 @@ fn evidence_that_the_policy_does_not_accept_is_refused() {
     match refused(&network, network.reattest_input(2, &swapped)) {
         Refusal::Appraisal(refusal) => assert_eq!(refusal.rule(), Rule::Measurement),
         other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn evidence_that_comes_too_soon_is_refused() {
+    let mut network = two();
+    network.reattest(2, &intel()).expect("sound");
+    let (attested_ms, until_ms) = (
+        record(&network, 2).attested_ms,
+        record(&network, 2).attests_again_ms(),
+    );
+    assert_eq!(until_ms, attested_ms + REATTEST_INTERVAL_MS);
+    network.time_ms = until_ms - 1;
+    assert_eq!(
+        refused(&network, network.reattest_input(2, &intel())),
+        Refusal::AttestedTooSoon { id: 2, until_ms }
+    );
+    network.time_ms = until_ms;
+    network.reattest(2, &intel()).expect("it is time");
+}
+
+#[test]
+fn first_evidence_after_a_lapse_is_never_too_soon() {
+    let attested_ms = 1_000_000;
+    for lifetime_ms in [0, 1, 1000, 16 * REATTEST_INTERVAL_MS, u64::MAX / 2] {
+        let short = ReplicaRecord {
+            attested_ms,
+            expires_ms: attested_ms + lifetime_ms,
+            ..record(&two(), 2)
+        };
+        let until_ms = short.attests_again_ms();
+        assert!(until_ms <= short.expires_ms);
+        assert!(
+            until_ms <= attested_ms + lifetime_ms / 16,
+            "there is time to try again"
+        );
     }
 }
 

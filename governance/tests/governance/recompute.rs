@@ -2,7 +2,8 @@
 
 use synod_attestation::Tee;
 use synod_governance::{
-    Act, Input, Lapse, Learner, Leave, Malformed, Mismatch, Refusal, is_reserved, map, recompute,
+    Act, Input, Lapse, Learner, Leave, Malformed, Mismatch, REATTEST_INTERVAL_MS, Refusal,
+    is_reserved, map, recompute,
 };
 use synod_kv::{Bytes, MapName, WriteSet};
 
@@ -85,6 +86,7 @@ fn every_write_of_genesis_is_checked() {
 #[test]
 fn every_write_of_a_reattestation_is_checked() {
     let mut network = Network::of_three();
+    network.time_ms += REATTEST_INTERVAL_MS;
     network.end_block();
     let request = network.reattest_input(3, &Node::new(103, Tee::Nitro));
     expect_every_falsification_noticed(&network, &Input::Reattest(Box::new(request)));
