@@ -49,6 +49,13 @@ pub const HEADER_FIELDS_MAX: usize = 64;
 /// Longest header section of one request, in bytes (16 KiB).
 pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 
+/// While an answer waits for its reader, the reader takes so many bytes, or all of it, within each
+/// [`Limits::send_timeout`] (64 KiB).
+pub const SEND_PROGRESS_BYTES: usize = 64 * 1024;
+/// Most bytes of keys and values in one answer, before they are encoded (4 MiB): a page ends there, with a cursor; a
+/// transaction that reads more is refused, and nothing of it takes effect.
+pub const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Limits of resources, which an operator may set; the defaults are listed with the fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -57,6 +64,11 @@ pub struct Limits {
     /// Request bodies that are on their way in, all together, in bytes; those that came in one
     /// piece of at most 16 KiB are not counted. Default 256 MiB.
     pub bodies_bytes_max: usize,
+    /// Answers of more than 16 KiB that wait for their readers, all together, in bytes; past it an answer is
+    /// `overloaded`. Default 256 MiB.
+    pub answers_bytes_max: usize,
+    /// The same of one connection. Default 16 MiB.
+    pub connection_answers_bytes_max: usize,
     /// Time for the first request of a connection to arrive with all its headers. Default 10 s.
     pub header_read_timeout: Duration,
     /// Time for a request body to arrive whole. Default 30 s.
@@ -82,6 +94,8 @@ impl Default for Limits {
         Self {
             body_bytes_max: 4 * 1024 * 1024,
             bodies_bytes_max: 256 * 1024 * 1024,
+            answers_bytes_max: 256 * 1024 * 1024,
+            connection_answers_bytes_max: 16 * 1024 * 1024,
             header_read_timeout: Duration::from_secs(10),
             body_read_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_mins(1),

@@ -26,6 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
         let caller = Caller {
             fingerprint: Some([7; 32]),
             session: None,
+            source: None,
         };
         let served = tokio::spawn(async move { gateway.serve(theirs, caller, stopping).await });
         let _ = ours.write_all(bytes).await;

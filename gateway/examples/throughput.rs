@@ -81,6 +81,7 @@ fn serve(listener: std::net::TcpListener) {
         let gateway = Gateway::new(Immediate, Limits::default());
         let (_stop, stopping) = tokio::sync::watch::channel(false);
         let caller = Caller {
+            source: None,
             fingerprint: Some([7; 32]),
             session: None,
         };

@@ -8,14 +8,21 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame, SizeHint};
 use synod_api::{ErrorCode, Limits};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::port::{Broken, Records};
 use crate::refusal::{Refused, refuse};
-use crate::watch::InWork;
+use crate::watch::{InWork, Sending};
 
 /// Bodies up to this size are copied out of the connection's read buffer, so that a small value
 /// that is kept for long does not keep a whole buffer with it.
 const COPIED_BYTES_MAX: usize = 16 * 1024;
+
+/// Answers up to this size are not counted: they cost little more than the request did.
+const UNCOUNTED_BYTES_MAX: usize = 16 * 1024;
+/// An answer is handed to the connection in pieces of at most so many bytes, so that the rest stays here, counted,
+/// until the reader has taken what came before.
+const PIECE_BYTES_MAX: usize = 64 * 1024;
 
 /// What all bodies that are being gathered may take together.
 #[derive(Debug)]
@@ -61,6 +68,62 @@ impl Share<'_> {
 impl Drop for Share<'_> {
     fn drop(&mut self) {
         self.budget.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// What all answers that wait for their readers may take together, in units of [`UNIT_BYTES`].
+pub(crate) struct AnswerRoom {
+    units: Arc<Semaphore>,
+    units_max: u32,
+}
+
+const UNIT_BYTES: usize = 1024;
+
+impl AnswerRoom {
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        let units_max = u32::try_from(bytes_max / UNIT_BYTES)
+            .unwrap_or(u32::MAX)
+            .max(1);
+        Self {
+            units: Arc::new(Semaphore::new(units_max as usize)),
+            units_max,
+        }
+    }
+
+    /// Waits until there is room for an answer of so many bytes. One that is longer than all the room gets all of it.
+    async fn take(&self, bytes: usize) -> OwnedSemaphorePermit {
+        let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
+        let taken = self
+            .units
+            .clone()
+            .acquire_many_owned(units.min(self.units_max));
+        taken.await.expect("the semaphore is never closed")
+    }
+
+    /// The bytes that are taken now, for tests and metrics.
+    pub(crate) fn taken(&self) -> usize {
+        (self.units_max as usize - self.units.available_permits()) * UNIT_BYTES
+    }
+}
+
+/// The room that one answer takes, of its connection and of all, given back when dropped. Short answers take none.
+#[derive(Default)]
+pub(crate) struct AnswerShare {
+    _own: Option<OwnedSemaphorePermit>,
+    _all: Option<OwnedSemaphorePermit>,
+}
+
+impl AnswerShare {
+    /// Waits until there is room for an answer of so many bytes.
+    pub(crate) async fn take(own: &AnswerRoom, all: &AnswerRoom, bytes: usize) -> Self {
+        if bytes <= UNCOUNTED_BYTES_MAX {
+            return Self::default();
+        }
+        // The connection's own room first: who waits for that keeps nobody else waiting.
+        Self {
+            _own: Some(own.take(bytes).await),
+            _all: Some(all.take(bytes).await),
+        }
     }
 }
 
@@ -180,7 +243,8 @@ fn too_long(code: ErrorCode, bytes_max: usize) -> Refused {
 /// The body of an answer. It counts as work of its connection until it is sent or given up.
 pub(crate) struct ReplyBody {
     content: Content,
-    _in_work: InWork,
+    sending: Sending,
+    _share: AnswerShare,
 }
 
 /// What an answer brings.
@@ -190,10 +254,11 @@ pub(crate) enum Content {
 }
 
 impl ReplyBody {
-    pub(crate) fn new(content: Content, in_work: InWork) -> Self {
+    pub(crate) fn new(content: Content, in_work: InWork, share: AnswerShare) -> Self {
         Self {
             content,
-            _in_work: in_work,
+            sending: in_work.sending(),
+            _share: share,
         }
     }
 }
@@ -206,11 +271,18 @@ impl Body for ReplyBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        match &mut self.content {
+        let this = &mut *self;
+        match &mut this.content {
             Content::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Content::Whole(bytes) => {
+                let piece = bytes.split_to(bytes.len().min(PIECE_BYTES_MAX));
+                Poll::Ready(Some(Ok(Frame::data(piece))))
+            }
             Content::Stream(records) => {
-                let piece = ready!(records.0.poll_recv(context));
+                let polled = records.0.poll_recv(context);
+                // While there is nothing to send, the reader is not late.
+                this.sending.owe(polled.is_ready());
+                let piece = ready!(polled);
                 Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
             }
         }

@@ -30,3 +30,4 @@ pub use port::{
 };
 pub use server::Gateway;
 pub use source::Source;
+pub use watch::{Activity, Standing};

@@ -14,6 +14,8 @@ use synod_api::{
 };
 use tokio::sync::mpsc;
 
+use crate::source::Source;
+
 /// Answers calls. The node implements it over the thread that owns the replica.
 ///
 /// * A reply that rests on state is given only once that state is certified.
@@ -35,6 +37,8 @@ pub struct Caller {
     /// (RFC 8446 section 7.5). For answers that prove where the session ends; never sent. `None`
     /// where the stream is no TLS.
     pub session: Option<[u8; 32]>,
+    /// Where the connection comes from, for limits that hold for each source.
+    pub source: Option<Source>,
 }
 
 /// One request.

@@ -5,7 +5,7 @@ use http::header::{CONTENT_LENGTH, ETAG, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use synod_api::{TxId, TxStatus, headers};
 
-use crate::body::{Content, ReplyBody};
+use crate::body::{AnswerShare, Content, ReplyBody};
 use crate::watch::InWork;
 
 const TRANSACTION_ID: HeaderName = HeaderName::from_static(headers::TRANSACTION_ID);
@@ -50,8 +50,8 @@ impl Rendered {
         self
     }
 
-    pub(crate) fn into_response(self, in_work: InWork) -> Response<ReplyBody> {
-        let mut response = Response::new(ReplyBody::new(self.content, in_work));
+    pub(crate) fn into_response(self, in_work: InWork, share: AnswerShare) -> Response<ReplyBody> {
+        let mut response = Response::new(ReplyBody::new(self.content, in_work, share));
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         response

@@ -6,10 +6,12 @@ use http::header::{
 };
 use http::{Method, Response, StatusCode, Uri};
 use serde::Serialize;
-use synod_api::{ErrorCode, PROBLEM_CONTENT_TYPE, Problem, TxStatus, headers};
+use synod_api::{
+    Entry, ErrorCode, OperationResult, PROBLEM_CONTENT_TYPE, Problem, TxStatus, headers,
+};
 
 use crate::app_reply::render_app;
-use crate::body::{Content, ReplyBody};
+use crate::body::{AnswerShare, Content, ReplyBody};
 use crate::place::Place;
 use crate::port::Reply;
 use crate::rendered::{Rendered, ascii};
@@ -24,6 +26,7 @@ pub(crate) fn render(
     method: &Method,
     uri: &Uri,
     in_work: InWork,
+    share: AnswerShare,
 ) -> Response<ReplyBody> {
     let rendered = render_reply(reply, uri);
     let rendered = if method == Method::HEAD {
@@ -31,7 +34,41 @@ pub(crate) fn render(
     } else {
         rendered
     };
-    rendered.into_response(in_work)
+    rendered.into_response(in_work, share)
+}
+
+/// About how many bytes the answer holds until it is sent. Of a stream none: it is bounded where it is made.
+pub(crate) fn held_bytes(reply: &Reply) -> usize {
+    match reply {
+        Reply::Value { value, .. } => value.len(),
+        Reply::Transacted(reply) => reply.results.iter().map(result_bytes).sum(),
+        Reply::Listed(reply) => reply.entries.iter().map(entry_bytes).sum(),
+        Reply::Receipt { file, .. } => file.len(),
+        Reply::Chain(bytes) | Reply::Cbor(bytes) | Reply::AppDescription(bytes) => bytes.len(),
+        Reply::App(answer) => answer.body.len(),
+        _ => 0,
+    }
+}
+
+fn result_bytes(result: &OperationResult) -> usize {
+    match result {
+        OperationResult::Found { value, .. } => json_bytes(&value.0),
+        OperationResult::Absent | OperationResult::Done => 0,
+    }
+}
+
+fn entry_bytes(entry: &Entry) -> usize {
+    json_bytes(&entry.key.0) + json_bytes(&entry.value.0)
+}
+
+/// What bytes take in JSON, at the most: text with its escapes, or base64.
+fn json_bytes(bytes: &[u8]) -> usize {
+    const AROUND: usize = 32;
+    if std::str::from_utf8(bytes).is_err() {
+        return bytes.len().div_ceil(3) * 4 + AROUND;
+    }
+    let escaped = |byte: &&u8| **byte < 0x20 || matches!(**byte, b'"' | b'\\' | 0x7f);
+    bytes.len() + 5 * bytes.iter().filter(escaped).count() + AROUND
 }
 
 fn render_reply(reply: Reply, uri: &Uri) -> Rendered {
@@ -93,7 +130,7 @@ fn render_reply(reply: Reply, uri: &Uri) -> Rendered {
 pub(crate) fn render_openapi(in_work: InWork) -> Response<ReplyBody> {
     static DOCUMENT: std::sync::OnceLock<Bytes> = std::sync::OnceLock::new();
     let document = DOCUMENT.get_or_init(|| synod_api::openapi_json().into());
-    bytes(document.clone(), headers::JSON).into_response(in_work)
+    bytes(document.clone(), headers::JSON).into_response(in_work, AnswerShare::default())
 }
 
 fn content(content: Content, media: &'static str) -> Rendered {

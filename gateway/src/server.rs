@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -13,11 +13,11 @@ use synod_api::{ErrorCode, Limits, Problem};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch::Receiver;
 
-use crate::body::{Bounds, Budget, ReplyBody};
+use crate::body::{AnswerRoom, AnswerShare, Bounds, Budget, ReplyBody};
 use crate::port::{Backend, Caller, Reply};
-use crate::reply::{render, render_openapi};
+use crate::reply::{held_bytes, render, render_openapi};
 use crate::request::{Asked, read_request};
-use crate::watch::{Watch, Watched};
+use crate::watch::{Activity, Watched};
 
 /// The HTTP server over a [`Backend`]. Clones share everything.
 pub struct Gateway<B> {
@@ -28,6 +28,7 @@ struct Shared<B> {
     backend: B,
     limits: Limits,
     budget: Arc<Budget>,
+    answers: AnswerRoom,
     http: auto::Builder<TokioExecutor>,
 }
 
@@ -44,11 +45,13 @@ impl<B: Backend> Gateway<B> {
     pub fn new(backend: B, limits: Limits) -> Self {
         let http = http_builder(&limits);
         let budget = Budget::new(limits.bodies_bytes_max);
+        let answers = AnswerRoom::new(limits.answers_bytes_max);
         Self {
             shared: Arc::new(Shared {
                 backend,
                 limits,
                 budget,
+                answers,
                 http,
             }),
         }
@@ -60,19 +63,38 @@ impl<B: Backend> Gateway<B> {
     /// gone, the requests in work are answered and the connection is closed. Faults of the peer
     /// end the connection and concern nobody else, so nothing is returned. Must be called within
     /// a tokio runtime with timers.
-    pub async fn serve<I>(&self, stream: I, caller: Caller, mut stopping: Receiver<bool>)
+    pub async fn serve<I>(&self, stream: I, caller: Caller, stopping: Receiver<bool>)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let watch = Watch::new();
+        self.serve_observed(stream, caller, Activity::new(), stopping)
+            .await;
+    }
+
+    /// As [`Gateway::serve`]; `activity`, which is of this connection alone, tells others what it is at.
+    pub async fn serve_observed<I>(
+        &self,
+        stream: I,
+        caller: Caller,
+        activity: Activity,
+        mut stopping: Receiver<bool>,
+    ) where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let watch = Arc::clone(activity.watch());
         let io = TokioIo::new(Watched::new(stream, Arc::clone(&watch)));
+        let own_room = Arc::new(AnswerRoom::new(
+            self.shared.limits.connection_answers_bytes_max,
+        ));
         let service = service_fn(|request| {
             let in_work = watch.begin();
             let shared = Arc::clone(&self.shared);
+            let own_room = Arc::clone(&own_room);
             // Boxed: the stream's task would otherwise be moved about with kilobytes of state.
-            Box::pin(
-                async move { Ok::<_, Infallible>(shared.answer(request, caller, in_work).await) },
-            )
+            Box::pin(async move {
+                let answer = shared.answer(request, caller, in_work, &own_room);
+                Ok::<_, Infallible>(answer.await)
+            })
         });
         let mut connection = std::pin::pin!(self.shared.http.serve_connection(io, service));
         let mut stop_asked = false;
@@ -86,6 +108,11 @@ impl<B: Backend> Gateway<B> {
                 }
             }
         }
+    }
+
+    /// Bytes that large answers on their way out take now, for metrics.
+    pub fn answer_bytes_in_memory(&self) -> usize {
+        self.shared.answers.taken()
     }
 
     /// Bytes that bodies on their way in take now, for metrics.
@@ -119,18 +146,44 @@ impl<B: Backend> Shared<B> {
         request: Request<Incoming>,
         caller: Caller,
         in_work: crate::watch::InWork,
+        own_room: &AnswerRoom,
     ) -> Response<ReplyBody> {
         let (parts, body) = request.into_parts();
         let bounds = Bounds {
             limits: &self.limits,
             budget: &self.budget,
         };
-        let reply = match read_request(&parts, body, caller, bounds).await {
+        let arriving = in_work.arriving();
+        let asked = read_request(&parts, body, caller, bounds).await;
+        drop(arriving);
+        let reply = match asked {
             Ok(Asked::Call(call)) => self.ask(caller, call).await,
             Ok(Asked::OpenApi) => return render_openapi(in_work),
             Err(refused) => Reply::Problem(refused.0),
         };
-        render(reply, &parts.method, &parts.uri, in_work)
+        let (reply, share) = self.make_room(reply, &parts.method, own_room).await;
+        render(reply, &parts.method, &parts.uri, in_work, share)
+    }
+
+    /// Waits until the answer can be held until it is sent. Where that takes too long, the answer is that: of a read
+    /// that it can be repeated, of anything else that nobody knows.
+    async fn make_room(
+        &self,
+        reply: Reply,
+        method: &Method,
+        own_room: &AnswerRoom,
+    ) -> (Reply, AnswerShare) {
+        let share = AnswerShare::take(own_room, &self.answers, held_bytes(&reply));
+        if let Ok(share) = tokio::time::timeout(self.limits.answer_timeout, share).await {
+            return (reply, share);
+        }
+        let code = if method.is_safe() {
+            ErrorCode::Overloaded
+        } else {
+            ErrorCode::AnswerTimeout
+        };
+        let problem = Problem::new(code).with_detail("too many answers wait for their readers");
+        (problem.into(), AnswerShare::default())
     }
 
     async fn ask(&self, caller: Caller, call: crate::port::Call) -> Reply {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use door::{Answer, Door, USER, obliging, request};
 use synod_api::ErrorCode;
-use synod_gateway::{Backend, Call, Caller, Gateway, Records, Reply};
+use synod_gateway::{Activity, Backend, Call, Caller, Gateway, Records, Reply, Standing};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -116,11 +116,146 @@ async fn client_that_takes_no_byte_of_a_stream_is_given_up() {
         .is_ok()
     {}
     assert!(
-        (60..=125).contains(&begin.elapsed().as_secs()),
+        (30..=65).contains(&begin.elapsed().as_secs()),
         "{:?}",
         begin.elapsed()
     );
     drop(stream);
+}
+
+/// Every value has so many bytes.
+fn long_values(bytes: usize) -> impl Fn(&Call) -> Option<Reply> + Send + Sync + 'static {
+    move |_| {
+        Some(Reply::Value {
+            value: bytes::Bytes::from(vec![7; bytes]),
+            version: 1,
+            as_of: door::TRANSACTION,
+        })
+    }
+}
+
+const GET: &[u8] = b"GET /v1/kv/m/k HTTP/1.1\r\nhost: s\r\n\r\n";
+
+/// Reads so many bytes a second until the gateway closes or `bytes` are read.
+async fn read_slowly(
+    stream: &mut tokio::io::DuplexStream,
+    per_second: usize,
+    bytes: usize,
+) -> usize {
+    let (mut buffer, mut read) = (vec![0; per_second], 0);
+    while read < bytes {
+        sleep(Duration::from_secs(1)).await;
+        match stream.read(&mut buffer).await {
+            Ok(0) | Err(_) => break,
+            Ok(count) => read += count,
+        }
+    }
+    read
+}
+
+#[tokio::test(start_paused = true)]
+async fn reader_that_takes_a_few_bytes_now_and_then_is_given_up() {
+    let door = Door::new(long_values(1 << 20));
+    let mut stream = door.connect(USER);
+    stream.write_all(GET).await.unwrap();
+    let begin = Instant::now();
+    let read = read_slowly(&mut stream, 100, 1 << 20).await;
+    assert!(read < 1 << 18, "{read} bytes");
+    // What was in its buffer when the gateway closed is read at the same pace.
+    let buffered = Duration::from_secs(64 * 1024 / 100);
+    assert!(
+        begin.elapsed() < buffered + Duration::from_secs(100),
+        "{:?}",
+        begin.elapsed()
+    );
+    assert_eq!(door.answer_bytes(), 0, "nothing is kept for it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_reader_that_gets_on_is_served_to_the_end() {
+    let door = Door::new(long_values(1 << 20));
+    let mut stream = door.connect(USER);
+    stream.write_all(GET).await.unwrap();
+    // It takes four minutes.
+    assert!(read_slowly(&mut stream, 4096, 1 << 20).await >= 1 << 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_nobody_reads_are_bounded_in_all() {
+    let limits = synod_api::Limits {
+        answers_bytes_max: 3 << 20,
+        send_timeout: Duration::from_mins(2),
+        ..synod_api::Limits::default()
+    };
+    let door = Door::with_limits(limits, long_values(1 << 20));
+    let mut readers = Vec::new();
+    for _ in 0..3 {
+        let mut stream = door.connect(USER);
+        stream.write_all(GET).await.unwrap();
+        let mut first = [0; 100];
+        stream.read_exact(&mut first).await.unwrap();
+        assert!(first.starts_with(b"HTTP/1.1 200 "));
+        readers.push(stream);
+    }
+    let refused = door.http1(USER, request("GET", "/v1/kv/m/k")).await;
+    assert_eq!(refused.status, 503);
+    assert_eq!(refused.problem().code, ErrorCode::Overloaded);
+    assert!(door.answer_bytes() <= 3 << 20);
+    drop(readers);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(door.answer_bytes(), 0);
+    let answer = door.http1(USER, request("GET", "/v1/kv/m/k")).await;
+    assert_eq!(answer.body.len(), 1 << 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_one_connection_does_not_read_are_bounded() {
+    let limits = synod_api::Limits {
+        connection_answers_bytes_max: 8 << 20,
+        send_timeout: Duration::from_mins(2),
+        ..synod_api::Limits::default()
+    };
+    let door = Door::with_limits(limits, long_values(4 << 20));
+    let mut client = door.http2(USER).await;
+    // The client buffers less than one answer.
+    let mut unread = Vec::new();
+    for _ in 0..2 {
+        let asked = client.send_request(request("GET", "http://synod/v1/kv/m/k"));
+        unread.push(asked.await.unwrap());
+    }
+    let third = client.send_request(request("GET", "http://synod/v1/kv/m/k"));
+    let third = Answer::read(third.await.unwrap()).await;
+    assert_eq!(third.status, 503);
+    assert_eq!(third.problem().code, ErrorCode::Overloaded);
+    let other = door.http1(USER, request("GET", "/v1/kv/m/k")).await;
+    assert_eq!(other.body.len(), 4 << 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn activity_tells_what_a_connection_is_at() {
+    let gateway = Gateway::new(Waiting::default(), synod_api::Limits::default());
+    let (mut ours, theirs) = tokio::io::duplex(4096);
+    let (_stop, stopping) = tokio::sync::watch::channel(false);
+    let activity = Activity::new();
+    let seen = activity.clone();
+    tokio::spawn(async move {
+        gateway
+            .serve_observed(theirs, USER, activity, stopping)
+            .await;
+    });
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(seen.standing(), Standing::Idle(Duration::from_secs(1)));
+    let head = b"PUT /v1/kv/m/k HTTP/1.1\r\nhost: s\r\ncontent-length: 2\r\n\r\n";
+    ours.write_all(head).await.unwrap();
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(
+        seen.standing(),
+        Standing::Idle(Duration::from_secs(2)),
+        "a request that does not come in is not at work"
+    );
+    ours.write_all(b"ab").await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(seen.standing(), Standing::Working);
 }
 
 /// Counts the calls that wait, and those that were dropped.

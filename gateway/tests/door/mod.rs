@@ -21,6 +21,7 @@ pub const TRANSACTION: TxId = TxId { view: 2, seqno: 17 };
 pub const USER: Caller = Caller {
     fingerprint: Some([7; 32]),
     session: Some([8; 32]),
+    source: None,
 };
 
 /// What the backend does with a call.
@@ -109,6 +110,11 @@ impl Door {
             .lock()
             .expect("no test panics in between")
             .pop_front()
+    }
+
+    /// Bytes of answers that wait for their readers.
+    pub fn answer_bytes(&self) -> usize {
+        self.gateway.answer_bytes_in_memory()
     }
 
     /// Opens a connection as this caller.
