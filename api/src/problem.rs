@@ -208,6 +208,9 @@ error_codes! {
     /// The transaction has more compares or operations than the limit, or writes too much.
     TransactionTooLarge = "transaction_too_large", 413, "the transaction is too large",
         "a transaction has at most 256 compares and 256 operations";
+    /// The operations of one transaction read more than one answer may hold. Nothing of it took effect.
+    AnswerTooLarge = "answer_too_large", 413, "the answer would be too large",
+        "nothing was written; read at most 4 MiB of keys and values in one transaction, or page through the map";
     /// Path and query are longer than the limit.
     UriTooLong = "uri_too_long", 414, "the path and query are too long",
         "path and query have at most 8 KiB together";

@@ -205,6 +205,7 @@ pub const ROUTES: &[Route] = &[
             Code::PreconditionFailed,
             Code::ValueTooLarge,
             Code::TransactionTooLarge,
+            Code::AnswerTooLarge,
             Code::UnsupportedMediaType,
             Code::IdempotencyKeyReused,
             Code::LeadershipLost,

@@ -1,6 +1,7 @@
 //! From the door's calls to the replica's, and from its replies to the door's. Pure: nothing is decided here.
 
 use bytes::Bytes;
+use synod_api::limits::ANSWER_BYTES_MAX;
 use synod_api::{
     Base64, Blob, BoundCondition, BoundRequest, Entry, ErrorCode, Expectation, ListReply,
     OperationResult, Problem, TxReply, TxStatus, TxnReply, TxnRequest, WriteReply, write_cursor,
@@ -10,11 +11,16 @@ use synod_gateway as door;
 use synod_kv::MapName;
 use synod_ledger::TxId;
 use synod_replica::{
-    Answer, AppError, CallError, Compare, Condition, Expect, Item, Operate, Operation, Page, Reply,
-    Step,
+    Answer, AppError, CallError, Compare, Condition, Expect, Item, Operate, Operation, Page,
+    READ_BYTES_MAX, Reply, Step,
 };
 
 use crate::app_answers;
+
+const _: () = assert!(
+    READ_BYTES_MAX == ANSWER_BYTES_MAX,
+    "what the interface says is what the replica does"
+);
 
 /// What the answer to an operation looks like at the door.
 pub(crate) enum Form {
@@ -338,6 +344,7 @@ pub fn problem(error: &CallError) -> Problem {
         CallError::UnknownCaller | CallError::Forbidden | CallError::App(AppError::Reserved(_)) => {
             ErrorCode::Forbidden
         }
+        CallError::App(AppError::ReadsTooMuch) => ErrorCode::AnswerTooLarge,
         CallError::App(AppError::Limit(_)) => ErrorCode::TransactionTooLarge,
         CallError::Refused(_) => ErrorCode::ActionRefused,
         CallError::Malformed(_) => ErrorCode::InvalidBody,

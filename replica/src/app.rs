@@ -140,6 +140,10 @@ pub struct Page {
     pub limit: usize,
 }
 
+/// Most bytes of keys and values in one answer (4 MiB): a page ends there, and a batch that reads more is refused.
+/// Every key with its value is far shorter, so a page gets on.
+pub const READ_BYTES_MAX: usize = 4 << 20;
+
 /// A value with the seqno of the transaction that wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
@@ -149,6 +153,13 @@ pub struct Item {
     pub value: Bytes,
     /// Seqno of the writing transaction; 0 while it stands in this very transaction.
     pub version: u64,
+}
+
+impl Item {
+    /// The bytes of its key and value.
+    pub fn byte_len(&self) -> usize {
+        self.key.len() + self.value.len()
+    }
 }
 
 /// What the app answers. Every form may rest on state, so none leaves before that state is certified.
@@ -218,6 +229,9 @@ pub enum AppError {
     /// The map is the service's own, or an app's.
     #[error("map `{0}` is the service's own or an app's and cannot be written by users")]
     Reserved(MapName),
+    /// The operations read more than one answer can hold.
+    #[error("the operations read more than {READ_BYTES_MAX} bytes of keys and values")]
+    ReadsTooMuch,
     /// A key, value or the number of writes is over its limit.
     #[error("{0}")]
     Limit(String),

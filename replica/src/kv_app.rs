@@ -8,7 +8,8 @@ use bytes::Bytes;
 use synod_kv::{KeyRange, MapName, OWN_WRITE, Transaction};
 
 use crate::app::{
-    Answer, App, AppError, Compare, Condition, Expect, Item, Operation, Page, Step, may_write,
+    Answer, App, AppError, Compare, Condition, Expect, Item, Operation, Page, READ_BYTES_MAX, Step,
+    may_write,
 };
 
 /// The built-in key-value app.
@@ -139,12 +140,17 @@ fn batch(
             return Ok(Answer::ConditionFailed { at, version });
         }
     }
-    let mut found = Vec::new();
+    let (mut found, mut room) = (Vec::new(), READ_BYTES_MAX);
     for step in steps {
         match step {
             Step::Put { map, key, value } => put(transaction, map, key, value)?,
             Step::Delete { map, key } => delete(transaction, map, key)?,
-            Step::Get { map, key } => found.push(find(transaction, map, key)),
+            Step::Get { map, key } => {
+                let item = find(transaction, map, key);
+                let bytes = item.as_ref().map_or(0, Item::byte_len);
+                room = room.checked_sub(bytes).ok_or(AppError::ReadsTooMuch)?;
+                found.push(item);
+            }
         }
     }
     Ok(Answer::Batch(found))
@@ -160,9 +166,22 @@ fn list(transaction: &Transaction<'_>, page: &Page) -> Answer {
             version: found.version,
         })
         .collect();
-    let more = items.len() > page.limit;
+    let all = items.len();
     items.truncate(page.limit);
+    items.truncate(fitting(&items));
+    let more = items.len() < all;
     Answer::Page { items, more }
+}
+
+/// How many of the items fit into one answer, from the first on; one at the least.
+fn fitting(items: &[Item]) -> usize {
+    let mut room = READ_BYTES_MAX;
+    let fits = |item: &&Item| {
+        let left = room.checked_sub(item.byte_len());
+        room = left.unwrap_or(0);
+        left.is_some()
+    };
+    items.iter().take_while(fits).count().max(1)
 }
 
 /// The range that the page's prefix, ends and cursor leave.
@@ -173,5 +192,79 @@ fn key_range(page: &Page) -> KeyRange {
     match &page.after {
         Some(after) => range.after(after.clone()),
         None => range,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use synod_kv::{Store, VALUE_MAX};
+
+    use super::*;
+
+    /// A store with so many of the longest values.
+    fn store(values: u8) -> Store {
+        let (mut store, map) = (Store::new(), name());
+        for key in 0..values {
+            let mut transaction = store.begin();
+            let value = vec![key; VALUE_MAX];
+            transaction.put(&map, vec![key], value).expect("it fits");
+            let writes = transaction.finish().1;
+            store.apply(store.head() + 1, &writes);
+        }
+        store
+    }
+
+    fn name() -> MapName {
+        MapName::new("m").expect("a name")
+    }
+
+    fn page(store: &Store, after: Option<Bytes>) -> (Vec<Item>, bool) {
+        let page = Page {
+            map: name(),
+            prefix: Bytes::new(),
+            from: None,
+            to: None,
+            after,
+            limit: 1000,
+        };
+        match KvApp.execute(&mut store.begin(), &Operation::List(page)) {
+            Ok(Answer::Page { items, more }) => (items, more),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn page_ends_where_its_bytes_do_and_the_next_goes_on() {
+        let store = store(10);
+        let (mut seen, mut after, mut pages) = (Vec::new(), None, 0);
+        loop {
+            let (items, more) = page(&store, after.take());
+            let bytes: usize = items.iter().map(Item::byte_len).sum();
+            assert!(bytes <= READ_BYTES_MAX && !items.is_empty());
+            after = items.last().map(|item| item.key.clone());
+            seen.extend(items.into_iter().map(|item| item.key[0]));
+            pages += 1;
+            if !more {
+                break;
+            }
+        }
+        assert_eq!(seen, (0..10).collect::<Vec<u8>>());
+        assert_eq!(pages, 4);
+    }
+
+    #[test]
+    fn batch_that_reads_more_than_an_answer_holds_is_refused() {
+        let store = store(4);
+        let get = |key: u8| Step::Get {
+            map: name(),
+            key: Bytes::from(vec![key]),
+        };
+        let batch = |keys: u8| Operation::Batch {
+            compares: Vec::new(),
+            steps: (0..keys).map(get).collect(),
+        };
+        let read = |keys| KvApp.execute(&mut store.begin(), &batch(keys));
+        assert!(matches!(read(3), Ok(Answer::Batch(found)) if found.len() == 3));
+        assert_eq!(read(4), Err(AppError::ReadsTooMuch));
     }
 }

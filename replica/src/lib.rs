@@ -52,13 +52,14 @@ pub mod replay;
 mod replica;
 mod report;
 mod roll;
+mod seen_rows;
 pub mod state;
 mod submission;
 mod users;
 
 pub use app::{
-    Answer, App, AppError, Caller, Compare, Condition, Expect, Item, Operation, Page, Step,
-    may_read, may_write,
+    Answer, App, AppError, Caller, Compare, Condition, Expect, Item, Operation, Page,
+    READ_BYTES_MAX, Step, may_read, may_write,
 };
 pub use apps::ActiveApp;
 pub use calls::{

@@ -1,5 +1,7 @@
 //! What can be asked of a replica without a call: views of certified state, and its own standing.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use synod_consensus::Peer;
 use synod_crypto::{Digest, PublicKey, Signature};
@@ -39,13 +41,13 @@ pub struct NetworkView {
     /// The newest certified transaction.
     pub newest: TxId,
     /// The service's row.
-    pub service: ServiceRecord,
+    pub service: Arc<ServiceRecord>,
     /// All replicas, past and present.
-    pub replicas: Vec<ReplicaRecord>,
+    pub replicas: Arc<[ReplicaRecord]>,
     /// The replicas whose verdicts have lapsed, and what follows or stands in the way.
     pub lapsed: Vec<Lapsed>,
     /// The newest configuration.
-    pub configuration: Configuration,
+    pub configuration: Arc<Configuration>,
     /// How far the peers are, as a leader sees it.
     pub peers: Vec<Peer>,
     /// The voters that do not certify, as a leader sees it; see [`Replica::behind`].
@@ -106,7 +108,7 @@ impl Replica {
     /// The network as this replica sees it.
     pub fn network_view(&self) -> NetworkView {
         let certified = self.machine.sequence().certified();
-        let state = self.certified_state();
+        let rows = self.seen_rows.network(&self.machine);
         NetworkView {
             network: self.network,
             id: self.id,
@@ -115,10 +117,10 @@ impl Replica {
             serves: self.is_settled_leader(),
             certified: (certified.index, certified.hash, certified.time_ms),
             newest: self.machine.history().certified_tx(certified.tree_size),
-            service: roll::service(&state),
-            replicas: roll::replicas_in(&state),
-            lapsed: roll::lapsed_in(&state, certified.time_ms),
-            configuration: (**self.machine.sequence().newest_configuration()).clone(),
+            lapsed: rows.lapsed(certified.time_ms),
+            service: rows.service,
+            replicas: rows.replicas,
+            configuration: self.machine.sequence().newest_configuration().clone(),
             peers: if self.leads() {
                 self.engine.peers()
             } else {
@@ -164,8 +166,8 @@ impl Replica {
     }
 
     /// The members' side of the service.
-    pub fn governance_view(&self) -> GovernanceView {
-        governance(&self.certified_state())
+    pub fn governance_view(&self) -> Arc<GovernanceView> {
+        self.seen_rows.members(&self.machine)
     }
 
     /// Block 0 and the chain records: enough to follow the configurations offline.
@@ -193,8 +195,9 @@ impl Replica {
     /// # Errors
     /// [`CallError::NotFound`] where no trusted replica has this identity, or the verdict on it has lapsed.
     pub fn keys_for(&mut self, identity: &PublicKey) -> Result<Vec<u8>, CallError> {
-        let replicas = roll::replicas_in(&self.certified_state());
-        let record = replicas
+        let rows = self.seen_rows.network(&self.machine);
+        let record = rows
+            .replicas
             .iter()
             .find(|record| record.identity() == *identity);
         let time_ms = self.machine.sequence().certified().time_ms;
@@ -243,7 +246,7 @@ impl Replica {
 }
 
 /// The members' side of the service.
-fn governance(reader: &impl Read) -> GovernanceView {
+pub(crate) fn governance(reader: &impl Read) -> GovernanceView {
     let view = View::new(reader);
     GovernanceView {
         service: roll::service(reader),

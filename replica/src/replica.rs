@@ -35,6 +35,7 @@ use crate::parked::Parked;
 use crate::parting::Leaving;
 use crate::peer_asks::PeerAsks;
 use crate::roll;
+use crate::seen_rows::SeenRows;
 use crate::submission::Submission;
 use crate::users::Admission;
 
@@ -76,6 +77,7 @@ pub struct Replica {
     pub(crate) entropy: Entropy,
     pub(crate) desk: Desk,
     pub(crate) admission: Admission,
+    pub(crate) seen_rows: SeenRows,
     pub(crate) apps: Apps,
     pub(crate) floor: Floor,
     pub(crate) peer_asks: PeerAsks,
@@ -158,6 +160,7 @@ impl Replica {
             entropy: boot.entropy,
             desk: Desk::default(),
             admission: Admission::default(),
+            seen_rows: SeenRows::default(),
             apps: Apps::default(),
             floor: Floor::default(),
             peer_asks: PeerAsks::default(),

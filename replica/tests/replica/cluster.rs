@@ -399,8 +399,8 @@ impl Cluster {
     /// The row of a replica, as the leader sees it.
     pub(crate) fn record(&self, id: u64) -> ReplicaRecord {
         let replicas = self.leader_node().replica.network_view().replicas;
-        let mut found = replicas.into_iter().filter(|replica| replica.id == id);
-        found.next().expect("a known replica")
+        let mut found = replicas.iter().filter(|replica| replica.id == id);
+        found.next().expect("a known replica").clone()
     }
 
     pub(crate) fn birth(&self, id: u64) -> &Birth {

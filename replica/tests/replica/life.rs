@@ -1,5 +1,7 @@
 //! The ordinary life of a synod: found, join, write, read, fail over, replace.
 
+use std::sync::Arc;
+
 use synod_attestation::Tee;
 use synod_governance::Act;
 use synod_ledger::{Chain, ChainRecord, Receipt, ReceiptPolicy};
@@ -187,4 +189,22 @@ fn a_removed_user_is_refused_at_once() {
         ),
         "{reply:?}"
     );
+}
+
+#[test]
+fn views_share_decoded_rows_until_governance_changes() {
+    let mut cluster = Cluster::three(91);
+    let replicas = |cluster: &Cluster| cluster.leader_node().replica.network_view().replicas;
+    let members = |cluster: &Cluster| cluster.leader_node().replica.governance_view();
+    let (before, people) = (replicas(&cluster), members(&cluster));
+    cluster.put("k", "v");
+    assert!(Arc::ptr_eq(&before, &replicas(&cluster)));
+    assert!(Arc::ptr_eq(&people, &members(&cluster)));
+    let joined = cluster.join(Tee::Tdx);
+    assert!(
+        replicas(&cluster)
+            .iter()
+            .any(|replica| replica.id == joined)
+    );
+    assert!(!Arc::ptr_eq(&people, &members(&cluster)));
 }
