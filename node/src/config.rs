@@ -15,7 +15,8 @@
 //! tee = "sev-snp"                          # "sev-snp", "tdx", "nitro" or "sgx"; with "hardware" also "auto", the default
 //! durability = "disk"                      # default; "memory": an acknowledged write may be lost with the power
 //! reattest_every_ms = 3600000              # optional: attest anew at least so often; default: at two thirds of the
-//!                                          # lifetime of the verdict
+//!                                          # lifetime of the verdict. The ledger takes new evidence every 10 minutes
+//!                                          # at most, or every sixteenth of that lifetime if that is shorter
 //! leave = true                             # default: on SIGTERM and SIGINT leave the network, then stop; false: only stop,
 //!                                          # and stay a voter that does not answer
 //! leave_max_s = 30                         # default; stop even if it has not left by then
@@ -40,7 +41,11 @@
 //!                                          # (a proxy is taken from `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`)
 //!
 //! [limits]                                 # optional, each with a default
-//! connections_max = 1024
+//! connections_max = 1024                   # of users, members and replicas
+//! strangers_max = 512                      # of everybody else, and so many of one source (IPv4, or /64 of IPv6)
+//! strangers_per_source_max = 256
+//! ledger_streams_max = 4                   # and as many for replicas; so many of one source
+//! ledger_streams_per_source_max = 2
 //!
 //! [apps]                                   # optional, each with a default
 //! executors = 4                            # threads that execute calls of apps
@@ -184,12 +189,22 @@ pub struct BadUrl(String);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NodeLimits {
-    /// Connections at the public door at the same time; default 1024, 1 to 65536.
+    /// Connections at the public door of users, members and replicas, as their certificates show, at the same time;
+    /// default 1024, 1 to 65536. Where the system lets the process open few files, fewer are taken.
     pub connections_max: usize,
+    /// Connections at the public door of everybody else at the same time; default 512, 1 to 65536. Past it the one
+    /// that has been idle longest is ended.
+    pub strangers_max: usize,
+    /// The same from one source, which is an address of IPv4 or a network (/64) of IPv6; default 256, 1 to 65536.
+    /// Raise it where many clients without certificates come through one proxy.
+    pub strangers_per_source_max: usize,
     /// Calls that wait for an answer at the same time; default 16384, 1 to 1048576.
     pub calls_max: usize,
-    /// Streams of the ledger at the same time; default 4, 1 to 64.
+    /// Streams of the ledger at the same time; default 4, 1 to 64. Replicas, such as those that join, have as many of
+    /// their own.
     pub ledger_streams_max: usize,
+    /// The same from one source; default 2, 1 to 64.
+    pub ledger_streams_per_source_max: usize,
     /// Bytes of messages that wait for one peer; default 64 MiB, 1 MiB to 1 GiB. Raft repeats what is dropped.
     pub peer_queue_bytes_max: usize,
     /// Bytes of a ledger file after which the next one begins; default 64 MiB, 1 MiB to 1 GiB.
@@ -204,8 +219,11 @@ impl Default for NodeLimits {
     fn default() -> Self {
         Self {
             connections_max: 1024,
+            strangers_max: 512,
+            strangers_per_source_max: 256,
             calls_max: 16_384,
             ledger_streams_max: 4,
+            ledger_streams_per_source_max: 2,
             peer_queue_bytes_max: 64 * MIB,
             segment_bytes: 64 * MIB as u64,
             body_bytes_max: 4 * MIB,
@@ -587,12 +605,30 @@ fn check_peer_address(text: &str) -> Result<(), ConfigError> {
 fn check_limits(limits: &NodeLimits) -> Result<(), ConfigError> {
     const GIB: usize = 1024 * MIB;
     let body_max = 64 * MIB as u64;
-    let rows: [(&'static str, u64, u64, u64); 7] = [
+    let rows: [(&'static str, u64, u64, u64); 10] = [
         (
             "limits.connections_max",
             limits.connections_max as u64,
             1,
             65_536,
+        ),
+        (
+            "limits.strangers_max",
+            limits.strangers_max as u64,
+            1,
+            65_536,
+        ),
+        (
+            "limits.strangers_per_source_max",
+            limits.strangers_per_source_max as u64,
+            1,
+            65_536,
+        ),
+        (
+            "limits.ledger_streams_per_source_max",
+            limits.ledger_streams_per_source_max as u64,
+            1,
+            64,
         ),
         ("limits.calls_max", limits.calls_max as u64, 1, 1 << 20),
         (

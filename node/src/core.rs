@@ -19,6 +19,7 @@ use synod_replica::{
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::clock::now;
+use crate::governance_news::GovernanceSeen;
 use crate::vital;
 
 /// At most so many messages are taken before the replica is flushed.
@@ -61,6 +62,8 @@ pub(crate) trait Outlets: Send + 'static {
     fn certified(&mut self, seqno: u64);
     /// Looks at the replica after its membership or role changed.
     fn membership_changed(&mut self, replica: &Replica);
+    /// Looks at the replica after certified governance may have changed, such as its users.
+    fn governance_changed(&mut self, replica: &Replica);
 }
 
 /// The way to the consensus thread; cheap to clone.
@@ -133,10 +136,12 @@ pub(crate) fn start(
         outlets,
         answers: HashMap::new(),
         next_call: 0,
+        governance: GovernanceSeen::default(),
     };
     vital::spawn("consensus", move || {
         thread.carry_out(begun);
         thread.outlets.membership_changed(&thread.replica);
+        thread.tell_of_governance();
         thread.run(&receiver, tick);
     })
 }
@@ -146,6 +151,7 @@ struct Thread<O> {
     outlets: O,
     answers: HashMap<u64, oneshot::Sender<Reply>>,
     next_call: u64,
+    governance: GovernanceSeen,
 }
 
 impl<O: Outlets> Thread<O> {
@@ -216,6 +222,12 @@ impl<O: Outlets> Thread<O> {
         self.carry_out(effects);
     }
 
+    fn tell_of_governance(&mut self) {
+        if self.governance.is_news(&self.replica) {
+            self.outlets.governance_changed(&self.replica);
+        }
+    }
+
     fn carry_out(&mut self, effects: Effects) {
         if !effects.persist.is_empty() {
             self.outlets.persist(effects.persist);
@@ -237,6 +249,7 @@ impl<O: Outlets> Thread<O> {
         }
         if let Some(seqno) = effects.certified {
             self.outlets.certified(seqno);
+            self.tell_of_governance();
         }
         for notice in &effects.notices {
             self.outlets.notice(notice);

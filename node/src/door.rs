@@ -20,6 +20,7 @@ use synod_gateway::{Backend, Broken, Call, Caller, Records, Reply};
 use synod_governance::{AttestedStatement, ReplicaRecord, SignedAction};
 use synod_ledger::TxId;
 use synod_replica::{CallError, Caller as Who, Replica, Request};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::answers;
@@ -30,6 +31,8 @@ use crate::core::Core;
 use crate::evidence::Evidence;
 use crate::founder::{self, FounderError, Waiting};
 use crate::joiner;
+use crate::known::Known;
+use crate::ledger_places::LedgerPlaces;
 use crate::ledger_reader::read_ledger;
 use crate::log;
 use crate::metrics;
@@ -66,7 +69,9 @@ pub(crate) struct Running {
     /// How attesting anew goes.
     pub(crate) attesting: Told,
     pub(crate) catalog: Catalog,
-    pub(crate) streams: Arc<tokio::sync::Semaphore>,
+    /// Whom certified governance knows.
+    pub(crate) known: Known,
+    pub(crate) streams: LedgerPlaces,
     pub(crate) authority_pem: String,
     /// Public addresses of the replicas, for redirects.
     pub(crate) urls: RwLock<BTreeMap<u64, String>>,
@@ -94,6 +99,12 @@ impl Door {
     /// The node has become something else.
     pub(crate) fn enter(&self, stage: Stage) {
         *self.stage.write().unwrap_or_else(PoisonError::into_inner) = stage;
+    }
+
+    /// Whether the key is that of a user, a member or a replica of the network.
+    pub(crate) fn knows(&self, key: &Digest) -> bool {
+        self.running()
+            .is_some_and(|running| running.known.knows(key))
     }
 
     fn running(&self) -> Option<Arc<Running>> {
@@ -320,7 +331,7 @@ impl Running {
                 let asked = self.asked(caller, nonce);
                 Ok(Reply::Session(session(&self.identity, &asked)))
             }
-            Call::Ledger { from } => self.ledger(from),
+            Call::Ledger { from } => self.ledger(caller, from),
             Call::Chain => {
                 let (block0, records) = self.look(|replica| replica.chain()).await?;
                 Ok(Reply::Chain(ChainFile { block0, records }.encode().into()))
@@ -516,21 +527,24 @@ impl Running {
         Ok(Reply::Attestation(Box::new(reply)))
     }
 
-    fn ledger(&self, from: u64) -> Result<Reply, Box<Problem>> {
-        let place = self.streams.clone().try_acquire_owned().map_err(|_| {
+    fn ledger(&self, caller: Caller, from: u64) -> Result<Reply, Box<Problem>> {
+        let key = caller.fingerprint.map(Digest::from);
+        let replica = key.filter(|key| self.known.is_replica(key));
+        let place = self.streams.take(replica, caller.source).ok_or_else(|| {
             Problem::new(ErrorCode::Overloaded)
                 .with_detail("too many streams of the ledger at once")
         })?;
         let (pieces, records) = mpsc::channel(PIECES_WAITING);
-        let catalog = self.catalog.clone();
+        let (catalog, runtime) = (self.catalog.clone(), Handle::current());
         tokio::task::spawn_blocking(move || {
-            let _place = place;
-            if let Err(error) = read_ledger(&catalog, from, |piece| {
-                pieces.blocking_send(Ok(piece)).is_ok()
-            }) {
+            let read = read_ledger(&catalog, from, |piece| {
+                runtime.block_on(place.send(&pieces, piece))
+            });
+            drop(place);
+            if let Err(error) = read {
                 log::warn("ledger", &error);
-                // The reader may be gone already.
-                let _ = pieces.blocking_send(Err(Broken));
+                // The reader may be gone already, or slow: this thread does not wait for it.
+                runtime.spawn(async move { drop(pieces.send(Err(Broken)).await) });
             }
         });
         Ok(Reply::Ledger(Records(records)))

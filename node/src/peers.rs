@@ -560,6 +560,7 @@ mod tests {
             attested_index: 0,
             attested_seqno: 1,
             removal: None,
+            hardware: None,
         }
     }
 

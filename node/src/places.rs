@@ -1,8 +1,9 @@
 //! Places that connections take: bounded in number, and for each key, such as an address, as well.
 //!
-//! When places run out, the connection that has been silent longest gives way to the newcomer, so that nobody can
-//! keep others out by merely holding on. Where the newcomer's own key has no place left, only a connection of that
-//! key gives way: who floods costs nobody but itself. Connections with something under way never give way.
+//! When places run out, the connection that has been idle longest gives way to the newcomer, so that nobody can keep
+//! others out by merely holding on; where none is idle, that whose answer has been on its way longest. Where the
+//! newcomer's own key has no place left, only a connection of that key gives way: who floods costs nobody but itself.
+//! Connections that wait for this node never give way.
 //!
 //! Invariants
 //! - there are never more than `places_max` places taken, nor more than `per_key_max` by one key;
@@ -23,13 +24,13 @@ pub(crate) struct Bounds {
     pub(crate) per_key_max: usize,
 }
 
-/// For how long the holder of a place has had nothing under way; `None` while it has.
-pub(crate) type Silence = Box<dyn Fn() -> Option<Duration> + Send>;
+/// Whether the holder of a place is idle (or takes an answer), and for how long; `None` while it waits for this node.
+pub(crate) type Silence = Box<dyn Fn() -> Option<(bool, Duration)> + Send>;
 
-/// A holder that has nothing under way from now on, such as a handshake of a stranger.
+/// A holder that is idle from now on, such as a handshake of a stranger.
 pub(crate) fn silent() -> Silence {
     let since = Instant::now();
-    Box::new(move || Some(since.elapsed()))
+    Box::new(move || Some((true, since.elapsed())))
 }
 
 /// A holder that never gives way.
@@ -169,7 +170,7 @@ mod tests {
 
     /// Silent for so many milliseconds.
     fn for_ms(ms: u64) -> Silence {
-        Box::new(move || Some(Duration::from_millis(ms)))
+        Box::new(move || Some((true, Duration::from_millis(ms))))
     }
 
     async fn must_leave(place: &Place<u8>) -> bool {
@@ -191,6 +192,19 @@ mod tests {
         }
         drop(b);
         assert_eq!(places.taken(), 3, "what b gave up is not given up twice");
+    }
+
+    #[tokio::test]
+    async fn longest_answer_gives_way_where_nobody_is_idle() {
+        let sending =
+            |ms| -> Silence { Box::new(move || Some((false, Duration::from_millis(ms)))) };
+        let places = places(2, 2);
+        let a = places.take(1, sending(9)).unwrap();
+        let b = places.take(2, sending(5)).unwrap();
+        let c = places.take(3, for_ms(1)).expect("a gives way");
+        assert!(must_leave(&a).await && !must_leave(&b).await);
+        let _d = places.take(4, busy()).expect("c is idle");
+        assert!(must_leave(&c).await && !must_leave(&b).await);
     }
 
     #[tokio::test]

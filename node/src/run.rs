@@ -33,6 +33,7 @@ use crate::catalog::Catalog;
 use crate::clock::{now, now_ms};
 use crate::config::{Beginning, NodeConfig};
 use crate::core::{self, Core, Outlets};
+use crate::descriptors;
 use crate::disk::{Disk, DiskReport};
 use crate::door::{Door, Founding, Running, Stage};
 use crate::evidence::{self, Evident};
@@ -40,13 +41,15 @@ use crate::evidence_certificate::EvidenceCertificate;
 use crate::executors::{Executors, Report};
 use crate::founder::{FounderError, Waiting};
 use crate::joiner::{self, JoinerError};
+use crate::known::Known;
+use crate::ledger_places::LedgerPlaces;
 use crate::leaver::{Ended, Leaver};
 use crate::log;
 use crate::peer_session::Prover;
 use crate::peers::{Peers, Wiring};
 use crate::reattester::{self, Reattester};
 use crate::segments::Segments;
-use crate::serve::PublicListener;
+use crate::serve::{HANDSHAKE_DESCRIPTORS, PublicListener};
 use crate::told::{Told, Word};
 use crate::volume::Folder;
 use crate::watching::Watchers;
@@ -160,8 +163,8 @@ async fn live(config: NodeConfig) -> Result<Ended, NodeError> {
     let (stage, joiner) = first_stage(&config, born, begun_sender).await?;
     let door = Door::new(stage);
     let gateway = gateway(&config, &door);
-    let connections_max = config.limits.connections_max;
-    let listener = PublicListener::open(public, shown.clone(), gateway, connections_max);
+    let limits = descriptors::prepare(&config.limits, HANDSHAKE_DESCRIPTORS);
+    let listener = PublicListener::open(public, shown.clone(), gateway, door.clone(), &limits);
     log::info("node", format_args!("listening on {}", config.listen));
     let mut told = Told::listen(config.stop_with_stdin);
     let node = Node {
@@ -345,7 +348,8 @@ impl Node {
             evidence,
             attesting: attesting.clone(),
             catalog,
-            streams: Arc::new(Semaphore::new(self.config.limits.ledger_streams_max)),
+            known: Known::default(),
+            streams: LedgerPlaces::new(&self.config.limits),
             authority_pem: authority.certificate().pem(),
             urls: RwLock::new(BTreeMap::new()),
             calls: Semaphore::new(self.config.limits.calls_max),
@@ -589,6 +593,10 @@ impl Outlets for Wires {
 
     fn certified(&mut self, seqno: u64) {
         self.running.apps.watchers.certified(seqno);
+    }
+
+    fn governance_changed(&mut self, replica: &Replica) {
+        self.running.known.update(replica);
     }
 
     fn membership_changed(&mut self, replica: &Replica) {

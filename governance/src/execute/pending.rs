@@ -4,9 +4,8 @@
 //! each piece of hardware one, and give way to newcomers after a day. There is no timer: places are cleared when
 //! somebody needs them, by the ledger's time.
 
-use crate::execute::membership::take_out;
 use crate::execute::state::State;
-use crate::records::{RemovalReason, ReplicaRecord, ReplicaStatus};
+use crate::records::{Removal, RemovalReason, ReplicaRecord, ReplicaStatus};
 use crate::refusal::Refusal;
 
 /// Most replicas that are not removed.
@@ -73,9 +72,16 @@ fn clear_one(state: &mut State<'_, '_>, present: &mut Vec<ReplicaRecord>) -> Res
 
 fn give_way(
     state: &mut State<'_, '_>,
-    replica: ReplicaRecord,
+    mut replica: ReplicaRecord,
     cause: &str,
 ) -> Result<(), Refusal> {
+    replica.cause = Some(cause.to_owned());
+    replica.removal = Some(Removal {
+        reason: RemovalReason::GaveWay,
+        voted: false,
+        time_ms: state.ctx.time_ms,
+        seqno: state.ctx.seqno,
+    });
     // A replica that waits has no part in the engine's membership, so nothing follows from it.
-    take_out(state, replica, cause, RemovalReason::GaveWay).map(drop)
+    state.set_status(replica, ReplicaStatus::Removed)
 }

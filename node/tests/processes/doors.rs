@@ -1,19 +1,23 @@
 //! Claims about who is believed at a real door, and who is told what.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use synod_api::ErrorCode;
 use synod_attestation::Tee;
 use synod_channel::{Certificate, Clock, PublicDoor, TlsKey, dangerous_observe_config};
 use synod_client::{
     ClientError, Connection, Patience, Repeat, ReplicaUrl, Request, Service, Trust, Verifier,
+    WriteOptions,
 };
 use synod_crypto::Secret;
 use synod_governance::Act;
+use synod_node::NodeLimits;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use crate::synod::{PATIENCE, Synod};
+use crate::synod::{Node, PATIENCE, Synod};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stranger_with_a_policy_knows_founder_and_joiner_by_the_evidence_in_their_certificates() {
@@ -106,4 +110,100 @@ async fn session_through_a_man_in_the_middle_is_refused_by_whoever_verifies() {
     };
     let last = why.checks.last().expect("a check");
     assert_eq!((last.name, last.passed), ("tls-key", false));
+}
+
+/// Connections to the public door that say nothing.
+async fn silent(node: &Node, count: usize) -> Vec<TcpStream> {
+    let mut held = Vec::new();
+    for _ in 0..count {
+        held.push(
+            TcpStream::connect(node.config.listen)
+                .await
+                .expect("a connection"),
+        );
+    }
+    held
+}
+
+/// Connections of nobody that ask for the ledger and read nothing of it.
+async fn ledger_readers(
+    node: &Node,
+    count: usize,
+) -> Vec<tokio_rustls::client::TlsStream<TcpStream>> {
+    let mut config = (*dangerous_observe_config(&Clock::system())).clone();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let connector = TlsConnector::from(Arc::new(config));
+    let mut held = Vec::new();
+    for _ in 0..count {
+        let stream = TcpStream::connect(node.config.listen)
+            .await
+            .expect("a connection");
+        let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
+        let mut stream = connector.connect(name, stream).await.expect("TLS");
+        let asked = b"GET /v1/ledger HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        stream.write_all(asked).await.expect("it is heard");
+        stream.flush().await.expect("it is heard");
+        held.push(stream);
+    }
+    held
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silent_connections_keep_no_client_out() {
+    let limits = NodeLimits {
+        connections_max: 64,
+        strangers_max: 16,
+        ..NodeLimits::default()
+    };
+    let synod = Synod::open_within(limits, "true").await;
+    let held = silent(&synod.nodes[0], 400).await;
+    let begun = Instant::now();
+    for number in 0..5 {
+        // Each is a client of its own.
+        synod.put(&format!("key {number}"), "value").await;
+    }
+    // Less than a silent connection is waited for.
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+    drop(held);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_readers_of_the_ledger_keep_no_joiner_out() {
+    let mut synod = Synod::open_within(NodeLimits::default(), "true").await;
+    // More than what sockets hold.
+    for number in 0..24 {
+        synod.put(&number.to_string(), &"x".repeat(1 << 20)).await;
+    }
+    let held = ledger_readers(&synod.nodes[0], 12).await;
+    synod.join(Tee::Tdx).await;
+    drop(held);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_leave_file_descriptors_for_the_disk() {
+    let limits = NodeLimits {
+        segment_bytes: 1 << 20,
+        ..NodeLimits::default()
+    };
+    let synod = Synod::open_within(limits, "ulimit -n 700").await;
+    let connected = synod.service();
+    let options = WriteOptions::default();
+    let value = "x".repeat(1 << 20);
+    let put = |key: &'static str| connected.put("records", key.as_bytes(), value.clone(), &options);
+    put("before").await.expect("it is written");
+    let held = silent(&synod.nodes[0], 900).await;
+    for key in ["a", "b", "c", "d"] {
+        // Each is longer than a file of the ledger, so each opens one.
+        put(key).await.expect("it is written");
+    }
+    assert!(
+        synod.nodes[0]
+            .log()
+            .contains("this process may open 700 files")
+    );
+    drop(held);
 }

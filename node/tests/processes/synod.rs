@@ -119,6 +119,11 @@ pub(crate) fn config(dir: &Path, tee: Tee, beginning: Beginning) -> NodeConfig {
 impl Node {
     /// Starts a process with this configuration; its log goes to `log` in its folder.
     pub(crate) fn start(config: NodeConfig) -> Self {
+        Self::start_after("true", config)
+    }
+
+    /// The same, after a command of the shell that the process comes from.
+    pub(crate) fn start_after(command: &str, config: NodeConfig) -> Self {
         std::fs::create_dir_all(&config.dir).expect("a folder");
         let file = config.dir.join("node.toml");
         std::fs::write(&file, config.to_toml()).expect("a configuration");
@@ -129,7 +134,8 @@ impl Node {
             .expect("a log");
         // A write past the limit of a file's size must fail, as on a full disk, and not end the process.
         let child = Command::new("sh")
-            .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
+            .arg("-c")
+            .arg(format!("trap '' XFSZ; {command}; exec \"$0\" \"$@\""))
             .arg(std::env::current_exe().expect("this program"))
             .args([
                 "--exact",
@@ -245,11 +251,20 @@ impl Synod {
     }
 
     async fn waiting_founder_on(manifest: &Manifest) -> (Node, tempfile::TempDir) {
+        Self::waiting_founder_within(manifest, NodeLimits::default(), "true").await
+    }
+
+    async fn waiting_founder_within(
+        manifest: &Manifest,
+        limits: NodeLimits,
+        command: &str,
+    ) -> (Node, tempfile::TempDir) {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("manifest.toml");
         std::fs::write(&path, manifest.to_toml()).expect("a manifest");
         let beginning = Beginning::Start { manifest: path };
-        let founder = Node::start(config(&dir.path().join("1"), Tee::SevSnp, beginning));
+        let config = config(&dir.path().join("1"), Tee::SevSnp, beginning);
+        let founder = Node::start_after(command, NodeConfig { limits, ..config });
         await_answer(&founder).await;
         (founder, dir)
     }
@@ -260,7 +275,18 @@ impl Synod {
     }
 
     async fn found_on(manifest: Manifest) -> Self {
-        let (founder, dir) = Self::waiting_founder_on(&manifest).await;
+        Self::found_within(manifest, NodeLimits::default(), "true").await
+    }
+
+    /// A founder within these limits, started after a command of the shell; open to users.
+    pub(crate) async fn open_within(limits: NodeLimits, command: &str) -> Self {
+        let mut synod = Self::found_within(manifest(&user()), limits, command).await;
+        synod.act(Act::Open).await;
+        synod
+    }
+
+    async fn found_within(manifest: Manifest, limits: NodeLimits, command: &str) -> Self {
+        let (founder, dir) = Self::waiting_founder_within(&manifest, limits, command).await;
         let network = approve(&founder, &manifest).await;
         Self {
             dir,
