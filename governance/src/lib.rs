@@ -64,8 +64,7 @@ pub use reattest::Reattest;
 pub use recompute::{Mismatch, recompute};
 pub use records::{
     GovernanceRecord, REATTEST_INTERVAL_MS, Removal, RemovalReason, ReplicaRecord, ReplicaStatus,
-    ServiceRecord,
-    ServiceStatus,
+    ServiceRecord, ServiceStatus,
 };
 pub use refusal::{Refusal, StatementKey};
 pub use signatures::SignatureError;
