@@ -54,6 +54,9 @@ impl Replica {
         if let Some(report) = envelope.app_report.clone() {
             self.take_report(from, *report, out);
         }
+        if !envelope.unheard.is_empty() {
+            self.take_unheard(from, &envelope.unheard);
+        }
         if let Some(word) = &envelope.read {
             self.take_read_word(from, word, out);
         }

@@ -55,6 +55,7 @@ mod roll;
 mod seen_rows;
 pub mod state;
 mod submission;
+mod unheard;
 mod users;
 
 pub use app::{
@@ -69,7 +70,9 @@ pub use chunk::AppChunk;
 pub use deploying::{AppView, Heard, SWEPT_AT_ONCE_MAX};
 pub use deployment::CHUNKS_WAITING_MAX;
 pub use desk::CALLS_WAITING_MAX;
-pub use envelope::{Envelope, MalformedEnvelope, REFUSAL_BYTES_MAX, ReadWord};
+pub use envelope::{
+    Envelope, MalformedEnvelope, REFUSAL_BYTES_MAX, ReadWord, UNHEARD_WORDS_MAX, UnheardWord,
+};
 pub use floor::{
     APP_CALLS_BYTES_MAX, APP_CALLS_WAITING_MAX, EXECUTIONS_MAX, EXECUTIONS_OF_ONE_APP_MAX,
     EXECUTIONS_UNDER_WAY_MAX,
@@ -91,4 +94,5 @@ pub use query::{Gauges, GovernanceView, NetworkView};
 pub use record::{ExecutionRecord, MalformedRecord};
 pub use replica::{Boot, Keys, Replica};
 pub use report::{AppReport, AppVerdict};
+pub use unheard::SILENT_MS;
 pub use users::{ROLE_READ, ROLE_WRITE};

@@ -5,7 +5,7 @@
 //! `leading` (gather, execute, propose), `following` (check before append), `certifying` (signatures and
 //! certificates), `reading` (linearizable and local reads), `asking` (reads away from the leader), `executing` (calls
 //! of apps), `membership`, `lapsing` and `leaving` (who votes), `attesting`
-//! (fresh evidence and other requests of a replica's own), `hearing` (who is heard).
+//! (fresh evidence and other requests of a replica's own), `hearing` and `unheard` (who is heard, and who is not).
 //!
 //! Invariants
 //! - the engine's log and the machine hold the same blocks at all times;
@@ -113,6 +113,8 @@ pub struct Replica {
     pub(crate) membership_tick: u64,
     /// Lapses are not acted on before this tick.
     pub(crate) lapse_tick: u64,
+    /// No silent or replaced replica is let go before this tick.
+    pub(crate) replacement_tick: u64,
     /// The voters whose lapsed verdicts the operator was told of.
     pub(crate) lapses_told: BTreeSet<u64>,
     /// Whom this replica heard, and when.
@@ -142,7 +144,7 @@ impl Replica {
     /// [`StartError`] where the ledger's membership does not make an engine.
     pub fn start(mut boot: Boot, now: Now) -> Result<(Self, Effects), StartError> {
         let engine = Engine::new(engine_start(&mut boot), boot.tuning)?;
-        let network = boot.machine.sequence().network();
+        let (network, tick_ms) = (boot.machine.sequence().network(), boot.tuning.tick_ms);
         let certificate_bytes = boot
             .machine
             .history()
@@ -181,8 +183,9 @@ impl Replica {
             compacted_seqno: 0,
             membership_tick: 0,
             lapse_tick: 0,
+            replacement_tick: 0,
             lapses_told: BTreeSet::new(),
-            hearing: Hearing::default(),
+            hearing: Hearing::new(tick_ms),
             leaving: Leaving::default(),
             submission: None,
             peers_waiting: BTreeSet::new(),
@@ -311,6 +314,7 @@ impl Replica {
         self.ticks += 1;
         self.drive(EngineInput::Tick, out);
         self.tick_reads(out);
+        self.tick_hearing(out);
         self.tick_submission(out);
         self.tick_deploying(out);
         self.watch_lapses(out);

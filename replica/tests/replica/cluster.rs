@@ -116,6 +116,7 @@ pub(crate) fn manifest(required_vendors: u8) -> Manifest {
         required_vendors,
         join: JoinRule::Verdict,
         removal_grace_s: 3600,
+        unheard_s: UNHEARD_MS / 1000,
         members: members.collect(),
         users: vec![UserEntry {
             name: "user".to_owned(),
@@ -126,6 +127,9 @@ pub(crate) fn manifest(required_vendors: u8) -> Manifest {
     })
     .expect("a manifest")
 }
+
+/// A voter that is not heard for so long loses its vote.
+pub(crate) const UNHEARD_MS: u64 = 60_000;
 
 /// Verdicts last this long in a short-lived network, and a replica without one and without a vote half as long.
 pub(crate) const LIFETIME_MS: u64 = 20_000;
@@ -156,10 +160,16 @@ pub(crate) struct Birth {
 
 impl Birth {
     fn new(tee: Tee, entropy: &mut Entropy) -> Self {
+        let platform = entropy.take();
+        Self::on(platform, tee, entropy)
+    }
+
+    /// New keys on a machine that was there before.
+    fn on(platform: [u8; 32], tee: Tee, entropy: &mut Entropy) -> Self {
         Self {
             identity: entropy.secret(),
             hpke: entropy.secret(),
-            platform: entropy.take(),
+            platform,
             tee,
         }
     }
@@ -338,6 +348,36 @@ impl Cluster {
     /// A replica joins and starts; it may not vote yet.
     pub(crate) fn join_only(&mut self, tee: Tee) -> u64 {
         let (keys, request) = self.join_request(tee);
+        self.join_by(keys, request)
+    }
+
+    /// What ran as replica `id` is started again on the same machine: it joins as a new replica.
+    pub(crate) fn start_again(&mut self, id: u64) -> u64 {
+        let former = self.birth(id);
+        let (platform, tee) = (former.platform, former.tee);
+        let birth = Birth::on(platform, tee, &mut self.entropy);
+        let (keys, request) = self.request_of(birth, Some(id));
+        self.join_by(keys, request)
+    }
+
+    /// Lets time pass until exactly these replicas vote.
+    pub(crate) fn await_voters(&mut self, ids: &[u64]) {
+        let mut newest = Vec::new();
+        for _ in 0..300 {
+            self.run(100);
+            let leading = self.nodes.values().find(|node| node.replica.leads());
+            if let Some(node) = leading {
+                let configuration = node.replica.network_view().configuration;
+                newest = configuration.voters().iter().map(|v| v.id).collect();
+                if newest == ids {
+                    return;
+                }
+            }
+        }
+        panic!("voters {newest:?}, expected {ids:?}");
+    }
+
+    fn join_by(&mut self, keys: Keys, request: Join) -> u64 {
         let reply = self.ask(
             Request::Join(GovernanceInput::Join(Box::new(request)).encode().into()),
             user(),
@@ -369,9 +409,13 @@ impl Cluster {
     }
 
     pub(crate) fn join_request(&mut self, tee: Tee) -> (Keys, Join) {
+        let birth = Birth::new(tee, &mut self.entropy);
+        self.request_of(birth, None)
+    }
+
+    pub(crate) fn request_of(&mut self, birth: Birth, replaces: Option<u64>) -> (Keys, Join) {
         let view = self.leader_node().replica.network_view();
         let (index, hash, _) = view.certified;
-        let birth = Birth::new(tee, &mut self.entropy);
         let keys = birth.keys();
         let nonce = join_nonce(&hash, &keys.identity.public());
         let attested = birth.attest(self.network, nonce, self.now_ms);
@@ -381,6 +425,7 @@ impl Cluster {
             attested,
             BlockRef { index, hash },
             address(next),
+            replaces,
             &keys.identity,
         );
         (keys, request)

@@ -13,5 +13,6 @@ mod forks;
 mod leaving;
 mod life;
 mod notebook;
+mod replacing;
 mod time;
 mod watching;
