@@ -78,6 +78,7 @@ pub(crate) async fn join(
     network: Digest,
     services: Vec<ReplicaUrl>,
     policy: Option<&Path>,
+    replaces: Option<u64>,
 ) -> Result<Begun, JoinerError> {
     let policy = policy.map(read_policy).transpose()?;
     let trust = Trust::Verified(Box::new(Verifier::new(network, policy)));
@@ -88,7 +89,10 @@ pub(crate) async fn join(
         Patience::default(),
     )?;
     let collected_ms = now_ms();
-    let (attested, trusted_by, id) = ask(&service, &born, network, address).await?;
+    // The vendor's service may be slow, and the nonce is made from a block that must be recent.
+    born.rehearse().await?;
+    let asked = ask_in_place(&service, &born, network, address, replaces).await?;
+    let (attested, trusted_by, id) = asked;
     log::info(
         "join",
         format_args!("trusted as replica {id} by transaction {trusted_by}"),
@@ -147,15 +151,39 @@ fn block0_time(machine: &synod_replica::Machine) -> u64 {
     synod_ledger::Block::decode(machine.genesis().clone()).map_or(0, |block| block.header().time_ms)
 }
 
+/// Asks to join in the place of a former self; where that is refused, as a replica like any other.
+async fn ask_in_place(
+    service: &Service,
+    born: &Born,
+    network: Digest,
+    address: Address,
+    replaces: Option<u64>,
+) -> Result<(AttestedStatement, TxId, u64), JoinerError> {
+    let Some(former) = replaces else {
+        return ask(service, born, network, address, None).await;
+    };
+    match ask(service, born, network, address.clone(), replaces).await {
+        Err(JoinerError::Client(refused)) if refused.code() == Some(ErrorCode::EvidenceRefused) => {
+            log::warn(
+                "join",
+                format_args!(
+                    "not in the place of replica {former}: {refused}; joining without that"
+                ),
+            );
+            ask(service, born, network, address, None).await
+        }
+        asked => asked,
+    }
+}
+
 /// Attests this node to the service and waits until the verdict is on the ledger.
 async fn ask(
     service: &Service,
     born: &Born,
     network: Digest,
     address: Address,
+    replaces: Option<u64>,
 ) -> Result<(AttestedStatement, TxId, u64), JoinerError> {
-    // The vendor's service may be slow, and the nonce is made from a block that must be recent.
-    born.rehearse().await?;
     let seen = service.network().await?;
     let hash: Digest = seen
         .certified_hash
@@ -168,7 +196,7 @@ async fn ask(
     let identity = born.identity();
     let nonce = join_nonce(&hash, &identity.public());
     let attested = born.attest(network, nonce).await?;
-    let request = Join::sign(attested.clone(), block, address, &identity);
+    let request = Join::sign(attested.clone(), block, address, replaces, &identity);
     let body = Input::Join(Box::new(request)).encode();
     let answer = service
         .call(&Request::post_cbor(

@@ -23,6 +23,7 @@ mod evidence;
 mod evidence_certificate;
 mod evidence_source;
 mod executors;
+mod former;
 mod founder;
 mod governance_news;
 mod joiner;

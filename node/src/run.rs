@@ -39,6 +39,7 @@ use crate::door::{Door, Founding, Running, Stage};
 use crate::evidence::{self, Evident};
 use crate::evidence_certificate::EvidenceCertificate;
 use crate::executors::{Executors, Report};
+use crate::former;
 use crate::founder::{FounderError, Waiting};
 use crate::joiner::{self, JoinerError};
 use crate::known::Known;
@@ -304,6 +305,7 @@ impl Node {
                 network,
                 services,
                 policy,
+                replaces,
             },
             Some(born),
         ) = (&self.config.beginning, joiner)
@@ -315,7 +317,9 @@ impl Node {
             .map(|url| url.parse().map_err(|_| NodeError::Url(url)))
             .collect::<Result<_, _>>()?;
         let address = address(&self.config);
-        let joined = joiner::join(born, address, *network, urls, policy.as_deref()).await?;
+        let replaces = replaces.or_else(|| former::read(&self.config.dir, *network));
+        let policy = policy.as_deref();
+        let joined = joiner::join(born, address, *network, urls, policy, replaces).await?;
         Ok((joined, oneshot::channel().0))
     }
 
@@ -330,6 +334,7 @@ impl Node {
             number: None,
             records: begun.records,
         });
+        former::write(&self.config.dir, begun.network, id);
         let identity = Arc::new(begun.identity);
         let prover = prover(begun.network, id, &identity);
         let peers = self.wires(prover, &begun.tls, &core, peers)?;

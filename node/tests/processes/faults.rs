@@ -101,6 +101,7 @@ async fn joiner_believes_no_service_of_another_network() {
         network: Digest::from([7; 32]),
         services,
         policy: None,
+        replaces: None,
     };
     let mut second = Node::start(config);
     assert!(!second.ended());

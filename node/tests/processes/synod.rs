@@ -19,7 +19,7 @@ use synod_client::{
 use synod_crypto::{Digest, HpkeSecretKey, Secret, SigningKey};
 use synod_governance::{
     Act, Action, Approval, AttestedStatement, JoinRule, Manifest, ManifestFile, MemberEntry,
-    REMOVAL_GRACE_S_DEFAULT, UserEntry,
+    REMOVAL_GRACE_S_DEFAULT, UNHEARD_S_DEFAULT, UserEntry,
 };
 use synod_node::{
     AppsConfig, AttesterChoice, Beginning, Durability, EndorsementsConfig, LEAVE_MAX_DEFAULT,
@@ -72,6 +72,7 @@ fn manifest(user: &KeyFiles) -> Manifest {
         required_vendors: 2,
         join: JoinRule::Verdict,
         removal_grace_s: REMOVAL_GRACE_S_DEFAULT,
+        unheard_s: UNHEARD_S_DEFAULT,
         members: members.collect(),
         users: vec![UserEntry {
             name: "user".to_owned(),
@@ -340,6 +341,7 @@ impl Synod {
                 network: self.network,
                 services,
                 policy: None,
+                replaces: None,
             },
         )
     }
