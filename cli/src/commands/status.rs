@@ -1,7 +1,7 @@
 //! `synod status`: what the service says of itself, from a replica that was verified.
 
 use clap::Args;
-use synod_api::{Demotion, NetworkReply, ReplicaInfo};
+use synod_api::{Demotion, Departure, DepartureReason, NetworkReply, ReplicaInfo};
 
 use crate::clock::now_ms;
 use crate::connect::ServiceArgs;
@@ -53,6 +53,12 @@ fn text(network: &NetworkReply) -> String {
             .iter()
             .map(|replica| replica_line(replica, network)),
     );
+    lines.extend(
+        network
+            .departed
+            .iter()
+            .map(|gone| departure_line(gone, network.ledger_time_ms)),
+    );
     lines.push(critical_line(&network.critical));
     lines.extend(network.alarms.iter().map(|alarm| format!("alarm: {alarm}")));
     lines.join("\n")
@@ -70,13 +76,18 @@ fn replica_line(replica: &ReplicaInfo, network: &NetworkReply) -> String {
         ""
     };
     let simulated = if replica.simulated { ", SIMULATED" } else { "" };
-    let reachable = match replica.reachable {
-        Some(false) => ", NOT REACHABLE",
-        _ if replica.certifies == Some(false) => ", DOES NOT CERTIFY",
-        _ => "",
+    let reachable = match (replica.silent_ms, replica.reachable) {
+        (Some(ms), _) => format!(", NOT HEARD FOR {}", span(ms / 1000)),
+        (None, Some(false)) => ", NOT REACHABLE".to_owned(),
+        (None, _) if replica.certifies == Some(false) => ", DOES NOT CERTIFY".to_owned(),
+        (None, _) => String::new(),
     };
+    let replaces = replica
+        .replaces
+        .map(|old| format!(", in the place of {old}"))
+        .unwrap_or_default();
     let line = format!(
-        "replica {}  {}  {} ({}{simulated})  {standing}{leads}{reachable}",
+        "replica {}  {}  {} ({}{simulated})  {standing}{leads}{replaces}{reachable}",
         replica.id, replica.url, replica.tee, replica.vendor
     );
     let mut lines = vec![
@@ -103,6 +114,22 @@ fn attestation_line(replica: &ReplicaInfo, ledger_ms: u64, now_ms: u64) -> Strin
             format!("lapses {}", when(replica.verdict_expires_ms, ledger_ms))
         },
         when(replica.next_attestation_ms, now_ms),
+    )
+}
+
+fn departure_line(gone: &Departure, ledger_ms: u64) -> String {
+    let how = match (gone.reason, gone.replaced_by) {
+        (DepartureReason::Removed, _) => "removed by the members".to_owned(),
+        (DepartureReason::Lapsed, _) => "removed, its verdict had lapsed".to_owned(),
+        (DepartureReason::Left, Some(by)) => format!("left, replica {by} came in its place"),
+        (DepartureReason::Left, None) => "left".to_owned(),
+        (DepartureReason::Replaced, Some(by)) => format!("replaced by replica {by}"),
+        (DepartureReason::Replaced, None) => "replaced".to_owned(),
+    };
+    format!(
+        "replica {}  {how} {}",
+        gone.id,
+        when(gone.since_ms, ledger_ms)
     )
 }
 
