@@ -148,6 +148,8 @@ pub enum DepartureReason {
     Lapsed,
     /// It left.
     Left,
+    /// It waited for the members, and gave way to a newcomer.
+    GaveWay,
     /// Another replica came into its place.
     Replaced,
 }

@@ -147,6 +147,7 @@ fn departed(view: &NetworkView) -> Vec<Departure> {
                     RemovalReason::Members => DepartureReason::Removed,
                     RemovalReason::Lapsed => DepartureReason::Lapsed,
                     RemovalReason::Left => DepartureReason::Left,
+                    RemovalReason::GaveWay => DepartureReason::GaveWay,
                     RemovalReason::Replaced => DepartureReason::Replaced,
                 },
                 since_ms: removal.time_ms,

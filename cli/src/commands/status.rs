@@ -120,6 +120,9 @@ fn attestation_line(replica: &ReplicaInfo, ledger_ms: u64, now_ms: u64) -> Strin
 fn departure_line(gone: &Departure, ledger_ms: u64) -> String {
     let how = match (gone.reason, gone.replaced_by) {
         (DepartureReason::Removed, _) => "removed by the members".to_owned(),
+        (DepartureReason::GaveWay, _) => {
+            "waited for the members, and gave way to a newcomer".to_owned()
+        }
         (DepartureReason::Lapsed, _) => "removed, its verdict had lapsed".to_owned(),
         (DepartureReason::Left, Some(by)) => format!("left, replica {by} came in its place"),
         (DepartureReason::Left, None) => "left".to_owned(),

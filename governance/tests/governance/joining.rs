@@ -147,7 +147,7 @@ fn join_on_the_same_hardware(network: &Network, seed: u8) -> Input {
     let nonce = join_nonce(&block.hash, &newcomer.identity.public());
     let statement = newcomer.statement(network.id, nonce);
     let attested = node().attest(statement, network.time_ms);
-    let join = Join::sign(attested, block, address(seed), &newcomer.identity);
+    let join = Join::sign(attested, block, address(seed), None, &newcomer.identity);
     Input::Join(Box::new(join))
 }
 
