@@ -14,7 +14,6 @@
 
 use std::collections::BTreeSet;
 
-use synod_consensus::Input as EngineInput;
 use synod_governance::{
     BlockRef, Input, REPLACED_UNHEARD_MS, Replaced, ReplicaRecord, ReplicaStatus, Unheard,
     UnheardStatement,
@@ -133,7 +132,7 @@ impl Replica {
             return false;
         };
         if old == self.id {
-            return self.drive(EngineInput::Transfer(by), out);
+            return self.hand_over_to(|id| id == by, out);
         }
         let stays = self.voters().contains(&old) && !self.stands_without(old);
         if stays {
