@@ -180,6 +180,7 @@ async fn live(config: NodeConfig) -> Result<Ended, NodeError> {
     };
     let outcome = match begun {
         Some((begun, runs)) => {
+            former::write(&node.config.dir, begun.network, begun.boot.id);
             let alive = node.start(begun, peers)?;
             // Whoever sent the approvals may have gone; the network stands all the same.
             let _ = runs.send(());
@@ -334,7 +335,6 @@ impl Node {
             number: None,
             records: begun.records,
         });
-        former::write(&self.config.dir, begun.network, id);
         let identity = Arc::new(begun.identity);
         let prover = prover(begun.network, id, &identity);
         let peers = self.wires(prover, &begun.tls, &core, peers)?;
