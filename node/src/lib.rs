@@ -17,6 +17,7 @@ mod config;
 mod core;
 mod descriptors;
 mod disk;
+mod disk_trouble;
 mod door;
 mod endorsements;
 mod evidence;

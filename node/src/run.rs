@@ -35,6 +35,7 @@ use crate::config::{Beginning, NodeConfig};
 use crate::core::{self, Core, Outlets};
 use crate::descriptors;
 use crate::disk::{Disk, DiskReport};
+use crate::disk_trouble::DiskTrouble;
 use crate::door::{Door, Founding, Running, Stage};
 use crate::evidence::{self, Evident};
 use crate::evidence_certificate::EvidenceCertificate;
@@ -324,7 +325,8 @@ impl Node {
         let (id, authority) = (begun.boot.id, authority(&begun)?);
         let tick = Duration::from_millis(begun.boot.tuning.tick_ms);
         let (core, receiver) = core::core();
-        let (catalog, disk) = self.disk(&begun, &core)?;
+        let disk_trouble = DiskTrouble::default();
+        let (catalog, disk) = self.disk(&begun, &core, &disk_trouble)?;
         // A crash here leaves a folder that nobody reads: the next run is a new replica with a new one.
         disk.persist(Batch {
             number: None,
@@ -346,6 +348,7 @@ impl Node {
             network: begun.network,
             identity,
             evidence,
+            disk_trouble,
             attesting: attesting.clone(),
             catalog,
             known: Known::default(),
@@ -433,7 +436,12 @@ impl Node {
     }
 
     /// The ledger's folder is named by the identity, so a restart never touches an older one.
-    fn disk(&self, begun: &Begun, core: &Core) -> Result<(Catalog, Disk), NodeError> {
+    fn disk(
+        &self,
+        begun: &Begun,
+        core: &Core,
+        trouble: &DiskTrouble,
+    ) -> Result<(Catalog, Disk), NodeError> {
         let (network, identity) = (begun.network, begun.identity.public().to_string());
         let path = self.config.dir.join(format!("ledger-{}", &identity[..16]));
         let folder = Folder::create(&path).map_err(|cause| NodeError::Folder {
@@ -451,7 +459,7 @@ impl Node {
                 DiskReport::Full(full) => Input::DiskFull(full),
             });
         };
-        let disk = Disk::start(segments, report).map_err(NodeError::Start)?;
+        let disk = Disk::start(segments, trouble.clone(), report).map_err(NodeError::Start)?;
         Ok((catalog, disk))
     }
 
