@@ -29,6 +29,7 @@ mod governance_news;
 mod joiner;
 mod known;
 mod leaver;
+mod ledger_files;
 mod ledger_places;
 mod ledger_reader;
 mod log;

@@ -13,5 +13,6 @@ mod forks;
 mod leaving;
 mod life;
 mod notebook;
+mod recalling;
 mod time;
 mod watching;
