@@ -45,6 +45,7 @@ pub(crate) fn network(
     view: &NetworkView,
     gauges: &Gauges,
     attesting: &Progress,
+    disk_trouble: Option<&str>,
     authority_pem: &str,
 ) -> NetworkReply {
     let (certified_index, certified_hash, ledger_time_ms) = view.certified;
@@ -73,7 +74,7 @@ pub(crate) fn network(
             .collect(),
         departed: departed(view),
         critical: critical(&view.configuration, &of_no_use(view)),
-        alarms: alarms(view, gauges, attesting),
+        alarms: alarms(view, gauges, attesting, disk_trouble),
     }
 }
 
@@ -250,7 +251,12 @@ fn critical(configuration: &Configuration, lost: &BTreeSet<u64>) -> Vec<u64> {
         .collect()
 }
 
-fn alarms(view: &NetworkView, gauges: &Gauges, attesting: &Progress) -> Vec<String> {
+fn alarms(
+    view: &NetworkView,
+    gauges: &Gauges,
+    attesting: &Progress,
+    disk_trouble: Option<&str>,
+) -> Vec<String> {
     let mut alarms = Vec::new();
     if gauges.halted {
         alarms.push(
@@ -258,8 +264,11 @@ fn alarms(view: &NetworkView, gauges: &Gauges, attesting: &Progress) -> Vec<Stri
                 .to_owned(),
         );
     }
-    if gauges.disk_full {
-        alarms.push("the disk of this replica does not take writes".to_owned());
+    if gauges.disk_full || disk_trouble.is_some() {
+        let why = disk_trouble.map_or_else(String::new, |why| format!(": {why}"));
+        alarms.push(format!(
+            "the disk of this replica does not take writes{why}"
+        ));
     }
     if let Some(behind_ms) = gauges.ledger_too_far_behind_ms {
         alarms.push(format!(
@@ -384,6 +393,7 @@ pub(crate) fn readiness(gauges: &Gauges, view: &NetworkView) -> (bool, &'static 
     match role(view, gauges) {
         Role::Halted => (false, "halted"),
         Role::Removed => (false, "removed"),
+        _ if gauges.disk_full => (false, "its disk does not take writes"),
         Role::Leader if view.serves => (true, "leading"),
         Role::Leader => (false, "taking up the lead"),
         Role::Follower => (true, "following"),

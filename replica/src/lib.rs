@@ -47,6 +47,8 @@ mod parting;
 mod peer_asks;
 mod query;
 mod reading;
+mod recalled;
+mod recalling;
 mod record;
 pub mod replay;
 mod replica;
@@ -64,7 +66,7 @@ pub use app::{
 };
 pub use apps::ActiveApp;
 pub use calls::{
-    Batch, Call, CallError, Effects, Input, Notice, Operate, Reply, Request, TxStatus,
+    Batch, Call, CallError, Effects, Input, Notice, Operate, Recall, Reply, Request, TxStatus,
 };
 pub use chunk::AppChunk;
 pub use deploying::{AppView, Heard, SWEPT_AT_ONCE_MAX};
@@ -91,6 +93,7 @@ pub use ledger_clock::{BEHIND_MAX_MS, FASTEST, LEAD_MAX_MS, Now, SLOWEST};
 pub use machine::{BlockFault, Machine, Taken};
 pub use membership::PROMOTION_LAG_MAX;
 pub use query::{Gauges, GovernanceView, NetworkView};
+pub use recalling::RECALL_BYTES_MAX;
 pub use record::{ExecutionRecord, MalformedRecord};
 pub use replica::{Boot, Keys, Replica};
 pub use report::{AppReport, AppVerdict};

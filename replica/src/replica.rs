@@ -34,6 +34,7 @@ use crate::machine::Machine;
 use crate::parked::Parked;
 use crate::parting::Leaving;
 use crate::peer_asks::PeerAsks;
+use crate::recalled::Recalled;
 use crate::roll;
 use crate::seen_rows::SeenRows;
 use crate::submission::Submission;
@@ -132,6 +133,7 @@ pub struct Replica {
     /// The tick at which the ledger time was last brought up to date for a join.
     pub(crate) freshened_tick: u64,
     pub(crate) clock: LedgerClock,
+    pub(crate) recalled: Recalled,
     pub(crate) disk_full: bool,
     pub(crate) halted: bool,
     pub(crate) misbehaviours: u64,
@@ -193,6 +195,7 @@ impl Replica {
             view_since_tick: 0,
             freshened_tick: 0,
             clock,
+            recalled: Recalled::default(),
             disk_full: false,
             halted: false,
             misbehaviours: 0,
@@ -244,6 +247,7 @@ impl Replica {
             Input::Received { from, envelope } => self.receive(from, envelope, &mut out),
             Input::Persisted(number) => self.persisted(number, &mut out),
             Input::DiskFull(full) => self.disk_full = full,
+            Input::Recalled(records) => self.recalled(&records, &mut out),
             Input::Unreachable(peer) => {
                 self.drive(EngineInput::Unreachable(peer), &mut out);
             }
@@ -375,8 +379,7 @@ impl Replica {
             self.read_confirmed(ready.ctx, ready.index, out);
         }
         if let Some(fetch) = effects.fetch {
-            let entries = self.machine.history().entries(fetch.from, fetch.to);
-            self.drive(EngineInput::Fetched(entries), out);
+            self.fetch(fetch, out);
         }
         if let Some(change) = effects.role {
             self.change_role(&change, out);

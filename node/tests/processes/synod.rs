@@ -462,6 +462,15 @@ impl Synod {
         self.service().ready(&self.nodes[place].url()).await
     }
 
+    /// What one replica says of the network.
+    pub(crate) async fn network_of(&self, place: usize) -> NetworkReply {
+        let verifier = Box::new(Verifier::new(self.network, None));
+        let url = self.nodes[place].url();
+        let service = Service::new([url], Trust::Verified(verifier), None, Patience::default());
+        let network = service.expect("a client").network().await;
+        network.expect("an answer")
+    }
+
     /// The place of the replica that leads.
     pub(crate) async fn leader(&self) -> usize {
         let network = self

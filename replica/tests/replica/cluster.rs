@@ -15,11 +15,11 @@ use synod_governance::{
     SignedAction, UserEntry, join_nonce,
 };
 use synod_kv::MapName;
-use synod_ledger::{LedgerSecret, Scanner, SegmentHeader, TxId};
+use synod_ledger::{Block, LedgerSecret, Record, Scanner, SegmentHeader, TxId};
 use synod_replica::guest::{Compile, Compiled, Completion, Executed, Execution, GuestFault};
 use synod_replica::{
     Boot, Call, Caller, Condition, Effects, Envelope, Input, Intake, Keys, KvApp, Machine, Notice,
-    Now, Operate, Operation, Replica, Reply, Request, found, receive_keys,
+    Now, Operate, Operation, Recall, Replica, Reply, Request, found, receive_keys,
 };
 
 pub(crate) const START_MS: u64 = 1_800_000_000_000;
@@ -59,6 +59,11 @@ pub(crate) struct Cluster {
     pub(crate) lies: fn(&Work) -> bool,
     /// Chooses which piece of work is done next, and whether it waits a while; the oldest, at once, where there is none.
     pub(crate) scramble: Option<Entropy>,
+    /// What replicas that boot from now on keep in memory.
+    pub(crate) history_bytes_max: Option<usize>,
+    pub(crate) tuning: Tuning,
+    /// Changes what is read back from the disk.
+    pub(crate) misread: fn(&mut Vec<Record>),
     pub(crate) network: Digest,
     pub(crate) now_ms: u64,
     pub(crate) nodes: BTreeMap<u64, Node>,
@@ -262,6 +267,9 @@ impl Cluster {
             work: VecDeque::new(),
             lies: |_| false,
             scramble: None,
+            history_bytes_max: None,
+            tuning: Tuning::default(),
+            misread: |_| {},
             network: founded.network,
             now_ms: START_MS + 1000,
             nodes: BTreeMap::new(),
@@ -300,13 +308,17 @@ impl Cluster {
         service_key: Secret<32>,
         disk: Vec<u8>,
     ) {
+        let mut machine = machine;
+        if let Some(bytes_max) = self.history_bytes_max {
+            machine.bound_history(bytes_max);
+        }
         let boot = Boot {
             id,
             keys,
             machine,
             service_key,
             app: Box::new(KvApp),
-            tuning: Tuning::default(),
+            tuning: self.tuning,
             entropy: self.entropy.fork("replica"),
         };
         let (replica, effects) = Replica::start(boot, clocks(self.now_ms, 0)).expect("a replica");
@@ -774,6 +786,7 @@ impl Cluster {
         }
         node.notices.extend(effects.notices);
         node.membership_told += usize::from(effects.membership_changed);
+        let recalled = effects.recall.map(|recall| read_back(&node.disk, recall));
         self.replies.extend(effects.replies);
         let execute = effects
             .execute
@@ -791,7 +804,29 @@ impl Cluster {
                 self.sent.push((id, to, envelope));
             }
         }
+        if let Some(mut records) = recalled {
+            (self.misread)(&mut records);
+            self.step(id, Input::Recalled(records));
+        }
     }
+}
+
+/// What a node gives back of its files.
+fn read_back(disk: &[u8], recall: Recall) -> Vec<Record> {
+    let scanner = Scanner::new(Bytes::copy_from_slice(disk)).expect("a segment");
+    let (mut records, mut begun, mut bytes) = (Vec::new(), false, 0);
+    for placed in scanner {
+        let placed = placed.expect("a whole record");
+        if let Record::Block(block) = &placed.record {
+            let block = Block::decode(block.clone()).expect("a block");
+            begun |= block.header().index >= recall.from;
+        }
+        if begun && bytes < recall.bytes_max {
+            bytes += (placed.end - placed.at) as usize;
+            records.push(placed.record);
+        }
+    }
+    records
 }
 
 fn clocks(now_ms: u64, skew_ms: i64) -> Now {
