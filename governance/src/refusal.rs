@@ -35,6 +35,15 @@ impl StatementKey {
             Self::Hpke => "HPKE key",
         }
     }
+
+    /// The code of the refusal to take the key a second time.
+    fn used_code(self) -> &'static str {
+        match self {
+            Self::Identity => "identity-used",
+            Self::Tls => "tls-key-used",
+            Self::Hpke => "hpke-key-used",
+        }
+    }
 }
 
 /// Why an input is not accepted. Nothing of it may be written.
@@ -135,23 +144,13 @@ pub enum Refusal {
     /// The request or change is not signed by the identity key it names.
     #[error("signature is not that of the replica's identity key")]
     ReplicaSignature,
-    /// The identity key was used before; a restarted replica is a new one.
-    #[error("identity key belongs to replica {id} already")]
-    IdentityUsed {
+    /// The key was used before, so it cannot tell two replicas apart; a restarted replica is a new one.
+    #[error("{} belongs to replica {id} already", key.name())]
+    KeyUsed {
         /// The replica that it belongs, or belonged, to.
         id: u64,
-    },
-    /// The TLS key was used before: connections of two replicas could not be told apart.
-    #[error("TLS key belongs to replica {id} already")]
-    TlsKeyUsed {
-        /// The replica that it belongs, or belonged, to.
-        id: u64,
-    },
-    /// The HPKE key was used before: what is sealed for one replica would open for another.
-    #[error("HPKE key belongs to replica {id} already")]
-    HpkeKeyUsed {
-        /// The replica that it belongs, or belonged, to.
-        id: u64,
+        /// Which key.
+        key: StatementKey,
     },
     /// The policy does not accept the evidence.
     #[error(transparent)]
@@ -446,9 +445,7 @@ impl Refusal {
             Self::BlockDiffers { .. } => "block-differs",
             Self::BlockTooOld { .. } => "block-too-old",
             Self::ReplicaSignature => "bad-replica-signature",
-            Self::IdentityUsed { .. } => "identity-used",
-            Self::TlsKeyUsed { .. } => "tls-key-used",
-            Self::HpkeKeyUsed { .. } => "hpke-key-used",
+            Self::KeyUsed { key, .. } => key.used_code(),
             Self::Appraisal(_) => "evidence-refused",
             Self::AnotherKey { .. } => "another-key",
             Self::OlderEvidence { .. } => "older-evidence",

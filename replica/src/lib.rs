@@ -24,6 +24,7 @@ mod executing;
 mod floor;
 mod following;
 mod founding;
+mod governance_view;
 pub mod guest;
 mod handing_over;
 mod hearing;
@@ -80,6 +81,7 @@ pub use floor::{
     EXECUTIONS_UNDER_WAY_MAX,
 };
 pub use founding::{FoundError, Founded, found};
+pub use governance_view::GovernanceView;
 pub use history::{HISTORY_BYTES_MAX, History};
 pub use idempotency::{ANSWER_BYTES_MAX, REMEMBERED_MAX};
 pub use intake::{Counts, Intake, IntakeError};
@@ -92,7 +94,7 @@ pub use leading::{BLOCK_BYTES_TARGET, BLOCK_TRANSACTIONS_MAX, BLOCKS_IN_FLIGHT_M
 pub use ledger_clock::{BEHIND_MAX_MS, FASTEST, LEAD_MAX_MS, Now, SLOWEST};
 pub use machine::{BlockFault, Machine, Taken};
 pub use membership::PROMOTION_LAG_MAX;
-pub use query::{Gauges, GovernanceView, NetworkView};
+pub use query::{Gauges, NetworkView};
 pub use recalling::RECALL_BYTES_MAX;
 pub use record::{ExecutionRecord, MalformedRecord};
 pub use replica::{Boot, Keys, Replica};

@@ -6,21 +6,18 @@ use bytes::Bytes;
 use synod_consensus::Peer;
 use synod_crypto::{Digest, PublicKey, Signature};
 use synod_governance::app::{AppName, CallerIdentity};
-use synod_governance::{
-    GovernanceRecord, Lapsed, MemberEntry, ReplicaRecord, ServiceRecord, UserEntry, View,
-};
-use synod_kv::Read;
+use synod_governance::{Lapsed, ReplicaRecord, ServiceRecord};
 use synod_ledger::{Configuration, TxId};
 
 use crate::app::Caller;
 use crate::apps::{self, ActiveApp};
 use crate::calls::CallError;
 use crate::changes::{Change, ChangesError};
+use crate::governance_view::GovernanceView;
 use crate::guest::{Completion, Execution, GuestFault};
 use crate::keys::{self, Trusted};
 use crate::replay::{self, ReplayError, Replayed};
 use crate::replica::Replica;
-use crate::roll::{self, sound};
 use crate::state::StateAt;
 
 /// The network as this replica sees it; everything but `view`, `leader` and `peers` comes from certified state.
@@ -56,21 +53,6 @@ pub struct NetworkView {
     pub stalled: bool,
     /// The voters that this replica has not heard for long, and for how long (milliseconds).
     pub silent: Vec<(u64, u64)>,
-}
-
-/// The members' side of the service, from certified state.
-#[derive(Debug, Clone)]
-pub struct GovernanceView {
-    /// The service's row.
-    pub service: ServiceRecord,
-    /// Counters and the diversity rule.
-    pub governance: GovernanceRecord,
-    /// The members.
-    pub members: Vec<MemberEntry>,
-    /// The users.
-    pub users: Vec<UserEntry>,
-    /// The digest of the appraisal policy in force.
-    pub policy: Digest,
 }
 
 /// Numbers for the operator; nothing of private state.
@@ -245,17 +227,5 @@ impl Replica {
     /// The newest certified state.
     pub(crate) fn certified_state(&self) -> StateAt<'_> {
         self.machine.certified_state()
-    }
-}
-
-/// The members' side of the service.
-pub(crate) fn governance(reader: &impl Read) -> GovernanceView {
-    let view = View::new(reader);
-    GovernanceView {
-        service: roll::service(reader),
-        governance: sound(view.governance()).expect("a founded network has its row"),
-        members: sound(view.members()),
-        users: sound(view.users()),
-        policy: sound(view.policy()).digest(),
     }
 }

@@ -12,8 +12,8 @@ use synod_governance::{
 use synod_kv::Read;
 
 use crate::apps::GovernanceMark;
+use crate::governance_view::{GovernanceView, governance};
 use crate::machine::Machine;
-use crate::query::{GovernanceView, governance};
 use crate::roll::{self, sound};
 
 /// The rows of the newest certified state that somebody looked at.

@@ -7,23 +7,32 @@ use synod_attestation::NodeStatement;
 use synod_crypto::{Digest, sha256};
 use synod_kv::{Read, Transaction};
 
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, StatementKey};
 use crate::tables::{self, map};
 
 /// Whether none of the statement's keys was recorded before, for whatever replica, past or present.
 ///
 /// # Errors
-/// [`Refusal::IdentityUsed`], [`Refusal::TlsKeyUsed`], [`Refusal::HpkeKeyUsed`].
+/// [`Refusal::KeyUsed`].
 pub(super) fn check_unused(reader: &impl Read, statement: &NodeStatement) -> Result<(), Refusal> {
     let holder = |map, key: &[u8]| tables::row::<u64>(reader, map, key);
     if let Some(id) = holder(map::IDENTITIES, statement.identity.as_bytes())? {
-        return Err(Refusal::IdentityUsed { id });
+        return Err(Refusal::KeyUsed {
+            id,
+            key: StatementKey::Identity,
+        });
     }
     if let Some(id) = holder(map::TLS_KEYS, tls_row(statement).as_bytes())? {
-        return Err(Refusal::TlsKeyUsed { id });
+        return Err(Refusal::KeyUsed {
+            id,
+            key: StatementKey::Tls,
+        });
     }
     if let Some(id) = holder(map::HPKE_KEYS, statement.hpke.as_bytes())? {
-        return Err(Refusal::HpkeKeyUsed { id });
+        return Err(Refusal::KeyUsed {
+            id,
+            key: StatementKey::Hpke,
+        });
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use synod_attestation::{NodeStatement, Rule, Tee};
 use synod_crypto::{Digest, cose::CoseError, sha256};
 use synod_governance::{
     Approval, Genesis, Input, JoinRule, Manifest, Refusal, ReplicaStatus, ServiceStatus,
-    SignatureError, WrapError,
+    SignatureError, StatementKey, WrapError,
 };
 
 use crate::network::{
@@ -212,7 +212,13 @@ fn a_founder_of_another_manifest_is_refused() {
 #[test]
 fn one_identity_cannot_found_twice() {
     let refusal = refused(|g| g.founders.push(g.founders[0].clone()));
-    assert_eq!(refusal, Refusal::IdentityUsed { id: 1 });
+    assert_eq!(
+        refusal,
+        Refusal::KeyUsed {
+            id: 1,
+            key: StatementKey::Identity
+        }
+    );
 }
 
 /// Why two founders are refused of whom the second takes a key of the first.
@@ -233,13 +239,25 @@ fn refused_with_a_key_of_the_first(take: fn(&mut NodeStatement, NodeStatement)) 
 #[test]
 fn founders_share_no_tls_key() {
     let refusal = refused_with_a_key_of_the_first(|own, first| own.tls = first.tls);
-    assert_eq!(refusal, Refusal::TlsKeyUsed { id: 1 });
+    assert_eq!(
+        refusal,
+        Refusal::KeyUsed {
+            id: 1,
+            key: StatementKey::Tls
+        }
+    );
 }
 
 #[test]
 fn founders_share_no_hpke_key() {
     let refusal = refused_with_a_key_of_the_first(|own, first| own.hpke = first.hpke);
-    assert_eq!(refusal, Refusal::HpkeKeyUsed { id: 1 });
+    assert_eq!(
+        refusal,
+        Refusal::KeyUsed {
+            id: 1,
+            key: StatementKey::Hpke
+        }
+    );
 }
 
 #[test]

@@ -4,7 +4,8 @@ use synod_attestation::{NodeStatement, Role, Rule, Tee};
 use synod_crypto::{Digest, sha256};
 use synod_governance::{
     Act, AddressChange, BlockRef, FRESH_BLOCKS, FRESH_MS, Input, Join, JoinRule, Manifest,
-    ManifestFile, PENDING_MAX, PENDING_MS, REPLICAS_MAX, Refusal, ReplicaStatus, join_nonce,
+    ManifestFile, PENDING_MAX, PENDING_MS, REPLICAS_MAX, Refusal, ReplicaStatus, StatementKey,
+    join_nonce,
 };
 
 use crate::network::{Network, Node, address, key, manifest_file};
@@ -191,7 +192,10 @@ fn an_identity_key_is_accepted_once_even_after_removal() {
     let id = network.join(&node()).expect("joins");
     assert_eq!(
         refused(&network, network.join_input(&node())),
-        Refusal::IdentityUsed { id }
+        Refusal::KeyUsed {
+            id,
+            key: StatementKey::Identity
+        }
     );
     network
         .act(Act::RemoveReplica {
@@ -201,7 +205,10 @@ fn an_identity_key_is_accepted_once_even_after_removal() {
         .expect("removed");
     assert_eq!(
         refused(&network, network.join_input(&node())),
-        Refusal::IdentityUsed { id }
+        Refusal::KeyUsed {
+            id,
+            key: StatementKey::Identity
+        }
     );
     let next = network
         .join(&Node::new(103, Tee::Tdx))
@@ -213,7 +220,13 @@ fn an_identity_key_is_accepted_once_even_after_removal() {
 fn a_founders_identity_cannot_join() {
     let network = Network::founded();
     let join = network.join_input(&Node::new(101, Tee::SevSnp));
-    assert_eq!(refused(&network, join), Refusal::IdentityUsed { id: 1 });
+    assert_eq!(
+        refused(&network, join),
+        Refusal::KeyUsed {
+            id: 1,
+            key: StatementKey::Identity
+        }
+    );
 }
 
 /// A join of `node()`, whose statement names other keys, with evidence for exactly these.
@@ -232,12 +245,21 @@ fn a_tls_key_of_another_replica_is_refused_even_after_removal() {
     let id = network.join(&other).expect("joins");
     let stolen = other.statement(network.id, Digest::default()).tls;
     let take = |statement: &mut NodeStatement| statement.tls.clone_from(&stolen);
-    let used = Refusal::TlsKeyUsed { id };
+    let used = Refusal::KeyUsed {
+        id,
+        key: StatementKey::Tls,
+    };
     assert_eq!(refused(&network, join_naming(&network, take)), used);
     let founder = Node::new(101, Tee::SevSnp).statement(network.id, Digest::default());
     let of_founder = join_naming(&network, |statement| statement.tls = founder.tls);
     let of_founder = refused(&network, of_founder);
-    assert_eq!(of_founder, Refusal::TlsKeyUsed { id: 1 });
+    assert_eq!(
+        of_founder,
+        Refusal::KeyUsed {
+            id: 1,
+            key: StatementKey::Tls
+        }
+    );
     let cause = "test".to_owned();
     network
         .act(Act::RemoveReplica { id, cause })
@@ -253,12 +275,21 @@ fn an_hpke_key_of_another_replica_is_refused_even_after_removal() {
     let id = network.join(&other).expect("joins");
     let stolen = other.statement(network.id, Digest::default()).hpke;
     let take = |statement: &mut NodeStatement| statement.hpke = stolen;
-    let used = Refusal::HpkeKeyUsed { id };
+    let used = Refusal::KeyUsed {
+        id,
+        key: StatementKey::Hpke,
+    };
     assert_eq!(refused(&network, join_naming(&network, take)), used);
     let founder = Node::new(101, Tee::SevSnp).statement(network.id, Digest::default());
     let of_founder = join_naming(&network, |statement| statement.hpke = founder.hpke);
     let of_founder = refused(&network, of_founder);
-    assert_eq!(of_founder, Refusal::HpkeKeyUsed { id: 1 });
+    assert_eq!(
+        of_founder,
+        Refusal::KeyUsed {
+            id: 1,
+            key: StatementKey::Hpke
+        }
+    );
     let cause = "test".to_owned();
     network
         .act(Act::RemoveReplica { id, cause })

@@ -7,7 +7,7 @@ use synod_governance::{
 };
 use synod_replica::{CallError, Caller, Envelope, Input, Notice, Reply, Request, TxStatus};
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, LIFETIME_MS};
 
 /// A leave of this replica, as it would sign it now.
 fn leave_of(cluster: &Cluster, id: u64) -> Bytes {
@@ -238,7 +238,9 @@ fn nobody_takes_another_replica_out_by_its_own_word() {
 
 #[test]
 fn leave_takes_the_place_of_evidence_that_waits() {
-    let mut cluster = Cluster::three(89);
+    let mut cluster = Cluster::short_lived(89, &[Tee::Tdx, Tee::Nitro]);
+    // Newer evidence is taken once a sixteenth of the lifetime is over.
+    cluster.run(LIFETIME_MS / 16);
     let leaving = followers(&cluster)[0];
     let leader = cluster.leader();
     cluster.cut(leaving, leader);
