@@ -14,7 +14,7 @@ use synod_crypto::Digest;
 use synod_governance::{Act, Action, Manifest};
 
 use crate::act_text;
-use crate::connect::ServiceArgs;
+use crate::connect::{ServiceArgs, ServiceArgsAnywhere};
 use crate::files::{self, Readers};
 use crate::founding::appraise_founder;
 use crate::member_key::MemberKey;
@@ -78,6 +78,7 @@ become the majority of the replicas; with `join = \"members\"` each replica need
     /// Signs an act; enough members sign the same act, then one hands it in
     #[command(after_help = "Examples:
   synod member act open --key alice.key --out open.alice
+  synod member act open --trust trust.toml --key alice.key --out open.alice
   synod member act set-user bob 3f9a… --role read --key alice.key --out bob.alice
   synod member act remove-replica 1 --cause 'lost its disk' --key alice.key --out gone.alice")]
     Act(ActArgs),
@@ -113,7 +114,7 @@ struct ActArgs {
     #[command(subcommand)]
     act: ActCommand,
     #[command(flatten)]
-    service: ServiceArgs,
+    service: ServiceArgsAnywhere,
     /// Your key file
     #[arg(long, value_name = "FILE", global = true)]
     key: Option<PathBuf>,
@@ -219,6 +220,7 @@ async fn approve(
         "file": out, "member": key.name(), "manifest": manifest.digest().to_string(),
         "identity": founder.verdict.identity().to_string(), "simulated": founder.verdict.simulated(),
     });
+    output.say_simulated(founder.verdict.simulated());
     output.result(&data, || {
         format!("{} approves {url}: {}", key.name(), out.display())
     })
@@ -236,10 +238,9 @@ async fn found(
         .iter()
         .map(|path| files::read(path))
         .collect::<Outcome<Vec<_>>>()?;
-    let network = appraise_founder(url, &manifest)
-        .await?
-        .found(url, &approvals)
-        .await?;
+    let founder = appraise_founder(url, &manifest).await?;
+    let simulated = founder.verdict.simulated();
+    let network = founder.found(url, &approvals).await?;
     let trust = TrustFile {
         network,
         urls: vec![url.clone()],
@@ -249,7 +250,7 @@ async fn found(
     };
     files::create(trust_out, trust.to_toml().as_bytes(), Readers::Everybody)?;
     let data = json!({ "network_id": network.to_string(), "trust": trust_out });
-    output.result(&data, || format!("network {network}"))
+    output.result_marked(simulated, &data, || format!("network {network}"))
 }
 
 async fn sign(args: &ActArgs, output: Output) -> Outcome {
@@ -257,7 +258,7 @@ async fn sign(args: &ActArgs, output: Output) -> Outcome {
     let key = MemberKey::read(args.key.as_deref().ok_or_else(|| needed("key"))?)?;
     let out = args.out.as_deref().ok_or_else(|| needed("out"))?;
     let action = Action {
-        network: args.service.known()?.network,
+        network: args.service.0.pin()?.network,
         sequence: args.sequence().await?,
         act: args.act.act()?,
     };
@@ -300,8 +301,9 @@ async fn submit(service: &ServiceArgs, signatures: &[PathBuf], output: Output) -
         .iter()
         .map(|path| files::read(path).map(Bytes::from))
         .collect::<Outcome<Vec<_>>>()?;
-    let reply: ActionReply = service.service()?.act(signatures).await?;
-    output.result(&reply, || {
+    let service = service.service()?;
+    let reply: ActionReply = service.act(signatures).await?;
+    output.result_of(&service, &reply, || {
         format!(
             "act {} is committed as transaction {}",
             reply.sequence, reply.transaction_id
@@ -313,7 +315,7 @@ impl ActArgs {
     async fn sequence(&self) -> Outcome<u64> {
         match self.sequence {
             Some(sequence) => Ok(sequence),
-            None => Ok(self.service.service()?.governance().await?.next_sequence),
+            None => Ok(self.service.0.service()?.governance().await?.next_sequence),
         }
     }
 }

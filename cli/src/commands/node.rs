@@ -9,7 +9,7 @@ use synod_attestation::{Policy, Tee};
 use synod_attester::Simulated;
 use synod_node::{Beginning, Ended, NodeConfig};
 
-use crate::outcome::{Failure, Outcome};
+use crate::outcome::{Exit, Failure, Outcome};
 use crate::output::Output;
 
 /// Runs one replica
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &NodeArgs, output: Output) -> Outcome {
         _ => {}
     }
     let ended = synod_node::run(config).map_err(|error| {
-        let failure = Failure::broken(&error);
+        let failure = Failure::new(Exit::of_node(error.fault()), &error);
         match error.hint() {
             Some(hint) => failure.with_hint(hint),
             None => failure,

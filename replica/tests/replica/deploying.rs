@@ -316,7 +316,7 @@ fn a_migration_that_fails_halfway_leaves_the_old_version_untouched() {
         "the operator is told"
     );
     for id in [1, 2, 3] {
-        let notices = format!("{:?}", cluster.node(id).notices);
+        let notices = format!("{:?}", cluster.nodes[&id].notices);
         assert!(
             !notices.contains("4711"),
             "the host reads what becomes of notices: {notices}"
