@@ -300,107 +300,73 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_error_has_its_exit_code() {
-        let io = |kind| Exit::of_io(&io::Error::from(kind));
-        let problem =
-            |code: ErrorCode| Failure::from(ClientError::Problem(Box::new(code.into()))).exit;
-        let client = |error: ClientError| Failure::from(error).exit;
-        let at = || url("https://127.0.0.1:9");
-        let why = String::new;
-        for (what, found, expected) in [
-            ("no such file", io(io::ErrorKind::NotFound), Exit::Mistake),
-            (
-                "no right to a file",
-                io(io::ErrorKind::PermissionDenied),
-                Exit::Mistake,
-            ),
-            (
-                "a folder for a file",
-                io(io::ErrorKind::IsADirectory),
-                Exit::Mistake,
-            ),
-            ("a full disk", io(io::ErrorKind::StorageFull), Exit::Broken),
-            ("a failing disk", io(io::ErrorKind::Other), Exit::Broken),
-            (
-                "refused evidence",
-                problem(ErrorCode::EvidenceRefused),
-                Exit::NotVerified,
-            ),
-            (
-                "too few approvals",
-                problem(ErrorCode::ApprovalsRefused),
-                Exit::Mistake,
-            ),
-            (
-                "a wrong name",
-                problem(ErrorCode::InvalidMapName),
-                Exit::Mistake,
-            ),
-            ("no right", problem(ErrorCode::Forbidden), Exit::Mistake),
-            ("no leader", problem(ErrorCode::NoLeader), Exit::Broken),
-            ("a trap", problem(ErrorCode::AppTrapped), Exit::Broken),
-            (
-                "nobody there",
-                client(ClientError::Unreachable {
-                    url: at(),
-                    why: why(),
-                }),
-                Exit::Broken,
-            ),
-            (
-                "a lost answer",
-                client(ClientError::Lost {
-                    url: at(),
-                    why: why(),
-                }),
-                Exit::Broken,
-            ),
-            (
-                "nonsense",
-                client(ClientError::BadAnswer {
-                    url: at(),
-                    what: why(),
-                }),
-                Exit::Broken,
-            ),
-            ("no address", client(ClientError::NoReplica), Exit::Mistake),
-            (
-                "no pin",
-                Failure::from(NotProven::Nonce).exit,
-                Exit::NotVerified,
-            ),
-            (
-                "a wrong manifest",
-                Exit::of_node(NodeFault::Caller),
-                Exit::Mistake,
-            ),
-            (
-                "a busy port",
-                Exit::of_node(NodeFault::Environment),
-                Exit::Broken,
-            ),
-            (
-                "a false ledger",
-                Exit::of_node(NodeFault::NotProven),
-                Exit::NotVerified,
-            ),
-            (
-                "no such folder",
-                Exit::of_endorser(EndorserFault::Caller),
-                Exit::Mistake,
-            ),
-            (
-                "bad evidence",
-                Exit::of_endorser(EndorserFault::Attester),
-                Exit::NotVerified,
-            ),
-            (
-                "a vendor's silence",
-                Exit::of_endorser(EndorserFault::Service),
-                Exit::Broken,
-            ),
+    fn every_kind_of_file_error_has_its_exit_code() {
+        use io::ErrorKind as Kind;
+        for (kind, expected) in [
+            (Kind::NotFound, Exit::Mistake),
+            (Kind::PermissionDenied, Exit::Mistake),
+            (Kind::AlreadyExists, Exit::Mistake),
+            (Kind::IsADirectory, Exit::Mistake),
+            (Kind::StorageFull, Exit::Broken),
+            (Kind::Other, Exit::Broken),
         ] {
-            assert_eq!(found, expected, "{what}");
+            assert_eq!(Exit::of_io(&kind.into()), expected, "{kind}");
+        }
+    }
+
+    #[test]
+    fn every_kind_of_answer_has_its_exit_code() {
+        for (code, expected) in [
+            (ErrorCode::EvidenceRefused, Exit::NotVerified),
+            (ErrorCode::ApprovalsRefused, Exit::Mistake),
+            (ErrorCode::InvalidMapName, Exit::Mistake),
+            (ErrorCode::Forbidden, Exit::Mistake),
+            (ErrorCode::NoLeader, Exit::Broken),
+            (ErrorCode::AppTrapped, Exit::Broken),
+        ] {
+            let error = ClientError::Problem(Box::new(code.into()));
+            assert_eq!(Failure::from(error).exit, expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn every_kind_of_lost_call_has_its_exit_code() {
+        let (url, why) = (|| url("https://127.0.0.1:9"), String::new);
+        let gone = ClientError::Unreachable {
+            url: url(),
+            why: why(),
+        };
+        let lost = ClientError::Lost {
+            url: url(),
+            why: why(),
+        };
+        let nonsense = ClientError::BadAnswer {
+            url: url(),
+            what: why(),
+        };
+        for error in [gone, lost, nonsense] {
+            assert_eq!(Exit::of_client(&error), Exit::Broken, "{error}");
+        }
+        assert_eq!(Exit::of_client(&ClientError::NoReplica), Exit::Mistake);
+        assert_eq!(Failure::from(NotProven::Nonce).exit, Exit::NotVerified);
+    }
+
+    #[test]
+    fn every_fault_of_nodes_and_endorsers_has_its_exit_code() {
+        for (fault, expected) in [
+            (NodeFault::Caller, Exit::Mistake),
+            (NodeFault::Environment, Exit::Broken),
+            (NodeFault::NotProven, Exit::NotVerified),
+        ] {
+            assert_eq!(Exit::of_node(fault), expected, "{fault:?}");
+        }
+        for (fault, expected) in [
+            (EndorserFault::Caller, Exit::Mistake),
+            (EndorserFault::Attester, Exit::NotVerified),
+            (EndorserFault::Service, Exit::Broken),
+            (EndorserFault::Environment, Exit::Broken),
+        ] {
+            assert_eq!(Exit::of_endorser(fault), expected, "{fault:?}");
         }
     }
 

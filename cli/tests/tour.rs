@@ -54,6 +54,8 @@ fn tour_ends_in_a_verified_result_and_leaves_what_it_says() {
     second_up_is_refused_and_destroys_nothing(dir.path());
     ledgers_audit_and_a_flipped_bit_is_found(dir.path());
     simulated_networks_are_named_and_refused_by_policies_for_hardware(dir.path());
+    own_policies_judge_the_founders_evidence(dir.path());
+    ledgers_say_that_they_are_simulated(dir.path());
     acts_are_signed_offline_with_options_on_either_side(dir.path());
     receipts_verify_offline_and_tampered_ones_do_not(dir.path());
 }
@@ -69,8 +71,7 @@ fn simulated_networks_are_named_and_refused_by_policies_for_hardware(dir: &Path)
     let elsewhere = tempfile::tempdir().unwrap();
     let left = dir.join(".synod");
     let path = |name: &str| left.join(name).display().to_string();
-    let trust = std::fs::read_to_string(left.join("trust.toml")).unwrap();
-    let network = trust.split('"').find(|part| part.len() == 64).unwrap();
+    let network = &network_of(&left);
     let (receipt, chain) = (path("receipts/record-000000.receipt"), path("chain.cbor"));
     let offline = [
         "receipt",
@@ -112,6 +113,29 @@ fn simulated_networks_are_named_and_refused_by_policies_for_hardware(dir: &Path)
         "{}",
         stderr(&refused)
     );
+}
+
+/// A policy of the members' kind is applied to the founder's evidence in block 0.
+fn own_policies_judge_the_founders_evidence(dir: &Path) {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let left = dir.join(".synod");
+    let path = |name: &str| left.join(name).display().to_string();
+    let network = network_of(&left);
+    let (receipt, chain) = (path("receipts/record-000000.receipt"), path("chain.cbor"));
+    let offline = [
+        "receipt",
+        "verify",
+        &receipt,
+        "--chain",
+        &chain,
+        "--network",
+        &network,
+    ];
+    let policy = |name: &str, text: &str| {
+        let path = elsewhere.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
 
     // The members' own policy accepts the founder, and says whose evidence the file does not hold.
     let own = synod(elsewhere.path(), &["node", "policy"]);
@@ -153,7 +177,13 @@ fn simulated_networks_are_named_and_refused_by_policies_for_hardware(dir: &Path)
         "{}",
         stderr(&refused)
     );
+}
 
+fn ledgers_say_that_they_are_simulated(dir: &Path) {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let left = dir.join(".synod");
+    let path = |name: &str| left.join(name).display().to_string();
+    let network = &network_of(&left);
     for command in [
         &["ledger", "audit", &path("")][..],
         &["ledger", "show", &path("replica-2")],
@@ -173,6 +203,13 @@ fn simulated_networks_are_named_and_refused_by_policies_for_hardware(dir: &Path)
         let said = String::from_utf8_lossy(&text.stdout).into_owned() + &stderr(&text);
         assert!(said.contains("SIMULATED"), "{command:?}: {said}");
     }
+}
+
+/// The network id in the trust file.
+fn network_of(left: &Path) -> String {
+    let trust = std::fs::read_to_string(left.join("trust.toml")).unwrap();
+    let mut parts = trust.split('"').filter(|part| part.len() == 64);
+    parts.next().unwrap().to_owned()
 }
 
 fn acts_are_signed_offline_with_options_on_either_side(dir: &Path) {
