@@ -191,8 +191,9 @@ fn of_none_left(exit: Exit, failures: Vec<(ReplicaUrl, ClientError)>, sent: bool
         (Exit::NotVerified, ..) => {
             failure.with_hint("name a replica that votes with `--url URL`; the members know them")
         }
-        (_, true, _) => failure
-            .with_hint("the request may have taken effect; read again before you repeat it"),
+        (_, true, _) => {
+            failure.with_hint("the request may have taken effect; read again before you repeat it")
+        }
         (_, false, Some(hint)) => failure.with_hint(hint),
         (_, false, None) => failure,
     }

@@ -149,6 +149,7 @@ fn examples_that_need_no_service_and_no_hardware_run_as_they_stand() {
                 .env("SYNOD_CACHE", dir.path().join("cache"))
                 .env_remove("SYNOD_DIR")
                 .env_remove("SYNOD_TRUST")
+                .env_remove("SYNOD_STATE")
                 .output()
                 .unwrap();
             assert!(shell.status.success(), "{line}: {}", stderr(&shell));

@@ -154,6 +154,8 @@ const OWN: &[(&str, &[&str])] = &[
     ("member found", &["manifest", "trust_out"]),
     ("member keygen", &["out"]),
     ("member sign", &["key", "out"]),
+    ("node join", &["no_leave"]),
+    ("node start", &["no_leave"]),
     ("receipt get", &["out", "chain_out"]),
     (
         "receipt verify",
