@@ -20,6 +20,7 @@ use synod_gateway::{Backend, Broken, Call, Caller, Records, Reply};
 use synod_governance::{AttestedStatement, Refusal as Refused, ReplicaRecord, SignedAction};
 use synod_ledger::TxId;
 use synod_replica::{CallError, Caller as Who, FoundError, LawError, Replica, Request};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::answers;
