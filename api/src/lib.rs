@@ -32,9 +32,9 @@ pub use bound::{BoundCondition, BoundRequest, bound_response};
 pub use chain_file::{ChainFile, ChainFileError};
 pub use limits::Limits;
 pub use network::{
-    ActionReply, ActionRequest, AttestationReply, CertifiedBlock, Demotion, GovernanceReply,
-    HealthReply, MemberInfo, NetworkReply, ReplicaInfo, Role, SessionProof, SessionReply, Standing,
-    UserInfo, freshness_message,
+    ActionReply, ActionRequest, AttestationReply, CertifiedBlock, Demotion, Departure,
+    DepartureReason, GovernanceReply, HealthReply, MemberInfo, NetworkReply, ReplicaInfo, Role,
+    SessionProof, SessionReply, Standing, UserInfo, freshness_message,
 };
 pub use openapi::{openapi, openapi_json};
 pub use percent::{percent_decode, percent_encode};

@@ -85,6 +85,9 @@ pub struct NetworkReply {
     pub service_ca: Option<String>,
     /// All replicas on the ledger that were not removed, by id.
     pub replicas: Vec<ReplicaInfo>,
+    /// The replicas that are out, newest first, at most 16 of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub departed: Vec<Departure>,
     /// The replicas whose loss, each alone, would stop the service.
     pub critical: Vec<u64>,
     /// What the operator should look at, in plain sentences; empty when all is well.
@@ -127,9 +130,45 @@ pub struct ReplicaInfo {
     /// knows. A voter that does not is of no use to a quorum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certifies: Option<bool>,
+    /// The replica in whose place it joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<u64>,
+    /// For how long the replica that answers has heard nothing of it, in milliseconds, where it votes and that is long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent_ms: Option<u64>,
 }
 
-/// How a replica lost its vote. It gets it again when it attests anew.
+/// How a replica came to be out for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DepartureReason {
+    /// The members removed it.
+    Removed,
+    /// Its verdict lapsed, and the grace after that was over.
+    Lapsed,
+    /// It left.
+    Left,
+    /// It waited for the members, and gave way to a newcomer.
+    GaveWay,
+    /// Another replica came into its place.
+    Replaced,
+}
+
+/// A replica that is out for ever.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Departure {
+    /// Its id.
+    pub id: u64,
+    /// How it came to be out.
+    pub reason: DepartureReason,
+    /// Since when, in Unix milliseconds of ledger time.
+    pub since_ms: u64,
+    /// The replica that came into its place, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_by: Option<u64>,
+}
+
+/// How a replica lost its vote. It gets it again when it attests anew, or is heard again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Demotion {
     /// When, in Unix milliseconds of ledger time.

@@ -47,6 +47,17 @@ impl HardwareId {
         let (_, name) = self.0.split_once(':').unwrap_or(("", &self.0));
         name.bytes().any(|byte| byte != b'0')
     }
+
+    /// What stays the same for everything that runs on the same machine, now and later; none where the id names no
+    /// machine: a hidden chip, or a fleet of them. An AWS module is an enclave of an instance; the instance stays.
+    pub fn machine(&self) -> Option<&str> {
+        let (kind, _) = self.0.split_once(':').filter(|_| self.is_stated())?;
+        match kind {
+            "amd-chip" | "intel-ppid" => Some(&self.0),
+            "aws-module" => self.0.split_once("-enc").map(|(instance, _)| instance),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for HardwareId {
@@ -136,5 +147,19 @@ mod tests {
         assert!(is_one_piece("amd-chip:01") && is_one_piece("intel-ppid:a0"));
         assert!(!is_one_piece("amd-fleet:some-cloud"));
         assert!(!is_one_piece("amd-chip:0000"));
+    }
+
+    #[test]
+    fn machine_is_what_outlives_a_restart_and_never_a_fleet() {
+        let machine = |id: &str| HardwareId(id.to_owned()).machine().map(str::to_owned);
+        let same = |id: &str| Some(id.to_owned());
+        assert_eq!(machine("amd-chip:0a01"), same("amd-chip:0a01"));
+        assert_eq!(machine("intel-ppid:0b02"), same("intel-ppid:0b02"));
+        let instance = "aws-module:i-0123456789abcdef0";
+        assert_eq!(machine(&format!("{instance}-enc0987")), same(instance));
+        assert_eq!(machine("aws-module:whatever"), None);
+        assert_eq!(machine("amd-fleet:cloud.example"), None);
+        assert_eq!(machine("amd-chip:0000"), None, "a host that hides its chip");
+        assert_eq!(machine("chip"), None);
     }
 }

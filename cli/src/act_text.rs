@@ -21,6 +21,12 @@ pub(crate) fn told(act: &Act) -> String {
         Act::RemoveUser { name } => format!("take all rights from the user `{name}`"),
         Act::TrustReplica { id } => format!("trust replica {id}"),
         Act::RemoveReplica { id, cause } => format!("remove replica {id} ({cause:?})"),
+        Act::ReplaceReplica { id, with: Some(by) } => {
+            format!("let replica {id} give way to replica {by}")
+        }
+        Act::ReplaceReplica { id, with: None } => {
+            format!("let replica {id} give way to whichever joins in its place")
+        }
         Act::SetRequiredVendors { n } => format!("demand voters of {n} vendors"),
         Act::SetApp {
             manifest,

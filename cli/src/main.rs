@@ -69,6 +69,7 @@ enum Command {
     Status(commands::status::StatusArgs),
     Ledger(commands::ledger::LedgerArgs),
     Member(commands::member::MemberArgs),
+    Replica(commands::replica::ReplicaArgs),
     User(commands::user::UserArgs),
     Node(commands::node::NodeArgs),
     Bench(commands::bench::BenchArgs),
@@ -117,6 +118,7 @@ fn run(command: &Command, output: Output) -> Outcome {
         Command::Receipt(args) => block_on(commands::receipt::run(args, output)),
         Command::Status(args) => block_on(commands::status::run(args, output)),
         Command::Member(args) => block_on(commands::member::run(args, output)),
+        Command::Replica(args) => block_on(commands::replica::run(args, output)),
         Command::Bench(args) => block_on(commands::bench::run(args, output)),
     }
 }

@@ -44,7 +44,7 @@ impl Route {
     }
 
     /// All of them, the one to be asked first in front.
-    pub(crate) fn from_first(&self) -> Vec<ReplicaUrl> {
+    pub(crate) fn in_order(&self) -> Vec<ReplicaUrl> {
         let (before, from) = (self.list().take(self.first), self.list().skip(self.first));
         from.chain(before).cloned().collect()
     }
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(route.advance(&url(1), refused(&[1, 2])), url(3));
         assert_eq!(route.advance(&url(3), refused(&[1, 2])), url(3));
         assert_eq!(route.advance(&url(3), refused(&[1, 2, 3])), url(1));
-        assert_eq!(ports(&route.from_first()), [1, 2, 3]);
+        assert_eq!(ports(&route.in_order()), [1, 2, 3]);
     }
 
     #[test]
@@ -153,20 +153,20 @@ mod tests {
         let mut route = Route::new(vec![url(1), url(2)], Some(&memory));
         route.refresh(&memory);
         assert_eq!(
-            ports(&route.from_first()),
+            ports(&route.in_order()),
             [1, 2],
             "what was known before the run"
         );
         memory.take_addresses(&[url(2), url(3)]).unwrap();
         route.refresh(&memory);
-        assert_eq!(ports(&route.from_first()), [1, 2, 3]);
+        assert_eq!(ports(&route.in_order()), [1, 2, 3]);
         route.prefer(&url(3));
         memory.take_addresses(&[url(4), url(3)]).unwrap();
         route.refresh(&memory);
-        assert_eq!(ports(&route.from_first()), [3, 1, 2, 4]);
+        assert_eq!(ports(&route.in_order()), [3, 1, 2, 4]);
         memory.take_addresses(&[url(4)]).unwrap();
         route.refresh(&memory);
-        assert_eq!(ports(&route.from_first()), [1, 2, 4]);
+        assert_eq!(ports(&route.in_order()), [1, 2, 4]);
     }
 
     #[test]

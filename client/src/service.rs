@@ -74,7 +74,7 @@ impl Service {
 
     /// The replicas known, the one to be asked first in front.
     pub fn replicas(&self) -> Vec<ReplicaUrl> {
-        self.route().from_first()
+        self.route().in_order()
     }
 
     /// The replicas that this client has verified so far.

@@ -339,7 +339,7 @@ fn of_nodes(corpus: &Corpus, platform: &Platform) -> io::Result<()> {
         &format!("{name}-attested"),
         cbor(&attested),
     )?;
-    let join = Join::sign(attested, block, address, &identity);
+    let join = Join::sign(attested, block, address, None, &identity);
     corpus.add("node_messages", &format!("{name}-join"), cbor(&join))?;
     corpus.add("node_messages", "identity", cbor(&identity.public()))?;
     corpus.add(

@@ -96,6 +96,16 @@ pub enum Act {
         #[n(0)]
         name: AppName,
     },
+    /// Let a replica give way to another: it goes once the other votes.
+    #[n(8)]
+    ReplaceReplica {
+        /// The replica that goes.
+        #[n(0)]
+        id: u64,
+        /// The replica that takes its place; without it, whichever joins and names the one that goes.
+        #[n(1)]
+        with: Option<u64>,
+    },
 }
 
 /// An act, bound to one network and one place in its order of actions.
@@ -198,6 +208,9 @@ mod tests {
         };
         expect(remove, &[0x82, 0x04, 0x82, 0x03, 0x60]);
         expect(Act::SetRequiredVendors { n: 1 }, &[0x82, 0x05, 0x81, 0x01]);
+        let replace = |with| Act::ReplaceReplica { id: 3, with };
+        expect(replace(Some(4)), &[0x82, 0x08, 0x82, 0x03, 0x04]);
+        expect(replace(None), &[0x82, 0x08, 0x81, 0x03]);
         let name = AppName::new("a").expect("a name");
         expect(Act::RemoveApp { name }, &[0x82, 0x07, 0x81, 0x61, b'a']);
         let set = |openapi| Act::SetApp {

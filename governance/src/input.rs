@@ -12,6 +12,7 @@ use crate::join::{AddressChange, Join};
 use crate::lapse::Lapse;
 use crate::leave::Leave;
 use crate::reattest::Reattest;
+use crate::unheard::{Replaced, Unheard};
 
 /// Longest encoding of an input: the longest value of a key.
 pub const INPUT_BYTES_MAX: usize = synod_kv::VALUE_MAX;
@@ -80,6 +81,12 @@ pub enum Input {
     /// A replica leaves.
     #[n(9)]
     Leave(#[n(0)] Leave),
+    /// Proposed by the leader, on what the other voters signed.
+    #[n(10)]
+    Unheard(#[n(0)] Box<Unheard>),
+    /// Proposed by the leader.
+    #[n(11)]
+    Replaced(#[n(0)] Replaced),
 }
 
 impl Input {

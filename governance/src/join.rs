@@ -8,7 +8,7 @@ use crate::attested::AttestedStatement;
 use crate::codec;
 use crate::facts::BlockRef;
 
-const JOIN_LABEL: &[u8] = b"synod-join-v1\0";
+const JOIN_LABEL: &[u8] = b"synod-join-v2\0";
 const ADDRESS_LABEL: &[u8] = b"synod-address-v1\0";
 
 /// The nonce that a joiner's statement must hold: it cannot be known before
@@ -30,9 +30,13 @@ pub struct Join {
     /// Where it can be reached.
     #[n(2)]
     pub address: Address,
-    /// By the identity key, over all of the above.
+    /// By the identity key, over all of the above and [`Join::replaces`].
     #[n(3)]
     pub signature: Signature,
+    /// The replica in whose place it joins, if there is one: its former self, or one whose replacement the members
+    /// ordered.
+    #[n(4)]
+    pub replaces: Option<u64>,
 }
 
 impl Join {
@@ -41,20 +45,22 @@ impl Join {
         attested: AttestedStatement,
         block: BlockRef,
         address: Address,
+        replaces: Option<u64>,
         identity: &SigningKey,
     ) -> Self {
-        let signature = identity.sign(&message(&attested, block, &address));
+        let signature = identity.sign(&message(&attested, block, &address, replaces));
         Self {
             attested,
             block,
             address,
             signature,
+            replaces,
         }
     }
 
     /// Whether the owner of the statement's identity key asks.
     pub fn verify(&self) -> Result<(), BadSignature> {
-        let message = message(&self.attested, self.block, &self.address);
+        let message = message(&self.attested, self.block, &self.address, self.replaces);
         self.attested
             .statement
             .identity
@@ -63,8 +69,13 @@ impl Join {
 }
 
 /// The statement inside names the network, so the message need not.
-fn message(attested: &AttestedStatement, block: BlockRef, address: &Address) -> Vec<u8> {
-    let body = codec::encode(&(attested, block, address));
+fn message(
+    attested: &AttestedStatement,
+    block: BlockRef,
+    address: &Address,
+    replaces: Option<u64>,
+) -> Vec<u8> {
+    let body = codec::encode(&(attested, block, address, replaces));
     [JOIN_LABEL, &body].concat()
 }
 

@@ -105,7 +105,7 @@ pub(crate) fn step(
 }
 
 /// Whether the voters whose verdicts hold are a diverse quorum of the configuration without voter `id`.
-fn check_remaining(
+pub(crate) fn check_remaining(
     id: u64,
     replicas: &[ReplicaRecord],
     governance: &GovernanceRecord,

@@ -13,6 +13,8 @@
 //! - An identity key is accepted once, a replica id given out once.
 //! - A verdict is replaced only by a newer one on the same keys; when it lapses,
 //!   the vote goes with it, unless a diverse quorum with verdicts would not remain.
+//! - A voter of which nothing is heard loses its vote on signed statements of a
+//!   diverse quorum of the others, under the same condition; a leader's word is not enough.
 //! - A version of an app comes into force only on signatures of a quorum of voters
 //!   that compiled it; that transaction may write its own app's maps besides.
 //! - No configuration is written that has no voters, or voters of fewer
@@ -36,8 +38,10 @@ mod reattest;
 mod recompute;
 mod records;
 mod refusal;
+mod replacement;
 mod signatures;
 mod tables;
+mod unheard;
 mod view;
 mod wrap;
 
@@ -58,7 +62,8 @@ pub use lapse::{Lapse, LapseStep, Lapsed};
 pub use leave::Leave;
 pub use manifest::{
     JoinRule, MANIFEST_BYTES_MAX, MEMBERS_MAX, Manifest, ManifestError, ManifestFile,
-    REMOVAL_GRACE_S_DEFAULT, REMOVAL_GRACE_S_MAX, USERS_MAX,
+    REMOVAL_GRACE_S_DEFAULT, REMOVAL_GRACE_S_MAX, UNHEARD_S_DEFAULT, UNHEARD_S_MAX, UNHEARD_S_MIN,
+    USERS_MAX,
 };
 pub use reattest::Reattest;
 pub use recompute::{Mismatch, recompute};
@@ -67,7 +72,12 @@ pub use records::{
     ServiceRecord, ServiceStatus,
 };
 pub use refusal::{Refusal, StatementKey};
+pub use replacement::ReplacementRefusal;
 pub use signatures::SignatureError;
 pub use tables::{CorruptState, RESERVED_PREFIX, is_reserved, map, touches_reserved};
+pub use unheard::{
+    REPLACED_UNHEARD_MS, Replaced, UNHEARD_FRESH_BLOCKS, UNHEARD_FRESH_MS, Unheard,
+    UnheardStatement,
+};
 pub use view::View;
 pub use wrap::{SealedShare, ShareError, WrapError, WrappedSecret};

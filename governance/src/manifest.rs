@@ -27,6 +27,14 @@ pub const REMOVAL_GRACE_S_DEFAULT: u64 = 24 * 3600;
 /// The longest such grace (seconds): a leap year.
 pub const REMOVAL_GRACE_S_MAX: u64 = 366 * 24 * 3600;
 
+/// A voter of which a diverse quorum of the others has heard nothing for so long (seconds) loses its vote, unless the
+/// manifest says otherwise: ten minutes.
+pub const UNHEARD_S_DEFAULT: u64 = 600;
+/// The shortest such time (seconds): a leader that fails is replaced sooner.
+pub const UNHEARD_S_MIN: u64 = 10;
+/// The longest such time (seconds): a leap year.
+pub const UNHEARD_S_MAX: u64 = 366 * 24 * 3600;
+
 /// The fewest shares that may open the ledger secret.
 const RECOVERY_THRESHOLD_MIN: u8 = 2;
 /// The engine knows diversity of two groups, not of three.
@@ -74,6 +82,10 @@ pub struct ManifestFile {
     /// it is removed; also how long one without a vote may be without a verdict.
     #[serde(default = "removal_grace_default")]
     pub removal_grace_s: u64,
+    /// How long (seconds) a diverse quorum of the other voters must have heard nothing of a voter until it loses its
+    /// vote.
+    #[serde(default = "unheard_default")]
+    pub unheard_s: u64,
     /// The members, in the order of their shares.
     pub members: Vec<MemberEntry>,
     /// The first users.
@@ -138,6 +150,9 @@ pub enum ManifestError {
     /// Longer than [`REMOVAL_GRACE_S_MAX`].
     #[error("`removal_grace_s` is {0}, it must be at most {REMOVAL_GRACE_S_MAX}")]
     RemovalGrace(u64),
+    /// Not from [`UNHEARD_S_MIN`] to [`UNHEARD_S_MAX`].
+    #[error("`unheard_s` is {0}, it must be {UNHEARD_S_MIN} to {UNHEARD_S_MAX}")]
+    Unheard(u64),
     /// Two entries share what must be their own.
     #[error("two entries have the same {0}")]
     Repeated(&'static str),
@@ -201,6 +216,10 @@ fn removal_grace_default() -> u64 {
     REMOVAL_GRACE_S_DEFAULT
 }
 
+fn unheard_default() -> u64 {
+    UNHEARD_S_DEFAULT
+}
+
 fn check_numbers(file: &ManifestFile) -> Result<(), ManifestError> {
     let members = file.members.len();
     if !(usize::from(RECOVERY_THRESHOLD_MIN)..=MEMBERS_MAX).contains(&members) {
@@ -227,6 +246,9 @@ fn check_numbers(file: &ManifestFile) -> Result<(), ManifestError> {
     }
     if file.removal_grace_s > REMOVAL_GRACE_S_MAX {
         return Err(ManifestError::RemovalGrace(file.removal_grace_s));
+    }
+    if !(UNHEARD_S_MIN..=UNHEARD_S_MAX).contains(&file.unheard_s) {
+        return Err(ManifestError::Unheard(file.unheard_s));
     }
     Ok(())
 }
@@ -294,6 +316,8 @@ struct Canonical {
     policy: Digest,
     #[n(9)]
     removal_grace_s: u64,
+    #[n(10)]
+    unheard_s: u64,
 }
 
 fn canonical(file: &ManifestFile) -> Canonical {
@@ -308,5 +332,6 @@ fn canonical(file: &ManifestFile) -> Canonical {
         users: file.users.clone(),
         policy: file.policy.digest(),
         removal_grace_s: file.removal_grace_s,
+        unheard_s: file.unheard_s,
     }
 }

@@ -47,12 +47,20 @@ pub struct ServiceRecord {
     /// A replica without a vote is removed so long (seconds) after its verdict lapsed.
     #[n(6)]
     pub removal_grace_s: u64,
+    /// A voter that a diverse quorum of the others has not heard of for so long (seconds) loses its vote.
+    #[n(7)]
+    pub unheard_s: u64,
 }
 
 impl ServiceRecord {
     /// A replica without a vote is removed so long (milliseconds) after its verdict lapsed.
     pub fn removal_grace_ms(&self) -> u64 {
         self.removal_grace_s.saturating_mul(1000)
+    }
+
+    /// A voter that is not heard of for so long (milliseconds) loses its vote.
+    pub fn unheard_ms(&self) -> u64 {
+        self.unheard_s.saturating_mul(1000)
     }
 }
 
@@ -151,6 +159,9 @@ pub enum RemovalReason {
     /// It waited for the members, and gave way to a newcomer.
     #[n(3)]
     GaveWay,
+    /// Another replica came into its place.
+    #[n(4)]
+    Replaced,
 }
 
 /// How a replica came to be removed.
@@ -236,6 +247,18 @@ pub struct ReplicaRecord {
     /// The one piece of hardware that its evidence names, if it names one.
     #[n(18)]
     pub hardware: Option<String>,
+    /// The machine on which it was when it joined, where the evidence names one.
+    #[n(19)]
+    pub machine: Option<String>,
+    /// The replica in whose place it joined.
+    #[n(20)]
+    pub replaces: Option<u64>,
+    /// Whether the members ordered that it gives way to another.
+    #[n(21)]
+    pub replaceable: bool,
+    /// When it lost its vote because the others did not hear of it (Unix milliseconds); none once it votes again.
+    #[n(22)]
+    pub unheard_ms: Option<u64>,
 }
 
 impl ReplicaRecord {

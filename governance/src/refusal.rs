@@ -10,6 +10,7 @@ use crate::codec::Malformed;
 use crate::entries::BadEntry;
 use crate::manifest::ManifestError;
 use crate::records::ReplicaStatus;
+use crate::replacement::ReplacementRefusal;
 use crate::signatures::SignatureError;
 use crate::tables::CorruptState;
 use crate::wrap::WrapError;
@@ -291,16 +292,9 @@ pub enum Refusal {
         /// A quorum of the configuration in force.
         needed: usize,
     },
-    /// One replica after the other leaves: the second to last voter stays until a new one is promoted.
-    #[error(
-        "if replica {id} left as replica {before} did, one voter would remain; a new voter must come first"
-    )]
-    OneVoterLeft {
-        /// The replica that wants to leave.
-        id: u64,
-        /// The one that left before and was not replaced.
-        before: u64,
-    },
+    /// A voter is not let go, or a replica does not take the place of another.
+    #[error(transparent)]
+    Replacement(#[from] ReplacementRefusal),
     /// The learner's signature is not over the block named.
     #[error("signature is not one of replica {id} over the block named")]
     BlockSignature {
@@ -466,8 +460,8 @@ impl Refusal {
             Self::VerdictHolds { .. } => "verdict-holds",
             Self::GraceLasts { .. } => "grace-lasts",
             Self::BelowQuorum { .. } => "below-quorum",
-            Self::OneVoterLeft { .. } => "one-voter-left",
             Self::TooManyPending(_) => "too-many-pending",
+            Self::Replacement(refusal) => refusal.code(),
             Self::TooManyReplicas(_) => "too-many-replicas",
             Self::Address(_) => "bad-address",
             Self::AddressNumber { .. } => "stale-address",

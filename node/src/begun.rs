@@ -7,6 +7,7 @@ use synod_governance::AttestedStatement;
 use synod_replica::Boot;
 
 use crate::born::Born;
+use crate::ledger_files::LedgerFiles;
 
 /// Everything that running a replica takes.
 pub(crate) struct Begun {
@@ -16,7 +17,9 @@ pub(crate) struct Begun {
     pub(crate) network: Digest,
     /// What the replica starts from.
     pub(crate) boot: Boot,
-    /// The records of the ledger so far, encoded, for this node's own files.
+    /// Where this node keeps its ledger, where that has begun: a joiner's, which holds all that it was sent.
+    pub(crate) files: Option<LedgerFiles>,
+    /// The records of the ledger so far, encoded, that no file holds yet.
     pub(crate) records: Vec<Bytes>,
     /// The statement and evidence by which this replica was trusted.
     pub(crate) attested: AttestedStatement,

@@ -10,7 +10,7 @@ use synod_attester::{
     Attester, AttesterError, NothingToPick, Simulated, SystemProbe, detect, pick,
 };
 use synod_channel::{Certificate, CertificateError, Identity, IdentityError, TlsKey};
-use synod_crypto::{Digest, Entropy, HpkeSecretKey, Secret, SigningKey, sha384};
+use synod_crypto::{Digest, Entropy, HpkeSecretKey, Secret, SigningKey, sha256, sha384};
 use synod_endorser::Watcher;
 use synod_governance::AttestedStatement;
 use synod_replica::Keys;
@@ -92,7 +92,7 @@ impl Born {
         dir: &Path,
     ) -> Result<Self, BirthError> {
         let mut entropy = Entropy::from_seed(os_seed().map_err(BirthError::Randomness)?);
-        let attester = attester(choice, &mut entropy)?;
+        let attester = attester(choice, dir)?;
         let endorser = match choice {
             AttesterChoice::Simulated(_) => None,
             AttesterChoice::Hardware(_) => {
@@ -195,14 +195,12 @@ fn ended(error: JoinError) -> BirthError {
 }
 
 /// A simulated TEE measures this program's file; a real one, what it was started with.
-fn attester(
-    choice: AttesterChoice,
-    entropy: &mut Entropy,
-) -> Result<Box<dyn Attester>, BirthError> {
+fn attester(choice: AttesterChoice, dir: &Path) -> Result<Box<dyn Attester>, BirthError> {
     let wanted = match choice {
         AttesterChoice::Simulated(tee) => {
             let measurement = measurement().map_err(BirthError::Measurement)?;
-            return Ok(Box::new(Simulated::new(tee, measurement, entropy.take())?));
+            let machine = simulated_machine(dir);
+            return Ok(Box::new(Simulated::new(tee, measurement, machine)?));
         }
         AttesterChoice::Hardware(wanted) => wanted,
     };
@@ -216,6 +214,16 @@ fn attester(
         format_args!("{} evidence of this machine", attester.tee()),
     );
     Ok(attester)
+}
+
+/// Which simulated machine this is: the same for every node in this folder, now and after a restart.
+fn simulated_machine(dir: &Path) -> [u8; 32] {
+    let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    let machine = sha256(&[
+        b"synod-simulated-machine\0",
+        dir.as_os_str().as_encoded_bytes(),
+    ]);
+    *machine.as_bytes()
 }
 
 /// What a TEE would measure: SHA-384 of this program's file.

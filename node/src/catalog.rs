@@ -2,7 +2,7 @@
 //!
 //! Only bytes that are durable are ever listed, so nobody is shown what a loss of power would take back.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// One ledger file.
@@ -40,6 +40,13 @@ impl Catalog {
             .rposition(|segment| segment.first_index <= from)
             .unwrap_or(0);
         segments[first..].to_vec()
+    }
+
+    /// The file at `path` and those after it, in order, as they are now.
+    pub(crate) fn at_and_after(&self, path: &Path) -> Vec<Segment> {
+        let segments = self.lock();
+        let first = segments.iter().position(|segment| segment.path == path);
+        first.map_or_else(Vec::new, |first| segments[first..].to_vec())
     }
 
     /// Bytes of all files together.

@@ -30,6 +30,8 @@
 //! network = "<64 hexadecimal digits>"
 //! services = ["https://127.0.0.1:8002"]
 //! policy = "policy.toml"                   # optional: what this node asks of the others; default: their own policy
+//! replaces = 2                             # optional: the replica in whose place it joins; default: the one that ran in
+//!                                          # `dir` last, if it was of this network
 //!
 //! [endorsements]                           # optional; asked for on real hardware, where the platform hands out too little
 //! cache = "endorsements"                   # where answers are kept; default: `endorsements` in `dir`
@@ -147,6 +149,8 @@ pub enum Beginning {
         services: Vec<ServiceUrl>,
         /// This node's own appraisal policy for the others; without one, the one in the pinned manifest.
         policy: Option<PathBuf>,
+        /// The replica in whose place this node joins; without it, the one that ran in its folder last.
+        replaces: Option<u64>,
     },
 }
 
@@ -408,6 +412,7 @@ struct JoinTable {
     network: String,
     services: Vec<String>,
     policy: Option<PathBuf>,
+    replaces: Option<u64>,
 }
 
 impl File {
@@ -423,6 +428,7 @@ impl File {
                 network,
                 services,
                 policy,
+                replaces,
             } => {
                 let services = services.iter().map(ToString::to_string).collect();
                 (
@@ -431,6 +437,7 @@ impl File {
                         network: network.to_string(),
                         services,
                         policy: policy.clone(),
+                        replaces: *replaces,
                     }),
                 )
             }
@@ -554,6 +561,7 @@ fn beginning(
                 network,
                 services,
                 policy: join.policy.map(|path| base.join(path)),
+                replaces: join.replaces,
             })
         }
         (Some(_), Some(_)) => Err(ConfigError::Contradiction(

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use synod_replica::guest::{Compile, Execution};
 use synod_replica::{
-    Batch, Call, Caller, Effects, Envelope, Input, Notice, Replica, Reply, Request,
+    Batch, Call, Caller, Effects, Envelope, Input, Notice, Recall, Replica, Reply, Request,
 };
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -58,6 +58,8 @@ pub(crate) trait Outlets: Send + 'static {
     fn execute(&mut self, executions: Vec<Execution>);
     /// Compiles components and reports each as [`Input::Compiled`] later.
     fn compile(&mut self, components: Vec<Compile>);
+    /// Reads old blocks back from the ledger's files and reports them as [`Input::Recalled`] later.
+    fn recall(&mut self, recall: Recall);
     /// The certified state moved on, up to this seqno.
     fn certified(&mut self, seqno: u64);
     /// Looks at the replica after its membership or role changed.
@@ -246,6 +248,9 @@ impl<O: Outlets> Thread<O> {
         }
         if !effects.compile.is_empty() {
             self.outlets.compile(effects.compile);
+        }
+        if let Some(recall) = effects.recall {
+            self.outlets.recall(recall);
         }
         if let Some(seqno) = effects.certified {
             self.outlets.certified(seqno);

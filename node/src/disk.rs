@@ -3,8 +3,11 @@
 //! Invariants
 //! - one sync for all the batches that waited together;
 //! - a batch is reported only when it, and every one before it, is durable;
+//! - nothing is reported as durable unless the files stood at their place after its sync: a process can write into
+//!   files that somebody has deleted or moved, and the system calls that a success;
+//! - the files are looked at once in [`CHECK_EVERY`] as well while nothing is written;
 //! - a failing disk loses nothing: the batches are kept and tried again, with growing pauses, and the replica is
-//!   told to take no writes meanwhile.
+//!   told to take no writes meanwhile. So is one whose files are gone, until they are back.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -12,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use synod_replica::Batch;
 
+use crate::disk_trouble::DiskTrouble;
 use crate::log;
 use crate::segments::Segments;
 use crate::vital;
@@ -29,6 +33,8 @@ pub(crate) enum DiskReport {
 pub(crate) const RETRY_FIRST: Duration = Duration::from_millis(50);
 /// The longest pause after a failed write.
 pub(crate) const RETRY_LONGEST: Duration = Duration::from_secs(2);
+/// The files are looked at this often while nothing is written.
+pub(crate) const CHECK_EVERY: Duration = Duration::from_secs(1);
 /// Records that nobody waits for become durable after this time of rest.
 const REST: Duration = Duration::from_millis(20);
 
@@ -40,17 +46,19 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// Starts the thread; `report` is called on it.
+    /// Starts the thread; `report` is called on it, and `trouble` tells why the disk takes no writes.
     ///
     /// # Errors
     /// What the system says when it gives no thread.
     pub(crate) fn start(
         segments: Segments,
+        trouble: DiskTrouble,
         report: impl Fn(DiskReport) + Send + 'static,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = channel();
         let writer = Writer {
             segments,
+            trouble,
             report,
             newest: None,
             failed: None,
@@ -82,6 +90,7 @@ impl Drop for Disk {
 
 struct Writer<F> {
     segments: Segments,
+    trouble: DiskTrouble,
     report: F,
     /// The newest number that nobody was told of.
     newest: Option<u64>,
@@ -105,7 +114,8 @@ impl<F: Fn(DiskReport)> Writer<F> {
                 self.settle();
             }
         }
-        if let Err(error) = self.segments.write().and_then(|()| self.segments.sync()) {
+        let done = self.segments.write().and_then(|()| self.segments.sync());
+        if let Err(error) = done.and_then(|()| self.segments.check()) {
             log::error(
                 "disk",
                 format_args!("the last records could not be written: {error}"),
@@ -114,12 +124,11 @@ impl<F: Fn(DiskReport)> Writer<F> {
     }
 
     fn next(&self, batches: &Receiver<Batch>) -> Result<Batch, RecvTimeoutError> {
-        if self.segments.is_durable() {
-            return batches.recv().map_err(|_| RecvTimeoutError::Disconnected);
-        }
-        let pause = self.failed.map_or(REST, |(_, until)| {
-            until.saturating_duration_since(Instant::now())
-        });
+        let pause = match self.failed {
+            Some((_, until)) => until.saturating_duration_since(Instant::now()),
+            None if self.segments.is_durable() => CHECK_EVERY,
+            None => REST,
+        };
         batches.recv_timeout(pause)
     }
 
@@ -135,7 +144,8 @@ impl<F: Fn(DiskReport)> Writer<F> {
         let done = self
             .segments
             .write()
-            .and_then(|()| if wanted { self.segments.sync() } else { Ok(()) });
+            .and_then(|()| if wanted { self.segments.sync() } else { Ok(()) })
+            .and_then(|()| self.segments.check());
         match done {
             Ok(()) => self.succeed(),
             Err(error) => self.fail(&error),
@@ -150,12 +160,14 @@ impl<F: Fn(DiskReport)> Writer<F> {
             (self.report)(DiskReport::Persisted(number));
         }
         if self.failed.take().is_some() {
+            self.trouble.set(None);
             log::info("disk", "the disk takes writes again");
             (self.report)(DiskReport::Full(false));
         }
     }
 
     fn fail(&mut self, error: &std::io::Error) {
+        self.trouble.set(Some(error.to_string()));
         if self.failed.is_none() {
             log::error(
                 "disk",
@@ -196,6 +208,8 @@ mod tests {
         room: usize,
         syncs: usize,
         syncs_fail: bool,
+        /// Why the files are not at their place.
+        gone: Option<io::ErrorKind>,
     }
 
     struct FakeFile(Fake, usize);
@@ -210,6 +224,11 @@ mod tests {
             let at = state.files.len() - 1;
             drop(state);
             Ok(Box::new(FakeFile(self.clone(), at)))
+        }
+
+        fn check(&mut self) -> io::Result<()> {
+            let gone = self.0.lock().unwrap().gone;
+            gone.map_or(Ok(()), |kind| Err(kind.into()))
         }
     }
 
@@ -297,6 +316,13 @@ mod tests {
         }
     }
 
+    fn start(
+        segments: Segments,
+        report: impl Fn(DiskReport) + Send + 'static,
+    ) -> std::io::Result<Disk> {
+        Disk::start(segments, DiskTrouble::default(), report)
+    }
+
     const LARGE: u64 = 1 << 20;
     const SOON: Duration = Duration::from_secs(5);
 
@@ -305,7 +331,7 @@ mod tests {
         let header_and_block = 60 + encoded(&block()).len();
         let fake = Fake::with_room(header_and_block + 50);
         let (told, reports) = channel();
-        let disk = Disk::start(fake.segments(LARGE, Durability::Disk).0, move |report| {
+        let disk = start(fake.segments(LARGE, Durability::Disk).0, move |report| {
             told.send(report).unwrap();
         })
         .unwrap();
@@ -326,10 +352,50 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_called_durable_while_the_files_are_not_at_their_place() {
+        let fake = Fake::with_room(100_000);
+        let trouble = DiskTrouble::default();
+        let (told, reports) = channel();
+        let segments = fake.segments(LARGE, Durability::Disk).0;
+        let disk = Disk::start(segments, trouble.clone(), move |report| {
+            told.send(report).unwrap();
+        })
+        .unwrap();
+        disk.persist(batch(1, &[block()]));
+        assert_eq!(reports.recv_timeout(SOON), Ok(DiskReport::Persisted(1)));
+        fake.0.lock().unwrap().gone = Some(io::ErrorKind::NotFound);
+        // Writing and syncing succeed all the same.
+        disk.persist(batch(2, &[proof(1)]));
+        assert_eq!(reports.recv_timeout(SOON), Ok(DiskReport::Full(true)));
+        assert!(trouble.now().is_some());
+        assert!(
+            reports.recv_timeout(Duration::from_millis(300)).is_err(),
+            "told once, and nothing is called durable"
+        );
+        fake.0.lock().unwrap().gone = None;
+        assert_eq!(reports.recv_timeout(SOON), Ok(DiskReport::Persisted(2)));
+        assert_eq!(reports.recv_timeout(SOON), Ok(DiskReport::Full(false)));
+        assert_eq!(trouble.now(), None);
+    }
+
+    #[test]
+    fn files_that_are_gone_are_noticed_while_nothing_is_written() {
+        let fake = Fake::with_room(100_000);
+        let (told, reports) = channel();
+        let disk = start(fake.segments(LARGE, Durability::Disk).0, move |report| {
+            told.send(report).unwrap();
+        })
+        .unwrap();
+        fake.0.lock().unwrap().gone = Some(io::ErrorKind::ReadOnlyFilesystem);
+        assert_eq!(reports.recv_timeout(SOON), Ok(DiskReport::Full(true)));
+        drop(disk);
+    }
+
+    #[test]
     fn full_disk_at_a_new_file_loses_nothing() {
         let fake = Fake::with_room(0);
         let (told, reports) = channel();
-        let disk = Disk::start(fake.segments(LARGE, Durability::Disk).0, move |report| {
+        let disk = start(fake.segments(LARGE, Durability::Disk).0, move |report| {
             told.send(report).unwrap();
         })
         .unwrap();
@@ -416,7 +482,7 @@ mod tests {
     fn records_that_nobody_waits_for_become_durable_at_rest() {
         let fake = Fake::with_room(100_000);
         let (segments, catalog) = fake.segments(LARGE, Durability::Disk);
-        let disk = Disk::start(segments, |_| {}).unwrap();
+        let disk = start(segments, |_| {}).unwrap();
         disk.persist(Batch {
             number: None,
             records: vec![encoded(&block())],

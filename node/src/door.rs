@@ -28,6 +28,7 @@ use crate::app_door::{AppDoor, Refusal};
 use crate::begun::Begun;
 use crate::catalog::Catalog;
 use crate::core::Core;
+use crate::disk_trouble::DiskTrouble;
 use crate::evidence::Evidence;
 use crate::founder::{self, FounderError, Waiting};
 use crate::joiner;
@@ -66,6 +67,8 @@ pub(crate) struct Running {
     pub(crate) identity: Arc<SigningKey>,
     /// The newest evidence on the ledger about this node.
     pub(crate) evidence: Evidence,
+    /// Why the disk takes no writes.
+    pub(crate) disk_trouble: DiskTrouble,
     /// How attesting anew goes.
     pub(crate) attesting: Told,
     pub(crate) catalog: Catalog,
@@ -347,6 +350,7 @@ impl Running {
                     &view.0,
                     &view.1,
                     &self.attesting.now(),
+                    self.disk_trouble.now().as_deref(),
                     &self.authority_pem,
                 ))))
             }

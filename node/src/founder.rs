@@ -146,6 +146,7 @@ impl Waiting {
         Ok(Begun {
             network: founded.network,
             boot,
+            files: None,
             records: vec![Bytes::from(bytes)],
             attested: self.attested.clone(),
             collected_ms: self.collected_ms,

@@ -4,7 +4,9 @@
 //! 2. It attests itself with a nonce made from a recent certified block, and asks to join; the verdict on it goes
 //!    on the ledger.
 //! 3. It asks for the keys, which come sealed to the key that its statement names.
-//! 4. It fetches the ledger and checks every record, as an audit would, private half included.
+//! 4. It fetches the ledger and checks every record, as an audit would, private half included. What was checked goes to
+//!    its own files as it comes. A replica whose ledger is damaged, ends early or does not come costs nothing but time:
+//!    the next one is asked from where the joiner stands.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,17 +21,26 @@ use synod_consensus::Tuning;
 use synod_crypto::Digest;
 use synod_governance::{Address, AttestedStatement, BlockRef, Input, Join, join_nonce};
 use synod_ledger::{Damage, LedgerSecret, SEGMENT_HEADER_LEN, Scanner, SegmentHeader, TxId};
-use synod_replica::{Boot, Intake, IntakeError, KeyRing, KeyRingError, KvApp, receive_keys};
-use tokio::time::sleep;
+use synod_replica::{
+    Boot, Intake, IntakeError, KeyRing, KeyRingError, KvApp, Machine, receive_keys,
+};
+use tokio::time::{sleep, timeout};
 
 use crate::begun::Begun;
 use crate::born::{BirthError, Born};
 use crate::clock::now_ms;
+use crate::ledger_files::{LedgerFiles, LedgerPlace};
 use crate::log;
 
 /// How often, and how far apart, the keys are asked for while the replica asked has not heard of the verdict.
 const KEY_ATTEMPTS: u32 = 50;
 const KEY_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often all replicas are asked for the ledger, and how far apart.
+const LEDGER_ROUNDS: u32 = 5;
+const LEDGER_PAUSE: Duration = Duration::from_secs(1);
+/// A replica that sends nothing of the ledger for so long is given up.
+const LEDGER_STALL: Duration = Duration::from_secs(30);
 
 /// Why this node did not join.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +74,22 @@ pub enum JoinerError {
     /// A record of the ledger is refused.
     #[error("the ledger that was sent is refused: {0}")]
     Intake(#[from] IntakeError),
+    /// The verified ledger cannot be kept on this machine's disk.
+    #[error("the ledger cannot be written: {0}")]
+    Disk(std::io::Error),
+    /// A replica stopped sending.
+    #[error("nothing of the ledger came for {} s", LEDGER_STALL.as_secs())]
+    Stalled,
+    /// The ledger that was sent does not hold this replica's own join.
+    #[error(
+        "the ledger that was sent ends at transaction {found}, before the join in transaction {joined}"
+    )]
+    Short {
+        /// The newest certified transaction.
+        found: u64,
+        /// The one that is needed.
+        joined: u64,
+    },
     /// The ledger ended before its newest record was whole.
     #[error("the ledger that was sent ends in the middle of a record")]
     CutOff,
@@ -78,6 +105,8 @@ pub(crate) async fn join(
     network: Digest,
     services: Vec<ReplicaUrl>,
     policy: Option<&Path>,
+    replaces: Option<u64>,
+    place: &LedgerPlace,
 ) -> Result<Begun, JoinerError> {
     let policy = policy.map(read_policy).transpose()?;
     let trust = Trust::Verified(Box::new(Verifier::new(network, policy)));
@@ -88,7 +117,10 @@ pub(crate) async fn join(
         Patience::default(),
     )?;
     let collected_ms = now_ms();
-    let (attested, trusted_by, id) = ask(&service, &born, network, address).await?;
+    // The vendor's service may be slow, and the nonce is made from a block that must be recent.
+    born.rehearse().await?;
+    let asked = ask_in_place(&service, &born, network, address, replaces).await?;
+    let (attested, trusted_by, id) = asked;
     log::info(
         "join",
         format_args!("trusted as replica {id} by transaction {trusted_by}"),
@@ -97,16 +129,11 @@ pub(crate) async fn join(
     if ring.id != id {
         return Err(JoinerError::Answer("key ring"));
     }
-    let (intake, records) = fetch_ledger(&service, network, ring.secrets).await?;
-    let counts = intake.counts();
-    log::info(
-        "join",
-        format_args!(
-            "verified {} blocks and {} certificates",
-            counts.blocks, counts.certificates
-        ),
-    );
-    let machine = intake.finish()?;
+    let files = place
+        .create(network, &born.identity().public())
+        .map_err(JoinerError::Disk)?;
+    let taker = Taker::new(network, ring.secrets, files);
+    let (machine, files) = taker.fetch_all(&service, trusted_by.seqno).await?;
     let authority_from_ms = block0_time(&machine);
     let boot = Boot {
         id,
@@ -123,7 +150,8 @@ pub(crate) async fn join(
         born,
         network,
         boot,
-        records,
+        files: Some(files),
+        records: Vec::new(),
         attested,
         collected_ms,
         trusted_by: Some(trusted_by),
@@ -143,8 +171,33 @@ fn read_policy(path: &Path) -> Result<Policy, JoinerError> {
 }
 
 /// The time of block 0, which every replica knows alike.
-fn block0_time(machine: &synod_replica::Machine) -> u64 {
+fn block0_time(machine: &Machine) -> u64 {
     synod_ledger::Block::decode(machine.genesis().clone()).map_or(0, |block| block.header().time_ms)
+}
+
+/// Asks to join in the place of a former self; where that is refused, as a replica like any other.
+async fn ask_in_place(
+    service: &Service,
+    born: &Born,
+    network: Digest,
+    address: Address,
+    replaces: Option<u64>,
+) -> Result<(AttestedStatement, TxId, u64), JoinerError> {
+    let Some(former) = replaces else {
+        return ask(service, born, network, address, None).await;
+    };
+    match ask(service, born, network, address.clone(), replaces).await {
+        Err(JoinerError::Client(refused)) if refused.code() == Some(ErrorCode::EvidenceRefused) => {
+            log::warn(
+                "join",
+                format_args!(
+                    "not in the place of replica {former}: {refused}; joining without that"
+                ),
+            );
+            ask(service, born, network, address, None).await
+        }
+        asked => asked,
+    }
 }
 
 /// Attests this node to the service and waits until the verdict is on the ledger.
@@ -153,9 +206,8 @@ async fn ask(
     born: &Born,
     network: Digest,
     address: Address,
+    replaces: Option<u64>,
 ) -> Result<(AttestedStatement, TxId, u64), JoinerError> {
-    // The vendor's service may be slow, and the nonce is made from a block that must be recent.
-    born.rehearse().await?;
     let seen = service.network().await?;
     let hash: Digest = seen
         .certified_hash
@@ -168,7 +220,7 @@ async fn ask(
     let identity = born.identity();
     let nonce = join_nonce(&hash, &identity.public());
     let attested = born.attest(network, nonce).await?;
-    let request = Join::sign(attested.clone(), block, address, &identity);
+    let request = Join::sign(attested.clone(), block, address, replaces, &identity);
     let body = Input::Join(Box::new(request)).encode();
     let answer = service
         .call(&Request::post_cbor(
@@ -221,65 +273,127 @@ pub(crate) fn read<'b, T: minicbor::Decode<'b, ()>>(bytes: &'b [u8]) -> Option<T
     (decoder.position() == bytes.len()).then_some(value)
 }
 
-/// Fetches the ledger from the replica that leads and checks each record as it comes.
-async fn fetch_ledger(
-    service: &Service,
-    network: Digest,
-    secrets: Vec<LedgerSecret>,
-) -> Result<(Intake, Vec<Bytes>), JoinerError> {
-    let from = service
-        .replicas()
-        .into_iter()
-        .next()
-        .ok_or(ClientError::NoReplica)?;
-    let mut stream = service.ledger(&from, 1).await?;
-    let mut taker = Taker {
-        intake: Intake::new(network, Some(secrets)),
-        rest: BytesMut::new(),
-        records: Vec::new(),
-    };
-    while let Some(piece) = stream.next().await? {
-        taker.rest.extend_from_slice(&piece);
-        taker.take_whole(network)?;
-    }
-    if taker.rest.is_empty() {
-        Ok((taker.intake, taker.records))
-    } else {
-        Err(JoinerError::CutOff)
-    }
-}
-
-/// Takes records in from a stream that is cut anywhere.
+/// Takes records in from streams that are cut anywhere, and writes those that are sound.
 struct Taker {
+    network: Digest,
     intake: Intake,
     rest: BytesMut,
-    records: Vec<Bytes>,
+    files: LedgerFiles,
 }
 
 impl Taker {
-    fn take_whole(&mut self, network: Digest) -> Result<(), JoinerError> {
-        let head = SegmentHeader {
+    fn new(network: Digest, secrets: Vec<LedgerSecret>, files: LedgerFiles) -> Self {
+        Self {
             network,
+            intake: Intake::new(network, Some(secrets)),
+            rest: BytesMut::new(),
+            files,
+        }
+    }
+
+    /// Fetches the whole ledger; if that fails, nothing of it remains.
+    async fn fetch_all(
+        mut self,
+        service: &Service,
+        joined: u64,
+    ) -> Result<(Machine, LedgerFiles), JoinerError> {
+        if let Err(error) = self.fetch_from_any(service, joined).await {
+            self.files.remove();
+            return Err(error);
+        }
+        let counts = self.intake.counts();
+        log::info(
+            "join",
+            format_args!(
+                "verified {} blocks and {} certificates",
+                counts.blocks, counts.certificates
+            ),
+        );
+        Ok((self.intake.finish()?, self.files))
+    }
+
+    /// Fetches the ledger from one replica after the other, each from where this joiner stands, until transaction
+    /// `joined` is certified here and the replica at hand had no more to send.
+    async fn fetch_from_any(&mut self, service: &Service, joined: u64) -> Result<(), JoinerError> {
+        let mut failure = JoinerError::Client(ClientError::NoReplica);
+        for round in 0..LEDGER_ROUNDS {
+            if round > 0 {
+                sleep(LEDGER_PAUSE).await;
+            }
+            for url in service.replicas() {
+                failure = match self.fetch(service, &url).await {
+                    Ok(()) if self.certified().1 >= joined => return Ok(()),
+                    Ok(()) => JoinerError::Short {
+                        found: self.certified().1,
+                        joined,
+                    },
+                    Err(error @ JoinerError::Disk(_)) => return Err(error),
+                    Err(error) => error,
+                };
+                log::warn(
+                    "join",
+                    format_args!("{url}: {failure}; the next replica is asked for the rest"),
+                );
+            }
+        }
+        Err(failure)
+    }
+
+    /// Fetches what this joiner does not have from one replica.
+    async fn fetch(&mut self, service: &Service, url: &ReplicaUrl) -> Result<(), JoinerError> {
+        // What was not certified may have been another branch: the next block takes its place.
+        let from = self.certified().0 + 1;
+        self.rest.clear();
+        let begun = timeout(LEDGER_STALL, service.ledger(url, from)).await;
+        let mut stream = begun.map_err(|_| JoinerError::Stalled)??;
+        loop {
+            let piece = timeout(LEDGER_STALL, stream.next()).await;
+            let Some(piece) = piece.map_err(|_| JoinerError::Stalled)?? else {
+                break;
+            };
+            self.rest.extend_from_slice(&piece);
+            self.take_whole()?;
+        }
+        self.files.flush().map_err(JoinerError::Disk)?;
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(JoinerError::CutOff)
+        }
+    }
+
+    /// Index and newest transaction of the newest certified block; zeros before block 0.
+    fn certified(&self) -> (u64, u64) {
+        self.intake.machine().map_or((0, 0), |machine| {
+            let certified = machine.sequence().certified();
+            (certified.index, certified.tree_size)
+        })
+    }
+
+    fn take_whole(&mut self) -> Result<(), JoinerError> {
+        let head = SegmentHeader {
+            network: self.network,
             first_index: 1,
         }
         .encode();
         let bytes = Bytes::from([&head[..], &self.rest[..]].concat());
         let mut scanner = Scanner::new(bytes.clone())?;
-        loop {
+        let mut sound = Vec::new();
+        let outcome = loop {
             match scanner.next() {
-                Some(Ok(placed)) => {
-                    self.intake.feed(&placed.record)?;
-                    self.records
-                        .push(bytes.slice(placed.at as usize..placed.end as usize));
-                }
-                None | Some(Err(Damage::Torn { .. })) => break,
-                Some(Err(damage)) => return Err(damage.into()),
+                Some(Ok(placed)) => match self.intake.feed(&placed.record) {
+                    Ok(()) => sound.push(bytes.slice(placed.at as usize..placed.end as usize)),
+                    Err(error) => break Err(error.into()),
+                },
+                None | Some(Err(Damage::Torn { .. })) => break Ok(()),
+                Some(Err(damage)) => break Err(damage.into()),
             }
-        }
+        };
+        self.files.add(sound).map_err(JoinerError::Disk)?;
         let whole = scanner.valid_len() as usize;
         if whole > SEGMENT_HEADER_LEN {
             let _ = self.rest.split_to(whole - SEGMENT_HEADER_LEN);
         }
-        Ok(())
+        outcome
     }
 }

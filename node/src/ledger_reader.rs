@@ -12,12 +12,16 @@ use std::fs::File;
 use std::io::{self, Read};
 
 use bytes::Bytes;
-use synod_ledger::{Block, Damage, Placed, Record, SEGMENT_HEADER_LEN, Scanner};
+use synod_crypto::Digest;
+use synod_ledger::{Block, Damage, Placed, Record, SEGMENT_HEADER_LEN, Scanner, SegmentHeader};
+use synod_replica::Recall;
 
 use crate::catalog::{Catalog, Segment};
 
 /// Bytes that are read from a file at once.
 const CHUNK_BYTES: usize = 1 << 20;
+/// A reader has caught up once no more than this came since it last looked: far less than replicas keep in memory.
+const CAUGHT_UP_BYTES: u64 = 4 << 20;
 
 /// Why the ledger cannot be read back. The disk's fault, or of whoever changed the files.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +45,9 @@ pub(crate) enum ReadError {
 /// Gives out the certified ledger from the block with index `from` on, in pieces of whole records. `take` returns
 /// false to stop.
 ///
+/// The ledger may grow meanwhile, and is followed until what is left is little: then whoever reads can have the rest
+/// from the replicas' memory.
+///
 /// # Errors
 /// [`ReadError`]; what was given out before is sound.
 pub(crate) fn read_ledger(
@@ -53,13 +60,60 @@ pub(crate) fn read_ledger(
         begun: false,
         records: Vec::new(),
     };
-    for segment in catalog.starting_at(from) {
-        read_segment(&segment, |record, raw| {
-            let wanted = held.push(record, raw).is_none_or(&mut take);
-            if wanted { Ok(()) } else { Err(ReadError::Gone) }
-        })?;
+    let mut give = |record: &Record, raw: &[u8]| {
+        let wanted = held.push(record, raw).is_none_or(&mut take);
+        if wanted { Ok(()) } else { Err(ReadError::Gone) }
+    };
+    let mut cursor: Option<Cursor> = None;
+    loop {
+        let segments = match &cursor {
+            None => catalog.starting_at(from),
+            Some(cursor) => catalog.at_and_after(&cursor.segment.path),
+        };
+        let mut given = 0;
+        for segment in segments {
+            let mut open = match cursor.take() {
+                Some(open) if open.segment.path == segment.path => open,
+                _ => Cursor::open(segment.clone())?,
+            };
+            given += open.read_to(segment.readable, &mut give)?;
+            cursor = Some(open);
+        }
+        if given <= CAUGHT_UP_BYTES {
+            return Ok(());
+        }
     }
-    Ok(())
+}
+
+/// Blocks and certificates from the block with index `recall.from` on, about as many bytes as are asked for. Nothing of
+/// them is verified but that they are whole.
+///
+/// # Errors
+/// [`ReadError`].
+pub(crate) fn read_back(
+    catalog: &Catalog,
+    network: Digest,
+    recall: Recall,
+) -> Result<Vec<Record>, ReadError> {
+    let head = SegmentHeader {
+        network,
+        first_index: recall.from,
+    };
+    let mut bytes = head.encode().to_vec();
+    let read = read_ledger(catalog, recall.from, |piece| {
+        bytes.extend_from_slice(&piece);
+        bytes.len() < recall.bytes_max
+    });
+    match read {
+        Ok(()) | Err(ReadError::Gone) => {}
+        Err(error) => return Err(error),
+    }
+    let scanner = Scanner::new(Bytes::from(bytes)).expect("a header was made just now");
+    // The reader gives whole records.
+    Ok(scanner
+        .map_while(Result::ok)
+        .map(|placed| placed.record)
+        .collect())
 }
 
 /// Records since the last certificate.
@@ -92,40 +146,67 @@ impl Held {
     }
 }
 
-/// Hands every record of the readable part of a file to `take`, with its bytes as they stand there.
-fn read_segment(
-    segment: &Segment,
-    mut take: impl FnMut(&Record, &[u8]) -> Result<(), ReadError>,
-) -> Result<(), ReadError> {
-    let mut file = File::open(&segment.path)?.take(segment.readable);
-    let mut window = Window::default();
-    let mut chunk = vec![0; CHUNK_BYTES];
-    let mut base = 0;
-    loop {
-        let count = file.read(&mut chunk)?;
-        let ended = count == 0;
-        if ended && file.limit() > 0 {
-            let at = segment.readable - file.limit();
-            return Err(ReadError::Damaged {
-                file: name(segment),
-                damage: Damage::Torn { at },
-            });
+/// A place in a file that may grow.
+struct Cursor {
+    segment: Segment,
+    file: File,
+    window: Window,
+    /// Bytes that were read.
+    read: u64,
+    /// Bytes that the window has moved on.
+    base: u64,
+}
+
+impl Cursor {
+    /// The beginning of a file.
+    fn open(segment: Segment) -> io::Result<Self> {
+        let file = File::open(&segment.path)?;
+        Ok(Self {
+            segment,
+            file,
+            window: Window::default(),
+            read: 0,
+            base: 0,
+        })
+    }
+
+    /// Hands every record up to the offset `readable` to `take`, with its bytes as they stand there. Returns how many
+    /// bytes that was.
+    fn read_to(
+        &mut self,
+        readable: u64,
+        mut take: impl FnMut(&Record, &[u8]) -> Result<(), ReadError>,
+    ) -> Result<u64, ReadError> {
+        let begun = self.read;
+        let mut chunk = vec![0; CHUNK_BYTES];
+        while self.read < readable {
+            let wanted = (readable - self.read).min(CHUNK_BYTES as u64) as usize;
+            let count = self.file.read(&mut chunk[..wanted])?;
+            if count == 0 {
+                return Err(self.damaged(Damage::Torn { at: self.read }));
+            }
+            self.read += count as u64;
+            self.window.bytes.extend_from_slice(&chunk[..count]);
+            let ended = self.read == readable;
+            if self.window.bytes.len() < SEGMENT_HEADER_LEN && !ended {
+                continue;
+            }
+            let whole = self
+                .window
+                .scan(ended, &mut take)
+                .map_err(|fault| match fault {
+                    Fault::Damage(damage) => self.damaged(shifted(damage, self.base)),
+                    Fault::Taker(error) => error,
+                })?;
+            self.base += whole;
         }
-        window.bytes.extend_from_slice(&chunk[..count]);
-        if window.bytes.len() < SEGMENT_HEADER_LEN && !ended {
-            continue;
-        }
-        let damaged = |damage| ReadError::Damaged {
-            file: name(segment),
-            damage: shifted(damage, base),
-        };
-        let whole = window.scan(ended, &mut take).map_err(|fault| match fault {
-            Fault::Damage(damage) => damaged(damage),
-            Fault::Taker(error) => error,
-        })?;
-        base += whole;
-        if ended {
-            return Ok(());
+        Ok(self.read - begun)
+    }
+
+    fn damaged(&self, damage: Damage) -> ReadError {
+        ReadError::Damaged {
+            file: name(&self.segment),
+            damage,
         }
     }
 }
@@ -190,8 +271,6 @@ fn name(segment: &Segment) -> String {
 mod tests {
     use std::path::Path;
 
-    use synod_crypto::Digest;
-
     use super::*;
     use crate::config::Durability;
     use crate::sample::{block, encoded};
@@ -253,6 +332,51 @@ mod tests {
         let tail: Vec<Record> = records[2 * 60 - 3..].to_vec();
         assert_eq!(tail[0], block(60));
         assert_eq!(read(&catalog, 60), bytes(&tail));
+    }
+
+    #[test]
+    fn ledger_that_grows_while_it_is_read_is_followed_until_little_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let (segments, catalog) = segments(&dir.path().join("ledger"));
+        let mut segments = Some(segments);
+        let grow = |segments: &mut Segments, from: u64, records: u64| {
+            let proof = Record::Proof(Bytes::from(vec![7; 64 * 1024]));
+            let made: Vec<Record> = (from..from + records)
+                .flat_map(|index| [block(index), proof.clone(), certificate(1)])
+                .collect();
+            write(segments, &made);
+        };
+        grow(segments.as_mut().unwrap(), 1, 100);
+        let (mut given, mut grown) = (Vec::new(), 100);
+        read_ledger(&catalog, 1, |piece| {
+            given.extend_from_slice(&piece);
+            // While a piece is on its way, so much is written as was read; in the end the writer rests.
+            if grown < 400 {
+                grow(segments.as_mut().unwrap(), grown + 1, 1);
+                grown += 1;
+            }
+            true
+        })
+        .unwrap();
+        let expected: Vec<Record> = (1..=400)
+            .flat_map(|index| [block(index), certificate(1)])
+            .collect();
+        assert_eq!(given, bytes(&expected));
+    }
+
+    #[test]
+    fn ledger_that_grows_for_ever_does_not_keep_its_reader_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut segments, catalog) = segments(&dir.path().join("ledger"));
+        write(&mut segments, &[block(1), block(2), certificate(2)]);
+        let mut index = 2;
+        read_ledger(&catalog, 1, |_| {
+            index += 1;
+            write(&mut segments, &[block(index), certificate(3)]);
+            true
+        })
+        .unwrap();
+        assert!(index < 100, "{index}");
     }
 
     #[test]
@@ -345,6 +469,23 @@ mod tests {
             };
             assert_eq!(at, left as u64);
         }
+    }
+
+    #[test]
+    fn about_as_much_is_read_back_as_was_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut segments, catalog) = segments(&dir.path().join("ledger"));
+        let mut records = vec![block(1)];
+        (2..100).for_each(|index| records.extend([block(index), certificate(index as u8)]));
+        write(&mut segments, &records);
+        let recall = |bytes_max| Recall {
+            from: 60,
+            bytes_max,
+        };
+        let all = read_back(&catalog, Digest::default(), recall(1 << 20)).unwrap();
+        assert_eq!(all, records[2 * 60 - 3..]);
+        let some = read_back(&catalog, Digest::default(), recall(2_000)).unwrap();
+        assert!(some.len() < all.len() && all.starts_with(&some) && some.len() >= 2);
     }
 
     #[test]

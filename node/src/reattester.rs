@@ -273,6 +273,10 @@ mod tests {
             attested_seqno: 1,
             removal: None,
             hardware: None,
+            machine: None,
+            replaces: None,
+            replaceable: false,
+            unheard_ms: None,
         }
     }
 

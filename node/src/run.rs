@@ -9,18 +9,19 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use bytes::Bytes;
 use synod_api::ErrorCode;
 use synod_channel::{
     Certificate, CertificateError, Clock, Identity, IdentityError, KeyMismatch, PublicDoor,
     ServiceCa, TlsKey,
 };
 use synod_client::ClientError;
-use synod_crypto::{Digest, SigningKey};
+use synod_crypto::{Digest, PublicKey, SigningKey};
 use synod_gateway::Gateway;
 use synod_governance::Address;
 use synod_ledger::TxId;
 use synod_replica::guest::{Compile, Execution};
-use synod_replica::{Batch, Envelope, Input, Notice, Replica};
+use synod_replica::{Batch, Envelope, Input, Notice, Recall, Replica};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -31,29 +32,30 @@ use crate::app_logs::AppLogs;
 use crate::authority::{AuthorityError, Issuer};
 use crate::begun::Begun;
 use crate::born::{BirthError, Born};
-use crate::catalog::Catalog;
 use crate::clock::{now, now_ms};
 use crate::config::{Beginning, NodeConfig};
 use crate::core::{self, Core, Outlets};
 use crate::descriptors;
 use crate::disk::{Disk, DiskReport};
+use crate::disk_trouble::DiskTrouble;
 use crate::door::{Door, Founding, Running, Stage};
 use crate::evidence::{self, Evident};
 use crate::evidence_certificate::EvidenceCertificate;
 use crate::executors::{Executors, Report};
+use crate::former;
 use crate::founder::{FounderError, Waiting};
 use crate::joiner::{self, JoinerError};
 use crate::known::Known;
 use crate::leaver::{Ended, Leaver};
+use crate::ledger_files::{LedgerFiles, LedgerPlace};
 use crate::ledger_places::LedgerPlaces;
+use crate::ledger_reader::read_back;
 use crate::log;
 use crate::peer_session::Prover;
 use crate::peers::{Peers, Wiring};
 use crate::reattester::{self, Reattester};
-use crate::segments::Segments;
 use crate::serve::{HANDSHAKE_DESCRIPTORS, PublicListener};
 use crate::told::{Told, Word};
-use crate::volume::Folder;
 use crate::watching::Watchers;
 
 /// The certificate that peers see lives this long; they look at its key alone.
@@ -214,6 +216,7 @@ async fn live(config: NodeConfig) -> Result<Ended, NodeError> {
     };
     let outcome = match begun {
         Some((begun, runs)) => {
+            former::write(&node.config.dir, begun.network, begun.boot.id);
             let alive = node.start(begun, peers)?;
             // Whoever sent the approvals may have gone; the network stands all the same.
             let _ = runs.send(());
@@ -339,6 +342,7 @@ impl Node {
                 network,
                 services,
                 policy,
+                replaces,
             },
             Some(born),
         ) = (&self.config.beginning, joiner)
@@ -350,7 +354,10 @@ impl Node {
             .map(|url| url.parse().map_err(|_| NodeError::Url(url)))
             .collect::<Result<_, _>>()?;
         let address = address(&self.config);
-        let joined = joiner::join(born, address, *network, urls, policy.as_deref()).await?;
+        let replaces = replaces.or_else(|| former::read(&self.config.dir, *network));
+        let policy = policy.as_deref();
+        let place = self.place();
+        let joined = joiner::join(born, address, *network, urls, policy, replaces, &place).await?;
         Ok((joined, oneshot::channel().0))
     }
 
@@ -359,12 +366,10 @@ impl Node {
         let (id, authority) = (begun.boot.id, authority(&begun)?);
         let tick = Duration::from_millis(begun.boot.tuning.tick_ms);
         let (core, receiver) = core::core();
-        let (catalog, disk) = self.disk(&begun, &core)?;
-        // A crash here leaves a folder that nobody reads: the next run is a new replica with a new one.
-        disk.persist(Batch {
-            number: None,
-            records: begun.records,
-        });
+        let disk_trouble = DiskTrouble::default();
+        let files = self.files(begun.files, begun.network, &begun.identity.public())?;
+        let catalog = files.catalog.clone();
+        let disk = disk(files, begun.records, &core, &disk_trouble)?;
         let identity = Arc::new(begun.identity);
         let prover = prover(begun.network, id, &identity);
         let peers = self.wires(prover, &begun.tls, &core, peers)?;
@@ -381,6 +386,7 @@ impl Node {
             network: begun.network,
             identity,
             evidence,
+            disk_trouble,
             attesting: attesting.clone(),
             catalog,
             known: Known::default(),
@@ -467,27 +473,31 @@ impl Node {
         Ok(())
     }
 
-    /// The ledger's folder is named by the identity, so a restart never touches an older one.
-    fn disk(&self, begun: &Begun, core: &Core) -> Result<(Catalog, Disk), NodeError> {
-        let (network, identity) = (begun.network, begun.identity.public().to_string());
-        let path = self.config.dir.join(format!("ledger-{}", &identity[..16]));
-        let folder = Folder::create(&path).map_err(|cause| NodeError::Folder {
-            path: path.clone(),
-            cause,
-        })?;
-        let catalog = Catalog::new(path);
-        let (bytes, durability) = (self.config.limits.segment_bytes, self.config.durability);
-        let segments = Segments::new(folder, catalog.clone(), network, bytes, durability);
-        let core = core.clone();
-        let report = move |report| {
-            // Once the consensus thread has ended nobody waits for the disk any more.
-            let _ = core.happened(match report {
-                DiskReport::Persisted(number) => Input::Persisted(number),
-                DiskReport::Full(full) => Input::DiskFull(full),
-            });
-        };
-        let disk = Disk::start(segments, report).map_err(NodeError::Start)?;
-        Ok((catalog, disk))
+    fn place(&self) -> LedgerPlace {
+        LedgerPlace {
+            dir: self.config.dir.clone(),
+            segment_bytes: self.config.limits.segment_bytes,
+            durability: self.config.durability,
+        }
+    }
+
+    /// The files that a joiner began, or a ledger that begins here.
+    fn files(
+        &self,
+        begun: Option<LedgerFiles>,
+        network: Digest,
+        identity: &PublicKey,
+    ) -> Result<LedgerFiles, NodeError> {
+        if let Some(files) = begun {
+            return Ok(files);
+        }
+        let place = self.place();
+        place
+            .create(network, identity)
+            .map_err(|cause| NodeError::Folder {
+                path: place.folder(identity),
+                cause,
+            })
     }
 
     fn wires(
@@ -521,6 +531,30 @@ impl Node {
 fn authority(begun: &Begun) -> Result<ServiceCa, NodeError> {
     let from_ms = begun.authority_from_ms.saturating_sub(AUTHORITY_SKEW_MS);
     Ok(ServiceCa::new(&begun.service_key, begun.network, from_ms)?)
+}
+
+/// Starts the disk thread, with the first records.
+fn disk(
+    files: LedgerFiles,
+    records: Vec<Bytes>,
+    core: &Core,
+    trouble: &DiskTrouble,
+) -> Result<Disk, NodeError> {
+    let core = core.clone();
+    let report = move |report| {
+        // Once the consensus thread has ended nobody waits for the disk any more.
+        let _ = core.happened(match report {
+            DiskReport::Persisted(number) => Input::Persisted(number),
+            DiskReport::Full(full) => Input::DiskFull(full),
+        });
+    };
+    let disk = Disk::start(files.segments, trouble.clone(), report).map_err(NodeError::Start)?;
+    // A crash here leaves a folder that nobody reads: the next run is a new replica with a new one.
+    disk.persist(Batch {
+        number: None,
+        records,
+    });
+    Ok(disk)
 }
 
 fn prover(network: Digest, id: u64, identity: &Arc<SigningKey>) -> Prover {
@@ -635,6 +669,24 @@ impl Outlets for Wires {
 
     fn compile(&mut self, components: Vec<Compile>) {
         self.executors.compile(components);
+    }
+
+    fn recall(&mut self, recall: Recall) {
+        let running = self.running.clone();
+        let read = move || {
+            let records = read_back(&running.catalog, running.network, recall);
+            let records = records.unwrap_or_else(|error| {
+                log::error("ledger", &error);
+                Vec::new()
+            });
+            // Once the consensus thread has ended nobody waits for them.
+            let _ = running.core.happened(Input::Recalled(records));
+        };
+        let thread = std::thread::Builder::new().name("recall".to_owned());
+        if let Err(error) = thread.spawn(read) {
+            log::error("ledger", format_args!("cannot read old blocks: {error}"));
+            let _ = self.running.core.happened(Input::Recalled(Vec::new()));
+        }
     }
 
     fn certified(&mut self, seqno: u64) {

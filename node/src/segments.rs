@@ -120,6 +120,14 @@ impl Segments {
         Ok(())
     }
 
+    /// Whether what was written stands at its place, and a new file could be begun.
+    ///
+    /// # Errors
+    /// What is wrong: nothing that was made durable since the last success may be relied on.
+    pub(crate) fn check(&mut self) -> io::Result<()> {
+        self.volume.check()
+    }
+
     fn mend(&mut self) -> io::Result<()> {
         match &mut self.open {
             Some(open) if open.dirty => {

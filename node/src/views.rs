@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use synod_api::{
-    Demotion, GovernanceReply, MemberInfo, NetworkReply, ReplicaInfo, Role, Standing, UserInfo,
+    Demotion, Departure, DepartureReason, GovernanceReply, MemberInfo, NetworkReply, ReplicaInfo,
+    Role, Standing, UserInfo,
 };
 use synod_consensus::Peer;
 use synod_crypto::Digest;
-use synod_governance::{Input, ReplicaRecord, ReplicaStatus, ServiceStatus, View};
+use synod_governance::{Input, RemovalReason, ReplicaRecord, ReplicaStatus, ServiceStatus, View};
 use synod_ledger::{Configuration, TxId};
 use synod_replica::{Gauges, GovernanceView, NetworkView, Replica};
 
@@ -33,6 +34,7 @@ pub(crate) fn founder(waiting: &Waiting) -> NetworkReply {
         required_vendors: waiting.manifest().file().required_vendors,
         service_ca: None,
         replicas: Vec::new(),
+        departed: Vec::new(),
         critical: Vec::new(),
         alarms: Vec::new(),
     }
@@ -43,6 +45,7 @@ pub(crate) fn network(
     view: &NetworkView,
     gauges: &Gauges,
     attesting: &Progress,
+    disk_trouble: Option<&str>,
     authority_pem: &str,
 ) -> NetworkReply {
     let (certified_index, certified_hash, ledger_time_ms) = view.certified;
@@ -69,8 +72,9 @@ pub(crate) fn network(
         replicas: present
             .filter_map(|replica| info(replica, view, attesting))
             .collect(),
+        departed: departed(view),
         critical: critical(&view.configuration, &of_no_use(view)),
-        alarms: alarms(view, gauges, attesting),
+        alarms: alarms(view, gauges, attesting, disk_trouble),
     }
 }
 
@@ -121,11 +125,58 @@ fn info(replica: &ReplicaRecord, view: &NetworkView, attesting: &Progress) -> Op
         demoted: demotion(replica, view),
         reachable: reachable(replica.id, view),
         certifies: certifies(replica, view),
+        replaces: replica.replaces,
+        silent_ms: view
+            .silent
+            .iter()
+            .find(|(id, _)| *id == replica.id)
+            .map(|(_, for_ms)| *for_ms),
     })
 }
 
+/// The replicas that are out, newest first.
+fn departed(view: &NetworkView) -> Vec<Departure> {
+    let mut departed: Vec<Departure> = view
+        .replicas
+        .iter()
+        .filter_map(|replica| {
+            let removal = replica.removal?;
+            let mut others = view.replicas.iter();
+            Some(Departure {
+                id: replica.id,
+                reason: match removal.reason {
+                    RemovalReason::Members => DepartureReason::Removed,
+                    RemovalReason::Lapsed => DepartureReason::Lapsed,
+                    RemovalReason::Left => DepartureReason::Left,
+                    RemovalReason::GaveWay => DepartureReason::GaveWay,
+                    RemovalReason::Replaced => DepartureReason::Replaced,
+                },
+                since_ms: removal.time_ms,
+                replaced_by: others
+                    .find(|other| other.replaces == Some(replica.id))
+                    .map(|other| other.id),
+            })
+        })
+        .collect();
+    departed.sort_by_key(|gone| std::cmp::Reverse((gone.since_ms, gone.id)));
+    departed.truncate(DEPARTED_MAX);
+    departed
+}
+
+/// Most replicas that are out and still told of.
+const DEPARTED_MAX: usize = 16;
+
 /// How the replica lost its vote, if it did.
 fn demotion(replica: &ReplicaRecord, view: &NetworkView) -> Option<Demotion> {
+    if let Some(since_ms) = replica.unheard_ms {
+        return Some(Demotion {
+            since_ms,
+            reason:
+                "the others had not heard of it; it votes again once it is heard and has caught up"
+                    .to_owned(),
+            removal_ms: None,
+        });
+    }
     let since_ms = replica.demoted_ms?;
     let (_, _, now_ms) = view.certified;
     let grace_ms = view.service.removal_grace_ms();
@@ -200,7 +251,12 @@ fn critical(configuration: &Configuration, lost: &BTreeSet<u64>) -> Vec<u64> {
         .collect()
 }
 
-fn alarms(view: &NetworkView, gauges: &Gauges, attesting: &Progress) -> Vec<String> {
+fn alarms(
+    view: &NetworkView,
+    gauges: &Gauges,
+    attesting: &Progress,
+    disk_trouble: Option<&str>,
+) -> Vec<String> {
     let mut alarms = Vec::new();
     if gauges.halted {
         alarms.push(
@@ -208,8 +264,11 @@ fn alarms(view: &NetworkView, gauges: &Gauges, attesting: &Progress) -> Vec<Stri
                 .to_owned(),
         );
     }
-    if gauges.disk_full {
-        alarms.push("the disk of this replica does not take writes".to_owned());
+    if gauges.disk_full || disk_trouble.is_some() {
+        let why = disk_trouble.map_or_else(String::new, |why| format!(": {why}"));
+        alarms.push(format!(
+            "the disk of this replica does not take writes{why}"
+        ));
     }
     if let Some(behind_ms) = gauges.ledger_too_far_behind_ms {
         alarms.push(format!(
@@ -223,6 +282,7 @@ fn alarms(view: &NetworkView, gauges: &Gauges, attesting: &Progress) -> Vec<Stri
     alarms.extend(
         unreachable(view)
             .iter()
+            .filter(|id| view.silent.iter().all(|(silent, _)| silent != *id))
             .map(|id| format!("replica {id} votes and was not heard of lately")),
     );
     alarms.extend(
@@ -235,11 +295,23 @@ fn alarms(view: &NetworkView, gauges: &Gauges, attesting: &Progress) -> Vec<Stri
         let (index, ..) = view.certified;
         alarms.push(format!("nothing has been certified for 10 s though blocks wait: too few voters sign; the newest certified block is {index}"));
     }
+    alarms.extend(unheard(view));
     if let Some(trouble) = &attesting.trouble {
         alarms.push(format!("this replica could not attest anew: {trouble}"));
     }
     alarms.extend(lapses(view));
     alarms
+}
+
+/// What there is to say of voters that this replica has not heard for long.
+fn unheard(view: &NetworkView) -> impl Iterator<Item = String> {
+    view.silent.iter().map(|(id, for_ms)| {
+        let (seconds, limit) = (for_ms / 1000, view.service.unheard_s);
+        format!(
+            "replica {id} votes and has not been heard for {seconds} s; it loses its vote after {limit} s if the others \
+             suffice, or as soon as a replica joins in its place: start its node again"
+        )
+    })
 }
 
 /// What there is to say of verdicts that have lapsed, or soon will though they were to be renewed by now.
@@ -321,6 +393,7 @@ pub(crate) fn readiness(gauges: &Gauges, view: &NetworkView) -> (bool, &'static 
     match role(view, gauges) {
         Role::Halted => (false, "halted"),
         Role::Removed => (false, "removed"),
+        _ if gauges.disk_full => (false, "its disk does not take writes"),
         Role::Leader if view.serves => (true, "leading"),
         Role::Leader => (false, "taking up the lead"),
         Role::Follower => (true, "following"),

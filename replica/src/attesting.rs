@@ -43,8 +43,12 @@ impl Replica {
     pub(crate) fn take_leave(&mut self, call: u64, request: &Bytes, out: &mut Effects) {
         match goal_of(request, self.id) {
             Some(goal @ Goal::Left) => {
+                let supersedes = self.submission.is_some();
                 self.end_submission(Reply::Failed(CallError::Retry), out);
                 self.submit_own(call, request, goal, out);
+                if let Some(submission) = &mut self.submission {
+                    submission.supersedes = supersedes;
+                }
             }
             _ => out.replies.push((call, Reply::Failed(not_its_own()))),
         }
@@ -55,6 +59,7 @@ impl Replica {
             call,
             request: request.clone(),
             goal,
+            supersedes: false,
             asked: None,
             since_tick: self.ticks,
             sent_tick: self.ticks,
@@ -198,7 +203,11 @@ impl Replica {
             .submission
             .as_ref()
             .and_then(|submission| submission.asked);
-        if asked == Some(from) {
+        let superseded = self
+            .submission
+            .as_mut()
+            .is_some_and(|submission| std::mem::take(&mut submission.supersedes));
+        if asked == Some(from) && !superseded {
             self.end_submission(Reply::Failed(CallError::Refused(why)), out);
         }
     }

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use synod_crypto::Digest;
 use synod_governance::app::BadPath;
-use synod_ledger::TxId;
+use synod_ledger::{Record, TxId};
 
 use crate::app::{Answer, AppError, Caller, Operation};
 use crate::chunk::AppChunk;
@@ -223,6 +223,9 @@ pub enum Input {
     Persisted(u64),
     /// The disk refused a batch, or takes writes again: no writes are taken up in between.
     DiskFull(bool),
+    /// The files were read as [`Effects::recall`] asked: blocks and certificates, in order, not verified. Nothing where
+    /// they could not be read.
+    Recalled(Vec<Record>),
     /// The connection to this peer was lost.
     Unreachable(u64),
     /// An [`Execution`] came to its end. Every one that was asked for is reported, once.
@@ -247,10 +250,21 @@ pub struct Effects {
     pub execute: Vec<Execution>,
     /// Components to compile beside the replica, then to report as [`Input::Compiled`].
     pub compile: Vec<Compile>,
+    /// Old blocks to read back from the ledger's files, then to report as [`Input::Recalled`].
+    pub recall: Option<Recall>,
     /// The newest certified seqno, where it moved: there are changes to watch.
     pub certified: Option<u64>,
     /// Role, membership or certified governance changed: peers, their keys and addresses may be others now.
     pub membership_changed: bool,
+}
+
+/// Old blocks that a follower needs and memory has forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recall {
+    /// Index from which on they are needed.
+    pub from: u64,
+    /// About so many bytes of records are enough.
+    pub bytes_max: usize,
 }
 
 /// Records to be made durable together.

@@ -134,7 +134,7 @@ impl Replica {
             return;
         }
         let ours = self.machine.history().tail_hash(index);
-        if index > self.engine.last_index() || (ours.is_some() && tail != ours) {
+        if index > self.engine.last_index() || (tail.is_some() && ours.is_some() && tail != ours) {
             let what = format!("it acknowledges another chain at index {index}");
             self.show_history(from, index, out);
             return self.refuse(from, what, None, out);
@@ -257,7 +257,8 @@ impl Replica {
     /// holds every block up to there if the append fits its log. So whoever is behind is certified on the way, and a
     /// block after a change of configuration never comes without the certificate that the change needs.
     pub(crate) fn certificate_for_append(&self, index: u64) -> Option<Bytes> {
-        let certificate = self.machine.history().certificate_up_to(index)?;
+        let kept = self.machine.history().certificate_up_to(index);
+        let certificate = kept.or_else(|| self.recalled.certificate_up_to(index))?;
         if certificate.index == self.certified_index() {
             return self.certificate_bytes.clone();
         }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use minicbor::{Decode, Encode};
 use synod_consensus::Message;
 use synod_crypto::Digest;
+use synod_governance::{UnheardStatement, VOTERS_MAX};
 use synod_ledger::{BlockSignature, HEADER_BYTES_MAX, Reading};
 
 use crate::report::AppReport;
@@ -37,6 +38,23 @@ pub struct Envelope {
     pub header: Option<Bytes>,
     /// Whether the sender's disk refuses writes: a heartbeat reply says so while it does.
     pub disk_refuses: Option<bool>,
+    /// Whom the sender has not heard for long; at most [`UNHEARD_WORDS_MAX`].
+    pub unheard: Box<[UnheardWord]>,
+}
+
+/// Most voters of which one message says that they are not heard.
+pub const UNHEARD_WORDS_MAX: usize = VOTERS_MAX;
+
+/// A voter has not heard another one for long, signed for the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct UnheardWord {
+    /// The silent voter.
+    #[n(0)]
+    pub about: u64,
+    /// What is said of it.
+    #[n(1)]
+    pub statement: UnheardStatement,
 }
 
 /// From which index on is a state new enough for a read?
@@ -90,6 +108,8 @@ struct Wire {
     header: Option<Vec<u8>>,
     #[n(10)]
     disk_refuses: Option<bool>,
+    #[n(11)]
+    unheard: Option<Vec<UnheardWord>>,
 }
 
 /// The bytes are no envelope.
@@ -112,6 +132,7 @@ impl Envelope {
             read: self.read.clone(),
             header: self.header.as_ref().map(|bytes| bytes.to_vec()),
             disk_refuses: self.disk_refuses,
+            unheard: (!self.unheard.is_empty()).then(|| self.unheard.to_vec()),
         };
         minicbor::to_vec(&wire).expect("encoding into memory does not fail")
     }
@@ -146,6 +167,10 @@ impl Envelope {
         {
             return Err(MalformedEnvelope);
         }
+        let unheard = wire.unheard.unwrap_or_default();
+        if unheard.len() > UNHEARD_WORDS_MAX {
+            return Err(MalformedEnvelope);
+        }
         Ok(Self {
             message,
             tail: wire.tail,
@@ -158,6 +183,7 @@ impl Envelope {
             read: wire.read,
             header: wire.header.map(Bytes::from),
             disk_refuses: wire.disk_refuses,
+            unheard: unheard.into(),
         })
     }
 }

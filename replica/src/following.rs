@@ -54,6 +54,9 @@ impl Replica {
         if let Some(report) = envelope.app_report.clone() {
             self.take_report(from, *report, out);
         }
+        if !envelope.unheard.is_empty() {
+            self.take_unheard(from, &envelope.unheard);
+        }
         if let Some(word) = &envelope.read {
             self.take_read_word(from, word, out);
         }
@@ -178,7 +181,8 @@ impl Replica {
             return Judgement::Pass;
         }
         let ours = self.machine.history().tail_hash(*index);
-        if ours.is_some() && tail != ours {
+        // A leader that has forgotten the block says no hash: then the entry itself tells, which names the block before.
+        if tail.is_some() && ours.is_some() && tail != ours {
             let what =
                 format!("its chain has another block at or below index {index}, in the same view");
             return Judgement::Refuse {

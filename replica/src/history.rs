@@ -17,10 +17,11 @@ use crate::change::{self, Membership};
 pub const HISTORY_BYTES_MAX: usize = 1 << 30;
 
 /// Blocks and certificates in memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct History {
+    bytes_max: usize,
     blocks: VecDeque<Block>,
-    /// The changes of membership that kept blocks make, by index.
+    /// The changes of membership that blocks make, by index; forgotten blocks' too, which can be read back.
     changes: BTreeMap<u64, Membership>,
     certificates: VecDeque<Certificate>,
     /// (first seqno, view) of each stretch of certified transactions of one view.
@@ -29,7 +30,26 @@ pub struct History {
     bytes: usize,
 }
 
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            bytes_max: HISTORY_BYTES_MAX,
+            blocks: VecDeque::new(),
+            changes: BTreeMap::new(),
+            certificates: VecDeque::new(),
+            views: Vec::new(),
+            certified_seqno: 0,
+            bytes: 0,
+        }
+    }
+}
+
 impl History {
+    /// Keeps at most so many bytes of blocks from now on.
+    pub fn bound(&mut self, bytes_max: usize) {
+        self.bytes_max = bytes_max;
+    }
+
     /// Adds the next block, with the change of membership that it makes.
     pub fn push(&mut self, block: Block, membership: Option<Membership>) {
         if let Some(membership) = membership {
@@ -37,7 +57,7 @@ impl History {
         }
         self.bytes += block.bytes().len();
         self.blocks.push_back(block);
-        while self.bytes > HISTORY_BYTES_MAX && self.oldest_may_go() {
+        while self.bytes > self.bytes_max && self.oldest_may_go() {
             self.forget_oldest();
         }
     }
@@ -47,7 +67,6 @@ impl History {
         let gone = self.blocks.pop_front().expect("there is an oldest block");
         let index = gone.header().index;
         self.bytes -= gone.bytes().len();
-        self.changes.remove(&index);
         // One certificate below the oldest block stays: whoever takes that block next may need it.
         while self
             .certificates
@@ -204,35 +223,13 @@ impl History {
         let start = self
             .blocks
             .partition_point(|block| block.header().index < from);
-        let mut entries = Vec::new();
-        for block in self.blocks.range(start..) {
-            let header = block.header();
-            let empties = header
-                .empties
-                .iter()
-                .map(|(index, term)| (*index, *term, Payload::Empty));
-            let membership = self.changes.get(&header.index).copied();
-            let payload = change::payload(block.bytes().clone(), membership);
-            let own = (header.index, header.view, payload);
-            entries.extend(
-                empties
-                    .chain([own])
-                    .filter(|(index, ..)| (from..=to).contains(index))
-                    .map(|(index, term, payload)| Entry {
-                        index,
-                        term,
-                        payload,
-                    }),
-            );
-            if header.index >= to {
-                break;
-            }
-        }
-        if entries.first().is_some_and(|entry| entry.index == from) {
-            entries
-        } else {
-            Vec::new()
-        }
+        let blocks = self.blocks.range(start..);
+        entries_of(blocks, from, to, |index| self.change_at(index))
+    }
+
+    /// The change of membership that the block at `index` makes.
+    pub fn change_at(&self, index: u64) -> Option<Membership> {
+        self.changes.get(&index).copied()
     }
 
     /// The certified transaction with this seqno; the newest certified one for a later seqno.
@@ -261,5 +258,42 @@ impl History {
             Some(view) if view > tx.view => TxStatus::Invalid,
             _ => TxStatus::Unknown,
         }
+    }
+}
+
+/// The engine's entries from `from` to `to`, inclusive, that these blocks stand for; none if the first is missing.
+pub(crate) fn entries_of<'a>(
+    blocks: impl Iterator<Item = &'a Block>,
+    from: u64,
+    to: u64,
+    change_at: impl Fn(u64) -> Option<Membership>,
+) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for block in blocks {
+        let header = block.header();
+        let empties = header
+            .empties
+            .iter()
+            .map(|(index, term)| (*index, *term, Payload::Empty));
+        let payload = change::payload(block.bytes().clone(), change_at(header.index));
+        let own = (header.index, header.view, payload);
+        entries.extend(
+            empties
+                .chain([own])
+                .filter(|(index, ..)| (from..=to).contains(index))
+                .map(|(index, term, payload)| Entry {
+                    index,
+                    term,
+                    payload,
+                }),
+        );
+        if header.index >= to {
+            break;
+        }
+    }
+    if entries.first().is_some_and(|entry| entry.index == from) {
+        entries
+    } else {
+        Vec::new()
     }
 }

@@ -108,7 +108,7 @@ impl Replica {
     }
 
     /// Whether the voters that this leader hears from suffice without voter `id`.
-    fn stands_without(&self, id: u64) -> bool {
+    pub(crate) fn stands_without(&self, id: u64) -> bool {
         let configuration = self.machine.sequence().newest_configuration();
         let active: BTreeSet<u64> = self
             .engine

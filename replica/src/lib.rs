@@ -47,6 +47,8 @@ mod parting;
 mod peer_asks;
 mod query;
 mod reading;
+mod recalled;
+mod recalling;
 mod record;
 pub mod replay;
 mod replica;
@@ -55,6 +57,7 @@ mod roll;
 mod seen_rows;
 pub mod state;
 mod submission;
+mod unheard;
 mod users;
 
 pub use app::{
@@ -63,13 +66,15 @@ pub use app::{
 };
 pub use apps::ActiveApp;
 pub use calls::{
-    Batch, Call, CallError, Effects, Input, Notice, Operate, Reply, Request, TxStatus,
+    Batch, Call, CallError, Effects, Input, Notice, Operate, Recall, Reply, Request, TxStatus,
 };
 pub use chunk::AppChunk;
 pub use deploying::{AppView, Heard, SWEPT_AT_ONCE_MAX};
 pub use deployment::CHUNKS_WAITING_MAX;
 pub use desk::CALLS_WAITING_MAX;
-pub use envelope::{Envelope, MalformedEnvelope, REFUSAL_BYTES_MAX, ReadWord};
+pub use envelope::{
+    Envelope, MalformedEnvelope, REFUSAL_BYTES_MAX, ReadWord, UNHEARD_WORDS_MAX, UnheardWord,
+};
 pub use floor::{
     APP_CALLS_BYTES_MAX, APP_CALLS_WAITING_MAX, EXECUTIONS_MAX, EXECUTIONS_OF_ONE_APP_MAX,
     EXECUTIONS_UNDER_WAY_MAX,
@@ -88,7 +93,9 @@ pub use ledger_clock::{BEHIND_MAX_MS, FASTEST, LEAD_MAX_MS, Now, SLOWEST};
 pub use machine::{BlockFault, Machine, Taken};
 pub use membership::PROMOTION_LAG_MAX;
 pub use query::{Gauges, GovernanceView, NetworkView};
+pub use recalling::RECALL_BYTES_MAX;
 pub use record::{ExecutionRecord, MalformedRecord};
 pub use replica::{Boot, Keys, Replica};
 pub use report::{AppReport, AppVerdict};
+pub use unheard::SILENT_MS;
 pub use users::{ROLE_READ, ROLE_WRITE};

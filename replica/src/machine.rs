@@ -134,6 +134,11 @@ pub struct Taken {
 }
 
 impl Machine {
+    /// Keeps at most so many bytes of blocks in memory from now on.
+    pub fn bound_history(&mut self, bytes_max: usize) {
+        self.history.bound(bytes_max);
+    }
+
     /// Starts from block 0, whose hash must be `pin`; recomputes all of genesis.
     ///
     /// # Errors

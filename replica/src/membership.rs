@@ -4,7 +4,7 @@
 //! Who is trusted and who is removed is never the leader's to say: evidence, time and members decide.
 
 use synod_consensus::{Groups, Input as EngineInput};
-use synod_governance::{Input, Learner, Promote, ReplicaStatus};
+use synod_governance::{Input, Learner, Promote, ReplicaRecord, ReplicaStatus};
 
 use crate::calls::{Effects, Notice};
 use crate::replica::{Replica, groups};
@@ -22,7 +22,7 @@ impl Replica {
             return;
         }
         self.membership_tick = self.ticks + 1;
-        if self.propose_lapse(out) {
+        if self.propose_lapse(out) || self.propose_replacement(out) {
             return;
         }
         let Some(input) = self.due() else { return };
@@ -70,15 +70,22 @@ impl Replica {
         if let Some(replica) = learner {
             return Some(Input::Learner(Learner { id: replica.id }));
         }
+        if !self.may_promote() {
+            return None;
+        }
         let mut learners = replicas
             .iter()
             .filter(|replica| replica.status == ReplicaStatus::Learner);
-        learners.find_map(|replica| self.promotion(replica.id))
+        learners.find_map(|replica| self.promotion(replica))
     }
 
-    fn promotion(&self, id: u64) -> Option<Input> {
+    /// The promotion of a learner that has caught up. What it signed before it became a learner, in an earlier time as a
+    /// voter or learner, does not count: one that is dead would else keep all others from being promoted.
+    fn promotion(&self, learner: &ReplicaRecord) -> Option<Input> {
+        let id = learner.id;
         let (index, header_hash, signature) = self.learners.get(&id)?;
         let recent = *index <= self.certified_index()
+            && *index >= learner.since_index
             && index + PROMOTION_LAG_MAX >= self.engine.last_index();
         let caught_up = self.engine.matched(id)? + PROMOTION_LAG_MAX >= self.engine.last_index();
         let certifies =

@@ -54,6 +54,8 @@ pub struct NetworkView {
     pub behind: Vec<u64>,
     /// Whether too few voters sign what this leader proposes; see [`Replica::is_stalled`].
     pub stalled: bool,
+    /// The voters that this replica has not heard for long, and for how long (milliseconds).
+    pub silent: Vec<(u64, u64)>,
 }
 
 /// The members' side of the service, from certified state.
@@ -128,6 +130,7 @@ impl Replica {
             },
             behind: self.behind(),
             stalled: self.is_stalled(),
+            silent: self.silent_voters(),
         }
     }
 

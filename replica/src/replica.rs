@@ -5,7 +5,7 @@
 //! `leading` (gather, execute, propose), `following` (check before append), `certifying` (signatures and
 //! certificates), `reading` (linearizable and local reads), `asking` (reads away from the leader), `executing` (calls
 //! of apps), `membership`, `lapsing` and `leaving` (who votes), `attesting`
-//! (fresh evidence and other requests of a replica's own), `hearing` (who is heard).
+//! (fresh evidence and other requests of a replica's own), `hearing` and `unheard` (who is heard, and who is not).
 //!
 //! Invariants
 //! - the engine's log and the machine hold the same blocks at all times;
@@ -34,6 +34,7 @@ use crate::machine::Machine;
 use crate::parked::Parked;
 use crate::parting::Leaving;
 use crate::peer_asks::PeerAsks;
+use crate::recalled::Recalled;
 use crate::roll;
 use crate::seen_rows::SeenRows;
 use crate::submission::Submission;
@@ -113,6 +114,8 @@ pub struct Replica {
     pub(crate) membership_tick: u64,
     /// Lapses are not acted on before this tick.
     pub(crate) lapse_tick: u64,
+    /// No silent or replaced replica is let go before this tick.
+    pub(crate) replacement_tick: u64,
     /// The voters whose lapsed verdicts the operator was told of.
     pub(crate) lapses_told: BTreeSet<u64>,
     /// Whom this replica heard, and when.
@@ -130,6 +133,7 @@ pub struct Replica {
     /// The tick at which the ledger time was last brought up to date for a join.
     pub(crate) freshened_tick: u64,
     pub(crate) clock: LedgerClock,
+    pub(crate) recalled: Recalled,
     pub(crate) disk_full: bool,
     pub(crate) halted: bool,
     pub(crate) misbehaviours: u64,
@@ -142,7 +146,7 @@ impl Replica {
     /// [`StartError`] where the ledger's membership does not make an engine.
     pub fn start(mut boot: Boot, now: Now) -> Result<(Self, Effects), StartError> {
         let engine = Engine::new(engine_start(&mut boot), boot.tuning)?;
-        let network = boot.machine.sequence().network();
+        let (network, tick_ms) = (boot.machine.sequence().network(), boot.tuning.tick_ms);
         let certificate_bytes = boot
             .machine
             .history()
@@ -181,8 +185,9 @@ impl Replica {
             compacted_seqno: 0,
             membership_tick: 0,
             lapse_tick: 0,
+            replacement_tick: 0,
             lapses_told: BTreeSet::new(),
-            hearing: Hearing::default(),
+            hearing: Hearing::new(tick_ms),
             leaving: Leaving::default(),
             submission: None,
             peers_waiting: BTreeSet::new(),
@@ -190,6 +195,7 @@ impl Replica {
             view_since_tick: 0,
             freshened_tick: 0,
             clock,
+            recalled: Recalled::default(),
             disk_full: false,
             halted: false,
             misbehaviours: 0,
@@ -241,6 +247,7 @@ impl Replica {
             Input::Received { from, envelope } => self.receive(from, envelope, &mut out),
             Input::Persisted(number) => self.persisted(number, &mut out),
             Input::DiskFull(full) => self.disk_full = full,
+            Input::Recalled(records) => self.recalled(&records, &mut out),
             Input::Unreachable(peer) => {
                 self.drive(EngineInput::Unreachable(peer), &mut out);
             }
@@ -311,6 +318,7 @@ impl Replica {
         self.ticks += 1;
         self.drive(EngineInput::Tick, out);
         self.tick_reads(out);
+        self.tick_hearing(out);
         self.tick_submission(out);
         self.tick_deploying(out);
         self.watch_lapses(out);
@@ -371,8 +379,7 @@ impl Replica {
             self.read_confirmed(ready.ctx, ready.index, out);
         }
         if let Some(fetch) = effects.fetch {
-            let entries = self.machine.history().entries(fetch.from, fetch.to);
-            self.drive(EngineInput::Fetched(entries), out);
+            self.fetch(fetch, out);
         }
         if let Some(change) = effects.role {
             self.change_role(&change, out);

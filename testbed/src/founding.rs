@@ -6,7 +6,7 @@ use synod_consensus::Tuning;
 use synod_crypto::{Digest, Entropy, HpkeSecretKey, Secret, SigningKey, sha256};
 use synod_governance::{
     Address, Approval, AttestedStatement, Founder, JoinRule, Manifest, ManifestFile, MemberEntry,
-    REMOVAL_GRACE_S_DEFAULT,
+    REMOVAL_GRACE_S_DEFAULT, UNHEARD_S_DEFAULT,
 };
 use synod_ledger::Record;
 use synod_replica::{Boot, Intake, Keys, KvApp};
@@ -113,6 +113,7 @@ fn manifest() -> Result<Manifest, synod_governance::ManifestError> {
         required_vendors: 1,
         join: JoinRule::Verdict,
         removal_grace_s: REMOVAL_GRACE_S_DEFAULT,
+        unheard_s: UNHEARD_S_DEFAULT,
         members: members.collect(),
         users: Vec::new(),
         policy: Policy::development(&[(Tee::SevSnp, measurement, "synod")]),

@@ -255,20 +255,49 @@ async fn found(
 
 async fn sign(args: &ActArgs, output: Output) -> Outcome {
     let needed = |what: &str| Failure::mistake(format!("`--{what} FILE` is needed"));
-    let key = MemberKey::read(args.key.as_deref().ok_or_else(|| needed("key"))?)?;
-    let out = args.out.as_deref().ok_or_else(|| needed("out"))?;
+    let signing = Signing {
+        service: &args.service.0,
+        key: args.key.as_deref().ok_or_else(|| needed("key"))?,
+        out: args.out.as_deref().ok_or_else(|| needed("out"))?,
+        sequence: args.sequence,
+    };
+    sign_act(&signing, args.act.act()?, args.act.name(), output).await
+}
+
+/// What it takes to sign an act.
+pub(crate) struct Signing<'a> {
+    pub(crate) service: &'a ServiceArgs,
+    pub(crate) key: &'a Path,
+    pub(crate) out: &'a Path,
+    /// The number of the act; none if the service is to be asked for the next.
+    pub(crate) sequence: Option<u64>,
+}
+
+/// Signs an act, and says so.
+pub(crate) async fn sign_act(
+    signing: &Signing<'_>,
+    act: Act,
+    name: &str,
+    output: Output,
+) -> Outcome {
+    let (key, out) = (MemberKey::read(signing.key)?, signing.out);
+    let sequence = if let Some(sequence) = signing.sequence {
+        sequence
+    } else {
+        let governance = signing.service.service()?.governance().await?;
+        governance.next_sequence
+    };
     let action = Action {
-        network: args.service.0.pin()?.network,
-        sequence: args.sequence().await?,
-        act: args.act.act()?,
+        network: signing.service.pin()?.network,
+        sequence,
+        act,
     };
     files::create(out, &action.sign(&key.signing_key()), Readers::Everybody)?;
     let data = json!({ "file": out, "member": key.name(), "sequence": action.sequence });
     output.result(&data, || {
         format!(
-            "{} signs act {} as number {}: {}",
+            "{} signs act {name} as number {}: {}",
             key.name(),
-            args.act.name(),
             action.sequence,
             out.display()
         )
@@ -309,15 +338,6 @@ async fn submit(service: &ServiceArgs, signatures: &[PathBuf], output: Output) -
             reply.sequence, reply.transaction_id
         )
     })
-}
-
-impl ActArgs {
-    async fn sequence(&self) -> Outcome<u64> {
-        match self.sequence {
-            Some(sequence) => Ok(sequence),
-            None => Ok(self.service.0.service()?.governance().await?.next_sequence),
-        }
-    }
 }
 
 impl ActCommand {

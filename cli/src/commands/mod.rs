@@ -9,6 +9,7 @@ pub(crate) mod ledger;
 pub(crate) mod member;
 pub(crate) mod node;
 pub(crate) mod receipt;
+pub(crate) mod replica;
 pub(crate) mod status;
 pub(crate) mod user;
 pub(crate) mod verify;

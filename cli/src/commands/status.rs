@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
-use synod_api::{Demotion, ReplicaInfo};
+use synod_api::{Demotion, Departure, DepartureReason, ReplicaInfo};
 
 use crate::clock::now_ms;
 use crate::connect::ServiceArgs;
@@ -85,6 +85,8 @@ fn text(status: &NetworkStatus, now_ms: u64) -> String {
     ];
     let replicas = network.replicas.iter();
     lines.extend(replicas.map(|replica| replica_lines(replica, status, now_ms)));
+    let departed = network.departed.iter();
+    lines.extend(departed.map(|gone| departure_line(gone, network.ledger_time_ms)));
     lines.push(critical_line(status.critical.as_deref()));
     lines.extend(status.alarms.iter().map(alarm_line));
     lines.join("\n")
@@ -107,13 +109,18 @@ fn alarm_line(alarm: &Alarm) -> String {
 
 fn replica_lines(replica: &ReplicaInfo, status: &NetworkStatus, now_ms: u64) -> String {
     let simulated = if replica.simulated { ", SIMULATED" } else { "" };
-    let reachable = match replica.reachable {
-        Some(false) => ", NOT HEARD by the leader",
-        _ if replica.certifies == Some(false) => ", DOES NOT CERTIFY",
-        _ => "",
+    let reachable = match (replica.silent_ms, replica.reachable) {
+        (Some(ms), _) => format!(", NOT HEARD FOR {}", span(ms / 1000)),
+        (None, Some(false)) => ", NOT HEARD by the leader".to_owned(),
+        (None, _) if replica.certifies == Some(false) => ", DOES NOT CERTIFY".to_owned(),
+        (None, _) => String::new(),
     };
+    let replaces = replica
+        .replaces
+        .map(|old| format!(", in the place of {old}"))
+        .unwrap_or_default();
     let line = format!(
-        "replica {}  {}  {} ({}{simulated})  {}, {}{reachable}",
+        "replica {}  {}  {} ({}{simulated})  {}, {}{replaces}{reachable}",
         replica.id,
         replica.url,
         replica.tee,
@@ -175,6 +182,25 @@ fn attestation_line(replica: &ReplicaInfo, ledger_ms: u64, now_ms: u64) -> Strin
         "attested {}, verdict {verdict}, attests anew {}",
         when(replica.attested_ms, now_ms),
         when(replica.next_attestation_ms, now_ms),
+    )
+}
+
+fn departure_line(gone: &Departure, ledger_ms: u64) -> String {
+    let how = match (gone.reason, gone.replaced_by) {
+        (DepartureReason::Removed, _) => "removed by the members".to_owned(),
+        (DepartureReason::GaveWay, _) => {
+            "waited for the members, and gave way to a newcomer".to_owned()
+        }
+        (DepartureReason::Lapsed, _) => "removed, its verdict had lapsed".to_owned(),
+        (DepartureReason::Left, Some(by)) => format!("left, replica {by} came in its place"),
+        (DepartureReason::Left, None) => "left".to_owned(),
+        (DepartureReason::Replaced, Some(by)) => format!("replaced by replica {by}"),
+        (DepartureReason::Replaced, None) => "replaced".to_owned(),
+    };
+    format!(
+        "replica {}  {how} {}",
+        gone.id,
+        when(gone.since_ms, ledger_ms)
     )
 }
 

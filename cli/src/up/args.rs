@@ -14,10 +14,13 @@ use crate::connect::DEFAULT_DIR;
   synod up --app notes --watch               # with an app of yours, set anew on every change
   synod up --dir /tmp/trial --port-base 9000 --import patients.csv
 
+To stop it ends the service for good: the replicas' keys die with them, and from their folders members can rebuild
+the records, not the service. On a terminal, Ctrl-C says so and asks once.
+
 Every replica runs with SIMULATED evidence: the real formats, under roots whose keys are public. It shows how all
 works, and protects nothing.")]
 pub(crate) struct UpArgs {
-    /// How many replicas; one that dies is replaced if there are at least three
+    /// How many replicas; with three or more, one whose process ends is started again and takes its own place
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
     pub(crate) replicas: u8,
     /// The folder for keys, ledgers and logs; it must be new

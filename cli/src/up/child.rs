@@ -44,13 +44,17 @@ impl Child {
     ) -> Outcome<Self> {
         files::make_folder(folder)?;
         let config_path = folder.join("node.toml");
-        files::create(
+        files::replace(
             &config_path,
             config.to_toml().as_bytes(),
             Readers::Everybody,
         )?;
         let failed = |error| Failure::broken(format!("cannot start replica {number}: {error}"));
-        let log = File::create(folder.join("node.log")).map_err(failed)?;
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(folder.join("node.log"))
+            .map_err(failed)?;
         let program = std::env::current_exe().map_err(failed)?;
         let process = Command::new(program)
             .args(["node", verb, "--config"])

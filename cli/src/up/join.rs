@@ -34,6 +34,7 @@ pub(crate) fn start_joiner(
         network,
         services,
         policy: None,
+        replaces: None,
     };
     let config = node_config(layout, ports, number, tee, beginning);
     Child::start(

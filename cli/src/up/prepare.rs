@@ -2,7 +2,8 @@
 
 use synod_channel::Identity;
 use synod_governance::{
-    JoinRule, Manifest, ManifestFile, MemberEntry, REMOVAL_GRACE_S_DEFAULT, UserEntry,
+    JoinRule, Manifest, ManifestFile, MemberEntry, REMOVAL_GRACE_S_DEFAULT, UNHEARD_S_DEFAULT,
+    UserEntry,
 };
 use synod_replica::{ROLE_READ, ROLE_WRITE};
 
@@ -121,6 +122,7 @@ fn make_manifest(members: Vec<MemberEntry>, user: UserEntry, replicas: u8) -> Ou
         // genuine machines of the accepted code may become the majority.
         join: JoinRule::Verdict,
         removal_grace_s: REMOVAL_GRACE_S_DEFAULT,
+        unheard_s: UNHEARD_S_DEFAULT,
         members,
         users: vec![user],
         policy: own_policy()?,

@@ -1,5 +1,6 @@
 //! Part 9: how to go on, staying up until Ctrl-C, and what remains afterwards.
 
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -9,6 +10,8 @@ use crate::up::progress;
 use crate::up::tour::Tour;
 
 const WATCH: Duration = Duration::from_millis(500);
+/// How long a second Ctrl-C is waited for.
+const CONFIRM_MAX: Duration = Duration::from_secs(10);
 
 /// Ctrl-C, or a request to terminate.
 pub(crate) struct StopSignal {
@@ -32,6 +35,30 @@ impl StopSignal {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// As [`StopSignal::received`]; on a terminal, Ctrl-C counts once it was said what it ends and it came again.
+    async fn received_for_good(&mut self) {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => return,
+            }
+            if !std::io::stderr().is_terminal() {
+                return;
+            }
+            progress::note(
+                "\n    to stop now ends this service for good: the replicas' keys die with them, and members can\n    \
+                 rebuild its records from a folder, not the service. Ctrl-C again within 10 s ends it",
+            );
+            if tokio::time::timeout(CONFIRM_MAX, self.received())
+                .await
+                .is_ok()
+            {
+                return;
+            }
+            progress::note("the service goes on");
         }
     }
 }
@@ -68,14 +95,16 @@ pub(crate) fn tell_how_to_go_on(tour: &Tour) {
 
 /// Stays until it is told to stop, and says so if a replica ends by itself.
 pub(crate) async fn until_stopped(tour: &mut Tour, stop: &mut StopSignal) {
-    progress::note("\n    the service is up; Ctrl-C stops it");
+    progress::note("\n    the service is up; Ctrl-C ends it, for good");
+    let stopped = stop.received_for_good();
+    tokio::pin!(stopped);
     loop {
         tokio::select! {
-            () = stop.received() => return,
-            () = tokio::time::sleep(WATCH) => tour.tell_deaths(),
+            () = &mut stopped => return,
+            () = tokio::time::sleep(WATCH) => tour.revive_the_dead(),
         }
         tokio::select! {
-            () = stop.received() => return,
+            () = &mut stopped => return,
             watched = tour.watch_apps() => {
                 if let Err(failure) = watched {
                     progress::note(failure);

@@ -28,6 +28,8 @@ use crate::up::receipts::verify_all;
 
 /// With fewer replicas, one that dies stops the service.
 const REPLICAS_FOR_FAILOVER: u8 = 3;
+/// So often replicas are started again after the tour.
+const REVIVALS_MAX: u32 = 100;
 /// The parts that every tour has before it says how to go on.
 const PARTS: u8 = 8;
 
@@ -43,6 +45,8 @@ pub(crate) struct Tour {
     children: Vec<Child>,
     apps: Vec<TourApp>,
     watch: bool,
+    /// How often replicas were started again after the tour.
+    revivals: u32,
     result: TourResult,
     _lock: Lock,
 }
@@ -94,6 +98,7 @@ impl Tour {
             children: Vec::new(),
             apps,
             watch: args.watch,
+            revivals: 0,
             result: TourResult::default(),
             _lock: lock,
         })
@@ -469,15 +474,46 @@ impl Tour {
         })
     }
 
-    /// Says which replicas have ended by themselves.
-    pub(crate) fn tell_deaths(&mut self) {
+    /// The folder of the replica that was started last.
+    pub(crate) fn newest_folder(&self) -> std::path::PathBuf {
+        self.layout.replica(self.started)
+    }
+
+    /// Says which replicas have ended, and starts them again in their own place, if the others can go on without.
+    pub(crate) fn revive_the_dead(&mut self) {
+        let mut dead = Vec::new();
         self.children.retain_mut(|child| match child.check_alive() {
             Ok(()) => true,
             Err(failure) => {
                 progress::note(failure);
+                dead.push((child.number(), child.tee()));
                 false
             }
         });
+        for (number, tee) in dead {
+            if let Err(failure) = self.revive(number, tee) {
+                progress::note(failure);
+            }
+        }
+    }
+
+    fn revive(&mut self, number: u8, tee: synod_attestation::Tee) -> Outcome {
+        let network = self
+            .result
+            .network
+            .filter(|_| self.replicas >= REPLICAS_FOR_FAILOVER);
+        let Some(network) = network.filter(|_| self.revivals < REVIVALS_MAX) else {
+            progress::note(format!("replica {number} is not started again"));
+            return Ok(());
+        };
+        self.revivals += 1;
+        let urls = self.service_urls();
+        let child = start_joiner(&self.layout, self.ports, number, tee, network, &urls)?;
+        self.children.push(child);
+        progress::note(format!(
+            "replica {number} is started again: it joins as a new one, in the place of its former self"
+        ));
+        Ok(())
     }
 
     /// Stops every replica.

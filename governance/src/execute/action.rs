@@ -7,6 +7,7 @@ use crate::execute::configuration::{claim_change, vendors_of, write_next};
 use crate::execute::genesis::write_user;
 use crate::execute::membership;
 use crate::execute::state::{Outcome, State};
+use crate::execute::unheard;
 use crate::manifest::is_required_vendors;
 use crate::records::ServiceStatus;
 use crate::refusal::Refusal;
@@ -45,6 +46,7 @@ pub(super) fn decide(state: &mut State<'_, '_>, signed: &SignedAction) -> Result
         Act::RemoveUser { name } => remove_user(state, &name)?,
         Act::TrustReplica { id } => return membership::trust(state, id),
         Act::RemoveReplica { id, cause } => return membership::remove(state, id, &cause),
+        Act::ReplaceReplica { id, with } => return unheard::order(state, id, with),
         Act::SetRequiredVendors { n } => return require_vendors(state, n),
         Act::SetApp {
             manifest,

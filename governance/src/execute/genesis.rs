@@ -124,6 +124,7 @@ fn write_agreement(tx: &mut Transaction<'_>, manifest: &Manifest) -> Result<(), 
         recovery_threshold: file.recovery_threshold,
         join: file.join,
         removal_grace_s: file.removal_grace_s,
+        unheard_s: file.unheard_s,
     };
     tables::write(tx, map::SERVICE, SERVICE, &service)?;
     tables::write_bytes(

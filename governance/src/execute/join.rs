@@ -12,6 +12,7 @@ use crate::join::{AddressChange, Join, join_nonce};
 use crate::manifest::JoinRule;
 use crate::records::{ReplicaRecord, ReplicaStatus};
 use crate::refusal::Refusal;
+use crate::replacement::ReplacementRefusal;
 
 /// A block proves freshness for this long (milliseconds).
 pub const FRESH_MS: u64 = 10 * 60 * 1000;
@@ -25,6 +26,7 @@ pub(super) fn admit(state: &mut State<'_, '_>, join: &Join) -> Result<Outcome, R
     check_fresh(state.ctx, join.block)?;
     join.verify().map_err(|_| Refusal::ReplicaSignature)?;
     let verdict = judge(state, &join.attested, join.block)?;
+    check_former(state, join, verdict.claims().hardware_id.machine())?;
     let status = match state.service.join {
         JoinRule::Verdict => ReplicaStatus::Trusted,
         JoinRule::Members => ReplicaStatus::Pending,
@@ -34,9 +36,28 @@ pub(super) fn admit(state: &mut State<'_, '_>, join: &Join) -> Result<Outcome, R
     state.governance.next_replica += 1;
     let mut replica = record(id, &verdict, &join.address, status, state.ctx);
     replica.attested_index = join.block.index;
+    replica.replaces = join.replaces;
     write_replica(state.tx, &replica)?;
     keys::record(state.tx, &replica.statement, id)?;
     Ok(Outcome::about(id))
+}
+
+/// Whether a joiner may name the replica that it names as its former self: one that is out, one on the same machine,
+/// or one whose replacement the members ordered.
+fn check_former(state: &State<'_, '_>, join: &Join, machine: Option<&str>) -> Result<(), Refusal> {
+    let Some(id) = join.replaces else {
+        return Ok(());
+    };
+    let former = state.replica(id)?;
+    let out = former.status == ReplicaStatus::Removed;
+    let same_machine = machine.is_some() && former.machine.as_deref() == machine;
+    if out || same_machine || former.replaceable {
+        Ok(())
+    } else {
+        Err(Refusal::Replacement(ReplacementRefusal::NotItsFormerSelf {
+            id,
+        }))
+    }
 }
 
 /// Appraises a replica's evidence by the policy in force; its nonce must stem from `block`.
@@ -107,6 +128,10 @@ pub(super) fn record(
         attested_seqno: ctx.seqno,
         removal: None,
         hardware: hardware(verdict),
+        machine: verdict.claims().hardware_id.machine().map(str::to_owned),
+        replaces: None,
+        replaceable: false,
+        unheard_ms: None,
     }
 }
 

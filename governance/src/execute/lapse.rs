@@ -13,20 +13,32 @@ pub(super) fn lapse(state: &mut State<'_, '_>, lapse: Lapse) -> Result<Outcome, 
     let grace_ms = state.service.removal_grace_ms();
     let time_ms = state.ctx.time_ms;
     match step(&replica, &replicas, &state.governance, grace_ms, time_ms)? {
-        LapseStep::Demote => demote(state, replica),
+        LapseStep::Demote => {
+            let demoted_ms = Some(state.ctx.time_ms);
+            demote(
+                state,
+                ReplicaRecord {
+                    demoted_ms,
+                    ..replica
+                },
+            )
+        }
         LapseStep::Remove => {
             membership::take_out(state, replica, LAPSED_CAUSE, RemovalReason::Lapsed)
         }
     }
 }
 
-fn demote(state: &mut State<'_, '_>, mut replica: ReplicaRecord) -> Result<Outcome, Refusal> {
+/// Takes a voter's vote; it goes on as a learner.
+pub(super) fn demote(
+    state: &mut State<'_, '_>,
+    replica: ReplicaRecord,
+) -> Result<Outcome, Refusal> {
     let id = replica.id;
     claim_change(state)?;
     let mut voters = state.view().voters()?;
     voters.retain(|voter| voter.id != id);
     let number = write_next(state, &voters)?;
-    replica.demoted_ms = Some(state.ctx.time_ms);
     state.set_status(replica, ReplicaStatus::Learner)?;
     Ok(Outcome {
         change: Some(MembershipChange::Demote(id)),

@@ -6,6 +6,7 @@ use crate::execute::state::{Outcome, State};
 use crate::leave::{LEFT_CAUSE, Leave};
 use crate::records::{RemovalReason, ReplicaRecord, ReplicaStatus};
 use crate::refusal::Refusal;
+use crate::replacement::ReplacementRefusal;
 
 pub(super) fn leave(state: &mut State<'_, '_>, leave: &Leave) -> Result<Outcome, Refusal> {
     let replica = state.replica(leave.id)?;
@@ -41,10 +42,10 @@ fn check_no_slide(leaving: &ReplicaRecord, replicas: &[ReplicaRecord]) -> Result
         left && Some(replica.since_index) > newest_promotion
     });
     match unreplaced {
-        Some(before) => Err(Refusal::OneVoterLeft {
+        Some(before) => Err(Refusal::Replacement(ReplacementRefusal::OneVoterLeft {
             id: leaving.id,
             before: before.id,
-        }),
+        })),
         None => Ok(()),
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn promote(state: &mut State<'_, '_>, promote: &Promote) -> Result<Ou
     voters.sort_by_key(|voter| voter.id);
     let number = write_next(state, &voters)?;
     replica.demoted_ms = None;
+    replica.unheard_ms = None;
     state.set_status(replica, ReplicaStatus::Voter)?;
     Ok(Outcome {
         change: Some(MembershipChange::Promote(id)),

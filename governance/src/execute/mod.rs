@@ -12,6 +12,7 @@ mod membership;
 mod pending;
 mod reattest;
 mod state;
+mod unheard;
 
 use synod_kv::Transaction;
 
@@ -59,6 +60,8 @@ fn execute_founded(
         Input::Reattest(request) => reattest::reattest(&mut state, request)?,
         Input::Lapse(lapse) => lapse::lapse(&mut state, *lapse)?,
         Input::Leave(request) => leave::leave(&mut state, request)?,
+        Input::Unheard(unheard) => unheard::unheard(&mut state, unheard)?,
+        Input::Replaced(replaced) => unheard::replaced(&mut state, *replaced)?,
         Input::Deploy(deploy) => {
             app::deploy(&mut state, deploy)?;
             Outcome::default()

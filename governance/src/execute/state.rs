@@ -88,6 +88,11 @@ impl<'a, 's> State<'a, 's> {
             .ok_or(Refusal::ReplicaNotFound { id })
     }
 
+    /// Writes a replica's row.
+    pub(super) fn write(&mut self, replica: &ReplicaRecord) -> Result<(), Refusal> {
+        write_replica(self.tx, replica)
+    }
+
     /// Moves a replica to another status and writes its row.
     pub(super) fn set_status(
         &mut self,

@@ -2,7 +2,8 @@
 
 use synod_attestation::Tee;
 use synod_governance::{
-    Act, Approval, Input, Lapse, Learner, Leave, Manifest, SignedAction, WrappedSecret,
+    Act, Approval, Input, Lapse, Learner, Leave, Manifest, Replaced, SignedAction, Unheard,
+    UnheardStatement, WrappedSecret,
 };
 
 use crate::network::{Network, Node, genesis, manifest, wrapped};
@@ -59,6 +60,15 @@ fn mutated_inputs_never_panic_and_never_decode_twice() {
     let identity = &Node::new(101, Tee::SevSnp).identity;
     let leave = Leave::sign(&network.id, 1, network.newest(), identity);
     expect_canonical(&Input::Leave(leave).encode(), 10_000, decode);
+    let statement = UnheardStatement::sign(&network.id, 2, 1, network.newest(), 1, identity);
+    let unheard = Unheard {
+        id: 2,
+        statements: vec![statement],
+        by: Some(3),
+    };
+    expect_canonical(&Input::Unheard(Box::new(unheard)).encode(), 10_000, decode);
+    let replaced = Input::Replaced(Replaced { by: 3 });
+    expect_canonical(&replaced.encode(), 10_000, decode);
     for input in crate::apps::samples(&network) {
         expect_canonical(&input.encode(), 5_000, decode);
     }

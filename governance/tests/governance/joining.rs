@@ -29,7 +29,13 @@ fn refused(network: &Network, join: Join) -> Refusal {
 fn broken_rule(change: impl FnOnce(&Network, &Node, Join) -> Join) -> Rule {
     let (network, node) = (Network::founded(), node());
     let join = change(&network, &node, network.join_input(&node));
-    let join = Join::sign(join.attested, join.block, join.address, &node.identity);
+    let join = Join::sign(
+        join.attested,
+        join.block,
+        join.address,
+        None,
+        &node.identity,
+    );
     match refused(&network, join) {
         Refusal::Appraisal(refusal) => refusal.rule(),
         other => panic!("{other}"),
@@ -141,7 +147,7 @@ fn join_on_the_same_hardware(network: &Network, seed: u8) -> Input {
     let nonce = join_nonce(&block.hash, &newcomer.identity.public());
     let statement = newcomer.statement(network.id, nonce);
     let attested = node().attest(statement, network.time_ms);
-    let join = Join::sign(attested, block, address(seed), &newcomer.identity);
+    let join = Join::sign(attested, block, address(seed), None, &newcomer.identity);
     Input::Join(Box::new(join))
 }
 
@@ -216,7 +222,7 @@ fn join_naming(network: &Network, change: impl FnOnce(&mut NodeStatement)) -> Jo
     let mut statement = join.attested.statement.clone();
     change(&mut statement);
     let attested = node.attest(statement, network.time_ms);
-    Join::sign(attested, join.block, join.address, &node.identity)
+    Join::sign(attested, join.block, join.address, None, &node.identity)
 }
 
 #[test]
@@ -369,7 +375,7 @@ fn only_the_owner_of_the_identity_key_can_ask() {
     let mut join = network.join_input(&node());
     join.address = address(9);
     assert_eq!(refused(&network, join.clone()), Refusal::ReplicaSignature);
-    let join = Join::sign(join.attested, join.block, join.address, &key(9));
+    let join = Join::sign(join.attested, join.block, join.address, None, &key(9));
     assert_eq!(refused(&network, join), Refusal::ReplicaSignature);
 }
 
@@ -379,7 +385,7 @@ fn addresses_are_checked() {
     let join = network.join_input(&node);
     let mut bad = address(2);
     bad.public_url.clear();
-    let join = Join::sign(join.attested, join.block, bad, &node.identity);
+    let join = Join::sign(join.attested, join.block, bad, None, &node.identity);
     assert!(matches!(refused(&network, join), Refusal::Address(_)));
 }
 

@@ -4,7 +4,7 @@ use synod_attestation::Tee;
 use synod_crypto::Digest;
 use synod_governance::{
     Act, BlockRef, FRESH_MS, Input, Leave, Manifest, ManifestFile, MembershipChange, Outcome,
-    Refusal, RemovalReason, ReplicaRecord, ReplicaStatus,
+    Refusal, RemovalReason, ReplacementRefusal, ReplicaRecord, ReplicaStatus,
 };
 
 use crate::network::{Network, Node, manifest_file};
@@ -108,7 +108,7 @@ fn voters_that_leave_one_after_the_other_never_leave_a_single_one() {
     network.execute(&leave(&network, 3)).expect("two remain");
     assert_eq!(
         network.refused(&leave(&network, 2)),
-        Refusal::OneVoterLeft { id: 2, before: 3 }
+        Refusal::Replacement(ReplacementRefusal::OneVoterLeft { id: 2, before: 3 })
     );
     let fresh = network.add_voter(&node(4));
     network
@@ -116,10 +116,10 @@ fn voters_that_leave_one_after_the_other_never_leave_a_single_one() {
         .expect("the one before was replaced");
     assert_eq!(
         network.refused(&leave(&network, 2)),
-        Refusal::OneVoterLeft {
+        Refusal::Replacement(ReplacementRefusal::OneVoterLeft {
             id: 2,
             before: fresh
-        }
+        })
     );
     let cause = "members may do it".to_owned();
     network

@@ -14,3 +14,4 @@ mod network;
 mod reattest;
 mod recompute;
 mod shares;
+mod unheard;

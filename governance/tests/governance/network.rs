@@ -19,6 +19,7 @@ use synod_kv::{Snapshot, Store, WriteSet};
 pub(crate) const START_MS: u64 = 1_795_200_000_000;
 pub(crate) const MEASUREMENT: [u8; 48] = [0x4d; 48];
 pub(crate) const GRACE_S: u64 = 3600;
+pub(crate) const UNHEARD_S: u64 = 60;
 pub(crate) const LEDGER_SECRET: [u8; 32] = [0x5e; 32];
 
 /// The TEEs that are simulated with a measurement of that length.
@@ -72,6 +73,7 @@ pub(crate) fn manifest_file() -> ManifestFile {
         required_vendors: 2,
         join: JoinRule::Verdict,
         removal_grace_s: GRACE_S,
+        unheard_s: UNHEARD_S,
         members: (1..=3).map(member).collect(),
         users: vec![UserEntry {
             name: "ursula".to_owned(),
@@ -92,6 +94,8 @@ pub(crate) struct Node {
     pub(crate) identity: SigningKey,
     pub(crate) tee: Tee,
     pub(crate) measurement: [u8; 48],
+    /// Settles the machine on which it is.
+    pub(crate) machine: u8,
 }
 
 impl Node {
@@ -101,6 +105,7 @@ impl Node {
             identity: key(seed),
             tee,
             measurement: MEASUREMENT,
+            machine: seed,
         }
     }
 
@@ -116,8 +121,8 @@ impl Node {
     }
 
     pub(crate) fn attest(&self, statement: NodeStatement, now_ms: u64) -> AttestedStatement {
-        let mut attester =
-            Simulated::new(self.tee, self.measurement, [self.seed; 32]).expect("a simulated TEE");
+        let mut attester = Simulated::new(self.tee, self.measurement, [self.machine; 32])
+            .expect("a simulated TEE");
         let (evidence, endorsements) = attester
             .collect(&statement, now_ms)
             .expect("evidence is collected");
@@ -335,7 +340,7 @@ impl Network {
         let block = self.newest();
         let nonce = join_nonce(&block.hash, &node.identity.public());
         let attested = node.attest(node.statement(self.id, nonce), self.time_ms);
-        Join::sign(attested, block, address(node.seed), &node.identity)
+        Join::sign(attested, block, address(node.seed), None, &node.identity)
     }
 
     pub(crate) fn join(&mut self, node: &Node) -> Result<u64, Refusal> {

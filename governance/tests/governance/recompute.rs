@@ -2,8 +2,8 @@
 
 use synod_attestation::Tee;
 use synod_governance::{
-    Act, Input, Lapse, Learner, Leave, Malformed, Mismatch, REATTEST_INTERVAL_MS, Refusal,
-    is_reserved, map, recompute,
+    Act, Input, Lapse, Learner, Leave, Malformed, Mismatch, REATTEST_INTERVAL_MS, Refusal, Unheard,
+    UnheardStatement, is_reserved, map, recompute,
 };
 use synod_kv::{Bytes, MapName, WriteSet};
 
@@ -98,6 +98,22 @@ fn every_write_of_a_leave_is_checked() {
     let identity = &Node::new(103, Tee::Nitro).identity;
     let leave = Leave::sign(&network.id, 3, network.newest(), identity);
     expect_every_falsification_noticed(&network, &Input::Leave(leave));
+}
+
+#[test]
+fn every_write_of_a_silence_is_checked() {
+    let network = Network::of_three();
+    let statements = [(1, 101, Tee::SevSnp), (2, 102, Tee::Tdx)].map(|(signer, seed, tee)| {
+        let identity = &Node::new(seed, tee).identity;
+        let for_ms = 3_600_000;
+        UnheardStatement::sign(&network.id, 3, signer, network.newest(), for_ms, identity)
+    });
+    let unheard = Unheard {
+        id: 3,
+        statements: statements.into(),
+        by: None,
+    };
+    expect_every_falsification_noticed(&network, &Input::Unheard(Box::new(unheard)));
 }
 
 #[test]

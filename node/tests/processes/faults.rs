@@ -1,6 +1,7 @@
 //! Claims about faults: full disks, ports in use, damaged files, and services that are not what they say.
 
 use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use synod_api::ErrorCode;
@@ -47,6 +48,67 @@ async fn full_disk_refuses_writes_answers_reads_and_recovers() {
         Some("2"),
         "transaction {first:?} was kept"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_whose_ledger_is_lost_while_they_run_say_so_and_acknowledge_nothing() {
+    let synod = Synod::three().await;
+    synod.put("a", "1").await;
+    let leader = synod.leader().await;
+    let followers: Vec<usize> = (0..3).filter(|place| *place != leader).collect();
+    let folders: Vec<PathBuf> = (0..3)
+        .map(|place| synod.nodes[place].ledgers().remove(0))
+        .collect();
+    let [deleted, moved] = [followers[0], followers[1]];
+    std::fs::remove_dir_all(&folders[deleted]).expect("a folder");
+    synod.put("b", "2").await;
+    let away = synod.dir.path().join("away");
+    std::fs::rename(&folders[moved], &away).expect("a folder");
+    // An empty folder in its place is no ledger.
+    std::fs::create_dir(&folders[moved]).expect("a folder");
+    let service = synod.service();
+    let options = WriteOptions::default();
+    let write = service.put("records", b"c", "3", &options);
+    assert!(
+        tokio::time::timeout(Duration::from_secs(3), write)
+            .await
+            .is_err(),
+        "two of three replicas have no ledger: nothing is durable"
+    );
+    for place in [deleted, moved] {
+        let node = &synod.nodes[place];
+        node.await_log("the disk refuses writes").await;
+        let folder = folders[place].file_name().expect("a name");
+        let alarms = synod.network_of(place).await.alarms;
+        let told = alarms.iter().any(|alarm| {
+            alarm.contains("does not take writes") && alarm.contains(&*folder.to_string_lossy())
+        });
+        assert!(told, "{alarms:?}");
+        let refused = synod.ready(place).await.expect_err("not ready");
+        assert!(refused.to_string().contains("503"), "{refused}");
+    }
+    std::fs::remove_dir(&folders[moved]).expect("a folder");
+    std::fs::rename(&away, &folders[moved]).expect("a folder");
+    synod.nodes[moved]
+        .await_log("the disk takes writes again")
+        .await;
+    synod.put("d", "4").await;
+    assert_eq!(synod.get("c").await.as_deref(), Some("3"), "it was kept");
+    synod.ready(moved).await.expect("ready again");
+    synod.ready(deleted).await.expect_err("its ledger is gone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leader_whose_ledger_is_deleted_while_it_runs_takes_no_writes() {
+    let mut synod = Synod::found().await;
+    synod.act(Act::Open).await;
+    synod.put("a", "1").await;
+    std::fs::remove_dir_all(synod.nodes[0].ledgers().remove(0)).expect("a folder");
+    // It is noticed without any write as well.
+    synod.nodes[0].await_log("the disk refuses writes").await;
+    let refused = refusal_of_a_write(&synod.service()).await;
+    assert_eq!(refused, ErrorCode::StorageFull);
+    assert_eq!(synod.get("a").await.as_deref(), Some("1"), "reads go on");
 }
 
 /// The length of the node's first ledger file, once nothing is written any more.
@@ -101,6 +163,7 @@ async fn joiner_believes_no_service_of_another_network() {
         network: Digest::from([7; 32]),
         services,
         policy: None,
+        replaces: None,
     };
     let mut second = Node::start(config);
     assert!(!second.ended());
@@ -193,6 +256,33 @@ async fn damaged_ledger_file_is_named_and_cuts_the_stream_off() {
         Some("1"),
         "what is in memory was never read from the disk"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn joiner_takes_the_rest_of_the_ledger_from_another_replica_where_the_leaders_is_damaged() {
+    let mut synod = Synod::three().await;
+    for n in 0..5 {
+        synod.put("a", &n.to_string()).await;
+    }
+    let leader = synod.leader().await;
+    let file = segment_files(&synod.nodes[leader].ledgers()[0])
+        .expect("a folder")
+        .remove(0);
+    let segment = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&file)
+        .expect("a file");
+    let middle = segment.metadata().expect("a file").len() / 2;
+    let mut byte = [0];
+    segment.read_exact_at(&mut byte, middle).expect("a byte");
+    segment
+        .write_all_at(&[byte[0] ^ 1], middle)
+        .expect("a byte");
+    let joiner = synod.join(Tee::SevSnp).await;
+    let log = synod.nodes[joiner].log();
+    assert!(log.contains("the next replica is asked"), "{log}");
+    assert_eq!(synod.get("a").await.as_deref(), Some("4"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

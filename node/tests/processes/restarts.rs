@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use synod_api::Standing;
+use synod_api::{DepartureReason, Standing};
 use synod_client::{ClientError, Service, WriteOptions};
 use synod_node::Beginning;
 use tokio::task::JoinHandle;
@@ -55,6 +55,7 @@ impl Synod {
                 .map(|(_, node)| node.config.public_url.clone())
                 .collect(),
             policy: None,
+            replaces: None,
         };
         self.nodes[place] = Node::start(config);
     }
@@ -81,20 +82,38 @@ async fn every_replica_is_restarted_under_load_and_no_write_fails() {
         let log = synod.nodes[place].log();
         assert!(log.contains("has left the network"), "{log}");
         synod.start_again(place);
-        let newest = place as u64 + 4;
-        let mut ids: Vec<u64> = (0..3)
-            .map(|other| {
-                if other <= place {
-                    other as u64 + 4
-                } else {
-                    other as u64 + 1
-                }
-            })
-            .collect();
-        ids.sort_unstable();
-        assert!(ids.contains(&newest));
-        synod.await_voters(&ids).await;
+        synod.await_voters(&after_restart(place)).await;
     }
+    expect_all(&synod, load).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_replica_is_killed_and_started_again_under_load_and_no_write_fails() {
+    let mut synod = Synod::three().await;
+    let load = Load::start(synod.service());
+    for place in 0..3 {
+        synod.nodes[place].kill();
+        synod.start_again(place);
+        synod.await_voters(&after_restart(place)).await;
+    }
+    let network = synod.service().network().await.expect("an answer");
+    let replaced = network
+        .departed
+        .iter()
+        .map(|gone| (gone.id, gone.reason, gone.replaced_by));
+    let expected = [3, 2, 1].map(|id| (id, DepartureReason::Replaced, Some(id + 3)));
+    assert!(replaced.eq(expected), "{:?}", network.departed);
+    expect_all(&synod, load).await;
+}
+
+/// Who votes once the replicas up to this place were started again, one after the other.
+fn after_restart(place: usize) -> Vec<u64> {
+    let place = place as u64;
+    (place + 2..=place + 4).collect()
+}
+
+/// The load went on without a failure, and its newest write is there.
+async fn expect_all(synod: &Synod, load: Load) {
     let written = load.finish().await;
     assert!(written > 0, "there was a load");
     let last = format!("load-{}", written - 1);

@@ -19,7 +19,7 @@ use synod_client::{
 use synod_crypto::{Digest, HpkeSecretKey, Secret, SigningKey};
 use synod_governance::{
     Act, Action, Approval, AttestedStatement, JoinRule, Manifest, ManifestFile, MemberEntry,
-    REMOVAL_GRACE_S_DEFAULT, UserEntry,
+    REMOVAL_GRACE_S_DEFAULT, UNHEARD_S_DEFAULT, UserEntry,
 };
 use synod_node::{
     AppsConfig, AttesterChoice, Beginning, Durability, EndorsementsConfig, LEAVE_MAX_DEFAULT,
@@ -72,6 +72,7 @@ fn manifest(user: &KeyFiles) -> Manifest {
         required_vendors: 2,
         join: JoinRule::Verdict,
         removal_grace_s: REMOVAL_GRACE_S_DEFAULT,
+        unheard_s: UNHEARD_S_DEFAULT,
         members: members.collect(),
         users: vec![UserEntry {
             name: "user".to_owned(),
@@ -340,6 +341,7 @@ impl Synod {
                 network: self.network,
                 services,
                 policy: None,
+                replaces: None,
             },
         )
     }
@@ -458,6 +460,15 @@ impl Synod {
     /// What one replica says of its health.
     pub(crate) async fn ready(&self, place: usize) -> Result<HealthReply, ClientError> {
         self.service().ready(&self.nodes[place].url()).await
+    }
+
+    /// What one replica says of the network.
+    pub(crate) async fn network_of(&self, place: usize) -> NetworkReply {
+        let verifier = Box::new(Verifier::new(self.network, None));
+        let url = self.nodes[place].url();
+        let service = Service::new([url], Trust::Verified(verifier), None, Patience::default());
+        let network = service.expect("a client").network().await;
+        network.expect("an answer")
     }
 
     /// The place of the replica that leads.

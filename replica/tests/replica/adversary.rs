@@ -423,6 +423,7 @@ fn a_join_for_another_network_is_refused() {
         attested,
         synod_governance::BlockRef { index, hash },
         address,
+        None,
         &keys.identity,
     );
     let reply = cluster.ask(

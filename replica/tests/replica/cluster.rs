@@ -15,11 +15,11 @@ use synod_governance::{
     SignedAction, UserEntry, join_nonce,
 };
 use synod_kv::MapName;
-use synod_ledger::{LedgerSecret, Scanner, SegmentHeader, TxId};
+use synod_ledger::{Block, LedgerSecret, Record, Scanner, SegmentHeader, TxId};
 use synod_replica::guest::{Compile, Compiled, Completion, Executed, Execution, GuestFault};
 use synod_replica::{
     Boot, Call, Caller, Condition, Effects, Envelope, Input, Intake, Keys, KvApp, Machine, Notice,
-    Now, Operate, Operation, Replica, Reply, Request, found, receive_keys,
+    Now, Operate, Operation, Recall, Replica, Reply, Request, found, receive_keys,
 };
 
 pub(crate) const START_MS: u64 = 1_800_000_000_000;
@@ -59,6 +59,11 @@ pub(crate) struct Cluster {
     pub(crate) lies: fn(&Work) -> bool,
     /// Chooses which piece of work is done next, and whether it waits a while; the oldest, at once, where there is none.
     pub(crate) scramble: Option<Entropy>,
+    /// What replicas that boot from now on keep in memory.
+    pub(crate) history_bytes_max: Option<usize>,
+    pub(crate) tuning: Tuning,
+    /// Changes what is read back from the disk.
+    pub(crate) misread: fn(&mut Vec<Record>),
     pub(crate) network: Digest,
     pub(crate) now_ms: u64,
     pub(crate) nodes: BTreeMap<u64, Node>,
@@ -116,6 +121,7 @@ pub(crate) fn manifest(required_vendors: u8) -> Manifest {
         required_vendors,
         join: JoinRule::Verdict,
         removal_grace_s: 3600,
+        unheard_s: UNHEARD_MS / 1000,
         members: members.collect(),
         users: vec![UserEntry {
             name: "user".to_owned(),
@@ -126,6 +132,9 @@ pub(crate) fn manifest(required_vendors: u8) -> Manifest {
     })
     .expect("a manifest")
 }
+
+/// A voter that is not heard for so long loses its vote.
+pub(crate) const UNHEARD_MS: u64 = 60_000;
 
 /// Verdicts last this long in a short-lived network, and a replica without one and without a vote half as long.
 pub(crate) const LIFETIME_MS: u64 = 20_000;
@@ -156,10 +165,16 @@ pub(crate) struct Birth {
 
 impl Birth {
     fn new(tee: Tee, entropy: &mut Entropy) -> Self {
+        let platform = entropy.take();
+        Self::on(platform, tee, entropy)
+    }
+
+    /// New keys on a machine that was there before.
+    fn on(platform: [u8; 32], tee: Tee, entropy: &mut Entropy) -> Self {
         Self {
             identity: entropy.secret(),
             hpke: entropy.secret(),
-            platform: entropy.take(),
+            platform,
             tee,
         }
     }
@@ -252,6 +267,9 @@ impl Cluster {
             work: VecDeque::new(),
             lies: |_| false,
             scramble: None,
+            history_bytes_max: None,
+            tuning: Tuning::default(),
+            misread: |_| {},
             network: founded.network,
             now_ms: START_MS + 1000,
             nodes: BTreeMap::new(),
@@ -290,13 +308,17 @@ impl Cluster {
         service_key: Secret<32>,
         disk: Vec<u8>,
     ) {
+        let mut machine = machine;
+        if let Some(bytes_max) = self.history_bytes_max {
+            machine.bound_history(bytes_max);
+        }
         let boot = Boot {
             id,
             keys,
             machine,
             service_key,
             app: Box::new(KvApp),
-            tuning: Tuning::default(),
+            tuning: self.tuning,
             entropy: self.entropy.fork("replica"),
         };
         let (replica, effects) = Replica::start(boot, clocks(self.now_ms, 0)).expect("a replica");
@@ -338,6 +360,36 @@ impl Cluster {
     /// A replica joins and starts; it may not vote yet.
     pub(crate) fn join_only(&mut self, tee: Tee) -> u64 {
         let (keys, request) = self.join_request(tee);
+        self.join_by(keys, request)
+    }
+
+    /// What ran as replica `id` is started again on the same machine: it joins as a new replica.
+    pub(crate) fn start_again(&mut self, id: u64) -> u64 {
+        let former = self.birth(id);
+        let (platform, tee) = (former.platform, former.tee);
+        let birth = Birth::on(platform, tee, &mut self.entropy);
+        let (keys, request) = self.request_of(birth, Some(id));
+        self.join_by(keys, request)
+    }
+
+    /// Lets time pass until exactly these replicas vote.
+    pub(crate) fn await_voters(&mut self, ids: &[u64]) {
+        let mut newest = Vec::new();
+        for _ in 0..300 {
+            self.run(100);
+            let leading = self.nodes.values().find(|node| node.replica.leads());
+            if let Some(node) = leading {
+                let configuration = node.replica.network_view().configuration;
+                newest = configuration.voters().iter().map(|v| v.id).collect();
+                if newest == ids {
+                    return;
+                }
+            }
+        }
+        panic!("voters {newest:?}, expected {ids:?}");
+    }
+
+    fn join_by(&mut self, keys: Keys, request: Join) -> u64 {
         let reply = self.ask(
             Request::Join(GovernanceInput::Join(Box::new(request)).encode().into()),
             user(),
@@ -369,9 +421,13 @@ impl Cluster {
     }
 
     pub(crate) fn join_request(&mut self, tee: Tee) -> (Keys, Join) {
+        let birth = Birth::new(tee, &mut self.entropy);
+        self.request_of(birth, None)
+    }
+
+    pub(crate) fn request_of(&mut self, birth: Birth, replaces: Option<u64>) -> (Keys, Join) {
         let view = self.leader_node().replica.network_view();
         let (index, hash, _) = view.certified;
-        let birth = Birth::new(tee, &mut self.entropy);
         let keys = birth.keys();
         let nonce = join_nonce(&hash, &keys.identity.public());
         let attested = birth.attest(self.network, nonce, self.now_ms);
@@ -381,6 +437,7 @@ impl Cluster {
             attested,
             BlockRef { index, hash },
             address(next),
+            replaces,
             &keys.identity,
         );
         (keys, request)
@@ -729,6 +786,7 @@ impl Cluster {
         }
         node.notices.extend(effects.notices);
         node.membership_told += usize::from(effects.membership_changed);
+        let recalled = effects.recall.map(|recall| read_back(&node.disk, recall));
         self.replies.extend(effects.replies);
         let execute = effects
             .execute
@@ -746,7 +804,29 @@ impl Cluster {
                 self.sent.push((id, to, envelope));
             }
         }
+        if let Some(mut records) = recalled {
+            (self.misread)(&mut records);
+            self.step(id, Input::Recalled(records));
+        }
     }
+}
+
+/// What a node gives back of its files.
+fn read_back(disk: &[u8], recall: Recall) -> Vec<Record> {
+    let scanner = Scanner::new(Bytes::copy_from_slice(disk)).expect("a segment");
+    let (mut records, mut begun, mut bytes) = (Vec::new(), false, 0);
+    for placed in scanner {
+        let placed = placed.expect("a whole record");
+        if let Record::Block(block) = &placed.record {
+            let block = Block::decode(block.clone()).expect("a block");
+            begun |= block.header().index >= recall.from;
+        }
+        if begun && bytes < recall.bytes_max {
+            bytes += (placed.end - placed.at) as usize;
+            records.push(placed.record);
+        }
+    }
+    records
 }
 
 fn clocks(now_ms: u64, skew_ms: i64) -> Now {

@@ -61,8 +61,8 @@ fn voters(cluster: &Cluster) -> Vec<u64> {
 
 fn own_record(cluster: &Cluster, id: u64) -> ReplicaRecord {
     let replicas = cluster.nodes[&id].replica.network_view().replicas;
-    let mut own = replicas.into_iter().filter(|record| record.id == id);
-    own.next().expect("it knows itself")
+    let own = replicas.iter().find(|record| record.id == id);
+    own.cloned().expect("it knows itself")
 }
 
 #[test]

@@ -13,5 +13,7 @@ mod forks;
 mod leaving;
 mod life;
 mod notebook;
+mod recalling;
+mod replacing;
 mod time;
 mod watching;

@@ -1,0 +1,225 @@
+//! What becomes of voters that are not heard, and of replicas that others replace.
+//!
+//! Once a second each voter says a word to each other one, so that all know whom they hear; to the leader it also
+//! says, signed, whom it has not heard for long. Once a diverse quorum of the others says so, the leader puts it on the
+//! ledger, where everybody judges it anew.
+//!
+//! Order: the old one goes first where it is silent, for it answers nothing and its place is better held by nobody
+//! than together with its successor; it goes last where it is heard and the members want it replaced. Everything that
+//! decides stands in the state, so that any leader goes on.
+//!
+//! Invariants
+//! - nobody loses a vote on the leader's word;
+//! - while a voter is silent, a learner is promoted only if the voters that are heard can bear more losses after it.
+
+use std::collections::BTreeSet;
+
+use synod_governance::{
+    BlockRef, Input, REPLACED_UNHEARD_MS, Replaced, ReplicaRecord, ReplicaStatus, Unheard,
+    UnheardStatement,
+};
+
+use crate::calls::Effects;
+use crate::envelope::{Envelope, UnheardWord};
+use crate::replica::Replica;
+use crate::roll;
+
+/// A voter says a word to each other one every so many ticks (1 s of 20 ms).
+const WORD_TICKS: u64 = 50;
+/// A voter from which nothing came for so long (milliseconds) is silent.
+pub const SILENT_MS: u64 = 2_000;
+
+impl Replica {
+    /// Says the word of the second.
+    pub(crate) fn tick_hearing(&mut self, out: &mut Effects) {
+        if !self.ticks.is_multiple_of(WORD_TICKS) {
+            return;
+        }
+        let voters = self.voters();
+        let others: Vec<u64> = voters.iter().copied().filter(|id| *id != self.id).collect();
+        self.hearing.expect(&others, self.ticks);
+        self.hearing.forget_old(self.ticks);
+        if others.len() == voters.len() {
+            return;
+        }
+        let leader = self.engine.leader();
+        for to in &others {
+            let unheard = if leader == Some(*to) {
+                self.own_statements(&others)
+            } else {
+                Vec::new()
+            };
+            let envelope = Envelope {
+                unheard: unheard.into(),
+                ..Envelope::default()
+            };
+            out.send.push((*to, envelope));
+        }
+        if self.leads() {
+            for word in self.own_statements(&others) {
+                self.hearing.keep(word.about, word.statement, self.ticks);
+            }
+        }
+    }
+
+    fn voters(&self) -> Vec<u64> {
+        let configuration = self.machine.sequence().newest_configuration();
+        configuration
+            .voters()
+            .iter()
+            .map(|voter| voter.id)
+            .collect()
+    }
+
+    /// What this voter signs of those that it has not heard for long.
+    fn own_statements(&self, others: &[u64]) -> Vec<UnheardWord> {
+        let head = self.machine.sequence().certified();
+        let block = BlockRef {
+            index: head.index,
+            hash: head.hash,
+        };
+        let silent = others.iter().filter_map(|about| {
+            let for_ms = self.hearing.silent_ms(*about, self.ticks)?;
+            (for_ms >= REPLACED_UNHEARD_MS).then_some((*about, for_ms))
+        });
+        silent
+            .map(|(about, for_ms)| UnheardWord {
+                about,
+                statement: UnheardStatement::sign(
+                    &self.network,
+                    about,
+                    self.id,
+                    block,
+                    for_ms,
+                    &self.keys.identity,
+                ),
+            })
+            .collect()
+    }
+
+    /// A leader keeps what a voter says of silent ones.
+    pub(crate) fn take_unheard(&mut self, from: u64, words: &[UnheardWord]) {
+        if !self.leads() {
+            return;
+        }
+        let configuration = self.machine.sequence().newest_configuration().clone();
+        let Some(voter) = configuration.voter(from) else {
+            return;
+        };
+        for UnheardWord { about, statement } in words {
+            let sound = statement.signer == from
+                && *about != from
+                && configuration.voter(*about).is_some()
+                && statement.verify(&self.network, *about, &voter.key).is_ok();
+            if sound {
+                self.hearing.keep(*about, *statement, self.ticks);
+            }
+        }
+    }
+
+    /// A leader's part: lets go whom nobody hears, and whom another has replaced. True if a step was taken.
+    pub(crate) fn propose_replacement(&mut self, out: &mut Effects) -> bool {
+        if self.ticks < self.replacement_tick {
+            return false;
+        }
+        self.replacement_tick = self.ticks + WORD_TICKS;
+        let replicas = roll::replicas(&self.machine.store());
+        if let Some(unheard) = self.due_unheard(&replicas) {
+            self.propose_input(&Input::Unheard(Box::new(unheard)), out);
+            return true;
+        }
+        let Some((old, by)) = due_replaced(&replicas) else {
+            return false;
+        };
+        if old == self.id {
+            return self.hand_over_to(|id| id == by, out);
+        }
+        let stays = self.voters().contains(&old) && !self.stands_without(old);
+        if stays {
+            return false;
+        }
+        self.propose_input(&Input::Replaced(Replaced { by }), out);
+        true
+    }
+
+    fn due_unheard(&self, replicas: &[ReplicaRecord]) -> Option<Unheard> {
+        let others = self.voters().into_iter().filter(|id| *id != self.id);
+        others.into_iter().find_map(|id| self.unheard(id, replicas))
+    }
+
+    /// What is to be put on the ledger of a silent voter, once enough others say so.
+    fn unheard(&self, id: u64, replicas: &[ReplicaRecord]) -> Option<Unheard> {
+        let time_ms = self.machine.sequence().last().time_ms;
+        let successor = replicas.iter().find(|replica| {
+            replica.replaces == Some(id)
+                && replica.status.is_trusted()
+                && replica.verdict_holds(time_ms)
+        });
+        let least_ms = if successor.is_some() {
+            REPLACED_UNHEARD_MS
+        } else {
+            self.service().unheard_ms()
+        };
+        if self.hearing.silent_ms(id, self.ticks)? < least_ms {
+            return None;
+        }
+        let mut statements = self.hearing.statements(id, self.ticks);
+        statements.retain(|statement| statement.for_ms >= least_ms);
+        let signers: BTreeSet<u64> = statements.iter().map(|one| one.signer).collect();
+        let by = successor.map(|replica| replica.id);
+        self.others_suffice(id, &signers)
+            .then_some(Unheard { id, statements, by })
+    }
+
+    /// Whether these voters are a diverse quorum of those without `id`.
+    fn others_suffice(&self, id: u64, signers: &BTreeSet<u64>) -> bool {
+        let configuration = self.machine.sequence().newest_configuration();
+        let others = configuration.voters().iter().filter(|voter| voter.id != id);
+        let signed = others.clone().filter(|voter| signers.contains(&voter.id));
+        let vendors: BTreeSet<&str> = signed.clone().map(|voter| voter.vendor.as_str()).collect();
+        let required = roll::vendors_required(&self.machine.store(), vendors.len());
+        signed.count() > others.count() / 2 && vendors.len() >= usize::from(required)
+    }
+
+    fn service(&self) -> synod_governance::ServiceRecord {
+        roll::service(&self.machine.newest_state())
+    }
+
+    /// Whether a learner may be promoted by what this leader hears.
+    pub(crate) fn may_promote(&self) -> bool {
+        let heard = |id: &u64| {
+            let silent_ms = self.hearing.silent_ms(*id, self.ticks);
+            *id == self.id || silent_ms.is_some_and(|ms| ms < SILENT_MS)
+        };
+        let voters = self.voters();
+        let heard = voters.iter().filter(|id| heard(id)).count();
+        let bears = |voters: usize, heard: usize| heard.checked_sub(voters / 2 + 1);
+        heard == voters.len() || bears(voters.len() + 1, heard + 1) > bears(voters.len(), heard)
+    }
+
+    /// The voters that this replica has not heard for long, and for how long (milliseconds).
+    pub(crate) fn silent_voters(&self) -> Vec<(u64, u64)> {
+        let silent = self.voters().into_iter().filter_map(|id| {
+            let for_ms = self.hearing.silent_ms(id, self.ticks)?;
+            (for_ms >= REPLACED_UNHEARD_MS).then_some((id, for_ms))
+        });
+        silent.collect()
+    }
+}
+
+/// A replica that is to go now that another votes in its place: (old, new).
+fn due_replaced(replicas: &[ReplicaRecord]) -> Option<(u64, u64)> {
+    let voters = replicas
+        .iter()
+        .filter(|replica| replica.status == ReplicaStatus::Voter);
+    let mut pairs = voters.filter_map(|new| {
+        let old = replicas.iter().find(|old| Some(old.id) == new.replaces)?;
+        let due = match old.status {
+            ReplicaStatus::Removed => false,
+            ReplicaStatus::Voter => old.replaceable,
+            ReplicaStatus::Pending | ReplicaStatus::Trusted | ReplicaStatus::Learner => true,
+        };
+        due.then_some((old.id, new.id))
+    });
+    pairs.next()
+}

@@ -1,0 +1,107 @@
+//! Followers that are so far behind that the leader has forgotten what they need.
+
+use synod_governance::Act;
+use synod_ledger::Record;
+use synod_replica::Notice;
+
+use synod_attestation::Tee;
+
+use crate::cluster::{Cluster, manifest, user};
+
+/// Three replicas that keep next to nothing in memory.
+fn forgetful(seed: u8) -> Cluster {
+    let mut cluster = Cluster::found_on(seed, &manifest(2));
+    cluster.history_bytes_max = Some(16 * 1024);
+    cluster.tuning.entries_in_memory_max = 4;
+    // The founder was born before that: it leaves, and the others are as they should be.
+    let joined = [Tee::Tdx, Tee::Nitro, Tee::SevSnp].map(|tee| cluster.join(tee));
+    cluster.act(Act::Open);
+    assert_eq!(joined.len(), 3);
+    for _ in 0..20 {
+        if cluster.leader() != 1 {
+            break;
+        }
+        cluster.act(Act::RemoveReplica {
+            id: 1,
+            cause: "rotation".to_owned(),
+        });
+        cluster.await_leader();
+    }
+    cluster.act(Act::RemoveReplica {
+        id: 1,
+        cause: "rotation".to_owned(),
+    });
+    cluster.stop(1);
+    cluster.put("first", "v");
+    cluster
+}
+
+/// Cuts a follower off, lets the others write much, and gives it back.
+fn left_behind(cluster: &mut Cluster) -> u64 {
+    let leader = cluster.leader();
+    let ids: Vec<u64> = cluster.nodes.keys().copied().collect();
+    let behind = ids.iter().copied().find(|id| *id != leader);
+    let behind = behind.expect("a follower");
+    for id in ids.iter().filter(|id| **id != behind) {
+        cluster.cut(behind, *id);
+    }
+    for n in 0..150 {
+        cluster.put(&format!("k{n}"), &"v".repeat(1000));
+    }
+    cluster.heal();
+    behind
+}
+
+fn accused(cluster: &Cluster) -> bool {
+    let mut notices = cluster.nodes.values().flat_map(|node| &node.notices);
+    notices.any(|notice| matches!(notice, Notice::Misbehaved { .. }))
+}
+
+fn certified(cluster: &Cluster, id: u64) -> u64 {
+    cluster.nodes[&id].replica.gauges().certified_index
+}
+
+#[test]
+fn follower_that_needs_forgotten_blocks_gets_them_from_the_leaders_files() {
+    let mut cluster = forgetful(70);
+    let behind = left_behind(&mut cluster);
+    cluster.run(10_000);
+    cluster.put("after", "v");
+    cluster.run(500);
+    let leader = cluster.leader();
+    assert_eq!(certified(&cluster, behind), certified(&cluster, leader));
+    assert!(!accused(&cluster), "nobody is accused of another chain");
+}
+
+#[test]
+fn misread_files_are_not_sent_on_and_nobody_is_accused() {
+    let mut cluster = forgetful(71);
+    cluster.misread = |records| {
+        let at = records.len() / 2;
+        if let Some(Record::Block(bytes)) = records.get_mut(at) {
+            let mut changed = bytes.to_vec();
+            let last = changed.len() - 40;
+            changed[last] ^= 1;
+            *bytes = changed.into();
+        }
+        records.remove(0);
+    };
+    let behind = left_behind(&mut cluster);
+    let before = certified(&cluster, behind);
+    cluster.run(5000);
+    assert_eq!(certified(&cluster, behind), before, "it got nothing");
+    assert!(!accused(&cluster));
+    let call = cluster.send(
+        cluster.leader(),
+        Cluster::put_request("records", "k", "v"),
+        user(),
+    );
+    cluster.run(200);
+    assert!(cluster.replies.contains_key(&call), "the service goes on");
+    cluster.misread = |_| {};
+    cluster.run(10_000);
+    assert_eq!(
+        certified(&cluster, behind),
+        certified(&cluster, cluster.leader())
+    );
+}
