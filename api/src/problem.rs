@@ -168,8 +168,11 @@ error_codes! {
     /// The members have not opened the service to users yet.
     ServiceNotOpen = "service_not_open", 403, "the service is not open yet",
         "the members open it by a signed action `open`";
-    /// The evidence of a joiner or a founder does not satisfy the policy.
-    EvidenceRefused = "evidence_refused", 403, "the evidence does not satisfy the policy", "";
+    /// The evidence of a joiner or a founder does not satisfy the policy, or governance refuses what it is shown for.
+    EvidenceRefused = "evidence_refused", 403, "the evidence, or what it is shown for, is refused", "";
+    /// The members' approvals do not found this network: too few, or of something else.
+    ApprovalsRefused = "approvals_refused", 403, "the members' approvals do not suffice",
+        "hand in the approvals of as many members as the manifest's `threshold` says, all for this founder and manifest";
     /// No such route.
     RouteNotFound = "route_not_found", 404, "there is no such route",
         "`/v1/openapi.json` lists all routes";

@@ -407,6 +407,7 @@ pub const ROUTES: &[Route] = &[
         answers: &[ok("The service stands.", Body::Bytes(headers::CBOR))],
         problems: &[
             Code::EvidenceRefused,
+            Code::ApprovalsRefused,
             Code::AlreadyDone,
             Code::UnsupportedMediaType,
         ],

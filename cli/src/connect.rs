@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
 use synod_attestation::Policy;
 use synod_channel::{Identity, ServerTrust};
 use synod_client::{
@@ -58,6 +58,39 @@ pub(crate) struct ServiceArgs {
     pub(crate) timeout: u64,
 }
 
+/// The same, before or after the name of a subcommand.
+#[derive(Clone, Debug)]
+pub(crate) struct ServiceArgsAnywhere(pub(crate) ServiceArgs);
+
+impl FromArgMatches for ServiceArgsAnywhere {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        ServiceArgs::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
+    }
+}
+
+impl Args for ServiceArgsAnywhere {
+    fn augment_args(command: Command) -> Command {
+        let alone = ServiceArgs::augment_args(Command::new("service"));
+        let args = alone.get_arguments().cloned();
+        command.args(args.map(|arg| arg.global(true)).collect::<Vec<_>>())
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+/// Whom to believe, offline.
+pub(crate) struct Pin {
+    pub(crate) network: Digest,
+    pub(crate) policy: Option<Policy>,
+    pub(crate) memory: Memory,
+}
+
 /// What is known of a service before it is asked anything.
 pub(crate) struct Known {
     pub(crate) urls: Vec<ReplicaUrl>,
@@ -75,10 +108,13 @@ pub(crate) struct Trusted {
 }
 
 impl ServiceArgs {
-    /// Puts together what the trust file and the options say.
-    pub(crate) fn known(&self) -> Outcome<Known> {
-        let trusted = self.trust_file()?;
-        let file = trusted.as_ref().map(|trusted| &trusted.file);
+    /// The network to believe and the policy of the caller's own, for what needs no address.
+    pub(crate) fn pin(&self) -> Outcome<Pin> {
+        self.pin_with(self.trust_file()?.as_ref())
+    }
+
+    fn pin_with(&self, trusted: Option<&Trusted>) -> Outcome<Pin> {
+        let file = trusted.map(|trusted| &trusted.file);
         let policy = match &self.policy {
             Some(path) => Some(read_policy(path)?),
             None => file.and_then(|file| file.policy.clone()),
@@ -88,7 +124,23 @@ impl ServiceArgs {
             (None, Some(file)) => file.network,
             (None, None) => return Err(no_pin(&self.dir)),
         };
-        let memory = open_memory(self.state.as_deref(), trusted.as_ref(), network)?;
+        let memory = open_memory(self.state.as_deref(), trusted, network)?;
+        Ok(Pin {
+            network,
+            policy,
+            memory,
+        })
+    }
+
+    /// Puts together what the trust file and the options say.
+    pub(crate) fn known(&self) -> Outcome<Known> {
+        let trusted = self.trust_file()?;
+        let Pin {
+            network,
+            policy,
+            memory,
+        } = self.pin_with(trusted.as_ref())?;
+        let file = trusted.as_ref().map(|trusted| &trusted.file);
         let mut urls = self.url.clone();
         if urls.is_empty() {
             urls = file
@@ -251,4 +303,96 @@ fn no_pin(dir: &Path) -> Failure {
     .with_hint(
         "start one with `synod up`, or name it with `--url URL --network ID` or `--trust FILE`",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use synod_crypto::sha256;
+
+    use super::*;
+    use crate::commands::user;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        service: ServiceArgs,
+    }
+
+    fn parsed(line: &str) -> ServiceArgs {
+        Line::parse_from(std::iter::once("synod").chain(line.split_whitespace())).service
+    }
+
+    /// A folder as `synod up` leaves it, with another trust file, another user and a policy beside.
+    fn folder() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir(at("users")).unwrap();
+        for (name, network, port) in [("trust.toml", "one", 1), ("other.toml", "two", 2)] {
+            let trust = TrustFile {
+                network: sha256(&[network.as_bytes()]),
+                urls: vec![format!("https://127.0.0.1:{port}").parse().unwrap()],
+                service_ca: None,
+                policy: None,
+                apps: Vec::new(),
+            };
+            std::fs::write(at(name), trust.to_toml()).unwrap();
+        }
+        for name in ["users/user", "own"] {
+            let keys = user::generate("u", 1).unwrap();
+            std::fs::write(at(&format!("{name}.pem")), keys.certificate.as_bytes()).unwrap();
+            std::fs::write(at(&format!("{name}.key")), keys.key.as_bytes()).unwrap();
+        }
+        let policy = Policy::by_name("production").unwrap();
+        std::fs::write(at("policy.toml"), policy.to_toml()).unwrap();
+        dir
+    }
+
+    #[test]
+    fn each_option_says_who_is_asked_or_believed() {
+        let dir = folder();
+        let at = |rest: &str| {
+            let rest = rest.replace('@', &dir.path().display().to_string());
+            parsed(&format!("--dir {} {rest}", dir.path().display()))
+        };
+        let known = |rest: &str| {
+            at(rest)
+                .known()
+                .unwrap_or_else(|failure| panic!("{failure}"))
+        };
+        let port = |known: &Known| known.urls[0].port();
+        let (one, two) = (sha256(&[b"one"]), sha256(&[b"two"]));
+
+        assert_eq!((known("").network, port(&known(""))), (one, 1), "--dir");
+        let other = known("--trust @/other.toml");
+        assert_eq!((other.network, port(&other)), (two, 2), "--trust");
+        assert_eq!(port(&known("--url https://127.0.0.1:7")), 7, "--url");
+        assert_eq!(known(&format!("--network {two}")).network, two, "--network");
+        assert!(known("").policy.is_none());
+        assert!(known("--policy @/policy.toml").policy.is_some(), "--policy");
+        let fingerprint = |rest: &str| at(rest).identity().unwrap().unwrap().fingerprint();
+        assert_ne!(
+            fingerprint(""),
+            fingerprint("--cert @/own.pem --cert-key @/own.key"),
+            "--cert and --cert-key"
+        );
+        let refused = at("--via-ca").service().map(drop).unwrap_err();
+        assert!(
+            refused.message.contains("no authority"),
+            "--via-ca: {refused}"
+        );
+        assert_eq!(at("--timeout 7").patience().call.as_secs(), 7, "--timeout");
+    }
+
+    #[test]
+    fn pin_alone_needs_no_address() {
+        let dir = tempfile::tempdir().unwrap();
+        let network = sha256(&[b"one"]);
+        let args = parsed(&format!(
+            "--dir {} --network {network}",
+            dir.path().display()
+        ));
+        assert_eq!(args.pin().unwrap().network, network);
+        assert!(args.known().is_err(), "whoever asks a service needs one");
+    }
 }

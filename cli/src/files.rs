@@ -21,7 +21,8 @@ pub(crate) enum Readers {
 
 /// Reads a file whole.
 pub(crate) fn read(path: &Path) -> Outcome<Vec<u8>> {
-    let failed = |error| Failure::mistake(format!("cannot read `{}`: {error}", path.display()));
+    let failed =
+        |error: std::io::Error| Failure::io(format!("cannot read `{}`", path.display()), &error);
     let file = std::fs::File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
     file.take(FILE_BYTES_MAX + 1)
@@ -65,7 +66,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], readers: Readers) -> Outcome {
     write(options, fresh, bytes, readers)?;
     // A crash here leaves the old file, and one ending in `.new` that the next writing replaces.
     std::fs::rename(fresh, path)
-        .map_err(|error| Failure::broken(format!("cannot write `{}`: {error}", path.display())))
+        .map_err(|error| Failure::io(format!("cannot write `{}`", path.display()), &error))
 }
 
 /// Makes a folder for its owner alone, and those above it.
@@ -76,10 +77,10 @@ pub(crate) fn make_folder(path: &Path) -> Outcome {
         .mode(0o700)
         .create(path)
         .map_err(|error| {
-            Failure::mistake(format!(
-                "cannot make the folder `{}`: {error}",
-                path.display()
-            ))
+            Failure::io(
+                format!("cannot make the folder `{}`", path.display()),
+                &error,
+            )
         })
 }
 
@@ -93,7 +94,7 @@ fn write(mut options: OpenOptions, path: &Path, bytes: &[u8], readers: Readers) 
         .mode(mode)
         .open(path)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .map_err(|error| Failure::mistake(format!("cannot write `{}`: {error}", path.display())))
+        .map_err(|error| Failure::io(format!("cannot write `{}`", path.display()), &error))
 }
 
 #[cfg(test)]

@@ -4,9 +4,11 @@
 //! are recomputed. A torn end of the last file is what a crash leaves, and is reported; any other damage stops.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use synod_crypto::Digest;
+use synod_governance::View;
 use synod_ledger::{Damage, LedgerSecret, Record, Scanner};
 use synod_node::segment_files;
 use synod_replica::{Counts, Intake, Machine};
@@ -34,13 +36,24 @@ pub(crate) struct TakenIn {
     pub(crate) torn: Option<String>,
 }
 
+impl TakenIn {
+    /// Whether only simulated hardware vouched for a replica.
+    pub(crate) fn simulated(&self) -> Outcome<bool> {
+        let store = self.machine.store();
+        let snapshot = store.snapshot(store.head()).map_err(Failure::broken)?;
+        let replicas = View::new(&snapshot).replicas().map_err(|error| {
+            Failure::not_verified(format!("the ledger's governance cannot be read: {error}"))
+        })?;
+        Ok(replicas.iter().any(|replica| replica.simulated))
+    }
+}
+
 impl LedgerFolder {
     /// All ledgers at or below `path`, in the order of their names.
     pub(crate) fn find_all(path: &Path) -> Outcome<Vec<Self>> {
         let mut found = Vec::new();
-        search(path, DEPTH_MAX, &mut found).map_err(|error| {
-            Failure::mistake(format!("cannot read `{}`: {error}", path.display()))
-        })?;
+        search(path, DEPTH_MAX, &mut found)
+            .map_err(|error| Failure::io(format!("cannot read `{}`", path.display()), &error))?;
         if found.is_empty() {
             return Err(
                 Failure::mistake(format!("there is no ledger in `{}`", path.display()))
@@ -67,6 +80,14 @@ impl LedgerFolder {
             Failure::mistake(format!("`{}` holds several ledgers", path.display()))
                 .with_hint(format!("name one of {}", names.join(", "))),
         )
+    }
+
+    /// When it was written last; none, if the system does not say.
+    pub(crate) fn written_at(&self) -> Option<SystemTime> {
+        let times = self.files.iter();
+        times
+            .filter_map(|file| std::fs::metadata(file).ok()?.modified().ok())
+            .max()
     }
 
     /// Where it lies.
@@ -171,7 +192,7 @@ fn search(path: &Path, depth: usize, found: &mut Vec<LedgerFolder>) -> std::io::
 fn read_file(path: &Path) -> Outcome<Bytes> {
     std::fs::read(path)
         .map(Bytes::from)
-        .map_err(|error| Failure::mistake(format!("cannot read `{}`: {error}", path.display())))
+        .map_err(|error| Failure::io(format!("cannot read `{}`", path.display()), &error))
 }
 
 fn damaged(file: &Path, damage: &Damage) -> Failure {

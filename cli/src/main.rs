@@ -11,9 +11,12 @@ mod commands;
 mod connect;
 mod files;
 mod founding;
+mod idle_options;
 mod instant;
 mod ledger_folder;
 mod member_key;
+mod network_evidence;
+mod network_status;
 mod outcome;
 mod output;
 mod receipt_files;
@@ -23,7 +26,7 @@ mod waiting;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::outcome::{Exit, Failure, Outcome};
 use crate::output::Output;
@@ -73,8 +76,12 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let parsed = Cli::command().try_get_matches().and_then(|matches| {
+        let cli = Cli::from_arg_matches(&matches)?;
+        Ok((matches, cli))
+    });
+    let (matches, cli) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Help and version are no mistakes; clap prints them to standard output.
             let exit = if error.use_stderr() {
@@ -87,7 +94,7 @@ fn main() -> ExitCode {
         }
     };
     let output = Output { json: cli.json };
-    match run(&cli.command, output) {
+    match idle_options::refuse(&matches).and_then(|()| run(&cli.command, output)) {
         Ok(()) => Exit::Done.into(),
         Err(failure) => {
             output.fail(&failure);
@@ -125,13 +132,4 @@ fn block_on(work: impl Future<Output = Outcome>) -> Outcome {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    use super::Cli;
-
-    #[test]
-    fn arguments_of_all_commands_fit_together() {
-        Cli::command().debug_assert();
-    }
-}
+mod tests;

@@ -3,7 +3,9 @@
 use std::io::Write as _;
 
 use serde::Serialize;
+use synod_client::Service;
 
+use crate::network_evidence::SIMULATED;
 use crate::outcome::{Failure, Outcome};
 
 /// Where a command's words go.
@@ -24,6 +26,38 @@ impl Output {
         write_line(line.as_bytes())
     }
 
+    /// Writes a result that a service gave, and what vouches for that service: `simulated` in a JSON object (`null` if
+    /// nothing was verified), a line on standard error beside text.
+    pub(crate) fn result_of(
+        self,
+        service: &Service,
+        data: &impl Serialize,
+        text: impl FnOnce() -> String,
+    ) -> Outcome {
+        let simulated = service.simulated();
+        self.say_simulated(simulated == Some(true));
+        self.result(&Marked { simulated, data }, text)
+    }
+
+    /// Writes a result of a ledger or a file, and whether only simulated hardware vouches for it.
+    pub(crate) fn result_marked(
+        self,
+        simulated: bool,
+        data: &impl Serialize,
+        text: impl FnOnce() -> String,
+    ) -> Outcome {
+        self.say_simulated(simulated);
+        let simulated = Some(simulated);
+        self.result(&Marked { simulated, data }, text)
+    }
+
+    /// Says beside text that nothing but simulated hardware vouches; JSON says so itself.
+    pub(crate) fn say_simulated(self, simulated: bool) {
+        if simulated && !self.json {
+            say(SIMULATED);
+        }
+    }
+
     /// Tells why a command failed.
     pub(crate) fn fail(self, failure: &Failure) {
         if self.json {
@@ -32,6 +66,14 @@ impl Output {
         }
         say(failure);
     }
+}
+
+/// Data with what vouches for them.
+#[derive(Serialize)]
+struct Marked<'a, T> {
+    simulated: Option<bool>,
+    #[serde(flatten)]
+    data: &'a T,
 }
 
 /// Says something to the person at the terminal.

@@ -102,6 +102,109 @@ fn every_command_has_help_and_those_with_arguments_an_example() {
     }
 }
 
+/// The examples in the help of a command.
+fn examples(dir: &Path, command: &str) -> Vec<String> {
+    let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+    let help = stdout(&synod(dir, &words));
+    let lines = help
+        .lines()
+        .map(str::trim)
+        .skip_while(|line| !line.starts_with("Example"));
+    let lines = lines.skip(1).take_while(|line| !line.is_empty());
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn examples_that_need_no_service_and_no_hardware_run_as_they_stand() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_synod"));
+    let path = format!(
+        "{}:{}",
+        program.parent().unwrap().display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    let mut run = 0;
+    for command in [
+        "member keygen",
+        "node policy",
+        "doctor",
+        "app new",
+        "attest policy show",
+        "attest policy schema",
+        "attest policy diff",
+        "attest collateral list",
+    ] {
+        for line in examples(dir.path(), command) {
+            // Each app is made anew; the other examples build on those before.
+            let fresh = tempfile::tempdir().unwrap();
+            let folder = if command == "app new" {
+                fresh.path()
+            } else {
+                dir.path()
+            };
+            let shell = Command::new("bash")
+                .args(["-euo", "pipefail", "-c", &line])
+                .current_dir(folder)
+                .env("PATH", &path)
+                .env("SYNOD_CACHE", dir.path().join("cache"))
+                .env_remove("SYNOD_DIR")
+                .env_remove("SYNOD_TRUST")
+                .env_remove("SYNOD_STATE")
+                .output()
+                .unwrap();
+            assert!(shell.status.success(), "{line}: {}", stderr(&shell));
+            run += 1;
+        }
+    }
+    assert!(run >= 11, "only {run} examples were found");
+}
+
+#[test]
+fn wrong_manifest_and_wrong_configuration_are_the_users_mistake_alike() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = "dir = \"r\"\nlisten = \"127.0.0.1:0\"\npeer_listen = \"127.0.0.1:0\"\n\
+                  public_url = \"https://127.0.0.1:1\"\npeer_address = \"127.0.0.1:2\"\n\
+                  attester = \"simulated\"\ntee = \"tdx\"\n[start]\nmanifest = \"manifest.toml\"\n";
+    std::fs::write(dir.path().join("node.toml"), config).unwrap();
+    let start = ["node", "start", "--config", "node.toml"];
+    for manifest in [None, Some("name = 7\n")] {
+        if let Some(text) = manifest {
+            std::fs::write(dir.path().join("manifest.toml"), text).unwrap();
+        }
+        let output = synod(dir.path(), &start);
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        assert!(stderr(&output).contains("manifest"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn ledger_that_is_none_is_not_verified_whatever_command_reads_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("replica/ledger");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("0.ledger"), [7; 300]).unwrap();
+    assert_eq!(
+        synod(dir.path(), &["member", "keygen", "alice"])
+            .status
+            .code(),
+        Some(0)
+    );
+    for command in [
+        &["ledger", "audit", "replica"][..],
+        &["ledger", "show", "replica"],
+        &["ledger", "show", "replica", "--blocks"],
+        &["ledger", "rebuild", "replica", "--share", "alice.key"],
+    ] {
+        let output = synod(dir.path(), command);
+        assert_eq!(
+            output.status.code(),
+            Some(3),
+            "{command:?}: {}",
+            stderr(&output)
+        );
+    }
+}
+
 #[test]
 fn service_that_nobody_named_is_asked_for() {
     let dir = tempfile::tempdir().unwrap();
@@ -209,10 +312,17 @@ fn file_that_is_no_receipt_proves_nothing() {
         "chain",
         "--network",
         &network,
-        "--url",
-        "https://localhost:9",
     ];
-    assert_eq!(synod(dir.path(), &args).status.code(), Some(3));
+    let offline = synod(dir.path(), &args);
+    assert_eq!(offline.status.code(), Some(3), "{}", stderr(&offline));
+    let asking = [&args[..], &["--url", "https://localhost:9"]].concat();
+    let refused = synod(dir.path(), &asking);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        stderr(&refused).contains("`--url` would do nothing"),
+        "{}",
+        stderr(&refused)
+    );
 }
 
 /// A trust file for a service that is not there.

@@ -53,7 +53,183 @@ fn tour_ends_in_a_verified_result_and_leaves_what_it_says() {
 
     second_up_is_refused_and_destroys_nothing(dir.path());
     ledgers_audit_and_a_flipped_bit_is_found(dir.path());
+    simulated_networks_are_named_and_refused_by_policies_for_hardware(dir.path());
+    own_policies_judge_the_founders_evidence(dir.path());
+    ledgers_say_that_they_are_simulated(dir.path());
+    acts_are_signed_offline_with_options_on_either_side(dir.path());
     receipts_verify_offline_and_tampered_ones_do_not(dir.path());
+}
+
+fn json(output: &Output) -> serde_json::Value {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().last().expect("a line");
+    serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {text}{}", stderr(output)))
+}
+
+/// What the tour left is verified in another folder, with the network id alone.
+fn simulated_networks_are_named_and_refused_by_policies_for_hardware(dir: &Path) {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let left = dir.join(".synod");
+    let path = |name: &str| left.join(name).display().to_string();
+    let network = &network_of(&left);
+    let (receipt, chain) = (path("receipts/record-000000.receipt"), path("chain.cbor"));
+    let offline = [
+        "receipt",
+        "verify",
+        &receipt,
+        "--chain",
+        &chain,
+        "--network",
+        network,
+    ];
+
+    let sound = synod(elsewhere.path(), &[&offline[..], &["--json"]].concat());
+    assert_eq!(sound.status.code(), Some(0), "{}", stderr(&sound));
+    let told = json(&sound);
+    assert_eq!(
+        (&told["verified"], &told["simulated"]),
+        (&true.into(), &true.into())
+    );
+    let text = synod(elsewhere.path(), &offline);
+    assert!(String::from_utf8_lossy(&text.stdout).contains("SIMULATED"));
+
+    let policy = |name: &str, text: &str| {
+        let path = elsewhere.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let shown = synod(
+        elsewhere.path(),
+        &["attest", "policy", "show", "production"],
+    );
+    let production = policy("production.toml", &String::from_utf8_lossy(&shown.stdout));
+    let refused = synod(
+        elsewhere.path(),
+        &[&offline[..], &["--policy", &production]].concat(),
+    );
+    assert_eq!(refused.status.code(), Some(3), "{}", stderr(&refused));
+    assert!(
+        stderr(&refused).contains("SIMULATED") && stderr(&refused).contains("`production`"),
+        "{}",
+        stderr(&refused)
+    );
+}
+
+/// A policy of the members' kind is applied to the founder's evidence in block 0.
+fn own_policies_judge_the_founders_evidence(dir: &Path) {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let left = dir.join(".synod");
+    let path = |name: &str| left.join(name).display().to_string();
+    let network = network_of(&left);
+    let (receipt, chain) = (path("receipts/record-000000.receipt"), path("chain.cbor"));
+    let offline = [
+        "receipt",
+        "verify",
+        &receipt,
+        "--chain",
+        &chain,
+        "--network",
+        &network,
+    ];
+    let policy = |name: &str, text: &str| {
+        let path = elsewhere.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+
+    // The members' own policy accepts the founder, and says whose evidence the file does not hold.
+    let own = synod(elsewhere.path(), &["node", "policy"]);
+    let own = String::from_utf8_lossy(&own.stdout);
+    let own = own
+        .replace("[policy]\n", "")
+        .replace("[policy.", "[")
+        .replace("[[policy.", "[[");
+    let own = policy("own.toml", &own);
+    let accepted = synod(
+        elsewhere.path(),
+        &[&offline[..], &["--policy", &own, "--json"]].concat(),
+    );
+    assert_eq!(accepted.status.code(), Some(0), "{}", stderr(&accepted));
+    let appraised = &json(&accepted)["appraised"];
+    assert_eq!(appraised["founders"], 1);
+    assert_eq!(
+        appraised["voters_without_evidence"],
+        serde_json::json!([2, 3])
+    );
+
+    // A policy of the same kind that takes another program refuses the founder.
+    let measured = std::fs::read_to_string(elsewhere.path().join("own.toml")).unwrap();
+    let digits = measured
+        .split('"')
+        .filter(|part| part.len() == 96)
+        .collect::<Vec<_>>();
+    let other = digits.iter().fold(measured.clone(), |text, digits| {
+        text.replace(digits, &"ab".repeat(48))
+    });
+    let other = policy("other.toml", &other);
+    let refused = synod(
+        elsewhere.path(),
+        &[&offline[..], &["--policy", &other]].concat(),
+    );
+    assert_eq!(refused.status.code(), Some(3), "{}", stderr(&refused));
+    assert!(
+        stderr(&refused).contains("measurement"),
+        "{}",
+        stderr(&refused)
+    );
+}
+
+fn ledgers_say_that_they_are_simulated(dir: &Path) {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let left = dir.join(".synod");
+    let path = |name: &str| left.join(name).display().to_string();
+    let network = &network_of(&left);
+    for command in [
+        &["ledger", "audit", &path("")][..],
+        &["ledger", "show", &path("replica-2")],
+        &["ledger", "show", &path("replica-2"), "--map", "public:tour"],
+        &["ledger", "show", &path("replica-2"), "--blocks"],
+    ] {
+        let output = synod(
+            elsewhere.path(),
+            &[command, &["--network", network, "--json"]].concat(),
+        );
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_eq!(json(&output)["simulated"], true, "{command:?}");
+        let text = synod(
+            elsewhere.path(),
+            &[command, &["--network", network]].concat(),
+        );
+        let said = String::from_utf8_lossy(&text.stdout).into_owned() + &stderr(&text);
+        assert!(said.contains("SIMULATED"), "{command:?}: {said}");
+    }
+}
+
+/// The network id in the trust file.
+fn network_of(left: &Path) -> String {
+    let trust = std::fs::read_to_string(left.join("trust.toml")).unwrap();
+    let mut parts = trust.split('"').filter(|part| part.len() == 64);
+    parts.next().unwrap().to_owned()
+}
+
+fn acts_are_signed_offline_with_options_on_either_side(dir: &Path) {
+    let before = ["member", "act", "--trust", ".synod/trust.toml", "open"];
+    let after = ["member", "act", "open", "--trust", ".synod/trust.toml"];
+    let mut signed = Vec::new();
+    for (line, out) in [(before, "before"), (after, "after")] {
+        let rest = [
+            "--key",
+            ".synod/members/alice.key",
+            "--sequence",
+            "7",
+            "--out",
+            out,
+        ];
+        let output = synod(dir, &[&line[..], &rest].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        signed.push(std::fs::read(dir.join(out)).unwrap());
+    }
+    assert_eq!(signed[0], signed[1]);
 }
 
 fn check_result(result: &serde_json::Value) {

@@ -20,13 +20,19 @@ pub struct Check {
     pub name: &'static str,
     /// Whether it holds.
     pub passed: bool,
+    /// Whether it holds only because the policy demands nothing here.
+    pub waived: bool,
     /// What was seen.
     pub seen: String,
 }
 
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mark = if self.passed { '✓' } else { '✗' };
+        let mark = match (self.passed, self.waived) {
+            (false, _) => '✗',
+            (true, true) => '-',
+            (true, false) => '✓',
+        };
         write!(f, "{mark} {}: {}", self.name, self.seen)
     }
 }
@@ -46,6 +52,7 @@ impl Checks {
         self.0.push(Check {
             name,
             passed: true,
+            waived: false,
             seen: seen.to_string(),
         });
     }
@@ -55,6 +62,7 @@ impl Checks {
         self.0.push(Check {
             name,
             passed: false,
+            waived: false,
             seen: failure.to_string(),
         });
         Unverified {
@@ -68,10 +76,11 @@ impl Checks {
         self.0.extend(checks.iter().map(|check| Check {
             name: check.rule.code(),
             passed: check.passed,
-            seen: if check.passed {
-                check.found.clone()
-            } else {
-                format!("{} (wanted: {})", check.found, check.expected)
+            waived: check.waived,
+            seen: match (check.passed, check.waived) {
+                (false, _) => format!("{} (wanted: {})", check.found, check.expected),
+                (true, true) => format!("{} (the policy demands nothing)", check.found),
+                (true, false) => check.found.clone(),
             },
         }));
     }

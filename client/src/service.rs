@@ -122,6 +122,14 @@ impl Service {
         taken.map_err(|error| ClientError::of_memory(url, error, Checks::default()))
     }
 
+    /// Whether no hardware vouches for a replica that this client verified; `None` if it has verified none.
+    pub fn simulated(&self) -> Option<bool> {
+        let verified = self.verified();
+        let mut simulated = verified.iter().map(|replica| replica.verdict().simulated());
+        let first = simulated.next()?;
+        Some(first || simulated.any(|one| one))
+    }
+
     /// Adds a replica to those that are tried.
     pub fn add_replica(&self, url: &ReplicaUrl) {
         self.route().give(url);

@@ -343,10 +343,11 @@ impl Verifier {
             return Err(checks.fail("chain", failure));
         }
         let (steps, voters) = (file.records.len(), chain.current().voters().len());
-        checks.pass(
-            "chain",
-            format!("{steps} changes of configuration, each certified; {voters} voters now"),
-        );
+        let changes = match steps {
+            0 => "no change of configuration since block 0".to_owned(),
+            steps => format!("{steps} changes of configuration, each certified"),
+        };
+        checks.pass("chain", format!("{changes}; {voters} voters now"));
         let block0 = Block::decode(file.block0).expect("the chain began with it");
         Ok((checks, block0, chain))
     }
@@ -475,6 +476,7 @@ fn remember(memory: &Memory, mut replica: VerifiedReplica) -> Result<VerifiedRep
             replica.checks.push(Check {
                 name: "memory",
                 passed: true,
+                waived: false,
                 seen: format!(
                     "nothing newer than configuration {} was seen before",
                     replica.chain.current().number()

@@ -17,9 +17,9 @@ use synod_api::{
 use synod_channel::{End, Party, Session, SessionClaim};
 use synod_crypto::{Digest, SigningKey, sha256};
 use synod_gateway::{Backend, Broken, Call, Caller, Records, Reply};
-use synod_governance::{AttestedStatement, ReplicaRecord, SignedAction};
+use synod_governance::{AttestedStatement, Refusal as Refused, ReplicaRecord, SignedAction};
 use synod_ledger::TxId;
-use synod_replica::{CallError, Caller as Who, Replica, Request};
+use synod_replica::{CallError, Caller as Who, FoundError, LawError, Replica, Request};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
@@ -214,6 +214,9 @@ impl Founding {
 fn founding_problem(error: &FounderError) -> Problem {
     let code = match error {
         FounderError::MalformedApprovals => ErrorCode::InvalidBody,
+        FounderError::Found(FoundError::Law(LawError::Refused(
+            Refused::Signatures(_) | Refused::ApprovalOfAnother | Refused::Malformed(_),
+        ))) => ErrorCode::ApprovalsRefused,
         FounderError::Found(_) => ErrorCode::EvidenceRefused,
         FounderError::AlreadyFounded => ErrorCode::AlreadyDone,
         _ => ErrorCode::Internal,

@@ -353,17 +353,26 @@ fn stand_back() {
     let _ = rustix::process::setpriority_process(Some(this), COMPILER_NICENESS);
 }
 
-/// A panic's message could hold what an app works on, and standard error is the host's: of executors only the place
-/// is told.
+/// Threads that hold private state: those that execute and compile apps, the one that orders, and those that speak
+/// with callers.
+const PRIVATE_THREADS: [&str; 4] = [EXECUTOR, "compiler", "consensus", "tokio-rt-worker"];
+
+/// A panic's message could hold what an app or a caller works on, and standard error is the host's: of threads that
+/// hold private state only the place is told.
 fn hide_what_panics_say() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            if std::thread::current().name() != Some(EXECUTOR) {
+            let thread = std::thread::current();
+            let name = thread.name().unwrap_or_default();
+            if !PRIVATE_THREADS.contains(&name) {
                 before(panic);
             } else if let Some(place) = panic.location() {
-                log::error("apps", format_args!("an executor panicked at {place}"));
+                log::error(
+                    "node",
+                    format_args!("the thread `{name}` panicked at {place}"),
+                );
             }
         }));
     });

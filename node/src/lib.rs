@@ -61,5 +61,5 @@ pub use config::{
 pub use endorsements::{ENDORSEMENT_FOLDERS_MAX, EndorsementsConfig, EndorsingError};
 pub use evidence_source::{EvidenceError, EvidenceSource};
 pub use leaver::Ended;
-pub use run::{NodeError, run};
+pub use run::{NodeError, NodeFault, run};
 pub use segments::segment_files;

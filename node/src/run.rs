@@ -10,10 +10,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
+use synod_api::ErrorCode;
 use synod_channel::{
     Certificate, CertificateError, Clock, Identity, IdentityError, KeyMismatch, PublicDoor,
     ServiceCa, TlsKey,
 };
+use synod_client::ClientError;
 use synod_crypto::{Digest, PublicKey, SigningKey};
 use synod_gateway::Gateway;
 use synod_governance::Address;
@@ -128,6 +130,39 @@ impl NodeError {
             | Self::Founder(FounderError::Birth(error))
             | Self::Joiner(JoinerError::Birth(error)) => error.hint(),
             _ => None,
+        }
+    }
+}
+
+/// Whose fault it is that a node does not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeFault {
+    /// Whoever wrote the configuration or a file that it names.
+    Caller,
+    /// The machine, the network, or this program.
+    Environment,
+    /// Somebody else did not prove what had to be proven.
+    NotProven,
+}
+
+impl NodeError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> NodeFault {
+        match self {
+            Self::Url(_)
+            | Self::Founder(FounderError::Read { .. } | FounderError::Manifest(_))
+            | Self::Joiner(JoinerError::Read { .. } | JoinerError::Policy(_)) => NodeFault::Caller,
+            Self::Joiner(
+                JoinerError::Damage(_)
+                | JoinerError::Intake(_)
+                | JoinerError::Client(ClientError::NotVerified { .. }),
+            ) => NodeFault::NotProven,
+            Self::Joiner(JoinerError::Client(ClientError::Problem(problem)))
+                if problem.code == ErrorCode::EvidenceRefused =>
+            {
+                NodeFault::NotProven
+            }
+            _ => NodeFault::Environment,
         }
     }
 }
@@ -597,7 +632,18 @@ impl Outlets for Wires {
                 app,
                 number,
                 code,
-                why,
+                compiler: None,
+            } => log::error(
+                "apps",
+                format_args!(
+                    "version {number} of app `{app}`: {code}; more stands in the app's own log"
+                ),
+            ),
+            Notice::AppFailed {
+                app,
+                number,
+                code,
+                compiler: Some(why),
             } => log::error(
                 "apps",
                 format_args!("version {number} of app `{app}`: {code}: {why}"),

@@ -313,8 +313,9 @@ pub enum Notice {
         number: u64,
         /// The public code.
         code: String,
-        /// What is known beyond it.
-        why: String,
+        /// What the compiler said of the component, which is public; never what a guest wrote, for that may hold
+        /// private state, and the host reads what becomes of a notice.
+        compiler: Option<String>,
     },
     /// The ledger's time begins to be too far behind this machine's wall clock, or ends to be.
     LedgerTime {

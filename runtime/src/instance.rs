@@ -195,7 +195,12 @@ fn told(host: &mut Host, error: &wasmtime::Error) -> GuestFault {
     if let Some(call) = &mut host.call
         && fault != GuestFault::StateMoved
     {
-        call.host_line(LogLevel::Error, &format!("{fault}: {error:#}"));
+        let line = match &fault {
+            // The app's own words: this log is the one place where they may stand.
+            GuestFault::LifecycleRefused(text) => format!("{fault}: {text}"),
+            _ => format!("{fault}: {error:#}"),
+        };
+        call.host_line(LogLevel::Error, &line);
     }
     fault
 }

@@ -13,6 +13,8 @@ pub struct Check {
     pub rule: Rule,
     /// Whether it holds.
     pub passed: bool,
+    /// Whether it holds only because the policy demands nothing here: what was found is not what the rule stands for.
+    pub waived: bool,
     /// The claim that it looks at: `sev-snp.vmpl`.
     pub claim: &'static str,
     /// What the rule wants.
@@ -44,6 +46,7 @@ impl Check {
         Self {
             rule,
             passed,
+            waived: false,
             claim: rule.code(),
             expected: expected.to_string(),
             found: found.to_string(),
@@ -56,19 +59,25 @@ impl Check {
 
     /// A claim that the evidence does not state.
     pub(crate) fn unstated(rule: Rule, unknown: Unknown, expected: impl fmt::Display) -> Self {
-        Self::new(rule, unknown == Unknown::Accept, expected, "not stated")
+        Self::new(rule, unknown == Unknown::Accept, expected, "not stated").waived_if(true)
     }
 
     /// A property that must be absent, unless it is allowed.
     pub(crate) fn absent(rule: Rule, present: bool, allowed: bool, name: &str) -> Self {
         let wanted = if allowed { "anything" } else { "absent" };
-        Self::property(rule, !present || allowed, (name, wanted, present))
+        Self::property(rule, !present || allowed, (name, wanted, present)).waived_if(present)
     }
 
     /// A property that must be present, if it is required.
     pub(crate) fn present(rule: Rule, present: bool, required: bool, name: &str) -> Self {
         let wanted = if required { "present" } else { "anything" };
-        Self::property(rule, present || !required, (name, wanted, present))
+        Self::property(rule, present || !required, (name, wanted, present)).waived_if(!present)
+    }
+
+    /// Says whether the check holds only because the policy demands nothing.
+    pub(crate) fn waived_if(mut self, missed: bool) -> Self {
+        self.waived = self.passed && missed;
+        self
     }
 
     fn property(rule: Rule, passed: bool, (name, wanted, present): (&str, &str, bool)) -> Self {
@@ -118,10 +127,17 @@ impl Check {
 
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mark = if self.passed { '✓' } else { '✗' };
+        let mark = match (self.passed, self.waived) {
+            (false, _) => '✗',
+            (true, true) => '-',
+            (true, false) => '✓',
+        };
         write!(f, "{mark} {}: {}", self.rule, self.found)?;
         if !self.passed {
             write!(f, " (wanted: {})", self.expected)?;
+        }
+        if self.waived {
+            write!(f, " (the policy demands nothing)")?;
         }
         Ok(())
     }

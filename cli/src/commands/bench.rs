@@ -27,13 +27,13 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "M", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=256))]
     in_flight: u16,
     /// Bytes of each value
-    #[arg(long, value_name = "BYTES", default_value_t = 256, value_parser = clap::value_parser!(u32).range(0..=1_048_576))]
+    #[arg(long, value_name = "BYTES", default_value_t = 256, conflicts_with = "app", value_parser = clap::value_parser!(u32).range(0..=1_048_576))]
     value_bytes: u32,
     /// For how long
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
     /// The map that is written; a private one unless its name begins with `public:`
-    #[arg(long, default_value = "bench")]
+    #[arg(long, default_value = "bench", conflicts_with = "app")]
     map: String,
     /// Call this app instead
     #[arg(long, value_name = "NAME", requires = "request")]
@@ -62,8 +62,9 @@ pub(crate) async fn run(args: &BenchArgs, output: Output) -> Outcome {
         duration: Duration::from_secs(args.seconds),
         target: args.target(),
     };
-    let report = run_load(&args.service.service()?, &load).await?;
-    output.result(&report, || args.text(&report))?;
+    let service = args.service.service()?;
+    let report = run_load(&service, &load).await?;
+    output.result_of(&service, &report, || args.text(&report))?;
     match (&report.first_error, report.errors) {
         (Some(first), errors) if errors > 0 => Err(Failure::broken(format!(
             "{errors} requests failed, first: {first}"

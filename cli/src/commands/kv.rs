@@ -185,24 +185,22 @@ async fn put(args: &PutArgs, output: Output) -> Outcome {
         (None, value) => value.unwrap_or_default().as_bytes().to_vec(),
     };
     let options = args.mode.options(args.condition.condition());
-    let written = args
-        .service
-        .service()?
+    let service = args.service.service()?;
+    let written = service
         .put(&args.map, args.key.as_bytes(), value, &options)
         .await?;
     args.mode.keep(&written)?;
-    tell_written(&written, output)
+    tell_written(&service, &written, output)
 }
 
 async fn delete(args: &DeleteArgs, output: Output) -> Outcome {
     let options = args.mode.options(args.condition.condition());
-    let written = args
-        .service
-        .service()?
+    let service = args.service.service()?;
+    let written = service
         .delete(&args.map, args.key.as_bytes(), &options)
         .await?;
     args.mode.keep(&written)?;
-    tell_written(&written, output)
+    tell_written(&service, &written, output)
 }
 
 async fn get(args: &GetArgs, output: Output) -> Outcome {
@@ -223,11 +221,13 @@ async fn get(args: &GetArgs, output: Output) -> Outcome {
     };
     if output.json {
         let value = synod_api::Blob(value);
-        return output.result(
+        return output.result_of(
+            &service,
             &json!({ "value": value, "version": version, "as_of": as_of.to_string() }),
             String::new,
         );
     }
+    output.say_simulated(service.simulated() == Some(true));
     write_bytes(&value)
 }
 
@@ -246,7 +246,7 @@ async fn list(args: &ListArgs, output: Output) -> Outcome {
         listing.cursor.clone_from(&page.next_cursor);
         page = joined(page, &service, &args.map, &listing).await?;
     }
-    output.result(&page, || page_text(&page))
+    output.result_of(&service, &page, || page_text(&page))
 }
 
 async fn joined(
@@ -272,7 +272,8 @@ async fn transact(args: &TxnArgs, output: Output) -> Outcome {
     let txn: TxnRequest = serde_json::from_slice(&json)
         .map_err(|error| Failure::mistake(format!("the transaction cannot be read: {error}")))?;
     let options = args.mode.options(BoundCondition::Always);
-    let Transacted { reply, bound } = args.service.service()?.transact(&txn, &options).await?;
+    let service = args.service.service()?;
+    let Transacted { reply, bound } = service.transact(&txn, &options).await?;
     if let (Some(path), Some(receipt), Some(bound)) = (&args.mode.receipt, &reply.receipt, bound) {
         keep_receipt(
             path,
@@ -283,7 +284,7 @@ async fn transact(args: &TxnArgs, output: Output) -> Outcome {
             },
         )?;
     }
-    output.result(&reply, || {
+    output.result_of(&service, &reply, || {
         let state = state_text(reply.status);
         let results = serde_json::to_string(&reply.results).expect("results are plain data");
         format!("transaction {} {state}\n{results}", reply.transaction_id)
@@ -333,13 +334,13 @@ fn keep_receipt(path: &Path, receipt: &[u8], bound: &BoundFile) -> Outcome {
     )
 }
 
-fn tell_written(written: &Written, output: Output) -> Outcome {
+fn tell_written(service: &Service, written: &Written, output: Output) -> Outcome {
     let data = json!({
         "transaction_id": written.transaction_id.to_string(),
         "status": written.status,
         "version": written.version,
     });
-    output.result(&data, || {
+    output.result_of(service, &data, || {
         format!(
             "transaction {} {}, version {}",
             written.transaction_id,
@@ -407,6 +408,48 @@ fn read_stdin() -> Outcome<Vec<u8>> {
         .lock()
         .take(files::FILE_BYTES_MAX)
         .read_to_end(&mut bytes)
-        .map_err(|error| Failure::mistake(format!("cannot read standard input: {error}")))?;
+        .map_err(|error| Failure::io("cannot read standard input", &error))?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        mode: ModeArgs,
+        #[command(flatten)]
+        condition: ConditionArgs,
+    }
+
+    fn options(line: &str) -> WriteOptions {
+        let line = Line::parse_from(std::iter::once("put").chain(line.split_whitespace()));
+        line.mode.options(line.condition.condition())
+    }
+
+    #[test]
+    fn each_option_of_a_write_reaches_the_request() {
+        assert!(!options("").pending && options("--no-wait").pending);
+        assert!(!options("").receipt && options("--receipt file").receipt);
+        let key = options("--idempotency-key k").idempotency_key;
+        assert_eq!(key.as_deref(), Some("k"));
+        for (line, condition) in [
+            ("", BoundCondition::Always),
+            ("--if-version 7", BoundCondition::Version(7)),
+            ("--if-absent", BoundCondition::Absent),
+            ("--if-present", BoundCondition::Present),
+        ] {
+            assert_eq!(options(line).condition, condition, "{line}");
+        }
+    }
+
+    #[test]
+    fn local_reads_ask_for_local_state() {
+        assert_eq!(consistency(true), Consistency::Local);
+        assert_eq!(consistency(false), Consistency::Linearizable);
+    }
 }

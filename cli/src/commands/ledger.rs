@@ -13,6 +13,7 @@ use synod_ledger::{Block, Record};
 use crate::connect::{DEFAULT_DIR, parse_network};
 use crate::ledger_folder::{LedgerFolder, TakenIn};
 use crate::member_key::MemberKey;
+use crate::network_evidence::SIMULATED;
 use crate::outcome::{Failure, Outcome};
 use crate::output::Output;
 use crate::recovery;
@@ -110,6 +111,8 @@ pub(crate) struct AuditReport {
     pub(crate) network_id: String,
     /// Whether that was compared with a pin.
     pub(crate) pinned: bool,
+    /// Whether only simulated hardware vouched for a replica.
+    pub(crate) simulated: bool,
     /// Blocks up to the newest certified one.
     pub(crate) blocks: u64,
     /// Transactions in them.
@@ -141,6 +144,7 @@ pub(crate) fn audit_folder(folder: &LedgerFolder, pin: Option<Digest>) -> Outcom
         folder: folder.path().to_owned(),
         network_id: network.to_string(),
         pinned: pin.is_some(),
+        simulated: taken.simulated()?,
         blocks: certified.index,
         transactions: certified.tree_size,
         certificates: taken.counts.certificates,
@@ -158,7 +162,8 @@ fn audit(dir: &Path, pin: &PinArgs, output: Output) -> Outcome {
         .iter()
         .map(|folder| audit_folder(folder, pin))
         .collect::<Outcome<Vec<_>>>()?;
-    let data = json!({ "verified": pin.is_some(), "ledgers": reports });
+    let simulated = reports.iter().any(|report| report.simulated);
+    let data = json!({ "verified": pin.is_some(), "simulated": simulated, "ledgers": reports });
     output.result(&data, || {
         reports
             .iter()
@@ -188,6 +193,9 @@ fn report_text(report: &AuditReport) -> String {
         report.certificates,
         report.configuration
     );
+    if report.simulated {
+        text = format!("{text}\n  {SIMULATED}");
+    }
     if report.uncertified_blocks > 0 {
         text = format!(
             "{text}\n  {} blocks after the newest certificate, which prove nothing",
@@ -208,17 +216,15 @@ fn report_text(report: &AuditReport) -> String {
 
 fn show(dir: &Path, map: Option<&str>, blocks: bool, pin: &PinArgs, output: Output) -> Outcome {
     let folder = LedgerFolder::find_one(dir)?;
-    if blocks {
-        return show_blocks(&folder, output);
-    }
     let taken = folder.take_in(pin.pin_or_claim(&folder)?, None)?;
     match map {
+        _ if blocks => show_blocks(&folder, taken.simulated()?, output),
         Some(map) => show_map(&taken, map, output),
         None => show_summary(&taken, output),
     }
 }
 
-fn show_blocks(folder: &LedgerFolder, output: Output) -> Outcome {
+fn show_blocks(folder: &LedgerFolder, simulated: bool, output: Output) -> Outcome {
     let mut lines = Vec::new();
     folder.for_each(|file, at, record| {
         if let Record::Block(bytes) = record {
@@ -234,7 +240,7 @@ fn show_blocks(folder: &LedgerFolder, output: Output) -> Outcome {
         }
         Ok(())
     })?;
-    output.result(&lines, || {
+    output.result_marked(simulated, &json!({ "blocks": lines }), || {
         lines
             .iter()
             .map(|line| {
@@ -275,7 +281,8 @@ fn show_entries(taken: &TakenIn, name: &MapName, output: Output) -> Outcome {
             version: found.version,
         })
         .collect();
-    output.result(&entries, || {
+    let data = json!({ "entries": entries });
+    output.result_marked(taken.simulated()?, &data, || {
         entries
             .iter()
             .map(|entry| {
@@ -337,7 +344,7 @@ fn show_summary(taken: &TakenIn, output: Output) -> Outcome {
         "configuration": sequence.configuration().number(),
         "members": members, "users": users, "replicas": replicas, "public_maps": maps,
     });
-    output.result(&data, || {
+    output.result_marked(taken.simulated()?, &data, || {
         serde_json::to_string_pretty(&data).expect("plain data")
     })
 }
@@ -369,7 +376,7 @@ fn rebuild(
         "block": certified.index, "transactions": certified.tree_size,
         "uncertified_blocks": taken.uncertified, "maps": maps,
     });
-    output.result(&data, || {
+    output.result_marked(taken.simulated()?, &data, || {
         let lines: Vec<String> = maps
             .iter()
             .map(|(map, count)| format!("  {map}: {count} entries"))

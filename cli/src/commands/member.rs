@@ -14,7 +14,7 @@ use synod_crypto::Digest;
 use synod_governance::{Act, Action, Manifest};
 
 use crate::act_text;
-use crate::connect::ServiceArgs;
+use crate::connect::{ServiceArgs, ServiceArgsAnywhere};
 use crate::files::{self, Readers};
 use crate::founding::appraise_founder;
 use crate::member_key::MemberKey;
@@ -78,6 +78,7 @@ become the majority of the replicas; with `join = \"members\"` each replica need
     /// Signs an act; enough members sign the same act, then one hands it in
     #[command(after_help = "Examples:
   synod member act open --key alice.key --out open.alice
+  synod member act open --trust trust.toml --key alice.key --out open.alice
   synod member act set-user bob 3f9a… --role read --key alice.key --out bob.alice
   synod member act remove-replica 1 --cause 'lost its disk' --key alice.key --out gone.alice")]
     Act(ActArgs),
@@ -113,7 +114,7 @@ struct ActArgs {
     #[command(subcommand)]
     act: ActCommand,
     #[command(flatten)]
-    service: ServiceArgs,
+    service: ServiceArgsAnywhere,
     /// Your key file
     #[arg(long, value_name = "FILE", global = true)]
     key: Option<PathBuf>,
@@ -219,6 +220,7 @@ async fn approve(
         "file": out, "member": key.name(), "manifest": manifest.digest().to_string(),
         "identity": founder.verdict.identity().to_string(), "simulated": founder.verdict.simulated(),
     });
+    output.say_simulated(founder.verdict.simulated());
     output.result(&data, || {
         format!("{} approves {url}: {}", key.name(), out.display())
     })
@@ -236,10 +238,9 @@ async fn found(
         .iter()
         .map(|path| files::read(path))
         .collect::<Outcome<Vec<_>>>()?;
-    let network = appraise_founder(url, &manifest)
-        .await?
-        .found(url, &approvals)
-        .await?;
+    let founder = appraise_founder(url, &manifest).await?;
+    let simulated = founder.verdict.simulated();
+    let network = founder.found(url, &approvals).await?;
     let trust = TrustFile {
         network,
         urls: vec![url.clone()],
@@ -249,13 +250,13 @@ async fn found(
     };
     files::create(trust_out, trust.to_toml().as_bytes(), Readers::Everybody)?;
     let data = json!({ "network_id": network.to_string(), "trust": trust_out });
-    output.result(&data, || format!("network {network}"))
+    output.result_marked(simulated, &data, || format!("network {network}"))
 }
 
 async fn sign(args: &ActArgs, output: Output) -> Outcome {
     let needed = |what: &str| Failure::mistake(format!("`--{what} FILE` is needed"));
     let signing = Signing {
-        service: &args.service,
+        service: &args.service.0,
         key: args.key.as_deref().ok_or_else(|| needed("key"))?,
         out: args.out.as_deref().ok_or_else(|| needed("out"))?,
         sequence: args.sequence,
@@ -287,7 +288,7 @@ pub(crate) async fn sign_act(
         governance.next_sequence
     };
     let action = Action {
-        network: signing.service.known()?.network,
+        network: signing.service.pin()?.network,
         sequence,
         act,
     };
@@ -329,8 +330,9 @@ async fn submit(service: &ServiceArgs, signatures: &[PathBuf], output: Output) -
         .iter()
         .map(|path| files::read(path).map(Bytes::from))
         .collect::<Outcome<Vec<_>>>()?;
-    let reply: ActionReply = service.service()?.act(signatures).await?;
-    output.result(&reply, || {
+    let service = service.service()?;
+    let reply: ActionReply = service.act(signatures).await?;
+    output.result_of(&service, &reply, || {
         format!(
             "act {} is committed as transaction {}",
             reply.sequence, reply.transaction_id

@@ -9,7 +9,7 @@ use synod_attestation::{Policy, Tee};
 use synod_attester::Simulated;
 use synod_node::{Beginning, Ended, NodeConfig};
 
-use crate::outcome::{Failure, Outcome};
+use crate::outcome::{Exit, Failure, Outcome};
 use crate::output::Output;
 
 /// Runs one replica
@@ -22,17 +22,8 @@ pub(crate) struct NodeArgs {
 #[derive(Subcommand, Debug)]
 enum NodeCommand {
     /// Founds a new synod: waits for the members' approvals, then writes block 0
-    #[command(after_help = "Who makes the node's evidence, its configuration says:
-  attester = \"simulated\"    with `tee` = \"sev-snp\", \"tdx\", \"nitro\" or \"sgx\"; for trials only
-  attester = \"hardware\"     this machine's TEE; `tee` may name it, or be \"auto\"; its table
-                             `[endorsements]` says where the vendor's word on it comes from
-
-Example:
-  synod node start --config replica-1/node.toml")]
     Start(ConfigArgs),
     /// Joins a synod that stands: proves itself, fetches and verifies the ledger, learns, votes
-    #[command(after_help = "Example:
-  synod node join --config replica-2/node.toml")]
     Join(ConfigArgs),
     /// Prints an appraisal policy (TOML) that accepts this very program in simulated TEEs, for a manifest
     #[command(after_help = "Example:
@@ -51,7 +42,16 @@ struct ConfigArgs {
     no_leave: bool,
 }
 
-const STOPPING: &str = "How a node stops:
+const STOPPING: &str = "Examples:
+  synod node start --config replica-1/node.toml
+  synod node join --config replica-2/node.toml
+
+Who makes the node's evidence, its configuration says:
+  attester = \"simulated\"    with `tee` = \"sev-snp\", \"tdx\", \"nitro\" or \"sgx\"; for trials only
+  attester = \"hardware\"     this machine's TEE; `tee` may name it, or be \"auto\"; its table
+                             `[endorsements]` says where the vendor's word on it comes from
+
+How a node stops:
   SIGTERM, SIGINT    it leaves the network first, so that nobody waits for it: the other voters go on without it. It
                      stops once it is out, when it is refused, or after `leave_max_s` (30 s); log and result say which.
                      A second signal makes it stop at once
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &NodeArgs, output: Output) -> Outcome {
         _ => {}
     }
     let ended = synod_node::run(config).map_err(|error| {
-        let failure = Failure::broken(&error);
+        let failure = Failure::new(Exit::of_node(error.fault()), &error);
         match error.hint() {
             Some(hint) => failure.with_hint(hint),
             None => failure,

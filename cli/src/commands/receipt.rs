@@ -4,15 +4,17 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 use synod_api::TxId;
 use synod_client::{
     ReceiptFailure, RenewFailure, Service, read_chain, verify_answer, verify_receipt,
 };
 use synod_ledger::{Chain, Committed, ReceiptPolicy, Transaction};
 
-use crate::connect::{Known, ServiceArgs};
+use crate::connect::ServiceArgs;
 use crate::files::{self, Readers};
+use crate::instant::{Instant, in_utc};
+use crate::network_evidence::{Appraised, NetworkEvidence, SIMULATED};
 use crate::outcome::{Failure, Outcome};
 use crate::output::{Output, say};
 use crate::receipt_files::BoundFile;
@@ -34,6 +36,7 @@ enum ReceiptCommand {
     #[command(after_help = "Examples:
   synod receipt verify 2.17.receipt                                        # fetches the chain, believes only the pin
   synod receipt verify 2.17.receipt --chain chain.cbor --network 5c1f…     # offline
+  synod receipt verify 2.17.receipt --chain chain.cbor --network 5c1f… --policy production.toml
   synod receipt verify photo.receipt --bound photo.receipt.bound --vendors 2")]
     Verify(VerifyArgs),
     /// Replaces a receipt by one of the same transaction under the newest configuration, and verifies it first
@@ -72,6 +75,9 @@ struct VerifyArgs {
     /// What the receipt must bind, as `synod kv … --receipt` wrote it [default: FILE.bound, if it is there]
     #[arg(long, value_name = "FILE")]
     bound: Option<PathBuf>,
+    /// The time at which your own policy judges the founders' evidence: Unix seconds or UTC [default: that of block 0]
+    #[arg(long, value_name = "TIME")]
+    at: Option<Instant>,
     /// Least number of signers, beside what the configuration demands
     #[arg(long, value_name = "N", default_value_t = 1)]
     signers: usize,
@@ -106,7 +112,7 @@ async fn get(args: &GetArgs, output: Output) -> Outcome {
     }
     let data =
         json!({ "transaction_id": args.id.to_string(), "file": args.out, "bytes": receipt.len() });
-    output.result(&data, || {
+    output.result_of(&service, &data, || {
         format!(
             "{} ({} bytes, not verified yet)",
             args.out.display(),
@@ -116,8 +122,19 @@ async fn get(args: &GetArgs, output: Output) -> Outcome {
 }
 
 async fn verify(args: &VerifyArgs, output: Output) -> Outcome {
-    let known = args.service.known()?;
-    let chain = args.chain(&known).await?;
+    let pin = args.service.pin()?;
+    let chain_file = args.chain_file().await?;
+    let chain = read_chain(pin.network, &chain_file)?;
+    let evidence = NetworkEvidence::of_chain_file(pin.network, &chain_file)?;
+    if args.at.is_some() && pin.policy.is_none() {
+        return Err(Failure::mistake("`--at` needs a policy to judge by")
+            .with_hint("name one with `--policy FILE`"));
+    }
+    let appraised = pin
+        .policy
+        .as_ref()
+        .map(|policy| evidence.appraise(policy, args.at.map(|at| at.0), &chain))
+        .transpose()?;
     let bound = args.bound()?;
     let mut file = Bytes::from(files::read(&args.receipt)?);
     let judge = |file: &[u8]| args.judge(file, &chain, bound.as_ref());
@@ -134,12 +151,17 @@ async fn verify(args: &VerifyArgs, output: Output) -> Outcome {
         judged => judged,
     };
     let proven = proven.map_err(|failure| refused(&args.receipt, &failure))?;
-    known
-        .memory
+    pin.memory
         .take_receipt(&chain, &file)
         .map_err(|error| Failure::from(error).during(format!("`{}`", args.receipt.display())))?;
-    let newest = known.memory.is_newest(&chain);
-    tell(&proven, bound.is_some(), newest, output)
+    let shown = Shown {
+        proven: &proven,
+        evidence: &evidence,
+        appraised: appraised.as_ref(),
+        bound: bound.is_some(),
+        newest: pin.memory.is_newest(&chain),
+    };
+    output.result(&shown.json(), || shown.text())
 }
 
 async fn renew(args: &RenewArgs, output: Output) -> Outcome {
@@ -159,7 +181,7 @@ async fn renew(args: &RenewArgs, output: Output) -> Outcome {
     let data = json!({
         "file": args.receipt, "transaction_id": id.to_string(), "configuration": number, "bytes": fresh.len(),
     });
-    output.result(&data, || {
+    output.result_of(&service, &data, || {
         format!(
             "{}: transaction {id}, signed by voters of configuration {number}",
             args.receipt.display()
@@ -200,11 +222,12 @@ impl VerifyArgs {
         }
     }
 
-    async fn chain(&self, known: &Known) -> Outcome<Chain> {
-        match &self.chain {
-            Some(path) => Ok(read_chain(known.network, &Bytes::from(files::read(path)?))?),
-            None => Ok(self.service.service()?.chain(known.network).await?),
-        }
+    /// The chain file: the one that was named, and then no service is asked.
+    async fn chain_file(&self) -> Outcome<Bytes> {
+        Ok(match &self.chain {
+            Some(path) => Bytes::from(files::read(path)?),
+            None => self.service.service()?.chain_file().await?,
+        })
     }
 
     fn bound(&self) -> Outcome<Option<(TxId, BoundFile)>> {
@@ -230,33 +253,93 @@ fn refused(path: &Path, failure: &ReceiptFailure) -> Failure {
     Failure::not_verified(format!("`{}` proves nothing: {failure}", path.display()))
 }
 
-fn tell(proven: &Transaction, bound: bool, newest: bool, output: Output) -> Outcome {
-    let signers: Vec<_> = proven
-        .signers
-        .iter()
-        .map(|(id, vendor)| json!({ "replica": id, "vendor": vendor }))
-        .collect();
-    let data = json!({
-        "verified": true,
-        "transaction_id": proven.id().to_string(),
-        "block": proven.head.index,
-        "configuration": proven.configuration,
-        "ledger_time_ms": proven.head.time_ms,
-        "signers": signers,
-        "binds_request_and_answer": bound,
-        "chain_has_newest_configuration_seen": newest,
-    });
-    output.result(&data, || {
-        let signers: Vec<_> = proven.signers.iter().map(|(id, vendor)| format!("replica {id} ({vendor})")).collect();
-        let bound = if bound { "your request and your answer" } else { "nothing of yours: name it with `--bound`" };
-        let older = if newest { "" } else {
-            "\nthe chain ends before the newest configuration that was seen: a superseded one vouches for this"
-        };
-        format!(
-            "verified: transaction {} is committed in block {}\nsigned by {}\ncompared with {bound}{older}",
-            proven.id(),
-            proven.head.index,
-            signers.join(", ")
-        )
-    })
+/// What a verified receipt shows.
+struct Shown<'a> {
+    proven: &'a Transaction,
+    evidence: &'a NetworkEvidence,
+    appraised: Option<&'a Appraised>,
+    bound: bool,
+    /// Whether the chain has the newest configuration that was ever seen.
+    newest: bool,
+}
+
+impl Shown<'_> {
+    fn json(&self) -> Value {
+        let signers: Vec<_> = self
+            .proven
+            .signers
+            .iter()
+            .map(|(id, vendor)| json!({ "replica": id, "vendor": vendor }))
+            .collect();
+        let appraised = self.appraised.map(|appraised| {
+            json!({
+                "policy": appraised.policy, "at_ms": appraised.at_ms, "founders": appraised.founders,
+                "voters_without_evidence": appraised.not_appraised,
+            })
+        });
+        json!({
+            "verified": true,
+            "simulated": self.evidence.simulated(),
+            "transaction_id": self.proven.id().to_string(),
+            "block": self.proven.head.index,
+            "configuration": self.proven.configuration,
+            "ledger_time_ms": self.proven.head.time_ms,
+            "signers": signers,
+            "appraised": appraised,
+            "binds_request_and_answer": self.bound,
+            "chain_has_newest_configuration_seen": self.newest,
+        })
+    }
+
+    fn text(&self) -> String {
+        let signers = self.proven.signers.iter();
+        let signers: Vec<_> = signers
+            .map(|(id, vendor)| format!("replica {id} ({vendor})"))
+            .collect();
+        let mut lines = vec![
+            format!(
+                "verified: transaction {} is committed in block {}",
+                self.proven.id(),
+                self.proven.head.index
+            ),
+            format!("signed by {}", signers.join(", ")),
+        ];
+        if self.evidence.simulated() {
+            lines.push(SIMULATED.to_owned());
+        }
+        lines.extend(self.appraised.map(appraised_line));
+        lines.push(format!(
+            "compared with {}",
+            if self.bound {
+                "your request and your answer"
+            } else {
+                "nothing of yours: name it with `--bound`"
+            }
+        ));
+        if !self.newest {
+            lines.push("the chain ends before the newest configuration that was seen: a superseded one vouches for this".to_owned());
+        }
+        lines.join("\n")
+    }
+}
+
+fn appraised_line(appraised: &Appraised) -> String {
+    let Appraised {
+        policy,
+        at_ms,
+        founders,
+        not_appraised,
+    } = appraised;
+    let line = format!(
+        "policy `{policy}` accepts the evidence of {founders} founders, at {}",
+        in_utc(*at_ms)
+    );
+    if not_appraised.is_empty() {
+        return line;
+    }
+    let ids: Vec<String> = not_appraised.iter().map(u64::to_string).collect();
+    format!(
+        "{line}\nnot appraised: replicas {}, whose evidence no chain file holds; the members' policy judged it when they joined",
+        ids.join(", ")
+    )
 }

@@ -1,11 +1,14 @@
-//! `synod status`: what the service says of itself, from a replica that was verified.
+//! `synod status`: what the service says of itself, from all its replicas, each of which was verified.
 
 use clap::Args;
-use synod_api::{Demotion, Departure, DepartureReason, NetworkReply, ReplicaInfo};
+use serde::Serialize;
+use serde_json::{Value, json};
+use synod_api::{Demotion, Departure, DepartureReason, ReplicaInfo};
 
 use crate::clock::now_ms;
 use crate::connect::ServiceArgs;
-use crate::outcome::Outcome;
+use crate::network_status::{Alarm, Asked, Leadership, NetworkStatus};
+use crate::outcome::{Failure, Outcome};
 use crate::output::Output;
 
 /// Shows replicas, leader, configuration, alarms, and whose loss would stop the service
@@ -19,11 +22,43 @@ pub(crate) struct StatusArgs {
 }
 
 pub(crate) async fn run(args: &StatusArgs, output: Output) -> Outcome {
-    let network = args.service.service()?.network().await?;
-    output.result(&network, || text(&network))
+    let service = args.service.service()?;
+    let status = NetworkStatus::ask(&service).await?;
+    output.result_of(&service, &json(&status), || text(&status, now_ms()))?;
+    match status.leadership {
+        Leadership::Known(_) => Ok(()),
+        Leadership::Unanswered(id) => Err(Failure::broken(format!(
+            "replica {id} is said to lead, and does not answer: whether the service goes on is unknown"
+        ))
+        .with_hint("ask again in a few seconds: if it is dead, the others elect a leader")),
+        Leadership::None => Err(Failure::broken(
+            "there is no leader: the service takes no writes",
+        )
+        .with_hint("a majority of the voters, of enough vendors, must run and reach each other")),
+    }
 }
 
-fn text(network: &NetworkReply) -> String {
+/// What the newest replica says, with what all of them together know in its place.
+fn json(status: &NetworkStatus) -> Value {
+    let mut data = serde_json::to_value(&status.newest).expect("a reply is plain data");
+    data["leader"] = match status.leadership {
+        Leadership::Known(id) => json!(id),
+        Leadership::Unanswered(_) | Leadership::None => Value::Null,
+    };
+    data["leadership"] = json!(status.leadership);
+    data["critical"] = json!(status.critical);
+    data["alarms"] = status
+        .alarms
+        .iter()
+        .map(|alarm| json!(alarm.text))
+        .collect();
+    data["alarms_of"] = json!(status.alarms);
+    data["asked"] = json!(status.asked);
+    data
+}
+
+fn text(status: &NetworkStatus, now_ms: u64) -> String {
+    let network = &status.newest;
     let mut lines = vec![
         format!(
             "network    {} (`{}`)",
@@ -42,43 +77,41 @@ fn text(network: &NetworkReply) -> String {
             "committed  transaction {}, block {}",
             network.certified, network.certified_index
         ),
+        format!("leader     {}", leader_text(status.leadership)),
         format!(
             "view {}, configuration {}, vendors required {}",
             network.view, network.configuration, network.required_vendors
         ),
     ];
-    lines.extend(
-        network
-            .replicas
-            .iter()
-            .map(|replica| replica_line(replica, network)),
-    );
-    lines.extend(
-        network
-            .departed
-            .iter()
-            .map(|gone| departure_line(gone, network.ledger_time_ms)),
-    );
-    lines.push(critical_line(&network.critical));
-    lines.extend(network.alarms.iter().map(|alarm| format!("alarm: {alarm}")));
+    let replicas = network.replicas.iter();
+    lines.extend(replicas.map(|replica| replica_lines(replica, status, now_ms)));
+    let departed = network.departed.iter();
+    lines.extend(departed.map(|gone| departure_line(gone, network.ledger_time_ms)));
+    lines.push(critical_line(status.critical.as_deref()));
+    lines.extend(status.alarms.iter().map(alarm_line));
     lines.join("\n")
 }
 
-fn replica_line(replica: &ReplicaInfo, network: &NetworkReply) -> String {
-    let standing = serde_json::to_value(replica.standing).ok();
-    let standing = standing
-        .as_ref()
-        .and_then(|value| value.as_str())
-        .unwrap_or("?");
-    let leads = if network.leader == Some(replica.id) {
-        ", leads"
-    } else {
-        ""
-    };
+fn leader_text(leadership: Leadership) -> String {
+    match leadership {
+        Leadership::Known(id) => format!("replica {id}"),
+        Leadership::Unanswered(id) => {
+            format!("UNKNOWN: replica {id} is said to lead, and does not answer")
+        }
+        Leadership::None => "NO LEADER: the service takes no writes".to_owned(),
+    }
+}
+
+fn alarm_line(alarm: &Alarm) -> String {
+    let of: Vec<String> = alarm.of.iter().map(u64::to_string).collect();
+    format!("alarm: {} (says replica {})", alarm.text, of.join(", "))
+}
+
+fn replica_lines(replica: &ReplicaInfo, status: &NetworkStatus, now_ms: u64) -> String {
     let simulated = if replica.simulated { ", SIMULATED" } else { "" };
     let reachable = match (replica.silent_ms, replica.reachable) {
         (Some(ms), _) => format!(", NOT HEARD FOR {}", span(ms / 1000)),
-        (None, Some(false)) => ", NOT REACHABLE".to_owned(),
+        (None, Some(false)) => ", NOT HEARD by the leader".to_owned(),
         (None, _) if replica.certifies == Some(false) => ", DOES NOT CERTIFY".to_owned(),
         (None, _) => String::new(),
     };
@@ -87,32 +120,67 @@ fn replica_line(replica: &ReplicaInfo, network: &NetworkReply) -> String {
         .map(|old| format!(", in the place of {old}"))
         .unwrap_or_default();
     let line = format!(
-        "replica {}  {}  {} ({}{simulated})  {standing}{leads}{replaces}{reachable}",
-        replica.id, replica.url, replica.tee, replica.vendor
+        "replica {}  {}  {} ({}{simulated})  {}, {}{replaces}{reachable}",
+        replica.id,
+        replica.url,
+        replica.tee,
+        replica.vendor,
+        word(replica.standing),
+        answer_text(status.answer_of(replica.id)),
     );
-    let mut lines = vec![
-        line,
-        attestation_line(replica, network.ledger_time_ms, now_ms()),
-    ];
+    let ledger_ms = status.newest.ledger_time_ms;
+    let mut lines = vec![line, attestation_line(replica, ledger_ms, now_ms)];
     lines.extend(
         replica
             .demoted
             .as_ref()
-            .map(|demotion| demotion_line(demotion, network.ledger_time_ms)),
+            .map(|demotion| demotion_line(demotion, ledger_ms)),
     );
     lines.join("\n           ")
 }
 
-/// When it attested, and when it lapses, by the ledger's time; when it attests next, by the clocks of machines.
+/// What the replica answered for itself, in a few words.
+fn answer_text(answer: Option<&Asked>) -> String {
+    match answer {
+        Some(Asked {
+            role: Some(role),
+            certified_index,
+            ..
+        }) => {
+            let role = word(role);
+            format!("{role} at block {}", certified_index.unwrap_or_default())
+        }
+        Some(Asked {
+            failure: Some(why), ..
+        }) => format!("NO ANSWER ({why})"),
+        _ => "NO ANSWER".to_owned(),
+    }
+}
+
+/// The word that the interface has for something.
+fn word(value: impl Serialize) -> String {
+    let value = serde_json::to_value(value).ok();
+    value
+        .as_ref()
+        .and_then(Value::as_str)
+        .unwrap_or("?")
+        .to_owned()
+}
+
+/// When it attested and when it does so next, by this machine's clock, which goes on while nothing is written. A
+/// verdict lapses by the ledger's time.
 fn attestation_line(replica: &ReplicaInfo, ledger_ms: u64, now_ms: u64) -> String {
+    let expires_ms = replica.verdict_expires_ms;
+    let verdict = if expires_ms <= ledger_ms {
+        format!("LAPSED {}", when(expires_ms, now_ms.max(ledger_ms)))
+    } else if expires_ms <= now_ms {
+        "LAPSES with the next block".to_owned()
+    } else {
+        format!("lapses {}", when(expires_ms, now_ms))
+    };
     format!(
-        "attested {}, verdict {}, attests anew {}",
-        when(replica.attested_ms, ledger_ms),
-        if replica.verdict_expires_ms <= ledger_ms {
-            format!("LAPSED {}", when(replica.verdict_expires_ms, ledger_ms))
-        } else {
-            format!("lapses {}", when(replica.verdict_expires_ms, ledger_ms))
-        },
+        "attested {}, verdict {verdict}, attests anew {}",
+        when(replica.attested_ms, now_ms),
         when(replica.next_attestation_ms, now_ms),
     )
 }
@@ -164,7 +232,10 @@ fn span(seconds: u64) -> String {
     }
 }
 
-fn critical_line(critical: &[u64]) -> String {
+fn critical_line(critical: Option<&[u64]>) -> String {
+    let Some(critical) = critical else {
+        return "whose loss would stop the service is UNKNOWN: no leader answers".to_owned();
+    };
     if critical.is_empty() {
         return "the loss of any one replica leaves the service running".to_owned();
     }
@@ -178,6 +249,31 @@ fn critical_line(critical: &[u64]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn replica(attested_ms: u64, verdict_expires_ms: u64) -> ReplicaInfo {
+        serde_json::from_value(json!({
+            "id": 1, "url": "", "tee": "tdx", "vendor": "intel", "simulated": true, "standing": "voter",
+            "identity": "", "attested_ms": attested_ms, "verdict_expires_ms": verdict_expires_ms,
+            "next_attestation_ms": 0, "demoted": null, "reachable": null,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn age_of_evidence_grows_while_the_ledger_stands_still() {
+        let replica = replica(10_000, 3_600_000);
+        let seen = |now_ms| attestation_line(&replica, 18_000, now_ms);
+        assert!(seen(18_000).starts_with("attested 8 s ago, verdict lapses in"));
+        assert!(seen(48_000).starts_with("attested 38 s ago, verdict lapses in"));
+        assert!(seen(3_600_000).contains("LAPSES with the next block"));
+    }
+
+    #[test]
+    fn nobody_is_called_dispensable_without_a_leaders_word() {
+        assert!(critical_line(None).contains("UNKNOWN"));
+        assert!(critical_line(Some(&[])).contains("leaves the service running"));
+        assert!(critical_line(Some(&[1, 2])).contains("would stop the service: 1, 2"));
+    }
 
     #[test]
     fn times_are_told_from_now_in_two_units_at_most() {

@@ -195,6 +195,6 @@ fn unverified_json(why: &Unverified) -> serde_json::Value {
 fn checks_json(checks: &[Check]) -> serde_json::Value {
     checks
         .iter()
-        .map(|check| json!({ "name": check.name, "passed": check.passed, "seen": check.seen }))
+        .map(|check| json!({ "name": check.name, "passed": check.passed, "waived": check.waived, "seen": check.seen }))
         .collect()
 }

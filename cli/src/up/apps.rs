@@ -88,10 +88,17 @@ impl TourApp {
             return Ok(());
         };
         let answer = service.app(&self.name).call(&AppRequest::get(path)).await?;
-        progress::done(format!(
+        let told = format!(
             "GET /app/{}{path} was answered with {} by a verified replica",
             self.name, answer.status
-        ));
+        );
+        if !answer.status.is_success() {
+            return Err(Failure::not_verified(told).with_hint(format!(
+                "`synod app test` shows what the app answers; `synod app logs {}` what it says of it",
+                self.name
+            )));
+        }
+        progress::done(told);
         Ok(())
     }
 

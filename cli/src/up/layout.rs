@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::files;
+use crate::ledger_folder::LedgerFolder;
 use crate::outcome::{Failure, Outcome};
 
 /// The folder of a tour.
@@ -73,6 +74,57 @@ impl Layout {
         self.users().join("user.key")
     }
 
+    /// The folder of the replica whose ledger was written last, for a killed one's lacks what came after; none, if
+    /// there is no ledger.
+    pub(crate) fn freshest_replica(&self) -> Option<PathBuf> {
+        let ledgers = LedgerFolder::find_all(&self.dir).ok()?;
+        let freshest = ledgers.iter().max_by_key(|ledger| ledger.written_at())?;
+        let below = freshest.path().strip_prefix(&self.dir).ok()?;
+        Some(self.dir.join(below.components().next()?))
+    }
+
+    /// What can be done with what lies here, a word and a command for each; nothing is named that is not there.
+    pub(crate) fn remaining_commands(&self) -> Vec<(&'static str, String)> {
+        let dir = self.dir.display();
+        let trust = if self.trust().exists() {
+            format!(" --trust {}", self.trust().display())
+        } else {
+            String::new()
+        };
+        let mut commands = Vec::new();
+        if let Some(replica) = self.freshest_replica() {
+            let replica = replica.display();
+            let (alice, bob) = (self.member_key("alice"), self.member_key("bob"));
+            commands.push(("the ledgers", format!("synod ledger audit {dir}{trust}")));
+            commands.push((
+                "what is public",
+                format!("synod ledger show {replica}{trust}"),
+            ));
+            if alice.exists() && bob.exists() {
+                commands.push((
+                    "the records",
+                    format!(
+                        "synod ledger rebuild {replica} --share {} --share {}{trust}   # two members together",
+                        alice.display(),
+                        bob.display()
+                    ),
+                ));
+            }
+        }
+        let receipt = self.receipts().join("record-000000.receipt");
+        if receipt.exists() && self.chain().exists() && self.trust().exists() {
+            commands.push((
+                "the receipts",
+                format!(
+                    "synod receipt verify {} --chain {}{trust}",
+                    receipt.display(),
+                    self.chain().display()
+                ),
+            ));
+        }
+        commands
+    }
+
     /// The folder of the replica with this number; the number is the tour's own, not the replica id.
     pub(crate) fn replica(&self, number: u8) -> PathBuf {
         self.dir.join(format!("replica-{number}"))
@@ -91,7 +143,9 @@ impl Lock {
     pub(crate) fn take(layout: &Layout) -> Outcome<Self> {
         files::make_folder(layout.dir())?;
         let path = layout.dir().join("lock");
-        let failed = |error| Failure::mistake(format!("cannot lock `{}`: {error}", path.display()));
+        let failed = |error: std::io::Error| {
+            Failure::io(format!("cannot lock `{}`", path.display()), &error)
+        };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = options.open(&path).map_err(failed)?;
@@ -129,7 +183,7 @@ fn held(layout: &Layout, file: &mut File) -> Failure {
 fn refuse_remains(layout: &Layout) -> Outcome {
     let dir = layout.dir().display();
     let entries = std::fs::read_dir(layout.dir())
-        .map_err(|error| Failure::mistake(format!("cannot read `{dir}`: {error}")))?;
+        .map_err(|error| Failure::io(format!("cannot read `{dir}`"), &error))?;
     let names: Vec<String> = entries
         .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
         .filter(|name| name != "lock")
@@ -160,12 +214,17 @@ fn remains_text(layout: &Layout, names: &[String]) -> String {
             || "that was never opened".to_owned(),
             |trust| trust.network.to_string(),
         );
+    let commands = layout.remaining_commands();
+    let possible: String = if commands.is_empty() {
+        "nothing was written that could be of use".to_owned()
+    } else {
+        let lines = commands.iter().map(|(_, command)| format!("\n  {command}"));
+        format!("what remains possible:{}", lines.collect::<String>())
+    };
     format!(
         "`{dir}` holds what an earlier run left: network {network}, the folders of {replicas} replicas, and the keys \
          of members and a user. Nothing of it was touched. The replicas' own keys died with their processes, so that \
-         service cannot go on; what remains possible:\n\
-         \x20 synod ledger audit {dir}\n\
-         \x20 synod ledger rebuild {dir}/replica-2 --share {dir}/members/alice.key --share {dir}/members/bob.key"
+         service cannot go on; {possible}"
     )
 }
 
@@ -190,9 +249,70 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(dir.path());
         std::fs::write(layout.manifest(), "old").unwrap();
+        write_ledger(&layout, 1, 100);
         let failure = Lock::take(&layout).unwrap_err();
         assert!(failure.message.contains("ledger audit"), "{failure}");
         assert_eq!(std::fs::read(layout.manifest()).unwrap(), b"old");
+    }
+
+    /// A ledger of replica `number` that was written at this time.
+    fn write_ledger(layout: &Layout, number: u8, at_s: u64) {
+        let folder = layout.replica(number).join("ledger");
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = File::create(folder.join("0.ledger")).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(at_s))
+            .unwrap();
+    }
+
+    #[test]
+    fn ledger_that_was_written_last_is_the_one_to_rebuild_from() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path());
+        for (number, at_s) in [(1, 300), (2, 100), (3, 200)] {
+            write_ledger(&layout, number, at_s);
+        }
+        assert_eq!(layout.freshest_replica(), Some(layout.replica(1)));
+    }
+
+    #[test]
+    fn nothing_is_named_that_an_interrupted_tour_did_not_make() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path());
+        assert!(layout.remaining_commands().is_empty());
+        write_ledger(&layout, 1, 100);
+        let named = |layout: &Layout| {
+            let commands = layout.remaining_commands();
+            commands
+                .into_iter()
+                .map(|(what, _)| what)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(named(&layout), ["the ledgers", "what is public"]);
+        let [(_, audit), ..] = &layout.remaining_commands()[..] else {
+            panic!("a ledger can be audited")
+        };
+        assert!(!audit.contains("--trust"), "{audit}");
+
+        let receipt = layout.receipts().join("record-000000.receipt");
+        for path in [
+            layout.trust(),
+            layout.chain(),
+            receipt,
+            layout.member_key("alice"),
+            layout.member_key("bob"),
+        ] {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "x").unwrap();
+        }
+        assert_eq!(
+            named(&layout),
+            [
+                "the ledgers",
+                "what is public",
+                "the records",
+                "the receipts"
+            ]
+        );
     }
 
     #[test]

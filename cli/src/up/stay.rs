@@ -116,23 +116,15 @@ pub(crate) async fn until_stopped(tour: &mut Tour, stop: &mut StopSignal) {
 
 /// Says what is possible with what lies in the folder.
 pub(crate) fn tell_what_remains(tour: &Tour) {
-    let dir = tour.layout.dir().display();
-    let replica = tour.newest_folder();
-    let (replica, trust) = (replica.display(), format!("--trust {dir}/trust.toml"));
-    let members = format!("--share {dir}/members/alice.key --share {dir}/members/bob.key");
-    progress::note(format!(
-        "\n    all replicas are stopped. Their keys died with them, so this service cannot go on. What remains in {dir}:"
-    ));
-    for line in [
-        format!("the ledgers     synod ledger audit {dir} {trust}"),
-        format!("what is public  synod ledger show {replica} --map public:tour {trust}"),
-        format!(
-            "the records     synod ledger rebuild {replica} {members} {trust}   # two members together"
-        ),
-        format!(
-            "the receipts    synod receipt verify {dir}/receipts/record-000000.receipt --chain {dir}/chain.cbor {trust}"
-        ),
-    ] {
-        progress::note(line);
+    let commands = tour.layout.remaining_commands();
+    progress::note(
+        "\n    all replicas are stopped. Their keys died with them, so this service cannot go on.",
+    );
+    if commands.is_empty() {
+        return;
+    }
+    progress::note(format!("What remains in {}:", tour.layout.dir().display()));
+    for (what, command) in commands {
+        progress::note(format!("{what:<14}  {command}"));
     }
 }

@@ -38,8 +38,6 @@ pub(crate) struct Tour {
     pub(crate) layout: Layout,
     began: Instant,
     replicas: u8,
-    /// The number of the replica that was started last.
-    started: u8,
     ports: Ports,
     data: DataSet,
     source: Option<std::path::PathBuf>,
@@ -93,7 +91,6 @@ impl Tour {
             layout,
             began: Instant::now(),
             replicas: args.replicas,
-            started: 1,
             ports,
             data,
             source: args.import.clone(),
@@ -182,7 +179,6 @@ impl Tour {
     ) -> Outcome<u64> {
         let what = format!("let replica {number} join");
         let urls = self.service_urls();
-        self.started = number;
         let started = start_joiner(&self.layout, self.ports, number, tee, network, &urls);
         self.children.push(progress::check(&what, started)?);
         let child = self.children.last_mut().expect("it was just put there");
@@ -348,12 +344,15 @@ impl Tour {
         let found = prove::search_for_records(&self.layout, &self.data, self.source.as_deref());
         let found = progress::check("find no imported value", found)?;
         self.result.plaintext_hits = found.hits.len();
-        progress::done(format!(
-            "no imported line and none of {} values in {} bytes of {} files",
-            self.data.texts().len(),
-            found.bytes,
-            found.files
-        ));
+        match self.data.texts().len() {
+            0 => progress::note(
+                "NOT SHOWN that no imported value is on disk: none has six bytes and is not found in other files too",
+            ),
+            texts => progress::done(format!(
+                "none of {texts} imported lines and values in {} bytes of {} files",
+                found.bytes, found.files
+            )),
+        }
         if !self.data.commonplace.is_empty() {
             let count = self.data.commonplace.len();
             progress::note(format!(
@@ -452,6 +451,7 @@ impl Tour {
             .map(|replica| json!({ "id": replica.id, "vendor": replica.vendor, "simulated": replica.simulated }))
             .collect();
         let data = json!({
+            "simulated": true,
             "network_id": result.network.map(|network| network.to_string()),
             "replicas": replicas,
             "records": result.records,
@@ -459,6 +459,7 @@ impl Tour {
             "failover_ms": result.failover_ms,
             "lost_writes": result.lost_writes,
             "plaintext_hits": result.plaintext_hits,
+            "texts_searched": self.data.texts().len(),
             "audit": result.audit,
             "apps": self.apps.iter().map(TourApp::name).collect::<Vec<_>>(),
         });

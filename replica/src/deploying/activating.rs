@@ -216,13 +216,9 @@ impl Replica {
             Err(GuestFault::NotInstalled | GuestFault::Overloaded) => Standing::Again(later),
             Err(fault) => {
                 let what = what_failed(&fault);
-                let why = match fault {
-                    GuestFault::LifecycleRefused(text) => text,
-                    other => other.to_string(),
-                };
                 let (app, code) = (preparation.app.clone(), code_of(preparation.upgrades, what));
                 preparation.standing = Standing::Failed(what);
-                return out.notices.push(reports::failed(&app, &code, &why));
+                return out.notices.push(reports::failed(&app, &code, None));
             }
         };
     }

@@ -158,7 +158,7 @@ impl Replica {
                 } else {
                     NOT_COMPILED
                 };
-                out.notices.push(reports::failed(&app, code, &why));
+                out.notices.push(reports::failed(&app, code, Some(why)));
                 AppVerdict::Failed(code.to_owned())
             }
         };

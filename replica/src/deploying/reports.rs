@@ -107,12 +107,13 @@ impl Replica {
     }
 }
 
-/// The private detail of a failure is for the operator's log, never for the ledger.
-pub(super) fn failed(app: &AppKey, code: &str, why: &str) -> Notice {
+/// A version that failed. The public code is all that is told of what its guest did: the guest's own words are in the
+/// app's private log.
+pub(super) fn failed(app: &AppKey, code: &str, compiler: Option<String>) -> Notice {
     Notice::AppFailed {
         app: app.name.to_string(),
         number: app.number,
         code: code.to_owned(),
-        why: why.to_owned(),
+        compiler,
     }
 }

@@ -310,12 +310,18 @@ fn a_migration_that_fails_halfway_leaves_the_old_version_untouched() {
             .collect();
         assert_eq!(rows, before, "rows of replica {id}");
     }
-    let said =
-        |notice: &Notice| matches!(notice, Notice::AppFailed { why, .. } if why.contains("4711"));
+    let told = |notice: &Notice| matches!(notice, Notice::AppFailed { code, .. } if code == "migrate-refused");
     assert!(
-        cluster.leader_node().notices.iter().any(said),
+        cluster.leader_node().notices.iter().any(told),
         "the operator is told"
     );
+    for id in [1, 2, 3] {
+        let notices = format!("{:?}", cluster.nodes[&id].notices);
+        assert!(
+            !notices.contains("4711"),
+            "the host reads what becomes of notices: {notices}"
+        );
+    }
     let disk = &cluster.leader_node().disk;
     assert!(
         !disk.windows(4).any(|window| window == b"4711"),

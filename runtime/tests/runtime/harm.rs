@@ -480,7 +480,11 @@ fn init_and_migrate_that_trap_or_refuse_leave_nothing() {
         !refused.to_string().contains("value"),
         "the text is for the log"
     );
-    assert!(bench.lines.texts()[0].contains("refused"));
+    let line = &bench.lines.texts()[0];
+    assert!(
+        line.contains("refused") && line.ends_with(": value"),
+        "the app's own log has the text: {line}"
+    );
 }
 
 #[test]

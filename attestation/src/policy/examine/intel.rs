@@ -343,7 +343,7 @@ fn smt_off(platform: &Platform<'_>, required: bool, unknown: Unknown, key: &'sta
     let check = match platform.smt {
         Some(on) => Check::absent(rule, on, !required, "simultaneous multi-threading"),
         None if required => Check::unstated(rule, unknown, "no simultaneous multi-threading"),
-        None => Check::new(rule, true, "anything", "not stated"),
+        None => Check::new(rule, true, "anything", "not stated").waived_if(true),
     };
     check.of("intel.pck.smt_enabled").key(key)
 }

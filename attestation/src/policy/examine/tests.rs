@@ -247,6 +247,32 @@ fn tcb_floor_counts_component_by_component() {
 }
 
 #[test]
+fn what_the_policy_does_not_demand_gets_no_tick_where_it_is_missing() {
+    let shown = |checked: bool, required: bool| {
+        let mut snp = snp();
+        snp.revocation_checked = checked;
+        let policy = policy(|all| {
+            let rules = all.sev_snp.as_mut().expect("rules for SEV-SNP");
+            rules.require_revocation_list = required;
+        });
+        let claims = claims(Tee::SevSnp, Details::Snp(Box::new(snp)));
+        let checks = policy.examine(&claims, NOW_MS);
+        let mut of = checks
+            .iter()
+            .filter(|check| check.rule == Rule::RevocationList);
+        let check = of.next().expect("the check is made");
+        (
+            check.waived,
+            check.to_string().chars().next().expect("a mark"),
+        )
+    };
+    assert_eq!(shown(true, true), (false, '✓'));
+    assert_eq!(shown(false, true), (false, '✗'));
+    assert_eq!(shown(false, false), (true, '-'));
+    assert_eq!(shown(true, false), (false, '✓'), "more than was demanded");
+}
+
+#[test]
 fn snp_properties_are_asked_for_only_where_the_policy_requires_them() {
     let hide = |rules: &mut SnpRules| rules.require_ciphertext_hiding = true;
     assert_eq!(snp_breaks(hide, |_| ()), [Rule::CiphertextHiding]);

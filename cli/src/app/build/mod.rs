@@ -35,10 +35,10 @@ pub(crate) fn build(project: &Project) -> Outcome<Built> {
     if !stands {
         let folder = path.parent().unwrap_or(&project.dir);
         std::fs::create_dir_all(folder).map_err(|error| {
-            Failure::mistake(format!(
-                "cannot make the folder `{}`: {error}",
-                folder.display()
-            ))
+            Failure::io(
+                format!("cannot make the folder `{}`", folder.display()),
+                &error,
+            )
         })?;
         files::replace(&path, &component, Readers::Everybody)?;
     }

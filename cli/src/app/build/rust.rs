@@ -98,7 +98,8 @@ fn wrapper(project: &Project) -> Outcome<String> {
     let target = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let target = absolute(&target.unwrap_or_else(|| project.dir.join("target")));
     let path = target.join("same-names");
-    let failed = |error| Failure::mistake(format!("cannot write `{}`: {error}", path.display()));
+    let failed =
+        |error: std::io::Error| Failure::io(format!("cannot write `{}`", path.display()), &error);
     fs::create_dir_all(&target)
         .and_then(|()| fs::write(&path, RUSTC_WRAPPER))
         .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)))

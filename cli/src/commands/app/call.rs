@@ -78,7 +78,7 @@ pub(crate) async fn run(args: &CallArgs, output: Output) -> Outcome {
     } else if args.receipt.is_some() {
         say("nothing was written, so there is no receipt");
     }
-    tell(&answer, output)
+    tell(&service, &answer, output)
 }
 
 /// What a receipt must prove beside what the configuration demands.
@@ -184,7 +184,7 @@ fn read_data(data: &str) -> Outcome<Vec<u8>> {
         .lock()
         .take(files::FILE_BYTES_MAX)
         .read_to_end(&mut bytes)
-        .map_err(|error| Failure::mistake(format!("cannot read standard input: {error}")))?;
+        .map_err(|error| Failure::io("cannot read standard input", &error))?;
     Ok(bytes)
 }
 
@@ -202,7 +202,7 @@ fn keep(path: &std::path::Path, receipt: &[u8], answer: &AppAnswer) -> Outcome {
 }
 
 /// The body as it is; a status from 400 on is told, and a failure.
-fn tell(answer: &AppAnswer, output: Output) -> Outcome {
+fn tell(service: &Service, answer: &AppAnswer, output: Output) -> Outcome {
     let (status, body) = (answer.status.as_u16(), &answer.body);
     if output.json {
         let text = std::str::from_utf8(body);
@@ -218,8 +218,9 @@ fn tell(answer: &AppAnswer, output: Output) -> Outcome {
             "proven": answer.receipt.is_some(),
             "body": shown,
         });
-        output.result(&data, String::new)?;
+        output.result_of(service, &data, String::new)?;
     } else {
+        output.say_simulated(service.simulated() == Some(true));
         write_bytes(body)?;
         if !body.is_empty() && !body.ends_with(b"\n") {
             say("");

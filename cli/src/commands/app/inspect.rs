@@ -37,15 +37,23 @@ pub(crate) struct InspectArgs {
 }
 
 pub(crate) async fn run(args: &InspectArgs, output: Output) -> Outcome {
-    let (component, manifest) = match app_address(&args.target)? {
+    let at = app_address(&args.target)?;
+    let (component, manifest, simulated) = match at {
         Some((url, name)) => running(&args.service, url, &name).await?,
-        None => material(Path::new(&args.target), args.manifest.as_deref())?,
+        None => {
+            let (component, manifest) =
+                material(Path::new(&args.target), args.manifest.as_deref())?;
+            (component, manifest, None)
+        }
     };
     let found = inspect(&component, manifest.as_ref()).map_err(|error| Failure {
         exit: Exit::NotVerified,
         ..refused(&error)
     })?;
-    output.result(&found, || statement(&found))?;
+    match simulated {
+        Some(simulated) => output.result_marked(simulated, &found, || statement(&found))?,
+        None => output.result(&found, || statement(&found))?,
+    }
     match &args.allow {
         Some(allowed) => demand(&found, allowed),
         None => Ok(()),
@@ -71,7 +79,7 @@ async fn running(
     at: &ServiceArgs,
     url: ReplicaUrl,
     name: &str,
-) -> Outcome<(Vec<u8>, Option<AppManifest>)> {
+) -> Outcome<(Vec<u8>, Option<AppManifest>, Option<bool>)> {
     let mut at = at.clone();
     at.url = vec![url];
     let service = at.service()?;
@@ -95,7 +103,7 @@ async fn running(
         "the component has the digest that the ledger holds for `{name}` (number {}, set by transaction {})",
         active.number, active.set_by
     ));
-    Ok((component.to_vec(), Some(manifest)))
+    Ok((component.to_vec(), Some(manifest), service.simulated()))
 }
 
 fn of_component(failure: ComponentFailure) -> Failure {

@@ -18,8 +18,9 @@ pub(crate) struct ListArgs {
 }
 
 pub(crate) async fn run(args: &ListArgs, output: Output) -> Outcome {
-    let reply = args.service.service()?.apps().await?;
-    output.result(&reply, || {
+    let service = args.service.service()?;
+    let reply = service.apps().await?;
+    output.result_of(&service, &reply, || {
         if reply.apps.is_empty() {
             return "no app is set; `synod app set DIR` sets one".to_owned();
         }

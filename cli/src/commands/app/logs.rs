@@ -36,6 +36,8 @@ pub(crate) struct LogsArgs {
 pub(crate) async fn run(args: &LogsArgs, output: Output) -> Outcome {
     let service = args.service.clone().into_member().service()?;
     let urls = every_replica(&service).await?;
+    let simulated = service.simulated();
+    output.say_simulated(simulated == Some(true));
     let mut seen = BTreeMap::new();
     loop {
         let mut lines = Vec::new();
@@ -65,7 +67,7 @@ pub(crate) async fn run(args: &LogsArgs, output: Output) -> Outcome {
         }
         lines.sort_by_key(|(replica, line)| (line.time_ms, *replica, line.line));
         for (replica, line) in &lines {
-            print(*replica, line, output)?;
+            print(*replica, line, simulated, output)?;
         }
         if !args.follow {
             return Ok(());
@@ -85,9 +87,9 @@ async fn every_replica(service: &Service) -> Outcome<Vec<ReplicaUrl>> {
         .collect())
 }
 
-fn print(replica: u64, line: &AppLogLine, output: Output) -> Outcome {
+fn print(replica: u64, line: &AppLogLine, simulated: Option<bool>, output: Output) -> Outcome {
     if output.json {
-        let data = json!({ "replica": replica, "line": line });
+        let data = json!({ "simulated": simulated, "replica": replica, "line": line });
         return write_line(data.to_string().as_bytes());
     }
     let message: String = line.message.chars().flat_map(escaped).collect();

@@ -50,10 +50,10 @@ pub(crate) fn run(args: &NewArgs, output: Output) -> Outcome {
 fn write(path: &Path, text: &str) -> Outcome {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(|error| {
-        Failure::mistake(format!(
-            "cannot make the folder `{}`: {error}",
-            folder.display()
-        ))
+        Failure::io(
+            format!("cannot make the folder `{}`", folder.display()),
+            &error,
+        )
     })?;
     files::create(path, text.as_bytes(), Readers::Everybody)
 }

@@ -81,7 +81,7 @@ pub(crate) async fn set(args: &SetArgs, output: Output) -> Outcome {
     };
     let service = args.service.service()?;
     let app = deploy::set(&service, name, &files, signatures).await?;
-    output.result(&app, || in_force(&app))
+    output.result_of(&service, &app, || in_force(&app))
 }
 
 pub(crate) async fn remove(args: &RemoveArgs, output: Output) -> Outcome {
@@ -94,7 +94,7 @@ pub(crate) async fn remove(args: &RemoveArgs, output: Output) -> Outcome {
     let reply = service.act(signatures).await?;
     deploy::gone(&service, &args.name).await?;
     let data = json!({ "removed": args.name, "transaction_id": reply.transaction_id.to_string() });
-    output.result(&data, || {
+    output.result_of(&service, &data, || {
         format!(
             "`{}` is removed with all that it held, since transaction {}",
             args.name, reply.transaction_id
@@ -202,4 +202,52 @@ fn in_force(app: &AppInfo) -> String {
         "`{}` {version} answers at /app/{}/\ncomponent {digest}",
         app.name, app.name
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        signing: SigningArgs,
+    }
+
+    fn signing(line: &str) -> SigningArgs {
+        let words = std::iter::once("set").chain(line.split_whitespace());
+        Line::parse_from(words).signing
+    }
+
+    #[test]
+    fn each_option_says_who_signs() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        for name in ["alice", "bob"] {
+            let key = MemberKey::generate(name).unwrap();
+            key.create(&path(&format!("{name}.key"))).unwrap();
+        }
+        let named = |line: &str| {
+            let keys = signing(line).keys(dir.path(), 1).unwrap();
+            let names: Vec<String> = keys.iter().map(|key| key.name().to_owned()).collect();
+            names.join(" ")
+        };
+        let key = |name: &str| path(&format!("{name}.key")).display().to_string();
+        assert_eq!(
+            named(&format!("--member-key {}", key("bob"))),
+            "bob",
+            "--member-key"
+        );
+        let signed = signing("--signature a --signature b").signature;
+        assert_eq!(signed.len(), 2, "--signature");
+        let written = signing("--write-action x").write_action;
+        assert_eq!(written.as_deref(), Some(Path::new("x")), "--write-action");
+        let both = ["set", "--write-action", "x", "--member-key", "k"];
+        assert!(
+            Line::try_parse_from(both).is_err(),
+            "one of them would do nothing"
+        );
+    }
 }

@@ -149,6 +149,7 @@ fn conclude(project: &Project, played: &[Played], output: Output) -> Outcome {
     let failed = played.iter().filter(|one| !one.report.passed()).count();
     let name = project.manifest.name().as_str();
     let data = json!({
+        "simulated": true,
         "app": name,
         "scenarios": played.iter().map(played_json).collect::<Vec<_>>(),
         "passed": played.len() - failed,
@@ -157,7 +158,7 @@ fn conclude(project: &Project, played: &[Played], output: Output) -> Outcome {
     output.result(&data, || {
         let steps: usize = played.iter().map(|one| one.report.steps.len()).sum();
         format!(
-            "{name}: {} of {} scenarios passed, {steps} requests",
+            "{name}: {} of {} scenarios passed, {steps} requests, in a SIMULATED synod",
             played.len() - failed,
             played.len()
         )

@@ -9,7 +9,7 @@ use synod_endorser::folder;
 
 use crate::clock::now_ms;
 use crate::commands::attest::material;
-use crate::commands::attest::settings::{SourceArgs, of_endorser};
+use crate::commands::attest::settings::{CacheArgs, ServicesArgs, of_endorser};
 use crate::instant::{self, Instant};
 use crate::outcome::Outcome;
 use crate::output::{Output, say};
@@ -40,7 +40,7 @@ struct FetchArgs {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
-    source: SourceArgs,
+    services: ServicesArgs,
     /// A folder to write the endorsements to, for `--collateral`
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -52,7 +52,7 @@ struct FetchArgs {
 #[derive(Args, Debug)]
 struct ListArgs {
     #[command(flatten)]
-    source: SourceArgs,
+    cache: CacheArgs,
 }
 
 pub(super) fn run(args: &CollateralArgs, output: Output) -> Outcome {
@@ -65,7 +65,7 @@ pub(super) fn run(args: &CollateralArgs, output: Output) -> Outcome {
 fn fetch(args: &FetchArgs, output: Output) -> Outcome {
     let evidence = material::read_evidence(&args.file)?;
     let at_ms = args.at.map_or_else(now_ms, |at| at.0);
-    let endorser = args.source.endorser(anchors())?;
+    let endorser = args.services.endorser(anchors())?;
     let fetched = endorser
         .endorsements_for(&evidence, at_ms)
         .map_err(|error| of_endorser(&error))?;
@@ -101,9 +101,10 @@ fn fetch(args: &FetchArgs, output: Output) -> Outcome {
 }
 
 fn list(args: &ListArgs, output: Output) -> Outcome {
-    let offline = SourceArgs {
+    let offline = ServicesArgs {
+        cache: args.cache.clone(),
         offline: true,
-        ..args.source.clone()
+        pccs: None,
     };
     let entries = offline
         .endorser(anchors())?

@@ -82,7 +82,8 @@ pub(super) fn find(folder: &Path) -> Outcome<Vec<Set>> {
 }
 
 fn walk(root: &Path, folder: &Path, depth: usize, sets: &mut Vec<Set>) -> Outcome {
-    let failed = |error| Failure::mistake(format!("cannot read `{}`: {error}", folder.display()));
+    let failed =
+        |error: std::io::Error| Failure::io(format!("cannot read `{}`", folder.display()), &error);
     let meta = folder.join("meta.json");
     if meta.is_file() {
         sets.push(Set::read(root, folder, &meta)?);

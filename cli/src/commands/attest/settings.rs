@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use clap::Args;
 use synod_attestation::{Anchors, Binding, Endorsements, Evidence, Policy, ReportData};
-use synod_endorser::{Config, Endorser, EndorserError, Fault, Platform, Watcher, folder};
+use synod_endorser::{Config, Endorser, EndorserError, Platform, Watcher, folder};
 
 use crate::clock::now_ms;
 use crate::connect::read_policy;
@@ -39,15 +39,29 @@ pub(super) struct SourceArgs {
     /// A folder with collateral or certificates; nothing else is then asked. Can be repeated
     #[arg(long, value_name = "DIR")]
     pub(super) collateral: Vec<PathBuf>,
-    /// Where answers of the vendors' services are kept
-    #[arg(long, value_name = "DIR", env = "SYNOD_CACHE")]
-    pub(super) cache: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) services: ServicesArgs,
+}
+
+/// The vendors' services, and the cache of what they answered.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ServicesArgs {
+    #[command(flatten)]
+    pub(super) cache: CacheArgs,
     /// Ask no service: use the cache alone
     #[arg(long)]
     pub(super) offline: bool,
     /// A PCCS to ask instead of Intel's own service
     #[arg(long, value_name = "URL", env = "SYNOD_PCCS")]
     pub(super) pccs: Option<String>,
+}
+
+/// The cache alone.
+#[derive(Args, Clone, Debug)]
+pub(super) struct CacheArgs {
+    /// Where answers of the vendors' services are kept
+    #[arg(long, value_name = "DIR", env = "SYNOD_CACHE")]
+    pub(super) cache: Option<PathBuf>,
 }
 
 /// A nonce in hexadecimal digits.
@@ -133,6 +147,7 @@ impl SourceArgs {
             return self.in_folders(evidence);
         }
         let fetched = self
+            .services
             .endorser(anchors.clone())?
             .endorsements_for(evidence, now_ms);
         let fetched = fetched.map_err(|error| of_endorser(&error))?;
@@ -165,10 +180,17 @@ impl SourceArgs {
         }
         Ok(found)
     }
+}
 
+impl ServicesArgs {
     /// An endorser as the options say.
     pub(super) fn endorser(&self, anchors: Anchors) -> Outcome<Endorser> {
-        let mut config = Config::online(anchors, Some(self.cache_folder()?));
+        let watcher = Watcher::new(|progress| say(progress));
+        Endorser::watched(self.config(anchors)?, watcher).map_err(|error| of_endorser(&error))
+    }
+
+    fn config(&self, anchors: Anchors) -> Outcome<Config> {
+        let mut config = Config::online(anchors, Some(self.cache.folder()?));
         if let Some(base) = &self.pccs {
             config.services.intel =
                 synod_endorser::config::IntelService::Pccs { base: base.clone() };
@@ -176,11 +198,12 @@ impl SourceArgs {
         if self.offline {
             config.network = None;
         }
-        let watcher = Watcher::new(|progress| say(progress));
-        Endorser::watched(config, watcher).map_err(|error| of_endorser(&error))
+        Ok(config)
     }
+}
 
-    fn cache_folder(&self) -> Outcome<PathBuf> {
+impl CacheArgs {
+    fn folder(&self) -> Outcome<PathBuf> {
         if let Some(folder) = &self.cache {
             return Ok(folder.clone());
         }
@@ -198,14 +221,46 @@ impl SourceArgs {
 
 /// Why there are no endorsements, with the exit code of whose fault it is.
 pub(super) fn of_endorser(error: &EndorserError) -> Failure {
-    let exit = match error.fault() {
-        Fault::Caller => Exit::Mistake,
-        Fault::Attester => Exit::NotVerified,
-        Fault::Service | Fault::Environment => Exit::Broken,
-    };
     Failure {
-        exit,
+        exit: Exit::of_endorser(error.fault()),
         message: format!("no endorsements: {error}"),
         hint: error.hint().map(str::to_owned),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use synod_attestation::VendorRoots;
+    use synod_endorser::config::IntelService;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        services: ServicesArgs,
+    }
+
+    fn config(line: &str) -> Config {
+        let line = Line::parse_from(std::iter::once("fetch").chain(line.split_whitespace()));
+        let anchors = Anchors::Vendor(VendorRoots::built_in());
+        line.services.config(anchors).unwrap()
+    }
+
+    #[test]
+    fn each_option_says_which_service_is_asked() {
+        let asks = |line: &str| config(line).network.is_some();
+        assert!(
+            asks("--cache c") && !asks("--cache c --offline"),
+            "--offline"
+        );
+        let pccs = config("--cache c --pccs https://p").services.intel;
+        assert!(
+            matches!(&pccs, IntelService::Pccs { base } if base == "https://p"),
+            "--pccs"
+        );
+        let cache = config("--cache c").cache.map(|cache| cache.folder);
+        assert_eq!(cache.as_deref(), Some(Path::new("c")), "--cache");
     }
 }
