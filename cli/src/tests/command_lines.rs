@@ -29,7 +29,7 @@ fn words(line: &str) -> Option<Vec<String>> {
                 word.get_or_insert_default().push_str(SUBSTITUTED);
             }
             (Some(open), c) if c == open => quote = None,
-            (Some('"'), '\\') | (None, '\\') => {
+            (Some('"') | None, '\\') => {
                 word.get_or_insert_default().extend(chars.next());
             }
             (None, '\'' | '"') => {

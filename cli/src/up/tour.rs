@@ -474,11 +474,6 @@ impl Tour {
         })
     }
 
-    /// The folder of the replica that was started last.
-    pub(crate) fn newest_folder(&self) -> std::path::PathBuf {
-        self.layout.replica(self.started)
-    }
-
     /// Says which replicas have ended, and starts them again in their own place, if the others can go on without.
     pub(crate) fn revive_the_dead(&mut self) {
         let mut dead = Vec::new();
