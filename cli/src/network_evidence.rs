@@ -37,7 +37,7 @@ pub(crate) struct Appraised {
     /// The founders, whose evidence it accepts.
     pub(crate) founders: usize,
     /// The voters whose evidence the chain file does not hold: the members' policy alone judged them.
-    pub(crate) not_appraised: Vec<u64>,
+    pub(crate) without_evidence: Vec<u64>,
 }
 
 impl NetworkEvidence {
@@ -115,7 +115,7 @@ impl NetworkEvidence {
             policy: policy.name().to_owned(),
             at_ms,
             founders: self.founders.len(),
-            not_appraised: self.later_voters(chain),
+            without_evidence: self.later_voters(chain),
         })
     }
 

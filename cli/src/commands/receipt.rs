@@ -274,7 +274,7 @@ impl Shown<'_> {
         let appraised = self.appraised.map(|appraised| {
             json!({
                 "policy": appraised.policy, "at_ms": appraised.at_ms, "founders": appraised.founders,
-                "voters_without_evidence": appraised.not_appraised,
+                "voters_without_evidence": appraised.without_evidence,
             })
         });
         json!({
@@ -328,16 +328,16 @@ fn appraised_line(appraised: &Appraised) -> String {
         policy,
         at_ms,
         founders,
-        not_appraised,
+        without_evidence,
     } = appraised;
     let line = format!(
         "policy `{policy}` accepts the evidence of {founders} founders, at {}",
         in_utc(*at_ms)
     );
-    if not_appraised.is_empty() {
+    if without_evidence.is_empty() {
         return line;
     }
-    let ids: Vec<String> = not_appraised.iter().map(u64::to_string).collect();
+    let ids: Vec<String> = without_evidence.iter().map(u64::to_string).collect();
     format!(
         "{line}\nnot appraised: replicas {}, whose evidence no chain file holds; the members' policy judged it when they joined",
         ids.join(", ")

@@ -97,8 +97,9 @@ fn shown_in(lines: &str, place: &str) -> Vec<Shown> {
 fn after_synod(command: &[String]) -> Option<Vec<String>> {
     let run: Vec<&str> = command.iter().map(String::as_str).collect();
     let rest = match &run[..] {
-        ["time", "synod", rest @ ..] | ["synod", rest @ ..] => rest,
-        ["cargo", "run", "--release", "--", rest @ ..] => rest,
+        ["time", "synod", rest @ ..]
+        | ["synod", rest @ ..]
+        | ["cargo", "run", "--release", "--", rest @ ..] => rest,
         _ => return None,
     };
     let until = rest
@@ -195,13 +196,14 @@ fn blocks(page: &str) -> (Vec<String>, String) {
                 text.push_str(line.trim_start());
                 text.push('\n');
             }
-            None => match line.trim().strip_prefix("```") {
-                Some(info) => open = Some((info.starts_with("sh"), String::new())),
-                None => {
+            None => {
+                if let Some(info) = line.trim().strip_prefix("```") {
+                    open = Some((info.starts_with("sh"), String::new()));
+                } else {
                     rest.push_str(line);
                     rest.push('\n');
                 }
-            },
+            }
         }
     }
     (blocks, rest)

@@ -38,13 +38,11 @@ pub(crate) struct InspectArgs {
 
 pub(crate) async fn run(args: &InspectArgs, output: Output) -> Outcome {
     let at = app_address(&args.target)?;
-    let (component, manifest, simulated) = match at {
-        Some((url, name)) => running(&args.service, url, &name).await?,
-        None => {
-            let (component, manifest) =
-                material(Path::new(&args.target), args.manifest.as_deref())?;
-            (component, manifest, None)
-        }
+    let (component, manifest, simulated) = if let Some((url, name)) = at {
+        running(&args.service, url, &name).await?
+    } else {
+        let (component, manifest) = material(Path::new(&args.target), args.manifest.as_deref())?;
+        (component, manifest, None)
     };
     let found = inspect(&component, manifest.as_ref()).map_err(|error| Failure {
         exit: Exit::NotVerified,
