@@ -96,11 +96,11 @@ fn shown_in(lines: &str, place: &str) -> Vec<Shown> {
 /// What follows `synod`, without what a shell takes for itself.
 fn after_synod(command: &[String]) -> Option<Vec<String>> {
     let run: Vec<&str> = command.iter().map(String::as_str).collect();
-    let rest = match &run[..] {
-        ["time", "synod", rest @ ..]
-        | ["synod", rest @ ..]
-        | ["cargo", "run", "--release", "--", rest @ ..] => rest,
-        _ => return None,
+    let (["time", "synod", rest @ ..]
+    | ["synod", rest @ ..]
+    | ["cargo", "run", "--release", "--", rest @ ..]) = &run[..]
+    else {
+        return None;
     };
     let until = rest
         .iter()
