@@ -161,6 +161,7 @@ const OWN: &[(&str, &[&str])] = &[
         "receipt verify",
         &["chain", "bound", "at", "signers", "vendors"],
     ),
+    ("replica replace", &["with"]),
     (
         "up",
         &[
