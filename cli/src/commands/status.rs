@@ -86,7 +86,7 @@ fn text(status: &NetworkStatus, now_ms: u64) -> String {
     let replicas = network.replicas.iter();
     lines.extend(replicas.map(|replica| replica_lines(replica, status, now_ms)));
     let departed = network.departed.iter();
-    lines.extend(departed.map(|gone| departure_line(gone, network.ledger_time_ms)));
+    lines.extend(departed.map(|gone| departure_line(gone, now_ms)));
     lines.push(critical_line(status.critical.as_deref()));
     lines.extend(status.alarms.iter().map(alarm_line));
     lines.join("\n")
@@ -134,7 +134,7 @@ fn replica_lines(replica: &ReplicaInfo, status: &NetworkStatus, now_ms: u64) -> 
         replica
             .demoted
             .as_ref()
-            .map(|demotion| demotion_line(demotion, ledger_ms)),
+            .map(|demotion| demotion_line(demotion, now_ms)),
     );
     lines.join("\n           ")
 }
@@ -185,7 +185,7 @@ fn attestation_line(replica: &ReplicaInfo, ledger_ms: u64, now_ms: u64) -> Strin
     )
 }
 
-fn departure_line(gone: &Departure, ledger_ms: u64) -> String {
+fn departure_line(gone: &Departure, now_ms: u64) -> String {
     let how = match (gone.reason, gone.replaced_by) {
         (DepartureReason::Removed, _) => "removed by the members".to_owned(),
         (DepartureReason::GaveWay, _) => {
@@ -197,19 +197,15 @@ fn departure_line(gone: &Departure, ledger_ms: u64) -> String {
         (DepartureReason::Replaced, Some(by)) => format!("replaced by replica {by}"),
         (DepartureReason::Replaced, None) => "replaced".to_owned(),
     };
-    format!(
-        "replica {}  {how} {}",
-        gone.id,
-        when(gone.since_ms, ledger_ms)
-    )
+    format!("replica {}  {how} {}", gone.id, when(gone.since_ms, now_ms))
 }
 
-fn demotion_line(demotion: &Demotion, ledger_ms: u64) -> String {
+fn demotion_line(demotion: &Demotion, now_ms: u64) -> String {
     let removal = demotion
         .removal_ms
-        .map(|ms| format!("; it is removed {}", when(ms, ledger_ms)))
+        .map(|ms| format!("; it is removed {}", when(ms, now_ms)))
         .unwrap_or_default();
-    let since = when(demotion.since_ms, ledger_ms);
+    let since = when(demotion.since_ms, now_ms);
     format!("DEMOTED {since}: {}{removal}", demotion.reason)
 }
 
@@ -266,6 +262,26 @@ mod tests {
         assert!(seen(18_000).starts_with("attested 8 s ago, verdict lapses in"));
         assert!(seen(48_000).starts_with("attested 38 s ago, verdict lapses in"));
         assert!(seen(3_600_000).contains("LAPSES with the next block"));
+    }
+
+    #[test]
+    fn age_of_departures_and_demotions_goes_by_the_clock_of_this_machine() {
+        let gone = Departure {
+            id: 1,
+            reason: DepartureReason::Left,
+            since_ms: 10_000,
+            replaced_by: None,
+        };
+        assert_eq!(departure_line(&gone, 48_000), "replica 1  left 38 s ago");
+        let demotion = Demotion {
+            since_ms: 10_000,
+            reason: "its verdict lapsed".to_owned(),
+            removal_ms: Some(108_000),
+        };
+        assert_eq!(
+            demotion_line(&demotion, 48_000),
+            "DEMOTED 38 s ago: its verdict lapsed; it is removed in 1 min"
+        );
     }
 
     #[test]
