@@ -43,8 +43,8 @@ fn find<'b>(block: &'b Block, (map, key): (&str, &[u8])) -> Option<&'b [u8]> {
         })
 }
 
-/// The body of a row, which is `[format 1, body]`.
+/// The body of a row, which is `[format 2, body]`.
 fn body(row: &[u8]) -> Option<Decoder<'_>> {
     let mut decoder = Decoder::new(row);
-    (decoder.array().ok()? == Some(2) && decoder.u16().ok()? == 1).then_some(decoder)
+    (decoder.array().ok()? == Some(2) && decoder.u16().ok()? == 2).then_some(decoder)
 }

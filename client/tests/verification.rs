@@ -217,7 +217,7 @@ fn block_zero(identity: &SigningKey, policy: Option<&str>) -> Block {
 /// The service's row as far as a client reads it: `[1, [name, manifest digest, …]]`.
 fn service_row() -> Vec<u8> {
     let mut out = Encoder::new(Vec::new());
-    out.array(2).unwrap().u16(1).unwrap().array(2).unwrap();
+    out.array(2).unwrap().u16(2).unwrap().array(2).unwrap();
     out.str("test").unwrap().bytes(&MANIFEST).unwrap();
     out.into_writer()
 }

@@ -192,7 +192,7 @@ mod tests {
             }
             .encode()
         };
-        let head = [&[0x82, 0x01, 0x83, 0x58, 0x20][..], &[0xab; 32], &[0x07]].concat();
+        let head = [&[0x82, 0x02, 0x83, 0x58, 0x20][..], &[0xab; 32], &[0x07]].concat();
         let expect = |act, tail: &[u8]| assert_eq!(action(act), [&head, tail].concat());
         expect(Act::Open, &[0x82, 0x00, 0x80]);
         expect(

@@ -5,8 +5,9 @@
 
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
-/// The version of all formats of this crate: `spec/governance.cddl`.
-pub const FORMAT: u16 = 1;
+/// The version of all formats of this crate: `spec/governance.cddl`. In version 1 rows of replicas named no hardware
+/// and no machine, and a manifest had no `unheard_s`: what a ledger of that version records cannot be recomputed.
+pub const FORMAT: u16 = 2;
 
 /// The bytes are no value of the expected format. Their author is at fault, or
 /// the storage they come from.
@@ -19,7 +20,7 @@ pub enum Malformed {
     #[error("not CBOR of the expected shape")]
     Shape,
     /// A version that this program does not know.
-    #[error("unknown format version {0}")]
+    #[error("format version {0}, this program reads version {FORMAT}")]
     Version(u16),
     /// Not the deterministic encoding, or bytes are left over.
     #[error("not in the deterministic encoding")]
@@ -83,5 +84,23 @@ pub(crate) mod byte_strings {
         (0..length)
             .map(|_| decoder.bytes().map(<[u8]>::to_vec))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_another_format_are_refused_by_its_number() {
+        let mut bytes = encode(&7u64);
+        assert_eq!(decode::<u64>(&bytes, 16), Ok(7));
+        for other in [1, 3] {
+            bytes[1] = other;
+            let refused = decode::<u64>(&bytes, 16).unwrap_err();
+            assert_eq!(refused, Malformed::Version(other.into()));
+            let text = format!("format version {other}, this program reads version 2");
+            assert_eq!(refused.to_string(), text);
+        }
     }
 }

@@ -118,10 +118,10 @@ mod tests {
             tls: None,
         };
         let short = codec::encode(&member);
-        assert_eq!(short[..5], [0x82, 0x01, 0x83, 0x61, b'm']);
+        assert_eq!(short[..5], [0x82, 0x02, 0x83, 0x61, b'm']);
         member.tls = Some(Digest::from([3; 32]));
         let long = codec::encode(&member);
-        assert_eq!(long[..5], [0x82, 0x01, 0x84, 0x61, b'm']);
+        assert_eq!(long[..5], [0x82, 0x02, 0x84, 0x61, b'm']);
         for bytes in [short, long] {
             assert!(codec::decode::<MemberEntry>(&bytes, 1000).is_ok());
         }

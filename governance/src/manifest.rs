@@ -63,7 +63,7 @@ pub enum JoinRule {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ManifestFile {
-    /// The version of the format: 1.
+    /// The version of the format: [`FORMAT`].
     pub version: u16,
     /// The service's name: 1 to 64 characters of `[A-Za-z0-9._@-]`.
     pub name: String,

@@ -105,7 +105,7 @@ fn manifest() -> Result<Manifest, synod_governance::ManifestError> {
         tls: Some(member_fingerprint(name)),
     });
     Manifest::try_from(ManifestFile {
-        version: 1,
+        version: synod_governance::FORMAT,
         name: "testbed".to_owned(),
         start_time_ms: START_MS,
         threshold: THRESHOLD,

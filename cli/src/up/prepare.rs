@@ -20,7 +20,6 @@ const USER: &str = "user";
 /// How many members act together, and recover together.
 const THRESHOLD: u8 = 2;
 const CERTIFICATE_DAYS: u64 = 365;
-const VERSION: u16 = 1;
 
 /// What stands before the first replica runs.
 pub(crate) struct Prepared {
@@ -112,7 +111,7 @@ fn make_user(layout: &Layout) -> Outcome<(Identity, UserEntry)> {
 
 fn make_manifest(members: Vec<MemberEntry>, user: UserEntry, replicas: u8) -> Outcome<Manifest> {
     let file = ManifestFile {
-        version: VERSION,
+        version: synod_governance::FORMAT,
         name: "tour".to_owned(),
         start_time_ms: now_ms(),
         threshold: THRESHOLD,

@@ -72,7 +72,7 @@ impl Network {
         let configuration = Configuration::new(0, Digest::default(), vec![voter(1)], 1).unwrap();
         let policy = Policy::development(&[(Tee::SevSnp, Measurement::from(MEASUREMENT), "test")]);
         let mut service = Encoder::new(Vec::new());
-        service.array(2).unwrap().u16(1).unwrap().array(2).unwrap();
+        service.array(2).unwrap().u16(2).unwrap().array(2).unwrap();
         service.str(name).unwrap().bytes(&[0xaa; 32]).unwrap();
         let (policy, service) = (policy.to_toml(), service.into_writer());
         let (number, encoded) = (0_u64.to_be_bytes(), configuration.encode());

@@ -576,12 +576,12 @@ fn rows_and_inputs_are_drawn_to_the_byte() {
         let map = MapName::new(map).expect("a name");
         snapshot.get(&map, key).expect("a row").value.to_vec()
     };
-    assert_eq!(row(map::APP_NUMBERS, b"bank"), [0x82, 0x01, 0x01]);
+    assert_eq!(row(map::APP_NUMBERS, b"bank"), [0x82, 0x02, 0x01]);
     let active = record(&network, "bank")
         .and_then(|record| record.active)
         .expect("it answers");
     let drawn = [
-        &[0x82, 0x01, 0x85, 0x64][..],
+        &[0x82, 0x02, 0x85, 0x64][..],
         b"bank",
         &[0x87, 0x01, 0x78, active.manifest.len() as u8],
         active.manifest.as_bytes(),
@@ -601,7 +601,7 @@ fn rows_and_inputs_are_drawn_to_the_byte() {
         signature: synod_crypto::Signature::from([0xab; 64]),
     };
     let drawn = [
-        &[0x82, 0x01, 0x82, 0x08, 0x81, 0x82, 0x64][..],
+        &[0x82, 0x02, 0x82, 0x08, 0x81, 0x82, 0x64][..],
         b"bank",
         &[0x82, 0x00, 0x82, 0x07, 0x81, 0x82, 0x03, 0x58, 0x40],
         &[0xab; 64],
@@ -609,13 +609,13 @@ fn rows_and_inputs_are_drawn_to_the_byte() {
     .concat();
     assert_eq!(activation(7, vec![signed]).encode(), drawn);
     let drawn = [
-        &[0x82, 0x01, 0x82, 0x08, 0x81, 0x82, 0x64][..],
+        &[0x82, 0x02, 0x82, 0x08, 0x81, 0x82, 0x64][..],
         b"bank",
         &[0x82, 0x01, 0x82, 0x07, 0x61, b'x'],
     ];
     assert_eq!(failure(7, "x").encode(), drawn.concat());
     let drawn = [
-        &[0x82, 0x01, 0x82, 0x08, 0x81, 0x82, 0x64][..],
+        &[0x82, 0x02, 0x82, 0x08, 0x81, 0x82, 0x64][..],
         b"bank",
         &[0x82, 0x02, 0x80],
     ];

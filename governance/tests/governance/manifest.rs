@@ -91,7 +91,8 @@ fn size_text_and_version_are_checked() {
         Err(ManifestError::TooLong(long.len()))
     );
     assert_eq!(Manifest::from_toml(b"\xff"), Err(ManifestError::NotText));
-    assert_eq!(refused(|file| file.version = 2), ManifestError::Version(2));
+    assert_eq!(refused(|file| file.version = 1), ManifestError::Version(1));
+    assert_eq!(refused(|file| file.version = 3), ManifestError::Version(3));
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub(crate) fn member(n: u8) -> MemberEntry {
 
 pub(crate) fn manifest_file() -> ManifestFile {
     ManifestFile {
-        version: 1,
+        version: synod_governance::FORMAT,
         name: "test".to_owned(),
         start_time_ms: START_MS,
         threshold: 2,

@@ -64,7 +64,7 @@ fn manifest(user: &KeyFiles) -> Manifest {
         tls: None,
     });
     Manifest::try_from(ManifestFile {
-        version: 1,
+        version: synod_governance::FORMAT,
         name: "test".to_owned(),
         start_time_ms: 1_700_000_000_000,
         threshold: 2,

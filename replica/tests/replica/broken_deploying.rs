@@ -48,7 +48,7 @@ fn forged(cluster: &Cluster, number: u64, compiled: Vec<Compiled>, extra: &str) 
         .machine()
         .sequence()
         .next_seqno();
-    let row = minicbor::to_vec((1u16, &row)).expect("in memory");
+    let row = minicbor::to_vec((synod_governance::FORMAT, &row)).expect("in memory");
     let mut writes = WriteSet::new();
     let mut put = |map_name: &str, key: &[u8], value: Vec<u8>| {
         writes

@@ -113,7 +113,7 @@ pub(crate) fn manifest(required_vendors: u8) -> Manifest {
         tls: None,
     });
     Manifest::try_from(ManifestFile {
-        version: 1,
+        version: synod_governance::FORMAT,
         name: "test".to_owned(),
         start_time_ms: START_MS,
         threshold: 2,
