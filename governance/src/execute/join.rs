@@ -83,6 +83,17 @@ pub(super) fn judge(
 
 /// Whether `block` is a recent certified block of this chain.
 pub(super) fn check_fresh(ctx: &Context<'_>, block: BlockRef) -> Result<(), Refusal> {
+    check_recent(ctx, block, FRESH_MS, FRESH_BLOCKS)
+}
+
+/// Whether `block` is a certified block of this chain, and at most `age_ms_max` older (milliseconds of ledger time) or
+/// `blocks_max` blocks below the one at hand.
+pub(super) fn check_recent(
+    ctx: &Context<'_>,
+    block: BlockRef,
+    age_ms_max: u64,
+    blocks_max: u64,
+) -> Result<(), Refusal> {
     let index = block.index;
     let below = (index < ctx.index)
         .then(|| ctx.facts.certified_block(index))
@@ -91,8 +102,8 @@ pub(super) fn check_fresh(ctx: &Context<'_>, block: BlockRef) -> Result<(), Refu
     if found.hash != block.hash {
         return Err(Refusal::BlockDiffers { index });
     }
-    let young = ctx.time_ms.saturating_sub(found.time_ms) <= FRESH_MS;
-    let near = ctx.index - index <= FRESH_BLOCKS;
+    let young = ctx.time_ms.saturating_sub(found.time_ms) <= age_ms_max;
+    let near = ctx.index - index <= blocks_max;
     if young || near {
         Ok(())
     } else {

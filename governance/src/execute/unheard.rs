@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::execute::join::check_recent;
 use crate::execute::lapse::demote;
 use crate::execute::membership;
 use crate::execute::state::{Outcome, State};
@@ -200,18 +201,9 @@ fn check_new(
     silent: &ReplicaRecord,
     block: BlockRef,
 ) -> Result<(), Refusal> {
-    let (ctx, index) = (state.ctx, block.index);
-    let below = (index < ctx.index)
-        .then(|| ctx.facts.certified_block(index))
-        .flatten();
-    let found = below.ok_or(Refusal::BlockUnknown { index })?;
-    if found.hash != block.hash {
-        return Err(Refusal::BlockDiffers { index });
-    }
-    let young = ctx.time_ms.saturating_sub(found.time_ms) <= UNHEARD_FRESH_MS;
-    let near = ctx.index - index <= UNHEARD_FRESH_BLOCKS;
-    let of_this_vote = index >= silent.since_index;
-    if of_this_vote && (young || near) {
+    check_recent(state.ctx, block, UNHEARD_FRESH_MS, UNHEARD_FRESH_BLOCKS)?;
+    let index = block.index;
+    if index >= silent.since_index {
         Ok(())
     } else {
         Err(Refusal::BlockTooOld { index })
