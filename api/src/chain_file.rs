@@ -1,15 +1,16 @@
-//! The answer to `GET /v1/chain`: `[1, block0, [* record]]` in deterministic CBOR
-//! (RFC 8949 §4.2), see `spec/api.cddl`.
+//! The answer to `GET /v1/chain`: `[2, block0, opening, [* record]]` in deterministic CBOR
+//! (RFC 8949 §4.2), see `spec/api.cddl`. Format 1 had no opening.
 //!
 //! Reading is strict: whatever does not encode to the same bytes again is refused.
 
 use bytes::Bytes;
+use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
 
 use crate::limits::CHAIN_RECORDS_MAX;
 
 /// The version of the format.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// All that a client needs to follow the configurations offline, from the block that it pinned
 /// to the configuration in force. It is believed only after every step of it was verified.
@@ -17,6 +18,8 @@ const FORMAT: u8 = 1;
 pub struct ChainFile {
     /// Block 0, whole; its hash is the network id.
     pub block0: Bytes,
+    /// The action by which the members opened the network, with their signatures; none before they did.
+    pub opening: Option<Bytes>,
     /// The chain records, from configuration 0 to 1 on.
     pub records: Vec<Bytes>,
 }
@@ -27,7 +30,7 @@ pub enum ChainFileError {
     /// The bytes are not CBOR of this shape.
     #[error("the chain file is malformed")]
     Malformed,
-    /// The format is newer, or not ours.
+    /// The format is older or newer, or not ours.
     #[error("the chain file has format {found}, this program reads format {FORMAT}")]
     Format {
         /// The format found.
@@ -47,7 +50,10 @@ pub enum ChainFileError {
 impl ChainFile {
     /// The bytes of the file.
     pub fn encode(&self) -> Vec<u8> {
-        let size = self.records.iter().map(|r| r.len() + 9).sum::<usize>() + self.block0.len() + 24;
+        let size = self.records.iter().map(|r| r.len() + 9).sum::<usize>()
+            + self.block0.len()
+            + self.opening.as_ref().map_or(0, Bytes::len)
+            + 36;
         let mut out = Encoder::new(Vec::with_capacity(size));
         self.write(&mut out)
             .expect("writing to a vector cannot fail");
@@ -58,7 +64,11 @@ impl ChainFile {
         &self,
         out: &mut Encoder<Vec<u8>>,
     ) -> Result<(), minicbor::encode::Error<std::convert::Infallible>> {
-        out.array(3)?.u8(FORMAT)?.bytes(&self.block0)?;
+        out.array(4)?.u8(FORMAT)?.bytes(&self.block0)?;
+        match &self.opening {
+            Some(opening) => out.bytes(opening)?,
+            None => out.null()?,
+        };
         out.array(self.records.len() as u64)?;
         for record in &self.records {
             out.bytes(record)?;
@@ -72,14 +82,19 @@ impl ChainFile {
     /// [`ChainFileError`], if these are not exactly the bytes that `encode` gives.
     pub fn decode(bytes: &Bytes) -> Result<Self, ChainFileError> {
         let mut input = Decoder::new(bytes);
-        if read(input.array())? != Some(3) {
-            return Err(ChainFileError::Malformed);
-        }
+        let parts = read(input.array())?;
         let found = read(input.u8())?;
         if found != FORMAT {
             return Err(ChainFileError::Format { found });
         }
+        if parts != Some(4) {
+            return Err(ChainFileError::Malformed);
+        }
         let block0 = bytes.slice_ref(read(input.bytes())?);
+        let opening = match read(input.datatype())? {
+            Type::Null => read(input.null()).map(|()| None)?,
+            _ => Some(bytes.slice_ref(read(input.bytes())?)),
+        };
         let count = read(input.array())?.ok_or(ChainFileError::NotCanonical)?;
         if count > CHAIN_RECORDS_MAX as u64 {
             return Err(ChainFileError::TooManyRecords { found: count });
@@ -88,7 +103,11 @@ impl ChainFile {
         for _ in 0..count {
             records.push(bytes.slice_ref(read(input.bytes())?));
         }
-        let file = Self { block0, records };
+        let file = Self {
+            block0,
+            opening,
+            records,
+        };
         if file.encode() == bytes[..] {
             Ok(file)
         } else {
@@ -108,13 +127,18 @@ mod tests {
     fn sample() -> ChainFile {
         ChainFile {
             block0: Bytes::from_static(b"block zero"),
+            opening: Some(Bytes::from_static(b"signed")),
             records: vec![Bytes::from_static(b"one"), Bytes::from(vec![7; 300])],
         }
     }
 
     #[test]
     fn chain_file_survives_its_encoding() {
-        for file in [sample(), ChainFile::default()] {
+        let unopened = ChainFile {
+            opening: None,
+            ..sample()
+        };
+        for file in [sample(), unopened, ChainFile::default()] {
             assert_eq!(ChainFile::decode(&file.encode().into()).unwrap(), file);
         }
     }
@@ -122,10 +146,15 @@ mod tests {
     #[test]
     fn other_format_is_named() {
         let mut bytes = sample().encode();
-        bytes[1] = 2;
+        bytes[1] = 3;
         assert_eq!(
             ChainFile::decode(&bytes.into()),
-            Err(ChainFileError::Format { found: 2 })
+            Err(ChainFileError::Format { found: 3 })
+        );
+        let first_format = [0x83, 1, 0x40, 0x80];
+        assert_eq!(
+            ChainFile::decode(&Bytes::copy_from_slice(&first_format)),
+            Err(ChainFileError::Format { found: 1 })
         );
     }
 
@@ -137,9 +166,9 @@ mod tests {
             ChainFile::decode(&trailing.into()),
             Err(ChainFileError::NotCanonical)
         );
-        // `1` as a two-byte integer: the same value, another encoding.
+        // `2` as a two-byte integer: the same value, another encoding.
         let mut long = sample().encode();
-        long.splice(1..2, [0x18, 1]);
+        long.splice(1..2, [0x18, 2]);
         assert_eq!(
             ChainFile::decode(&long.into()),
             Err(ChainFileError::NotCanonical)
@@ -149,7 +178,7 @@ mod tests {
     #[test]
     fn announced_count_is_bounded_before_memory_is_taken() {
         let bytes = [
-            0x83, 1, 0x40, 0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+            0x84, 2, 0x40, 0xf6, 0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
         ];
         let result = ChainFile::decode(&Bytes::copy_from_slice(&bytes));
         assert_eq!(

@@ -6,7 +6,12 @@ use synod_governance::app::AppManifest;
 /// What the act does.
 pub(crate) fn told(act: &Act) -> String {
     match act {
-        Act::Open => "open the service to users".to_owned(),
+        Act::Open {
+            configuration,
+            digest,
+        } => format!(
+            "open the service to users, with configuration {configuration} ({digest}), whose voters' evidence whoever signs has verified"
+        ),
         Act::SetUser {
             name,
             fingerprint,

@@ -59,6 +59,14 @@ const ACTS: &[&str] = &[
     "member act remove-replica",
     "member act set-required-vendors",
 ];
+/// Those that follow from the command line alone. Whoever opens a network asks every voter.
+const ACTS_OFFLINE: &[&str] = &[
+    "member act set-user",
+    "member act remove-user",
+    "member act trust-replica",
+    "member act remove-replica",
+    "member act set-required-vendors",
+];
 const LEDGER: &[&str] = &["ledger audit", "ledger show", "ledger rebuild"];
 
 /// Every combination of this kind.
@@ -100,7 +108,7 @@ pub(crate) const IDLE: &[Idle] = &[
         because: "chain and trust file are named, so nothing is taken from the folder",
     },
     Idle {
-        commands: ACTS,
+        commands: ACTS_OFFLINE,
         options: &[
             "url", "policy", "state", "cert", "cert_key", "via_ca", "timeout",
         ],

@@ -17,6 +17,7 @@ mod ledger_folder;
 mod member_key;
 mod network_evidence;
 mod network_status;
+mod opening;
 mod outcome;
 mod output;
 mod receipt_files;

@@ -55,6 +55,7 @@ fn tour_ends_in_a_verified_result_and_leaves_what_it_says() {
     ledgers_audit_and_a_flipped_bit_is_found(dir.path());
     simulated_networks_are_named_and_refused_by_policies_for_hardware(dir.path());
     own_policies_judge_the_founders_evidence(dir.path());
+    receipts_of_a_chain_that_nobody_opened_are_shown_and_not_verified(dir.path());
     ledgers_say_that_they_are_simulated(dir.path());
     acts_are_signed_offline_with_options_on_either_side(dir.path());
     receipts_verify_offline_and_tampered_ones_do_not(dir.path());
@@ -179,6 +180,44 @@ fn own_policies_judge_the_founders_evidence(dir: &Path) {
     );
 }
 
+/// The same chain without what the members signed: a founder's word stands behind it, and nothing else.
+fn receipts_of_a_chain_that_nobody_opened_are_shown_and_not_verified(dir: &Path) {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let left = dir.join(".synod");
+    let receipt = left.join("receipts/record-000000.receipt");
+    let file = std::fs::read(left.join("chain.cbor")).unwrap();
+    let unopened = synod_api::ChainFile {
+        opening: None,
+        ..synod_api::ChainFile::decode(&file.into()).unwrap()
+    };
+    std::fs::write(elsewhere.path().join("unopened.cbor"), unopened.encode()).unwrap();
+    let line = [
+        "receipt",
+        "verify",
+        receipt.to_str().unwrap(),
+        "--chain",
+        "unopened.cbor",
+        "--network",
+        &network_of(&left),
+    ];
+    let told = synod(elsewhere.path(), &[&line[..], &["--json"]].concat());
+    assert_eq!(told.status.code(), Some(3), "{}", stderr(&told));
+    let text = String::from_utf8_lossy(&told.stdout).into_owned();
+    let result = text
+        .lines()
+        .next()
+        .expect("what the receipt shows comes before the error");
+    let shown: serde_json::Value = serde_json::from_str(result).unwrap();
+    assert_eq!(
+        (&shown["verified"], &shown["before_opening"]),
+        (&false.into(), &true.into())
+    );
+    let told = synod(elsewhere.path(), &line);
+    assert_eq!(told.status.code(), Some(3), "{}", stderr(&told));
+    let text = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(text.contains("made before the opening"), "{text}");
+}
+
 fn ledgers_say_that_they_are_simulated(dir: &Path) {
     let elsewhere = tempfile::tempdir().unwrap();
     let left = dir.join(".synod");
@@ -213,8 +252,9 @@ fn network_of(left: &Path) -> String {
 }
 
 fn acts_are_signed_offline_with_options_on_either_side(dir: &Path) {
-    let before = ["member", "act", "--trust", ".synod/trust.toml", "open"];
-    let after = ["member", "act", "open", "--trust", ".synod/trust.toml"];
+    let (act, trust) = (["remove-user", "bob"], ["--trust", ".synod/trust.toml"]);
+    let before = [&["member", "act"][..], &trust, &act].concat();
+    let after = [&["member", "act"][..], &act, &trust].concat();
     let mut signed = Vec::new();
     for (line, out) in [(before, "before"), (after, "after")] {
         let rest = [

@@ -74,6 +74,7 @@ impl Fate {
             ClientError::Unreachable { .. } => Self::Passing,
             ClientError::NotVerified { why, .. } => match &why.failure {
                 Failure::StepBack(step_back) if step_back.may_pass() => Self::Behind,
+                Failure::NotOpen => Self::Behind,
                 _ => Self::Refused,
             },
             ClientError::ForeignRedirect { .. } => Self::Behind,

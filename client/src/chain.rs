@@ -1,11 +1,12 @@
-//! The chain of configurations, followed from the pin.
+//! The chain of configurations, followed from the pin, with what the members opened.
 
 use bytes::Bytes;
 use synod_api::ChainFile;
 use synod_crypto::Digest;
-use synod_ledger::{Chain, ChainRecord};
+use synod_ledger::{Block, Chain, ChainRecord};
 
 use crate::checks::Failure;
+use crate::opening;
 
 /// Reads a chain file and follows it from the pin.
 ///
@@ -22,6 +23,10 @@ fn start_chain(pin: Digest, file: &ChainFile) -> Result<Chain, Failure> {
         error: Box::new(error),
     })?;
     follow_records(&mut chain, &file.records)?;
+    if let Some(signed) = &file.opening {
+        let block0 = Block::decode(file.block0.clone()).expect("the chain began with it");
+        opening::open(&mut chain, &block0, signed)?;
+    }
     Ok(chain)
 }
 

@@ -10,7 +10,9 @@ use synod_channel::{EvidenceRefused, SessionRefused};
 use synod_crypto::Digest;
 use synod_ledger::ChainError;
 
+use crate::genesis::FoundingError;
 use crate::head::HeadError;
+use crate::opening::OpeningError;
 use crate::remembered::StepBack;
 
 /// One check that was made.
@@ -20,7 +22,7 @@ pub struct Check {
     pub name: &'static str,
     /// Whether it holds.
     pub passed: bool,
-    /// Whether it holds only because the policy demands nothing here.
+    /// Whether it holds only because nothing is demanded here.
     pub waived: bool,
     /// What was seen.
     pub seen: String,
@@ -53,6 +55,16 @@ impl Checks {
             name,
             passed: true,
             waived: false,
+            seen: seen.to_string(),
+        });
+    }
+
+    /// Notes what nobody demands, and is not there.
+    pub(crate) fn waive(&mut self, name: &'static str, seen: impl fmt::Display) {
+        self.0.push(Check {
+            name,
+            passed: true,
+            waived: true,
             seen: seen.to_string(),
         });
     }
@@ -175,6 +187,17 @@ pub enum Failure {
         /// Why.
         error: Box<ChainError>,
     },
+    /// Block 0 does not say who founded the network.
+    #[error("block 0 cannot be used: {0}")]
+    Founding(#[from] FoundingError),
+    /// What the replica shows as the members' opening is none.
+    #[error("the members' opening is refused: {0}")]
+    Opening(Box<OpeningError>),
+    /// The members have not opened the network, and the request carries what belongs to a user.
+    #[error(
+        "the replica does not show that the members opened the network: nothing of a user's is sent to it"
+    )]
+    NotOpen,
     /// Block 0 names no policy, and the caller gave none.
     #[error("block 0 holds no appraisal policy that this program can read: {0}")]
     NoPolicy(String),
@@ -195,6 +218,12 @@ pub enum Failure {
     /// The replica shows something older than this client has seen, or something else in its place.
     #[error("{0}")]
     StepBack(#[from] StepBack),
+}
+
+impl From<OpeningError> for Failure {
+    fn from(error: OpeningError) -> Self {
+        Self::Opening(Box::new(error))
+    }
 }
 
 impl From<HeadError> for Failure {
@@ -229,6 +258,9 @@ impl Failure {
             }
             Self::StepBack(_) => Some(
                 "do not use this replica; compare the configuration with the one that the members and other clients see",
+            ),
+            Self::NotOpen => Some(
+                "the members open it with `synod member act open`; until then only they are served",
             ),
             Self::NotVoter { .. } => Some("ask a replica that votes; `synod status` lists them"),
             Self::NoPolicy(_) => Some("name a policy with `--policy FILE`"),

@@ -12,7 +12,7 @@ use synod_channel::{Appraiser, Clock, Identity, ServerTrust, TrustError, client_
 use synod_crypto::Digest;
 use tokio::sync::Mutex;
 
-use crate::checks::Checks;
+use crate::checks::{Checks, Failure};
 use crate::connection::Connection;
 use crate::error::ClientError;
 use crate::memory::Memory;
@@ -82,6 +82,13 @@ impl Held {
         };
         is_newest && !self.connection.is_closed() && now_ms() < self.until_ms
     }
+
+    /// Whether a verified replica showed that the members opened the network; where replicas are trusted otherwise,
+    /// nobody asks.
+    fn shows_open(&self) -> bool {
+        let replica = self.replica.as_ref();
+        replica.is_none_or(|replica| replica.chain().opening().is_some())
+    }
 }
 
 /// Most replicas of which connections are kept.
@@ -106,24 +113,42 @@ impl Dialer {
         )
     }
 
-    /// An open connection to a trusted replica.
-    pub(crate) async fn connection(&self, url: &ReplicaUrl) -> Result<Connection, ClientError> {
+    /// An open connection to a trusted replica. Of verified replicas only those that show the network open get what
+    /// belongs to a user.
+    pub(crate) async fn connection(
+        &self,
+        url: &ReplicaUrl,
+        is_users: bool,
+    ) -> Result<Connection, ClientError> {
         let slot = self.slot(url);
         let mut held = slot.connection.lock().await;
         let memory = self.memory();
-        if let Some(held) = held.as_ref().filter(|held| held.is_usable(memory)) {
+        let is_open = |held: &Held| !is_users || held.shows_open();
+        if let Some(held) = held
+            .as_ref()
+            .filter(|held| held.is_usable(memory) && is_open(held))
+        {
             return Ok(held.connection.clone());
         }
-        let fresh = self.dial(url, &slot).await?;
+        let fresh = self.dial(url, &slot, is_users).await?;
         let connection = fresh.connection.clone();
+        let refused = !is_open(&fresh);
         *held = Some(fresh);
+        if refused {
+            return Err(session::not_verified(url, "opening", Failure::NotOpen));
+        }
         Ok(connection)
     }
 
     /// What is remembered, where replicas are verified.
     pub(crate) fn memory(&self) -> Option<&Memory> {
+        self.verifier().map(Verifier::memory)
+    }
+
+    /// What verifies replicas, where evidence is verified.
+    pub(crate) fn verifier(&self) -> Option<&Verifier> {
         match &self.trust {
-            Trust::Verified(verifier) => Some(verifier.memory()),
+            Trust::Verified(verifier) => Some(verifier),
             _ => None,
         }
     }
@@ -143,7 +168,12 @@ impl Dialer {
         slots.entry(url.clone()).or_default().clone()
     }
 
-    async fn dial(&self, url: &ReplicaUrl, slot: &Slot) -> Result<Held, ClientError> {
+    async fn dial(
+        &self,
+        url: &ReplicaUrl,
+        slot: &Slot,
+        is_users: bool,
+    ) -> Result<Held, ClientError> {
         match &self.trust {
             Trust::Authority(authority) => Ok(Held {
                 connection: self.open(url, authority).await?,
@@ -154,6 +184,7 @@ impl Dialer {
                 let memory = verifier.memory();
                 if let Some(known) = slot.verified()
                     && memory.is_newest(known.chain())
+                    && (!is_users || known.chain().opening().is_some())
                     && let Ok(held) = self.open_verified(url, known).await
                 {
                     return Ok(held);
@@ -295,7 +326,11 @@ impl Slot {
     }
 }
 
-async fn verify(verifier: &Verifier, url: &ReplicaUrl) -> Result<VerifiedReplica, ClientError> {
+/// Verifies with a fresh nonce.
+pub(crate) async fn verify(
+    verifier: &Verifier,
+    url: &ReplicaUrl,
+) -> Result<VerifiedReplica, ClientError> {
     verifier.verify(url, nonce()?).await
 }
 

@@ -85,7 +85,7 @@ impl Service {
     /// # Errors
     /// [`ClientError`].
     pub async fn ledger(&self, url: &ReplicaUrl, from: u64) -> Result<LedgerStream, ClientError> {
-        let connection = self.connection(url).await?;
+        let connection = self.connection_for(url, false).await?;
         let answer = connection
             .begin(&Request::get(format!("/v1/ledger?from={from}")))
             .await?;
@@ -149,9 +149,20 @@ pub enum ReceiptFailure {
 }
 
 impl ReceiptFailure {
-    /// Whether the chain at hand is newer than the receipt: an honest one proves the same once it is renewed.
+    /// Whether the chain at hand is newer than the receipt, or was opened after it was made: an honest one proves the
+    /// same once it is renewed.
     pub fn is_superseded(&self) -> bool {
-        matches!(self, Self::Refused(ReceiptError::Superseded { .. }))
+        use ReceiptError::{BeforeOpening, Superseded};
+        match self {
+            Self::Refused(BeforeOpening { opened, .. }) => opened.is_some(),
+            Self::Refused(Superseded { .. }) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it was made before the members opened the network.
+    pub fn is_before_opening(&self) -> bool {
+        matches!(self, Self::Refused(ReceiptError::BeforeOpening { .. }))
     }
 }
 

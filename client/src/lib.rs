@@ -6,6 +6,7 @@
 //!   caller's choice, at certificates of the service's authority), and repeats what may be repeated.
 //! * [`Memory`] is what they have seen of a network: shared within a run, kept in a [`StateFile`] between runs, and
 //!   never gone back behind.
+//! * What belongs to a user is sent only where the members opened the network, and receipts count from there on.
 //! * [`verify_receipt`] and [`verify_answer`] check receipts offline.
 //!
 //! ```no_run
@@ -40,6 +41,7 @@ mod kv;
 mod ledger;
 mod load;
 mod memory;
+mod opening;
 mod remembered;
 mod request;
 mod route;
@@ -49,6 +51,7 @@ mod state_file;
 mod trust_file;
 mod url;
 mod verify;
+mod voters;
 mod watch;
 
 pub use app_pin::{AppPin, AppPinError};
@@ -61,11 +64,13 @@ pub use connection::{ANSWER_BYTES_MAX, Connection};
 pub use dial::Trust;
 pub use error::ClientError;
 pub use event_stream::{BadEvent, EVENT_BYTES_MAX, Event, EventReader};
+pub use genesis::FoundingError;
 pub use head::{CertifiedHead, HeadError, HeadProof};
 pub use kv::{Consistency, Listing, Transacted, Value, WriteOptions, Written, put_request};
 pub use ledger::{LedgerStream, ReceiptFailure, RenewFailure, verify_answer, verify_receipt};
 pub use load::{Load, LoadReport, Percentiles, Target, run_load};
 pub use memory::{Memory, MemoryError, ReceiptMemoryError};
+pub use opening::OpeningError;
 pub use remembered::{
     BEHIND_MS_MAX, ConfigurationId, Fork, REMEMBERED_ADDRESSES_MAX, Remembered, Source, StepBack,
 };
@@ -78,4 +83,5 @@ pub use state_file::{
 pub use trust_file::{TRUST_FILE_BYTES_MAX, TrustFile, TrustFileError};
 pub use url::{ReplicaUrl, UrlError};
 pub use verify::{Attested, Nonce, Observation, VerifiedReplica, Verifier, fresh_nonce, observe};
+pub use voters::{UnverifiedVoter, VerifiedVoters, VotersError};
 pub use watch::Watch;

@@ -154,10 +154,13 @@ impl Memory {
         self.0.addresses_told.load(Ordering::Relaxed)
     }
 
-    /// Whether nothing newer than the newest configuration of this chain was seen.
+    /// Whether nothing newer than the newest configuration of this chain was seen, nor an opening that it does not
+    /// have.
     pub fn is_newest(&self, chain: &Chain) -> bool {
-        let known = self.now().configuration;
-        known.is_none_or(|known| known.number <= newest_of(chain).number)
+        let now = self.now();
+        let is_open = chain.opening().is_some();
+        let newest = newest_of(chain).number;
+        is_open >= now.opened && now.configuration.is_none_or(|known| known.number <= newest)
     }
 
     fn update(

@@ -5,6 +5,8 @@
 //!   that very configuration at its number;
 //! - two certified heads of one tree size have one root;
 //! - a replica's newest certified block is not much older than the newest that was remembered;
+//! - what a network showed before its members opened it counts for nothing once it shows the opening, and a replica
+//!   that shows none after that is behind;
 //! - what was remembered is replaced only by something newer. A receipt of an old transaction, or a chain from a
 //!   file, may be older than what is remembered: it is compared as far as it goes, and teaches nothing.
 //!
@@ -36,6 +38,8 @@ pub struct ConfigurationId {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remembered {
     pub(crate) network: Digest,
+    /// Whether the chain behind configuration and head showed that the members opened the network.
+    pub(crate) opened: bool,
     pub(crate) configuration: Option<ConfigurationId>,
     pub(crate) head: Option<CertifiedHead>,
     pub(crate) addresses: Vec<ReplicaUrl>,
@@ -64,6 +68,12 @@ pub enum StepBack {
         /// The number shown.
         shown: u64,
     },
+    /// The members opened the network, as this client has seen, and the replica shows no opening.
+    #[error(
+        "it does not show that the members opened the network, as this client has seen: the replica is behind, or its \
+         host withholds what is newer, or the history was rolled back"
+    )]
+    NotOpen,
     /// Another configuration has the number of the one that was remembered.
     #[error(
         "it shows another configuration {number} ({shown}) than this client has seen ({remembered}): the history \
@@ -122,6 +132,7 @@ impl Remembered {
     pub fn new(network: Digest) -> Self {
         Self {
             network,
+            opened: false,
             configuration: None,
             head: None,
             addresses: Vec::new(),
@@ -131,6 +142,11 @@ impl Remembered {
     /// The network id.
     pub fn network(&self) -> Digest {
         self.network
+    }
+
+    /// Whether the members were seen to have opened the network.
+    pub fn opened(&self) -> bool {
+        self.opened
     }
 
     /// The newest configuration seen.
@@ -161,27 +177,37 @@ impl Remembered {
             self.network,
             "a memory is of the network whose chain is followed"
         );
+        let is_open = chain.opening().is_some();
+        if self.opened && !is_open && source == Source::Replica {
+            return Err(Contradiction::StepBack(StepBack::NotOpen));
+        }
+        if is_open && !self.opened {
+            self.forget_unopened();
+        }
         self.compare_chain(chain, source)
             .map_err(Contradiction::StepBack)?;
         let shown = newest_of(chain);
-        // A chain that ends before the newest configuration known vouches for no head.
-        let head = head.filter(|_| {
-            self.configuration
-                .is_none_or(|known| known.number <= shown.number)
-        });
+        // A chain that ends before the newest configuration known, or before the opening, vouches for no head.
+        let is_newest = |known: ConfigurationId| known.number <= shown.number;
+        let vouches = is_open >= self.opened && self.configuration.is_none_or(is_newest);
+        let head = head.filter(|_| vouches);
         if let Some(head) = head {
             self.compare_head(head, source)?;
         }
-        if self
-            .configuration
-            .is_none_or(|known| known.number < shown.number)
-        {
+        if vouches {
             self.configuration = Some(shown);
         }
         if let Some(head) = head {
             self.keep_head(head);
         }
         Ok(())
+    }
+
+    /// Whoever holds a founder's key can show anything of a network before its members open it.
+    fn forget_unopened(&mut self) {
+        self.configuration = None;
+        self.head = None;
+        self.opened = true;
     }
 
     /// Remembers the addresses that a verified replica names, as many as are allowed.
@@ -194,6 +220,15 @@ impl Remembered {
     /// as they are learnt, so the file's are the newer ones.
     pub(crate) fn joined(mut self, other: &Self) -> Result<Self, Contradiction> {
         assert_eq!(self.network, other.network, "one network");
+        if !other.addresses.is_empty() {
+            self.addresses.clone_from(&other.addresses);
+        }
+        if self.opened && !other.opened {
+            return Ok(self);
+        }
+        if other.opened && !self.opened {
+            self.forget_unopened();
+        }
         if let Some(theirs) = other.configuration {
             match self.configuration {
                 Some(ours) if ours.number == theirs.number && ours.digest != theirs.digest => {
@@ -210,9 +245,6 @@ impl Remembered {
         if let Some(head) = &other.head {
             self.compare_head(head, Source::Archive)?;
             self.keep_head(head);
-        }
-        if !other.addresses.is_empty() {
-            self.addresses.clone_from(&other.addresses);
         }
         Ok(self)
     }

@@ -64,6 +64,13 @@ impl Request {
         }
     }
 
+    /// Whether it carries what belongs to a user: values, calls of apps, what is watched. Other requests are public, or
+    /// carry what members and replicas signed.
+    pub(crate) fn is_users(&self) -> bool {
+        let of_users = ["/v1/kv/", "/app/", "/v1/watch"];
+        of_users.iter().any(|begin| self.path.starts_with(begin))
+    }
+
     /// Names the media type of the body.
     pub fn with_type(mut self, media_type: &'static str) -> Self {
         self.headers.insert(

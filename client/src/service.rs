@@ -25,7 +25,7 @@ use crate::memory::{Memory, ReceiptMemoryError};
 use crate::request::{Request, Response, expect_ok};
 use crate::route::Route;
 use crate::url::ReplicaUrl;
-use crate::verify::VerifiedReplica;
+use crate::verify::{VerifiedReplica, Verifier};
 
 /// A client of a service. Cheap to clone; clones share connections and what they learnt.
 #[derive(Clone, Debug)]
@@ -85,6 +85,11 @@ impl Service {
     /// What this client remembers of the network; nothing is compared unless it verifies replicas.
     pub fn memory(&self) -> Option<&Memory> {
         self.0.dialer.memory()
+    }
+
+    /// What verifies replicas for this client, if something does.
+    pub(crate) fn verifier(&self) -> Option<&Verifier> {
+        self.0.dialer.verifier()
     }
 
     /// Remembers what a verified receipt shows, and compares it with what is remembered. Without a memory it does
@@ -222,7 +227,7 @@ impl Service {
             return Ok(leader);
         }
         // It may have joined since the network was asked.
-        let connection = self.connection(&response.url).await?;
+        let connection = self.connection_for(&response.url, false).await?;
         self.0.dialer.learn_addresses(&connection, memory).await?;
         if self.is_named(&leader, memory) {
             Ok(leader)
@@ -244,20 +249,32 @@ impl Service {
         expect_ok(self.attempt(url, request, self.0.patience.attempt).await?)
     }
 
-    /// An open connection to this replica, shared with other calls.
+    /// An open connection to this replica, shared with other calls, for what belongs to a user: where replicas are
+    /// verified, it shows that the members opened the network.
     ///
     /// # Errors
-    /// [`ClientError`], if it cannot be reached or is not trusted; nothing of the caller's was sent.
+    /// [`ClientError`], if it cannot be reached, is not trusted or not open; nothing of the caller's was sent.
     pub async fn connection(&self, url: &ReplicaUrl) -> Result<Connection, ClientError> {
-        self.connection_within(url, self.0.patience.attempt).await
+        self.connection_for(url, true).await
+    }
+
+    /// The same, for what belongs to a user or not.
+    pub(crate) async fn connection_for(
+        &self,
+        url: &ReplicaUrl,
+        is_users: bool,
+    ) -> Result<Connection, ClientError> {
+        self.connection_within(url, self.0.patience.attempt, is_users)
+            .await
     }
 
     async fn connection_within(
         &self,
         url: &ReplicaUrl,
         limit: Duration,
+        is_users: bool,
     ) -> Result<Connection, ClientError> {
-        let connection = tokio::time::timeout(limit, self.0.dialer.connection(url));
+        let connection = tokio::time::timeout(limit, self.0.dialer.connection(url, is_users));
         let connection = connection.await.map_err(|_| ClientError::Unreachable {
             url: url.clone(),
             why: format!("no verified connection within {limit:?}"),
@@ -273,7 +290,9 @@ impl Service {
     ) -> Result<Response, ClientError> {
         let limit = remaining.min(self.0.patience.attempt);
         let begun = Instant::now();
-        let connection = self.connection_within(url, limit).await?;
+        let connection = self
+            .connection_within(url, limit, request.is_users())
+            .await?;
         let left = limit.saturating_sub(begun.elapsed());
         connection.exchange(request, left).await
     }

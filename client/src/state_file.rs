@@ -5,6 +5,7 @@
 //! checksum = "<64 hexadecimal digits>"       # SHA-256 of all bytes after this line
 //! version = 1
 //! network = "<64 hexadecimal digits>"
+//! opened = true                              # whether the members were seen to have opened it
 //! addresses = ["https://127.0.0.1:8001"]     # of the replicas that vote, as a verified one named them
 //!
 //! [configuration]                            # the newest one seen
@@ -135,6 +136,8 @@ impl StateFileError {
 struct Form {
     version: i64,
     network: String,
+    #[serde(default)]
+    opened: bool,
     addresses: Vec<ReplicaUrl>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     configuration: Option<ConfigurationForm>,
@@ -346,6 +349,7 @@ pub fn state_text(remembered: &Remembered) -> Result<String, StateTextError> {
     let form = Form {
         version: VERSION,
         network: remembered.network.to_string(),
+        opened: remembered.opened,
         addresses: remembered.addresses.clone(),
         configuration: remembered.configuration.map(|known| ConfigurationForm {
             number: known.number,
@@ -408,6 +412,7 @@ impl Form {
             network: digest(&self.network, "network")?,
             configuration: configuration.transpose()?,
             head: self.head.map(HeadForm::read).transpose()?,
+            opened: self.opened,
             addresses: self.addresses,
         })
     }

@@ -23,9 +23,10 @@ use crate::chain::follow_records;
 use crate::checks::{Check, Checks, Failure, Unverified};
 use crate::connection::Connection;
 use crate::error::ClientError;
-use crate::genesis;
+use crate::genesis::{self, Founding};
 use crate::head::CertifiedHead;
 use crate::memory::Memory;
+use crate::opening;
 use crate::request::{Request, expect_ok};
 use crate::session;
 use crate::url::ReplicaUrl;
@@ -284,10 +285,15 @@ impl Verifier {
     ) -> Result<VerifiedReplica, Unverified> {
         let (attested, checks) = observation.check(Checks::default())?;
         let (checks, block0, chain) = self.follow(checks, attested.context, chain_file)?;
+        let founding = match Founding::read(&block0) {
+            Ok(founding) => founding,
+            Err(error) => return Err(checks.fail("founding", error.into())),
+        };
         let (checks, id) = membership(checks, &attested, &chain)?;
         let subject = Subject {
             attested: &attested,
             block0: &block0,
+            manifest: founding.service.manifest,
             chain: &chain,
         };
         let (checks, verdict) = self.appraise(checks, &subject, now_ms)?;
@@ -349,6 +355,7 @@ impl Verifier {
         };
         checks.pass("chain", format!("{changes}; {voters} voters now"));
         let block0 = Block::decode(file.block0).expect("the chain began with it");
+        let checks = opened(checks, &mut chain, &block0, file.opening.as_ref())?;
         Ok((checks, block0, chain))
     }
 
@@ -364,7 +371,7 @@ impl Verifier {
             .map_or_else(|| genesis::policy(subject.block0), Ok)
         {
             Ok(policy) => policy,
-            Err(failure) => return Err(checks.fail("policy", failure)),
+            Err(why) => return Err(checks.fail("policy", Failure::NoPolicy(why))),
         };
         let whose = if self.policy.is_some() {
             "the caller's"
@@ -402,6 +409,8 @@ impl Verifier {
 struct Subject<'a> {
     attested: &'a Attested,
     block0: &'a Block,
+    /// The digest of the manifest that block 0 names.
+    manifest: Digest,
     chain: &'a Chain,
 }
 
@@ -417,10 +426,36 @@ impl Subject<'_> {
         let is_founder = first
             .voter_by_kid(&self.attested.statement.identity.digest())
             .is_some();
-        match genesis::manifest_digest(self.block0) {
-            Some(manifest) if is_founder && manifest == self.attested.statement.context => manifest,
-            _ => self.chain.network(),
+        if is_founder && self.manifest == self.attested.statement.context {
+            self.manifest
+        } else {
+            self.chain.network()
         }
+    }
+}
+
+/// What the members opened. A network that they have not opened can be verified too: they must reach it.
+fn opened(
+    mut checks: Checks,
+    chain: &mut Chain,
+    block0: &Block,
+    signed: Option<&Bytes>,
+) -> Result<Checks, Unverified> {
+    let Some(signed) = signed else {
+        let seen = "the members have not opened the network: nothing of a user's is sent, and no receipt counts";
+        checks.waive("opening", seen);
+        return Ok(checks);
+    };
+    match opening::open(chain, block0, signed) {
+        Ok(signers) => {
+            let number = chain.opening().expect("it was opened a moment ago");
+            let seen = format!(
+                "{signers} members opened configuration {number}, whose voters they verified"
+            );
+            checks.pass("opening", seen);
+            Ok(checks)
+        }
+        Err(error) => Err(checks.fail("opening", error.into())),
     }
 }
 

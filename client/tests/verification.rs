@@ -10,6 +10,7 @@ use synod_attester::{Attester, Simulated};
 use synod_channel::{End, Party, Session, SessionClaim, SessionRefused, Spki, TlsKey};
 use synod_client::{Failure, Nonce, Observation, Unverified, VerifiedReplica, Verifier};
 use synod_crypto::{Digest, HpkeSecretKey, Secret, SigningKey};
+use synod_governance::{JoinRule, ServiceRecord};
 use synod_ledger::{Block, BlockBuilder, Configuration, Voter, genesis_block};
 
 const NOW_MS: u64 = 1_790_000_000_000;
@@ -56,6 +57,7 @@ impl Scene {
         let network = block.hash();
         let chain_file = ChainFile {
             block0: block.bytes().clone(),
+            opening: None,
             records: Vec::new(),
         };
         let observation = observe(&identity, &statement, tls.spki().clone(), network);
@@ -214,12 +216,19 @@ fn block_zero(identity: &SigningKey, policy: Option<&str>) -> Block {
     genesis_block(builder, 1, NOW_MS, &configuration).expect("block 0")
 }
 
-/// The service's row as far as a client reads it: `[1, [name, manifest digest, …]]`.
 fn service_row() -> Vec<u8> {
-    let mut out = Encoder::new(Vec::new());
-    out.array(2).unwrap().u16(2).unwrap().array(2).unwrap();
-    out.str("test").unwrap().bytes(&MANIFEST).unwrap();
-    out.into_writer()
+    let service = ServiceRecord {
+        name: "test".to_owned(),
+        manifest: Digest::from(MANIFEST),
+        opening: None,
+        threshold: 1,
+        recovery_threshold: 2,
+        join: JoinRule::Verdict,
+        removal_grace_s: 3600,
+        unheard_s: 600,
+        open_voters: 3,
+    };
+    minicbor::to_vec((synod_governance::FORMAT, service)).unwrap()
 }
 
 #[test]

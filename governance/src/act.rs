@@ -22,9 +22,17 @@ const SIGNED_BYTES_MAX: usize = 12 * ACTION_BYTES_MAX;
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub enum Act {
-    /// Let users in.
+    /// Let users in. It names the configuration in force, whose voters' evidence each member who signs has verified:
+    /// from it on what voters sign counts for clients, who know the members' keys from block 0.
     #[n(0)]
-    Open,
+    Open {
+        /// The number of the configuration.
+        #[n(0)]
+        configuration: u64,
+        /// Its digest: SHA-256 of its encoding.
+        #[n(1)]
+        digest: Digest,
+    },
     /// Add a user, or give a user another certificate or other roles.
     #[n(1)]
     SetUser {
@@ -194,7 +202,12 @@ mod tests {
         };
         let head = [&[0x82, 0x02, 0x83, 0x58, 0x20][..], &[0xab; 32], &[0x07]].concat();
         let expect = |act, tail: &[u8]| assert_eq!(action(act), [&head, tail].concat());
-        expect(Act::Open, &[0x82, 0x00, 0x80]);
+        let open = Act::Open {
+            configuration: 2,
+            digest: Digest::from([0xcd; 32]),
+        };
+        let named = [&[0x82, 0x00, 0x82, 0x02, 0x58, 0x20][..], &[0xcd; 32]].concat();
+        expect(open, &named);
         expect(
             Act::RemoveUser {
                 name: "a".to_owned(),

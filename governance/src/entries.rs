@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use synod_crypto::{Digest, HpkePublicKey, PublicKey};
+use synod_kv::VALUE_MAX;
+
+use crate::codec::{self, Malformed};
 
 const NAME_LENGTH_MAX: usize = 64;
 const ROLE_LENGTH_MAX: usize = 32;
@@ -63,6 +66,14 @@ pub enum BadEntry {
 }
 
 impl MemberEntry {
+    /// Reads a row of [`map::MEMBERS`](crate::map::MEMBERS) outside of a state: as a write of block 0.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    pub fn decode(row: &[u8]) -> Result<Self, Malformed> {
+        codec::decode(row, VALUE_MAX)
+    }
+
     pub(crate) fn check(&self) -> Result<(), BadEntry> {
         check_name(&self.name)
     }

@@ -24,6 +24,9 @@ pub struct CertifiedBlock {
     pub time_ms: u64,
 }
 
+/// Most voters of a configuration.
+pub const VOTERS_MAX: usize = 15;
+
 /// A voter of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VoterEntry {

@@ -17,6 +17,8 @@
 //!   diverse quorum of the others, under the same condition; a leader's word is not enough.
 //! - A version of an app comes into force only on signatures of a quorum of voters
 //!   that compiled it; that transaction may write its own app's maps besides.
+//! - The members open a configuration that they name, the one in force, once it has the voters and vendors that
+//!   they demand.
 //! - No configuration is written that has no voters, or voters of fewer
 //!   vendors than are required.
 
@@ -34,6 +36,7 @@ mod join;
 mod lapse;
 mod leave;
 mod manifest;
+mod opening;
 mod reattest;
 mod recompute;
 mod records;
@@ -52,9 +55,11 @@ pub use codec::{FORMAT, Malformed};
 pub use entries::{BadEntry, MemberEntry, UserEntry};
 pub use execute::{
     FRESH_BLOCKS, FRESH_MS, MembershipChange, Outcome, PENDING_MAX, PENDING_MS, REPLICAS_MAX,
-    VOTERS_MAX, execute,
+    execute,
 };
-pub use facts::{BlockRef, CertifiedBlock, Context, Facts, NextConfiguration, VoterEntry};
+pub use facts::{
+    BlockRef, CertifiedBlock, Context, Facts, NextConfiguration, VOTERS_MAX, VoterEntry,
+};
 pub use genesis::{APPROVAL_CONTENT_TYPE, Approval, FOUNDERS_MAX, Founder, Genesis};
 pub use input::{INPUT_BYTES_MAX, Input, Learner, Promote};
 pub use join::{AddressChange, Join, join_nonce};
@@ -62,14 +67,15 @@ pub use lapse::{Lapse, LapseStep, Lapsed};
 pub use leave::Leave;
 pub use manifest::{
     JoinRule, MANIFEST_BYTES_MAX, MEMBERS_MAX, Manifest, ManifestError, ManifestFile,
-    REMOVAL_GRACE_S_DEFAULT, REMOVAL_GRACE_S_MAX, UNHEARD_S_DEFAULT, UNHEARD_S_MAX, UNHEARD_S_MIN,
-    USERS_MAX,
+    OPEN_VOTERS_DEFAULT, REMOVAL_GRACE_S_DEFAULT, REMOVAL_GRACE_S_MAX, UNHEARD_S_DEFAULT,
+    UNHEARD_S_MAX, UNHEARD_S_MIN, USERS_MAX,
 };
+pub use opening::OpeningRefusal;
 pub use reattest::Reattest;
 pub use recompute::{Mismatch, recompute};
 pub use records::{
-    GovernanceRecord, REATTEST_INTERVAL_MS, Removal, RemovalReason, ReplicaRecord, ReplicaStatus,
-    ServiceRecord, ServiceStatus,
+    GovernanceRecord, Opening, REATTEST_INTERVAL_MS, Removal, RemovalReason, ReplicaRecord,
+    ReplicaStatus, ServiceRecord,
 };
 pub use refusal::{Refusal, StatementKey};
 pub use replacement::ReplacementRefusal;

@@ -13,6 +13,7 @@ use synod_crypto::{Digest, sha256};
 
 use crate::codec::{self, FORMAT};
 use crate::entries::{BadEntry, MemberEntry, UserEntry, check_name};
+use crate::facts::VOTERS_MAX;
 
 /// Longest manifest, in bytes of TOML.
 pub const MANIFEST_BYTES_MAX: usize = 512 * 1024;
@@ -34,6 +35,9 @@ pub const UNHEARD_S_DEFAULT: u64 = 600;
 pub const UNHEARD_S_MIN: u64 = 10;
 /// The longest such time (seconds): a leap year.
 pub const UNHEARD_S_MAX: u64 = 366 * 24 * 3600;
+
+/// The members open a configuration of at least so many voters, unless the manifest says otherwise.
+pub const OPEN_VOTERS_DEFAULT: u8 = 3;
 
 /// The fewest shares that may open the ledger secret.
 const RECOVERY_THRESHOLD_MIN: u8 = 2;
@@ -86,6 +90,10 @@ pub struct ManifestFile {
     /// vote.
     #[serde(default = "unheard_default")]
     pub unheard_s: u64,
+    /// How many replicas must vote before the members can open the service: 1 to [`VOTERS_MAX`]. Whoever breaks the
+    /// TEEs of fewer than a quorum of them cannot make clients believe another history.
+    #[serde(default = "open_voters_default")]
+    pub open_voters: u8,
     /// The members, in the order of their shares.
     pub members: Vec<MemberEntry>,
     /// The first users.
@@ -153,6 +161,9 @@ pub enum ManifestError {
     /// Not from [`UNHEARD_S_MIN`] to [`UNHEARD_S_MAX`].
     #[error("`unheard_s` is {0}, it must be {UNHEARD_S_MIN} to {UNHEARD_S_MAX}")]
     Unheard(u64),
+    /// Not from 1 to [`VOTERS_MAX`].
+    #[error("`open_voters` is {0}, it must be 1 to {VOTERS_MAX}")]
+    OpenVoters(u8),
     /// Two entries share what must be their own.
     #[error("two entries have the same {0}")]
     Repeated(&'static str),
@@ -220,6 +231,10 @@ fn unheard_default() -> u64 {
     UNHEARD_S_DEFAULT
 }
 
+fn open_voters_default() -> u8 {
+    OPEN_VOTERS_DEFAULT
+}
+
 fn check_numbers(file: &ManifestFile) -> Result<(), ManifestError> {
     let members = file.members.len();
     if !(usize::from(RECOVERY_THRESHOLD_MIN)..=MEMBERS_MAX).contains(&members) {
@@ -249,6 +264,9 @@ fn check_numbers(file: &ManifestFile) -> Result<(), ManifestError> {
     }
     if !(UNHEARD_S_MIN..=UNHEARD_S_MAX).contains(&file.unheard_s) {
         return Err(ManifestError::Unheard(file.unheard_s));
+    }
+    if !(1..=VOTERS_MAX).contains(&usize::from(file.open_voters)) {
+        return Err(ManifestError::OpenVoters(file.open_voters));
     }
     Ok(())
 }
@@ -318,6 +336,8 @@ struct Canonical {
     removal_grace_s: u64,
     #[n(10)]
     unheard_s: u64,
+    #[n(11)]
+    open_voters: u8,
 }
 
 fn canonical(file: &ManifestFile) -> Canonical {
@@ -333,5 +353,6 @@ fn canonical(file: &ManifestFile) -> Canonical {
         policy: file.policy.digest(),
         removal_grace_s: file.removal_grace_s,
         unheard_s: file.unheard_s,
+        open_voters: file.open_voters,
     }
 }

@@ -3,23 +3,28 @@
 use minicbor::{Decode, Encode};
 use synod_attestation::{NodeStatement, Tee};
 use synod_crypto::{Digest, PublicKey};
+use synod_kv::VALUE_MAX;
 
 use crate::address::Address;
+use crate::codec::{self, Malformed};
 use crate::manifest::JoinRule;
 
 /// Newer evidence of a replica comes at most so often (milliseconds): 10 minutes.
 pub const REATTEST_INTERVAL_MS: u64 = 10 * 60 * 1000;
 
-/// Whether users are let in.
+/// How the members opened the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(index_only)]
-pub enum ServiceStatus {
-    /// Founded, and closed to users until the members open it.
+#[cbor(array)]
+pub struct Opening {
+    /// The number of the configuration that they named, whose voters' evidence they verified.
     #[n(0)]
-    Closed,
-    /// Open to users.
+    pub configuration: u64,
+    /// Its digest.
     #[n(1)]
-    Open,
+    pub digest: Digest,
+    /// The seqno of the input, which holds the signed action.
+    #[n(2)]
+    pub seqno: u64,
 }
 
 /// The service as a whole.
@@ -32,9 +37,9 @@ pub struct ServiceRecord {
     /// The digest of the manifest.
     #[n(1)]
     pub manifest: Digest,
-    /// Whether users are let in.
+    /// How the members opened it to users; none until they do.
     #[n(2)]
-    pub status: ServiceStatus,
+    pub opening: Option<Opening>,
     /// How many members must sign an action.
     #[n(3)]
     pub threshold: u8,
@@ -50,9 +55,25 @@ pub struct ServiceRecord {
     /// A voter that a diverse quorum of the others has not heard of for so long (seconds) loses its vote.
     #[n(7)]
     pub unheard_s: u64,
+    /// The members open a configuration of at least so many voters.
+    #[n(8)]
+    pub open_voters: u8,
 }
 
 impl ServiceRecord {
+    /// Whether users are let in.
+    pub fn is_open(&self) -> bool {
+        self.opening.is_some()
+    }
+
+    /// Reads the row that [`View::service`](crate::View::service) reads, outside of a state: as a write of block 0.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    pub fn decode(row: &[u8]) -> Result<Self, Malformed> {
+        codec::decode(row, VALUE_MAX)
+    }
+
     /// A replica without a vote is removed so long (milliseconds) after its verdict lapsed.
     pub fn removal_grace_ms(&self) -> u64 {
         self.removal_grace_s.saturating_mul(1000)

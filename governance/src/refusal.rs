@@ -9,6 +9,7 @@ use crate::app::{AppManifestError, AppName, FAILURE_CODE_LENGTH_MAX};
 use crate::codec::Malformed;
 use crate::entries::BadEntry;
 use crate::manifest::ManifestError;
+use crate::opening::OpeningRefusal;
 use crate::records::ReplicaStatus;
 use crate::replacement::ReplacementRefusal;
 use crate::signatures::SignatureError;
@@ -104,9 +105,9 @@ pub enum Refusal {
         /// The action's.
         found: u64,
     },
-    /// The service is open already.
-    #[error("the service is open already")]
-    AlreadyOpen,
+    /// The members cannot open the service so.
+    #[error(transparent)]
+    Opening(#[from] OpeningRefusal),
     /// A name or a role breaks its rules.
     #[error(transparent)]
     Entry(#[from] BadEntry),
@@ -325,7 +326,7 @@ pub enum Refusal {
         index: u64,
     },
     /// The voters that would stand are of too few vendors.
-    #[error("voters of {found} vendors would stand, {required} are required")]
+    #[error("{found} vendors are among the voters, {required} are required")]
     TooFewVendors {
         /// The vendors required.
         required: u8,
@@ -435,7 +436,7 @@ impl Refusal {
             Self::Malformed(_) => "malformed",
             Self::WrongNetwork { .. } => "wrong-network",
             Self::WrongSequence { .. } => "wrong-sequence",
-            Self::AlreadyOpen => "already-open",
+            Self::Opening(refusal) => refusal.code(),
             Self::Entry(_) => "bad-name-or-role",
             Self::UserNotFound(_) => "user-not-found",
             Self::FingerprintInUse(_) => "fingerprint-in-use",

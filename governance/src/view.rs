@@ -4,14 +4,13 @@ use synod_attestation::Policy;
 use synod_crypto::{Digest, PublicKey};
 use synod_kv::{Bytes, Read};
 
+use crate::act::SignedAction;
 use crate::app::{AppName, AppRecord};
 use crate::entries::{MemberEntry, UserEntry};
 use crate::facts::VoterEntry;
 use crate::input::Input;
 use crate::lapse::{self, Lapsed};
-use crate::records::{
-    GovernanceRecord, ReplicaRecord, ReplicaStatus, ServiceRecord, ServiceStatus,
-};
+use crate::records::{GovernanceRecord, ReplicaRecord, ReplicaStatus, ServiceRecord};
 use crate::tables::{self, CorruptState, GOVERNANCE, POLICY, SERVICE, map};
 use crate::wrap::WrappedSecret;
 
@@ -37,9 +36,18 @@ impl<'a, R: Read> View<'a, R> {
 
     /// Whether users are let in.
     pub fn is_open(&self) -> Result<bool, CorruptState> {
-        Ok(self
-            .service()?
-            .is_some_and(|service| service.status == ServiceStatus::Open))
+        Ok(self.service()?.is_some_and(|service| service.is_open()))
+    }
+
+    /// The action by which the members opened the service, as they signed it; `None` before.
+    pub fn opening_action(&self) -> Result<Option<SignedAction>, CorruptState> {
+        let Some(opening) = self.service()?.and_then(|service| service.opening) else {
+            return Ok(None);
+        };
+        match self.input(opening.seqno)? {
+            Some(Input::Action(signed)) => Ok(Some(signed)),
+            _ => Err(CorruptState::missing(map::INPUTS)),
+        }
     }
 
     /// The counters and the diversity rule, once the network is founded.

@@ -8,6 +8,8 @@
 //!   root; the change block's header adds nothing to it.
 //! - The certified header of the record *ends* configuration k ([`Ended`]). What k signs
 //!   elsewhere proves nothing any more; only leaves of that header's tree do.
+//! - [`Chain::open`] marks the configuration from which on receipts count: the one that the members opened. The first
+//!   configuration is one founder alone, and whoever holds a founder's key can sign any history under it.
 //! - [`Recorder`] makes the records while a replica or an audit goes along.
 
 use std::collections::BTreeMap;
@@ -139,6 +141,12 @@ pub enum ChainError {
     /// The next configuration cannot follow.
     #[error("the configuration cannot follow: {0}")]
     Successor(#[from] SuccessorError),
+    /// The members opened a configuration that this chain does not have.
+    #[error("configuration {number} of this chain is not the one that the members opened")]
+    Opening {
+        /// The number that they named.
+        number: u64,
+    },
 }
 
 /// The configurations that a client has verified from the pin on.
@@ -146,6 +154,8 @@ pub enum ChainError {
 pub struct Chain {
     network: Digest,
     links: Vec<Link>,
+    /// The number of the configuration that the members opened.
+    opening: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -187,7 +197,27 @@ impl Chain {
                 configuration,
                 ended: None,
             }],
+            opening: None,
         })
+    }
+
+    /// Takes note that the members opened the configuration with this number and digest: receipts count from it on.
+    /// The caller has verified the members' signatures, whose keys stand in block 0. A refused opening changes nothing.
+    ///
+    /// # Errors
+    /// [`ChainError::Opening`], if the chain followed so far has no such configuration.
+    pub fn open(&mut self, number: u64, digest: &Digest) -> Result<(), ChainError> {
+        let opened = self.configuration(digest);
+        if opened.is_none_or(|opened| opened.number() != number) {
+            return Err(ChainError::Opening { number });
+        }
+        self.opening = Some(number);
+        Ok(())
+    }
+
+    /// The number of the configuration that the members opened; `None` if they opened none that is known here.
+    pub fn opening(&self) -> Option<u64> {
+        self.opening
     }
 
     /// Takes the step of one record. A refused record changes nothing.

@@ -8,6 +8,8 @@
 //!   nothing by that header, its view, index and signatures: whoever holds old keys can
 //!   make such. It counts only with a proof that its leaf is in the tree of the chain
 //!   record that ended the configuration; what is said of head and signers is the record's.
+//! - A receipt counts only if the configuration that certified it is the one that the members opened, or a later one:
+//!   what voters signed before stands on the word of a founder.
 //! - [`Receipt::verify`] is the only maker of [`Committed`].
 
 use std::collections::BTreeSet;
@@ -78,6 +80,9 @@ pub struct ReceiptPolicy {
     pub signers_min: usize,
     /// The fewest vendors among them.
     pub vendors_min: usize,
+    /// Whether receipts count that were made before the members opened the network; see [`Chain::open`]. Whoever holds
+    /// a founder's key can make such of anything.
+    pub before_opening: bool,
 }
 
 impl Default for ReceiptPolicy {
@@ -85,6 +90,7 @@ impl Default for ReceiptPolicy {
         Self {
             signers_min: 1,
             vendors_min: 1,
+            before_opening: false,
         }
     }
 }
@@ -117,6 +123,8 @@ pub struct Transaction {
     pub configuration: u64,
     /// The signers of that block: replica id and vendor, ascending by id.
     pub signers: Vec<(u64, String)>,
+    /// Whether that configuration voted before the members opened the network; only where the policy lets such count.
+    pub before_opening: bool,
 }
 
 /// The answer at hand is not the one that the receipt proves.
@@ -186,6 +194,16 @@ pub enum ReceiptError {
     UnknownConfiguration {
         /// The digest named.
         digest: Digest,
+    },
+    /// The configuration voted before the members opened the network, or the chain at hand knows of no opening.
+    #[error(
+        "it was made under configuration {number}, before the members opened the network{}", opened_text(*.opened)
+    )]
+    BeforeOpening {
+        /// The number of the configuration.
+        number: u64,
+        /// The number of the one that they opened, if the chain has it.
+        opened: Option<u64>,
     },
     /// The chain at hand has superseded the configuration, and the receipt does not prove that its
     /// leaf is in the tree by which the configuration ended. The receipt may be honest, but older than
@@ -304,6 +322,13 @@ pub enum ReceiptError {
     },
 }
 
+fn opened_text(opened: Option<u64>) -> String {
+    match opened {
+        Some(number) => format!(" with configuration {number}"),
+        None => ", which this chain does not show open".to_owned(),
+    }
+}
+
 /// What an independent verifier needs of a receipt: it rebuilds `root` from the
 /// leaf data and checks each COSE receipt under the key that its `kid` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -360,6 +385,7 @@ impl Receipt {
     ) -> Result<Committed<Transaction>, ReceiptError> {
         let (header, head) = Head::of_bytes(&self.header).map_err(ReceiptError::Header)?;
         let configuration = configuration_of(chain, &header)?;
+        let before_opening = check_opened(chain, configuration, policy)?;
         self.check_openings()?;
         let (head, signers) = if let Some(ended) = chain.ended(&header.configuration) {
             self.check_ending(&head, ended, configuration.number())?;
@@ -377,6 +403,7 @@ impl Receipt {
             head,
             configuration: configuration.number(),
             signers: named_signers(&signers, configuration),
+            before_opening,
         }))
     }
 
@@ -550,6 +577,20 @@ fn configuration_of<'a>(
     configuration
         .map(|c| &**c)
         .ok_or(ReceiptError::UnknownConfiguration { digest })
+}
+
+/// Whether the configuration voted before the members opened the network, if the policy lets that count.
+fn check_opened(
+    chain: &Chain,
+    configuration: &Configuration,
+    policy: &ReceiptPolicy,
+) -> Result<bool, ReceiptError> {
+    let (number, opened) = (configuration.number(), chain.opening());
+    let before = opened.is_none_or(|opened| number < opened);
+    if before && !policy.before_opening {
+        return Err(ReceiptError::BeforeOpening { number, opened });
+    }
+    Ok(before)
 }
 
 fn check_policy(

@@ -11,8 +11,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use synod_api::{
-    ActionReply, AttestationReply, Base64, CertifiedBlock, ChainFile, ErrorCode, HealthReply,
-    Problem, SessionReply, freshness_message,
+    ActionReply, AttestationReply, Base64, CertifiedBlock, ErrorCode, HealthReply, Problem,
+    SessionReply, freshness_message,
 };
 use synod_channel::{End, Party, Session, SessionClaim};
 use synod_crypto::{Digest, SigningKey, sha256};
@@ -339,8 +339,8 @@ impl Running {
             }
             Call::Ledger { from } => self.ledger(caller, from),
             Call::Chain => {
-                let (block0, records) = self.look(|replica| replica.chain()).await?;
-                Ok(Reply::Chain(ChainFile { block0, records }.encode().into()))
+                let parts = self.look(|replica| replica.chain()).await?;
+                Ok(Reply::Chain(views::chain_file(parts).encode().into()))
             }
             Call::Network => {
                 let view = self

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use synod_api::{
-    Demotion, Departure, DepartureReason, GovernanceReply, MemberInfo, NetworkReply, ReplicaInfo,
-    Role, Standing, UserInfo,
+    ChainFile, Demotion, Departure, DepartureReason, GovernanceReply, MemberInfo, NetworkReply,
+    ReplicaInfo, Role, Standing, UserInfo,
 };
 use synod_consensus::Peer;
 use synod_crypto::Digest;
-use synod_governance::{Input, RemovalReason, ReplicaRecord, ReplicaStatus, ServiceStatus, View};
+use synod_governance::{Input, RemovalReason, ReplicaRecord, ReplicaStatus, View};
 use synod_ledger::{Configuration, TxId};
-use synod_replica::{Gauges, GovernanceView, NetworkView, Replica};
+use synod_replica::{ChainParts, Gauges, GovernanceView, NetworkView, Replica};
 
 use crate::founder::Waiting;
 use crate::reattester::{Progress, two_thirds_ms};
@@ -56,7 +56,7 @@ pub(crate) fn network(
     NetworkReply {
         network_id: Some(view.network.to_string()),
         name: view.service.name.clone(),
-        open: view.service.status == ServiceStatus::Open,
+        open: view.service.is_open(),
         software: software(),
         replica: view.id,
         role: role(view, gauges),
@@ -345,11 +345,20 @@ fn late_ms(replica: &ReplicaRecord) -> u64 {
     replica.expires_ms.saturating_sub(replica.attested_ms) / 6 * 5
 }
 
+/// What clients follow the configurations with.
+pub(crate) fn chain_file(parts: ChainParts) -> ChainFile {
+    ChainFile {
+        block0: parts.block0,
+        opening: parts.opening,
+        records: parts.records,
+    }
+}
+
 /// The members' side.
 pub(crate) fn governance(network: Digest, view: &GovernanceView) -> GovernanceReply {
     GovernanceReply {
         network_id: network.to_string(),
-        open: view.service.status == ServiceStatus::Open,
+        open: view.service.is_open(),
         next_sequence: view.governance.next_sequence,
         threshold: view.service.threshold,
         recovery_threshold: view.service.recovery_threshold,

@@ -5,7 +5,6 @@
 //! * The service's own private maps: nobody.
 
 use synod_api::{ErrorCode, Problem};
-use synod_governance::ServiceStatus;
 use synod_governance::app::{
     AppManifest, AppMap, AppMapKind, AppName, CallerIdentity, CallerKind, is_app_map, owner_of_map,
 };
@@ -22,7 +21,7 @@ pub(crate) fn may_watch(
     map: &MapName,
     prefix: &[u8],
 ) -> Result<(), Box<Problem>> {
-    if replica.governance_view().service.status != ServiceStatus::Open {
+    if !replica.governance_view().service.is_open() {
         return Err(Problem::new(ErrorCode::ServiceNotOpen).into());
     }
     let identity = replica.caller_identity(caller);

@@ -1,5 +1,6 @@
 //! The members' side of the service, as one state has it.
 
+use bytes::Bytes;
 use synod_crypto::Digest;
 use synod_governance::{GovernanceRecord, MemberEntry, ServiceRecord, UserEntry, View};
 use synod_kv::Read;
@@ -19,6 +20,8 @@ pub struct GovernanceView {
     pub users: Vec<UserEntry>,
     /// The digest of the appraisal policy in force.
     pub policy: Digest,
+    /// The action by which the members opened the service, with their signatures, encoded; none before.
+    pub opening: Option<Bytes>,
 }
 
 /// The members' side of the service.
@@ -30,5 +33,6 @@ pub(crate) fn governance(reader: &impl Read) -> GovernanceView {
         members: sound(view.members()),
         users: sound(view.users()),
         policy: sound(view.policy()).digest(),
+        opening: sound(view.opening_action()).map(|signed| signed.encode().into()),
     }
 }

@@ -94,7 +94,7 @@ pub use leading::{BLOCK_BYTES_TARGET, BLOCK_TRANSACTIONS_MAX, BLOCKS_IN_FLIGHT_M
 pub use ledger_clock::{BEHIND_MAX_MS, FASTEST, LEAD_MAX_MS, Now, SLOWEST};
 pub use machine::{BlockFault, Machine, Taken};
 pub use membership::PROMOTION_LAG_MAX;
-pub use query::{Gauges, NetworkView};
+pub use query::{ChainParts, Gauges, NetworkView};
 pub use recalling::RECALL_BYTES_MAX;
 pub use record::{ExecutionRecord, MalformedRecord};
 pub use replica::{Boot, Keys, Replica};

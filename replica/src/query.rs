@@ -88,6 +88,18 @@ pub struct Gauges {
     pub halted: bool,
 }
 
+/// What it takes to follow the configurations offline, from the block that a client pinned.
+#[derive(Debug, Clone)]
+pub struct ChainParts {
+    /// Block 0, whole.
+    pub block0: Bytes,
+    /// The action by which the members opened the network, with their signatures, as certified state has it; none
+    /// before.
+    pub opening: Option<Bytes>,
+    /// The chain records, encoded, from configuration 0 to 1 on.
+    pub records: Vec<Bytes>,
+}
+
 impl Replica {
     /// The network as this replica sees it.
     pub fn network_view(&self) -> NetworkView {
@@ -155,15 +167,14 @@ impl Replica {
         self.seen_rows.members(&self.machine)
     }
 
-    /// Block 0 and the chain records: enough to follow the configurations offline.
-    pub fn chain(&self) -> (Bytes, Vec<Bytes>) {
-        let records = self
-            .machine
-            .chain_records()
-            .iter()
-            .map(synod_ledger::ChainRecord::encode)
-            .collect();
-        (self.machine.genesis().clone(), records)
+    /// What it takes to follow the configurations offline.
+    pub fn chain(&self) -> ChainParts {
+        let records = self.machine.chain_records().iter();
+        ChainParts {
+            block0: self.machine.genesis().clone(),
+            opening: self.governance_view().opening.clone(),
+            records: records.map(synod_ledger::ChainRecord::encode).collect(),
+        }
     }
 
     /// The header of the newest certified block and the certificate over it, as far as both are at hand. Nothing

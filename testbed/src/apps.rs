@@ -173,6 +173,7 @@ impl Synod {
         let policy = ReceiptPolicy {
             signers_min: 1,
             vendors_min: 1,
+            ..ReceiptPolicy::default()
         };
         verify_answer(receipt, &self.chain()?, &policy, tx, &bound)
             .map(drop)

@@ -114,6 +114,7 @@ fn manifest() -> Result<Manifest, synod_governance::ManifestError> {
         join: JoinRule::Verdict,
         removal_grace_s: REMOVAL_GRACE_S_DEFAULT,
         unheard_s: UNHEARD_S_DEFAULT,
+        open_voters: 1,
         members: members.collect(),
         users: Vec::new(),
         policy: Policy::development(&[(Tee::SevSnp, measurement, "synod")]),

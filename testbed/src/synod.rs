@@ -56,8 +56,17 @@ impl Synod {
             synod.step(input);
         }
         synod.run_until(|synod| synod.replica.network_view().serves.then_some(()))?;
-        synod.act(Act::Open)?;
+        synod.open()?;
         Ok(synod)
+    }
+
+    /// The members open the one configuration that there is.
+    fn open(&mut self) -> Result<TxId, TestbedError> {
+        let configuration = self.replica.network_view().configuration;
+        self.act(Act::Open {
+            configuration: configuration.number(),
+            digest: configuration.digest(),
+        })
     }
 
     /// Has the members sign an act, and waits until it is committed.
@@ -134,8 +143,12 @@ impl Synod {
     /// # Errors
     /// [`TestbedError::Refused`], where the chain does not verify.
     pub fn chain(&self) -> Result<Chain, TestbedError> {
-        let (block0, records) = self.replica.chain();
-        let file = ChainFile { block0, records };
+        let parts = self.replica.chain();
+        let file = ChainFile {
+            block0: parts.block0,
+            opening: parts.opening,
+            records: parts.records,
+        };
         read_chain(self.network, &file.encode().into())
             .map_err(|failure| TestbedError::Refused(failure.to_string()))
     }

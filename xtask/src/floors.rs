@@ -57,6 +57,7 @@ const FLOORS: &[Floor] = &[
             "synod-channel",
             "synod-endorser",
             "synod-ledger",
+            "synod-governance",
             "synod-attestation",
             "synod-crypto",
         ],

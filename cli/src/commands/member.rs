@@ -18,6 +18,7 @@ use crate::connect::{ServiceArgs, ServiceArgsAnywhere};
 use crate::files::{self, Readers};
 use crate::founding::appraise_founder;
 use crate::member_key::MemberKey;
+use crate::opening;
 use crate::outcome::{Failure, Outcome};
 use crate::output::{Output, say};
 
@@ -128,7 +129,7 @@ struct ActArgs {
 
 #[derive(Subcommand, Debug)]
 enum ActCommand {
-    /// Opens the service to users
+    /// Opens the service to users, with the replicas that vote now: each is verified first
     Open,
     /// Admits a user, or changes the roles
     SetUser {
@@ -261,7 +262,11 @@ async fn sign(args: &ActArgs, output: Output) -> Outcome {
         out: args.out.as_deref().ok_or_else(|| needed("out"))?,
         sequence: args.sequence,
     };
-    sign_act(&signing, args.act.act()?, args.act.name(), output).await
+    let act = match args.act.act()? {
+        Some(act) => act,
+        None => opening::act(&signing.service.service()?).await?.0,
+    };
+    sign_act(&signing, act, args.act.name(), output).await
 }
 
 /// What it takes to sign an act.
@@ -308,6 +313,12 @@ fn sign_prepared(path: &Path, key: &Path, out: &Path, output: Output) -> Outcome
     let action = Action::decode(&files::read(path)?)
         .map_err(|error| Failure::mistake(format!("`{}` is no act: {error}", path.display())))?;
     let key = MemberKey::read(key)?;
+    if let Act::Open { .. } = action.act {
+        return Err(Failure::mistake(
+            "whoever opens a network has verified its voters, which this command does not do",
+        )
+        .with_hint("sign it with `synod member act open`"));
+    }
     let act = act_text::told(&action.act);
     files::create(out, &action.sign(&key.signing_key()), Readers::Everybody)?;
     let data = json!({
@@ -341,9 +352,10 @@ async fn submit(service: &ServiceArgs, signatures: &[PathBuf], output: Output) -
 }
 
 impl ActCommand {
-    fn act(&self) -> Outcome<Act> {
-        Ok(match self {
-            Self::Open => Act::Open,
+    /// The act, if it follows from the command line alone.
+    fn act(&self) -> Outcome<Option<Act>> {
+        Ok(Some(match self {
+            Self::Open => return Ok(None),
             Self::SetUser {
                 name,
                 fingerprint,
@@ -360,7 +372,7 @@ impl ActCommand {
                 cause: cause.clone(),
             },
             Self::SetRequiredVendors { n } => Act::SetRequiredVendors { n: *n },
-        })
+        }))
     }
 
     fn name(&self) -> &'static str {

@@ -137,7 +137,7 @@ async fn verify(args: &VerifyArgs, output: Output) -> Outcome {
         .transpose()?;
     let bound = args.bound()?;
     let mut file = Bytes::from(files::read(&args.receipt)?);
-    let judge = |file: &[u8]| args.judge(file, &chain, bound.as_ref());
+    let judge = |file: &[u8]| args.judge(file, &chain, bound.as_ref(), false);
     let proven = match judge(&file) {
         // The service is at hand: it is asked for a receipt as new as the chain that it gave.
         Err(failure) if failure.is_superseded() && args.chain.is_none() => {
@@ -147,6 +147,12 @@ async fn verify(args: &VerifyArgs, output: Output) -> Outcome {
             ));
             file = renewed(&args.service.service()?, &args.receipt, &file).await?;
             judge(&file)
+        }
+        judged => judged,
+    };
+    let proven = match proven {
+        Err(failure) if failure.is_before_opening() => {
+            args.judge(&file, &chain, bound.as_ref(), true)
         }
         judged => judged,
     };
@@ -161,7 +167,15 @@ async fn verify(args: &VerifyArgs, output: Output) -> Outcome {
         bound: bound.is_some(),
         newest: pin.memory.is_newest(&chain),
     };
-    output.result(&shown.json(), || shown.text())
+    output.result(&shown.json(), || shown.text())?;
+    if proven.before_opening {
+        return Err(Failure::not_verified(format!(
+            "`{}` was made before the opening: a founder's word alone stands behind it",
+            args.receipt.display()
+        ))
+        .with_hint("once the members have opened the network, `synod receipt renew FILE` gives one that counts"));
+    }
+    Ok(())
 }
 
 async fn renew(args: &RenewArgs, output: Output) -> Outcome {
@@ -211,10 +225,12 @@ impl VerifyArgs {
         file: &[u8],
         chain: &Chain,
         bound: Option<&(TxId, BoundFile)>,
+        before_opening: bool,
     ) -> Result<Committed<Transaction>, ReceiptFailure> {
         let policy = ReceiptPolicy {
             signers_min: self.signers,
             vendors_min: self.vendors,
+            before_opening,
         };
         match bound {
             Some((id, bound)) => verify_answer(file, chain, &policy, *id, &bound.bound),
@@ -278,7 +294,8 @@ impl Shown<'_> {
             })
         });
         json!({
-            "verified": true,
+            "verified": !self.proven.before_opening,
+            "before_opening": self.proven.before_opening,
             "simulated": self.evidence.simulated(),
             "transaction_id": self.proven.id().to_string(),
             "block": self.proven.head.index,
@@ -296,12 +313,13 @@ impl Shown<'_> {
         let signers: Vec<_> = signers
             .map(|(id, vendor)| format!("replica {id} ({vendor})"))
             .collect();
+        let (id, block) = (self.proven.id(), self.proven.head.index);
         let mut lines = vec![
-            format!(
-                "verified: transaction {} is committed in block {}",
-                self.proven.id(),
-                self.proven.head.index
-            ),
+            if self.proven.before_opening {
+                format!("NOT VERIFIED, made before the opening: transaction {id} in block {block}")
+            } else {
+                format!("verified: transaction {id} is committed in block {block}")
+            },
             format!("signed by {}", signers.join(", ")),
         ];
         if self.evidence.simulated() {

@@ -2,8 +2,8 @@
 
 use synod_channel::Identity;
 use synod_governance::{
-    JoinRule, Manifest, ManifestFile, MemberEntry, REMOVAL_GRACE_S_DEFAULT, UNHEARD_S_DEFAULT,
-    UserEntry,
+    JoinRule, Manifest, ManifestFile, MemberEntry, OPEN_VOTERS_DEFAULT, REMOVAL_GRACE_S_DEFAULT,
+    UNHEARD_S_DEFAULT, UserEntry,
 };
 use synod_replica::{ROLE_READ, ROLE_WRITE};
 
@@ -122,6 +122,7 @@ fn make_manifest(members: Vec<MemberEntry>, user: UserEntry, replicas: u8) -> Ou
         join: JoinRule::Verdict,
         removal_grace_s: REMOVAL_GRACE_S_DEFAULT,
         unheard_s: UNHEARD_S_DEFAULT,
+        open_voters: replicas.min(OPEN_VOTERS_DEFAULT),
         members,
         users: vec![user],
         policy: own_policy()?,

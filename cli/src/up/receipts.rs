@@ -33,6 +33,7 @@ pub(crate) async fn verify_all(
     let policy = ReceiptPolicy {
         signers_min: vendors,
         vendors_min: vendors,
+        ..ReceiptPolicy::default()
     };
     for (one, receipt) in imported.iter().zip(&receipts) {
         let id = one.written.transaction_id;

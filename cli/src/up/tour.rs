@@ -7,6 +7,7 @@ use synod_crypto::Digest;
 use synod_governance::Act;
 use tokio::time::Instant;
 
+use crate::opening;
 use crate::outcome::{Failure, Outcome};
 use crate::output::Output;
 use crate::up::acts::act;
@@ -193,12 +194,22 @@ impl Tour {
 
     async fn open(&mut self, service: &Service, network: Digest) -> Outcome {
         progress::part(4, "opening, and a client that verifies");
-        let opened = act(service, network, self.prepared.quorum(), Act::Open).await;
+        let verified = service.verify_voters().await.map_err(opening::refused);
+        let verified = progress::check("verify the voters", verified)?;
+        let opened = act(
+            service,
+            network,
+            self.prepared.quorum(),
+            opening::of(&verified),
+        )
+        .await;
         let reply = progress::check("open the service", opened)?;
         progress::done(format!(
-            "{} members signed act {}: the service is open",
+            "{} members verified {} voters and signed act {}: the service is open from configuration {} on",
             self.prepared.quorum().len(),
-            reply.sequence
+            verified.voters().len(),
+            reply.sequence,
+            verified.configuration().number
         ));
         progress::check(
             "verify the service",

@@ -2,5 +2,6 @@
 
 mod failing_replicas;
 mod network;
+mod opening;
 mod remembered;
 mod replica;

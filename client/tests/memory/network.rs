@@ -8,7 +8,8 @@ use minicbor::bytes::ByteSlice;
 use synod_api::ChainFile;
 use synod_attestation::{Measurement, Policy, Tee};
 use synod_client::{CertifiedHead, read_chain};
-use synod_crypto::{Digest, Secret, SigningKey};
+use synod_crypto::{Digest, HpkeSecretKey, Secret, SigningKey};
+use synod_governance::{Act, Action, JoinRule, MemberEntry, ServiceRecord, SignedAction, map};
 use synod_ledger::{
     Block, BlockBuilder, BlockSignature, Certificate, Chain, Configuration, Head, ReceiptIssuer,
     Recorder, ReplyPreimage, Sequence, Terms, VettedReading, Voter, genesis_block,
@@ -24,7 +25,44 @@ pub(crate) struct Network {
     recorder: Recorder,
     blocks: Vec<Block>,
     certificates: Vec<Certificate>,
+    /// The act by which the members opened it, as they signed it.
+    pub(crate) opening: Option<Bytes>,
     now_ms: u64,
+}
+
+/// The key with which a member signs.
+pub(crate) fn member_key(number: u8) -> SigningKey {
+    SigningKey::from_seed(&Secret::new([0xd0 + number; 32]))
+}
+
+/// Of three members two sign.
+fn members() -> Vec<MemberEntry> {
+    let member = |number: u8| MemberEntry {
+        name: format!("member{number}"),
+        key: member_key(number).public(),
+        share_key: HpkeSecretKey::from_seed(&Secret::new([0xe0 + number; 32])).public(),
+        tls: None,
+    };
+    (1..=3).map(member).collect()
+}
+
+fn service(name: &str, open_voters: u8) -> ServiceRecord {
+    ServiceRecord {
+        name: name.to_owned(),
+        manifest: Digest::from([0xaa; 32]),
+        opening: None,
+        threshold: 2,
+        recovery_threshold: 2,
+        join: JoinRule::Verdict,
+        removal_grace_s: 3600,
+        unheard_s: 600,
+        open_voters,
+    }
+}
+
+/// A row of governance.
+fn row(value: &impl minicbor::Encode<()>) -> Vec<u8> {
+    minicbor::to_vec((synod_governance::FORMAT, value)).unwrap()
 }
 
 /// The identity key of a replica.
@@ -51,38 +89,66 @@ fn preimage(seqno: u64) -> ReplyPreimage {
     }
 }
 
-fn write_set(rows: &[(&str, &[u8], &[u8])]) -> Bytes {
+/// Key and value.
+type Row = (Vec<u8>, Vec<u8>);
+
+/// Maps, each with its rows, both in rising order.
+fn write_set(maps: &[(&str, Vec<Row>)]) -> Bytes {
     let mut out = Encoder::new(Vec::new());
-    out.array(rows.len() as u64).unwrap();
-    for (map, key, value) in rows {
-        let pair: (&ByteSlice, &ByteSlice) = ((*key).into(), (*value).into());
-        out.encode((map, [pair])).unwrap();
+    out.array(maps.len() as u64).unwrap();
+    for (map, rows) in maps {
+        let pairs: Vec<(&ByteSlice, &ByteSlice)> = rows
+            .iter()
+            .map(|(key, value)| (key.as_slice().into(), value.as_slice().into()))
+            .collect();
+        out.encode((map, pairs)).unwrap();
     }
     out.into_writer().into()
 }
 
+/// An act with the signatures of these members.
+pub(crate) fn signed(action: &Action, members: &[u8]) -> Bytes {
+    let signatures = members
+        .iter()
+        .map(|number| action.sign(&member_key(*number)));
+    SignedAction::combine(signatures).encode().into()
+}
+
 impl Network {
-    /// Voter 1 founds it.
+    /// Voter 1 founds it, and the members open it at once.
     pub(crate) fn found() -> Self {
         Self::found_named("test")
     }
 
     /// The same; another name makes another network.
     pub(crate) fn found_named(name: &str) -> Self {
+        let mut network = Self::unopened(name, 1);
+        network.open();
+        network
+    }
+
+    /// The members have not opened it; they demand so many voters.
+    pub(crate) fn unopened(name: &str, open_voters: u8) -> Self {
         let configuration = Configuration::new(0, Digest::default(), vec![voter(1)], 1).unwrap();
         let policy = Policy::development(&[(Tee::SevSnp, Measurement::from(MEASUREMENT), "test")]);
-        let mut service = Encoder::new(Vec::new());
-        service.array(2).unwrap().u16(2).unwrap().array(2).unwrap();
-        service.str(name).unwrap().bytes(&[0xaa; 32]).unwrap();
-        let (policy, service) = (policy.to_toml(), service.into_writer());
         let (number, encoded) = (0_u64.to_be_bytes(), configuration.encode());
-        let rows: [(&str, &[u8], &[u8]); 3] = [
-            ("public:synod.configurations", &number, &encoded),
-            ("public:synod.policy", b"policy", policy.as_bytes()),
-            ("public:synod.service", b"service", &service),
+        let service = row(&service(name, open_voters));
+        let members = (1u16..).zip(members());
+        let members = members.map(|(at, member)| (at.to_be_bytes().to_vec(), row(&member)));
+        let maps = [
+            (
+                map::CONFIGURATIONS,
+                vec![(number.to_vec(), encoded.to_vec())],
+            ),
+            (map::MEMBERS, members.collect()),
+            (
+                map::POLICY,
+                vec![(b"policy".to_vec(), policy.to_toml().into_bytes())],
+            ),
+            (map::SERVICE, vec![(b"service".to_vec(), service)]),
         ];
         let mut builder = BlockBuilder::new(1, 1);
-        builder.push(write_set(&rows), Bytes::new(), preimage(1).digest());
+        builder.push(write_set(&maps), Bytes::new(), preimage(1).digest());
         let block0 = genesis_block(builder, 1, START_MS, &configuration).unwrap();
         let (sequence, _) = Sequence::from_block0(block0.hash(), &block0).unwrap();
         Self {
@@ -90,12 +156,32 @@ impl Network {
             recorder: Recorder::new(),
             blocks: vec![block0],
             certificates: Vec::new(),
+            opening: None,
             now_ms: START_MS,
         }
     }
 
     pub(crate) fn id(&self) -> Digest {
         self.sequence.network()
+    }
+
+    /// Two members open the newest configuration.
+    pub(crate) fn open(&mut self) {
+        let opens = self.opens();
+        self.opening = Some(signed(&opens, &[1, 2]));
+    }
+
+    /// The act that opens the newest configuration.
+    pub(crate) fn opens(&self) -> Action {
+        let newest = self.sequence.newest_configuration();
+        Action {
+            network: self.id(),
+            sequence: 1,
+            act: Act::Open {
+                configuration: newest.number(),
+                digest: newest.digest(),
+            },
+        }
     }
 
     /// So much of the ledger's time passes.
@@ -113,11 +199,8 @@ impl Network {
         let current = self.sequence.newest_configuration();
         let voters = voters.iter().map(|id| voter(*id)).collect();
         let next = Configuration::new(current.number() + 1, current.digest(), voters, 1).unwrap();
-        let row = write_set(&[(
-            "public:synod.configurations",
-            &next.number().to_be_bytes(),
-            &next.encode(),
-        )]);
+        let key = next.number().to_be_bytes().to_vec();
+        let row = write_set(&[(map::CONFIGURATIONS, vec![(key, next.encode().to_vec())])]);
         self.propose(vec![row], "");
         self.transact(1, "");
     }
@@ -180,6 +263,7 @@ impl Network {
         let records = self.recorder.records().iter();
         let file = ChainFile {
             block0: self.blocks[0].bytes().clone(),
+            opening: self.opening.clone(),
             records: records.map(synod_ledger::ChainRecord::encode).collect(),
         };
         file.encode().into()

@@ -1,5 +1,7 @@
 //! What the members decided takes effect.
 
+use synod_crypto::{Digest, sha256};
+
 use crate::act::{Act, SignedAction};
 use crate::entries::UserEntry;
 use crate::execute::app::{self, NewVersion};
@@ -9,9 +11,10 @@ use crate::execute::membership;
 use crate::execute::state::{Outcome, State};
 use crate::execute::unheard;
 use crate::manifest::is_required_vendors;
-use crate::records::ServiceStatus;
+use crate::opening::OpeningRefusal;
+use crate::records::Opening;
 use crate::refusal::Refusal;
-use crate::tables::{self, map};
+use crate::tables::{self, CorruptState, map};
 
 pub(super) fn decide(state: &mut State<'_, '_>, signed: &SignedAction) -> Result<Outcome, Refusal> {
     let action = signed.verify(&state.view().members()?, state.service.threshold)?;
@@ -28,7 +31,10 @@ pub(super) fn decide(state: &mut State<'_, '_>, signed: &SignedAction) -> Result
     }
     state.governance.next_sequence += 1;
     match action.act {
-        Act::Open => open(state)?,
+        Act::Open {
+            configuration,
+            digest,
+        } => open(state, configuration, digest)?,
         Act::SetUser {
             name,
             fingerprint,
@@ -69,11 +75,42 @@ pub(super) fn decide(state: &mut State<'_, '_>, signed: &SignedAction) -> Result
     Ok(Outcome::default())
 }
 
-fn open(state: &mut State<'_, '_>) -> Result<(), Refusal> {
-    if state.service.status == ServiceStatus::Open {
-        return Err(Refusal::AlreadyOpen);
+/// Opens the configuration in force, if it is the one that the members name and has the voters that they demand.
+fn open(state: &mut State<'_, '_>, configuration: u64, digest: Digest) -> Result<(), Refusal> {
+    if state.service.is_open() {
+        return Err(OpeningRefusal::AlreadyOpen.into());
     }
-    state.service.status = ServiceStatus::Open;
+    let (newest, in_force) = (state.governance.configuration, state.ctx.configuration);
+    if newest != in_force {
+        return Err(Refusal::ChangeInFlight { newest, in_force });
+    }
+    let encoded = state.view().configuration(in_force);
+    let encoded = encoded.ok_or(CorruptState::missing(map::CONFIGURATIONS))?;
+    if (configuration, digest) != (in_force, sha256(&[&encoded])) {
+        let named = configuration;
+        return Err(OpeningRefusal::AnotherConfiguration { named, in_force }.into());
+    }
+    check_voters(state)?;
+    state.service.opening = Some(Opening {
+        configuration,
+        digest,
+        seqno: state.ctx.seqno,
+    });
+    Ok(())
+}
+
+/// As many voters, of as many vendors, as the members demand of a service that opens.
+fn check_voters(state: &State<'_, '_>) -> Result<(), Refusal> {
+    let voters = state.view().voters()?;
+    let needed = state.service.open_voters;
+    if voters.len() < usize::from(needed) {
+        let found = voters.len();
+        return Err(OpeningRefusal::TooFewVoters { found, needed }.into());
+    }
+    let (found, required) = (vendors_of(&voters).len(), state.governance.vendors_demanded);
+    if found < usize::from(required) {
+        return Err(Refusal::TooFewVendors { required, found });
+    }
     Ok(())
 }
 

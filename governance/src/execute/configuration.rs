@@ -5,13 +5,10 @@ use std::collections::BTreeSet;
 use synod_kv::Transaction;
 
 use crate::execute::state::State;
-use crate::facts::{Context, NextConfiguration, VoterEntry};
+use crate::facts::{Context, NextConfiguration, VOTERS_MAX, VoterEntry};
 use crate::records::GovernanceRecord;
 use crate::refusal::Refusal;
 use crate::tables::{self, CorruptState, map};
-
-/// Most voters of a configuration.
-pub const VOTERS_MAX: usize = 15;
 
 /// Writes configuration 0.
 pub(super) fn write_first(

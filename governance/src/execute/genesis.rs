@@ -12,7 +12,7 @@ use crate::execute::state::{Outcome, write_replica};
 use crate::facts::{Context, VoterEntry};
 use crate::genesis::{APPROVAL_CONTENT_TYPE, Approval, FOUNDERS_MAX, Founder, Genesis};
 use crate::manifest::Manifest;
-use crate::records::{GovernanceRecord, ReplicaStatus, ServiceRecord, ServiceStatus};
+use crate::records::{GovernanceRecord, ReplicaStatus, ServiceRecord};
 use crate::refusal::Refusal;
 use crate::signatures;
 use crate::tables::{self, GOVERNANCE, POLICY, SERVICE, map};
@@ -119,12 +119,13 @@ fn write_agreement(tx: &mut Transaction<'_>, manifest: &Manifest) -> Result<(), 
     let service = ServiceRecord {
         name: file.name.clone(),
         manifest: manifest.digest(),
-        status: ServiceStatus::Closed,
+        opening: None,
         threshold: file.threshold,
         recovery_threshold: file.recovery_threshold,
         join: file.join,
         removal_grace_s: file.removal_grace_s,
         unheard_s: file.unheard_s,
+        open_voters: file.open_voters,
     };
     tables::write(tx, map::SERVICE, SERVICE, &service)?;
     tables::write_bytes(

@@ -22,7 +22,6 @@ use crate::input::Input;
 use crate::refusal::Refusal;
 use crate::tables::{self, map};
 
-pub use configuration::VOTERS_MAX;
 pub use join::{FRESH_BLOCKS, FRESH_MS};
 pub use pending::{PENDING_MAX, PENDING_MS, REPLICAS_MAX};
 pub use state::{MembershipChange, Outcome};

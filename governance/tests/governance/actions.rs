@@ -22,15 +22,6 @@ fn signatures(refusal: Refusal) -> SignatureError {
 }
 
 #[test]
-fn members_open_the_service_once() {
-    let mut network = Network::founded();
-    assert_eq!(network.view(|view| view.is_open()), Ok(false));
-    network.act(Act::Open).expect("two of three members");
-    assert_eq!(network.view(|view| view.is_open()), Ok(true));
-    assert_eq!(network.act(Act::Open), Err(Refusal::AlreadyOpen));
-}
-
-#[test]
 fn an_action_counts_once() {
     let mut network = Network::founded();
     let input = network.signed(set_user("ada", "ada"), &[1, 2]);
@@ -49,7 +40,7 @@ fn an_action_before_its_turn_is_refused() {
     let network = Network::founded();
     let action = Action {
         sequence: 2,
-        ..network.action(Act::Open)
+        ..network.action(network.open())
     };
     let signed = SignedAction::combine([action.sign(&key(1)), action.sign(&key(2))]);
     let refusal = network.refused(&Input::Action(signed));
@@ -68,7 +59,7 @@ fn an_action_for_another_network_is_refused() {
     let found = Digest::from([1; 32]);
     let action = Action {
         network: found,
-        ..network.action(Act::Open)
+        ..network.action(network.open())
     };
     let signed = SignedAction::combine([action.sign(&key(1)), action.sign(&key(2))]);
     let refusal = network.refused(&Input::Action(signed));
@@ -84,7 +75,7 @@ fn an_action_for_another_network_is_refused() {
 #[test]
 fn fewer_signatures_than_the_threshold_are_refused() {
     let network = Network::founded();
-    let one = signatures(network.refused(&network.signed(Act::Open, &[2])));
+    let one = signatures(network.refused(&network.signed(network.open(), &[2])));
     assert_eq!(
         one,
         SignatureError::TooFew {
@@ -92,7 +83,7 @@ fn fewer_signatures_than_the_threshold_are_refused() {
             found: 1
         }
     );
-    let none = signatures(network.refused(&network.signed(Act::Open, &[])));
+    let none = signatures(network.refused(&network.signed(network.open(), &[])));
     assert_eq!(
         none,
         SignatureError::TooFew {
@@ -105,7 +96,7 @@ fn fewer_signatures_than_the_threshold_are_refused() {
 #[test]
 fn a_member_counts_once() {
     let network = Network::founded();
-    let signature = network.action(Act::Open).sign(&key(1));
+    let signature = network.action(network.open()).sign(&key(1));
     let twice = SignedAction {
         signatures: vec![signature.clone(), signature.clone()],
     };
@@ -120,7 +111,7 @@ fn a_member_counts_once() {
 #[test]
 fn strangers_do_not_count() {
     let network = Network::founded();
-    let refusal = signatures(network.refused(&network.signed(Act::Open, &[1, 2, 9])));
+    let refusal = signatures(network.refused(&network.signed(network.open(), &[1, 2, 9])));
     let kid = key(9).public().digest();
     assert_eq!(refusal, SignatureError::Cose(CoseError::UnknownKey { kid }));
 }
@@ -128,9 +119,9 @@ fn strangers_do_not_count() {
 #[test]
 fn a_falsified_signature_is_refused() {
     let network = Network::founded();
-    let mut signature = network.action(Act::Open).sign(&key(2));
+    let mut signature = network.action(network.open()).sign(&key(2));
     *signature.last_mut().expect("not empty") ^= 1;
-    let good = network.action(Act::Open).sign(&key(1));
+    let good = network.action(network.open()).sign(&key(1));
     let signed = SignedAction {
         signatures: vec![good, signature],
     };
@@ -146,7 +137,7 @@ fn a_falsified_signature_is_refused() {
 fn members_must_sign_the_same() {
     let network = Network::founded();
     let (open, set) = (
-        network.action(Act::Open),
+        network.action(network.open()),
         network.action(set_user("ada", "ada")),
     );
     let signed = SignedAction::combine([open.sign(&key(1)), set.sign(&key(2))]);
@@ -169,7 +160,7 @@ fn more_signatures_than_members_can_be_are_not_looked_at() {
 #[test]
 fn a_signature_for_something_else_is_no_action() {
     let network = Network::founded();
-    let payload = network.action(Act::Open).encode();
+    let payload = network.action(network.open()).encode();
     let sign =
         |n| synod_crypto::cose::sign1(&key(n), synod_governance::APPROVAL_CONTENT_TYPE, &payload);
     let signed = SignedAction {
@@ -194,7 +185,7 @@ fn a_signature_for_something_else_is_no_action() {
 #[test]
 fn signatures_from_several_files_come_together() {
     let network = Network::founded();
-    let action = network.action(Act::Open);
+    let action = network.action(network.open());
     let files = [1, 2, 3].map(|n| SignedAction::combine([action.sign(&key(n))]).encode());
     let parts = files.map(|file| SignedAction::decode(&file).expect("reads back").signatures);
     let whole = SignedAction::combine(parts.into_iter().flatten());

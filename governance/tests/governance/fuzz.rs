@@ -49,7 +49,7 @@ fn expect_canonical(valid: &[u8], times: usize, decode: impl Fn(&[u8]) -> Option
 fn mutated_inputs_never_panic_and_never_decode_twice() {
     let network = Network::founded();
     let decode = |bytes: &[u8]| Input::decode(bytes).ok().map(|input| input.encode());
-    let action = network.signed(Act::Open, &[1, 2]);
+    let action = network.signed(network.open(), &[1, 2]);
     expect_canonical(&action.encode(), 10_000, decode);
     expect_canonical(&Input::Learner(Learner { id: 7 }).encode(), 10_000, decode);
     let join = network.join_input(&Node::new(102, Tee::Nitro));

@@ -3,8 +3,8 @@
 use synod_attestation::{NodeStatement, Rule, Tee};
 use synod_crypto::{Digest, cose::CoseError, sha256};
 use synod_governance::{
-    Approval, Genesis, Input, JoinRule, Manifest, Refusal, ReplicaStatus, ServiceStatus,
-    SignatureError, StatementKey, WrapError,
+    Approval, Genesis, Input, JoinRule, Manifest, Refusal, ReplicaStatus, SignatureError,
+    StatementKey, WrapError,
 };
 
 use crate::network::{
@@ -25,10 +25,8 @@ fn block_zero_holds_what_the_manifest_says() {
         let service = view.service().expect("sound").expect("founded");
         assert_eq!(service.manifest, manifest().digest());
         assert_eq!((service.threshold, service.recovery_threshold), (2, 2));
-        assert_eq!(
-            (service.status, service.join),
-            (ServiceStatus::Closed, JoinRule::Verdict)
-        );
+        assert_eq!((service.opening, service.open_voters), (None, 3));
+        assert_eq!(service.join, JoinRule::Verdict);
         assert_eq!(view.members().expect("sound"), manifest_file().members);
         assert_eq!(view.users().expect("sound"), manifest_file().users);
         assert_eq!(view.policy().expect("sound").digest(), policy().digest());

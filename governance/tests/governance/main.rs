@@ -11,6 +11,7 @@ mod leave;
 mod manifest;
 mod membership;
 mod network;
+mod opening;
 mod reattest;
 mod recompute;
 mod shares;

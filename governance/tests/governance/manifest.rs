@@ -26,12 +26,13 @@ fn digest_ignores_layout_and_heeds_meaning() {
     let other = Manifest::from_toml(commented.as_bytes()).expect("same meaning");
     assert_eq!(other.digest(), manifest().digest());
 
-    let changes: [Change; 9] = [
+    let changes: [Change; 10] = [
         |file| file.name.push('x'),
         |file| file.start_time_ms += 1,
         |file| file.threshold = 3,
         |file| file.recovery_threshold = 3,
         |file| file.required_vendors = 1,
+        |file| file.open_voters = 2,
         |file| file.join = synod_governance::JoinRule::Members,
         |file| file.members.swap(0, 1),
         |file| file.users.clear(),

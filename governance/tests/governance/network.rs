@@ -74,6 +74,7 @@ pub(crate) fn manifest_file() -> ManifestFile {
         join: JoinRule::Verdict,
         removal_grace_s: GRACE_S,
         unheard_s: UNHEARD_S,
+        open_voters: 3,
         members: (1..=3).map(member).collect(),
         users: vec![UserEntry {
             name: "ursula".to_owned(),
@@ -329,6 +330,20 @@ impl Network {
         Input::Action(SignedAction::combine(
             members.iter().map(|n| action.sign(&key(*n))),
         ))
+    }
+
+    /// The act that opens the newest configuration.
+    pub(crate) fn open(&self) -> Act {
+        let digest = |number| {
+            let encoded = self.view(|view| view.configuration(number));
+            sha256(&[&encoded.expect("it was written")])
+        };
+        let number = self.view(|view| view.configuration_number());
+        let number = number.expect("sound state").expect("founded");
+        Act::Open {
+            configuration: number,
+            digest: digest(number),
+        }
     }
 
     pub(crate) fn act(&mut self, act: Act) -> Result<Outcome, Refusal> {

@@ -192,13 +192,16 @@ fn every_write_of_a_membership_change_is_checked() {
     expect_every_falsification_noticed(&network, &network.signed(act, &[1, 2]));
 }
 
+fn remove_user() -> Act {
+    Act::RemoveUser {
+        name: "ursula".to_owned(),
+    }
+}
+
 #[test]
 fn every_write_of_an_action_is_checked() {
-    let network = Network::founded();
-    let remove = Act::RemoveUser {
-        name: "ursula".to_owned(),
-    };
-    for act in [Act::Open, remove] {
+    let network = Network::of_three();
+    for act in [network.open(), remove_user()] {
         expect_every_falsification_noticed(&network, &network.signed(act, &[1, 2]));
     }
 }
@@ -207,7 +210,7 @@ fn every_write_of_an_action_is_checked() {
 fn a_write_that_the_input_does_not_give_is_noticed() {
     let network = Network::founded();
     let (_, writes) = network
-        .writes(&network.signed(Act::Open, &[1, 2]))
+        .writes(&network.signed(remove_user(), &[1, 2]))
         .expect("sound");
     for map in [map::MEMBERS, "public:synod.invented", "public:app"] {
         let mut more = writes.clone();
@@ -232,7 +235,7 @@ fn governance_maps_cannot_be_written_without_an_input() {
     assert_eq!(check(&network, &writes), no_input);
 
     let (_, sound) = network
-        .writes(&network.signed(Act::Open, &[1, 2]))
+        .writes(&network.signed(remove_user(), &[1, 2]))
         .expect("sound");
     let (inputs, seqno) = (
         name(map::INPUTS),
@@ -255,7 +258,7 @@ fn governance_maps_cannot_be_written_without_an_input() {
 fn an_input_that_does_not_decode_is_noticed() {
     let network = Network::founded();
     let (_, sound) = network
-        .writes(&network.signed(Act::Open, &[1, 2]))
+        .writes(&network.signed(remove_user(), &[1, 2]))
         .expect("sound");
     let (inputs, seqno) = (
         name(map::INPUTS),
@@ -275,7 +278,7 @@ fn an_input_that_does_not_decode_is_noticed() {
 #[test]
 fn an_input_that_is_not_acceptable_is_noticed() {
     let mut network = Network::founded();
-    let input = network.signed(Act::Open, &[1, 2]);
+    let input = network.signed(remove_user(), &[1, 2]);
     let (_, writes) = network.writes(&input).expect("sound");
     network.execute(&input).expect("sound");
     // The same block again: a replayed action, recorded under the next seqno.

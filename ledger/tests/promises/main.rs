@@ -2,6 +2,7 @@
 
 #[allow(dead_code, reason = "shared with an example, which uses a part of it")]
 mod network;
+mod openings;
 
 mod audits;
 mod certificates;

@@ -88,7 +88,9 @@ fn receipts_and_chain_records() {
     network.propose(vec![configuration_write(&next)]);
     network.certify(&[1, 2]);
     let before = synod_ledger::Chain::start(network.network(), network.blocks[0].bytes().clone());
-    let before = before.expect("valid");
+    let mut before = before.expect("valid");
+    let first = before.current().digest();
+    before.open(0, &first).expect("it is the first");
     let receipt = network.receipt(2, &[1, 2]).encode();
     let policy = ReceiptPolicy::default();
     survive(&receipt, |bytes| {

@@ -251,8 +251,16 @@ impl Network {
         )
     }
 
-    /// What a client knows who followed every record so far.
+    /// What a client knows who followed every record so far, of a network that was opened at once.
     pub(crate) fn chain(&self) -> Chain {
+        let mut chain = self.unopened_chain();
+        let first = self.blocks[0].header().configuration;
+        chain.open(0, &first).expect("it is the first");
+        chain
+    }
+
+    /// The same of a network that the members have not opened.
+    pub(crate) fn unopened_chain(&self) -> Chain {
         let block0 = self.blocks[0].bytes().clone();
         let mut chain = Chain::start(self.network(), block0).expect("a valid block 0");
         for record in self.recorder.records() {

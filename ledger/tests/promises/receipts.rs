@@ -56,6 +56,7 @@ fn a_receipt_proves_its_transaction_with_opening_and_writes() {
     let policy = ReceiptPolicy {
         signers_min: 3,
         vendors_min: 3,
+        ..ReceiptPolicy::default()
     };
     for seqno in 1..=7 {
         let receipt = network.receipt(seqno, &[1, 2, 3]);
@@ -261,6 +262,7 @@ fn a_policy_may_ask_for_more_signers_and_vendors() {
         let policy = ReceiptPolicy {
             signers_min,
             vendors_min,
+            ..ReceiptPolicy::default()
         };
         receipt.verify(&network.chain(), &policy).err()
     };

@@ -28,6 +28,13 @@ fn change(network: &mut Network) {
     network.propose(vec![configuration_write(&next)]);
 }
 
+/// As if the members had opened the newest configuration of the chain.
+fn opened(mut chain: Chain) -> Chain {
+    let (number, digest) = (chain.current().number(), chain.current().digest());
+    chain.open(number, &digest).expect("the chain has it");
+    chain
+}
+
 fn verify(receipt: &Receipt, chain: &Chain) -> Result<Committed<Transaction>, ReceiptError> {
     let read = Receipt::decode(&receipt.encode()).expect("it reads back");
     read.verify(chain, &ReceiptPolicy::default())
@@ -152,7 +159,7 @@ fn the_same_file_verifies_with_the_chain_of_its_day() {
     let mut receipt = old_receipt(&network, 2);
     receipt.ending = None;
     let block0 = network.blocks[0].bytes().clone();
-    let chain = Chain::start(network.network(), block0).expect("block 0");
+    let chain = opened(Chain::start(network.network(), block0).expect("block 0"));
     let proven = verify(&receipt, &chain).expect("valid");
     assert_eq!(proven.head, network.blocks[1].head());
 }
@@ -230,6 +237,7 @@ fn the_policy_judges_the_signers_of_the_record() {
     let policy = ReceiptPolicy {
         signers_min: 2,
         vendors_min: 2,
+        ..ReceiptPolicy::default()
     };
     let refused = receipt
         .verify(&network.chain(), &policy)
@@ -265,7 +273,7 @@ fn recorded_twice(count: usize) -> (Network, [Chain; 2], [Block; 2]) {
     network.recorder.certified(&early, &network.sequence);
     let chain = |recorder: &Recorder| {
         let block0 = network.blocks[0].bytes().clone();
-        let mut chain = Chain::start(network.network(), block0).expect("block 0");
+        let mut chain = opened(Chain::start(network.network(), block0).expect("block 0"));
         chain.follow(&recorder.records()[0]).expect("valid");
         chain
     };

@@ -371,8 +371,7 @@ async fn watch_goes_on_at_another_replica_where_it_was() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn watch_ends_with_the_right_to_it() {
-    let mut synod = Synod::found().await;
-    synod.act(Act::Open).await;
+    let mut synod = Synod::alone().await;
     let service = synod.service();
     let mut watch = service.watch("records", b"", None);
     let first = synod.put("k", "v").await;

@@ -11,7 +11,6 @@ use synod_client::{
     WriteOptions,
 };
 use synod_crypto::Secret;
-use synod_governance::Act;
 use synod_node::NodeLimits;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -23,7 +22,7 @@ use crate::synod::{Node, PATIENCE, Synod};
 async fn stranger_with_a_policy_knows_founder_and_joiner_by_the_evidence_in_their_certificates() {
     let mut synod = Synod::found().await;
     synod.join(Tee::Tdx).await;
-    synod.act(Act::Open).await;
+    synod.open().await;
     let stranger = synod.stranger();
     for node in &synod.nodes {
         let answer = stranger
@@ -155,7 +154,7 @@ async fn silent_connections_keep_no_client_out() {
         strangers_max: 16,
         ..NodeLimits::default()
     };
-    let synod = Synod::open_within(limits, "true").await;
+    let synod = Synod::alone_within(limits, "true").await;
     let held = silent(&synod.nodes[0], 400).await;
     let begun = Instant::now();
     for number in 0..5 {
@@ -173,7 +172,7 @@ async fn silent_connections_keep_no_client_out() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_readers_of_the_ledger_keep_no_joiner_out() {
-    let mut synod = Synod::open_within(NodeLimits::default(), "true").await;
+    let mut synod = Synod::alone_within(NodeLimits::default(), "true").await;
     // More than what sockets hold.
     for number in 0..24 {
         synod.put(&number.to_string(), &"x".repeat(1 << 20)).await;
@@ -189,7 +188,7 @@ async fn connections_leave_file_descriptors_for_the_disk() {
         segment_bytes: 1 << 20,
         ..NodeLimits::default()
     };
-    let synod = Synod::open_within(limits, "ulimit -n 700").await;
+    let synod = Synod::alone_within(limits, "ulimit -n 700").await;
     let connected = synod.service();
     let options = WriteOptions::default();
     let value = "x".repeat(1 << 20);

@@ -9,15 +9,13 @@ use synod_attestation::{Policy, Tee};
 use synod_channel::{Clock, dangerous_observe_config};
 use synod_client::{Connection, Repeat, Request, Service, WriteOptions};
 use synod_crypto::Digest;
-use synod_governance::Act;
 use synod_node::{Beginning, segment_files};
 
 use crate::synod::{Node, PATIENCE, Synod};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn full_disk_refuses_writes_answers_reads_and_recovers() {
-    let mut synod = Synod::found().await;
-    synod.act(Act::Open).await;
+    let synod = Synod::alone().await;
     synod.put("a", "1").await;
     let full = length_at_rest(&synod.nodes[0]).await + 100;
     synod.nodes[0].limit_files(Some(full));
@@ -100,8 +98,7 @@ async fn replicas_whose_ledger_is_lost_while_they_run_say_so_and_acknowledge_not
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn leader_whose_ledger_is_deleted_while_it_runs_takes_no_writes() {
-    let mut synod = Synod::found().await;
-    synod.act(Act::Open).await;
+    let synod = Synod::alone().await;
     synod.put("a", "1").await;
     std::fs::remove_dir_all(synod.nodes[0].ledgers().remove(0)).expect("a folder");
     // It is noticed without any write as well.
@@ -225,8 +222,7 @@ async fn streamed(synod: &Synod) -> (usize, bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn damaged_ledger_file_is_named_and_cuts_the_stream_off() {
-    let mut synod = Synod::found().await;
-    synod.act(Act::Open).await;
+    let synod = Synod::alone().await;
     synod.put("a", "1").await;
     let file = segment_files(&synod.nodes[0].ledgers()[0])
         .expect("a folder")

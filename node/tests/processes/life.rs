@@ -13,8 +13,7 @@ use crate::synod::{Node, Synod, segments};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_replica_serves_and_its_folder_passes_the_audit() {
-    let mut synod = Synod::found().await;
-    synod.act(Act::Open).await;
+    let mut synod = Synod::alone().await;
     let written = synod.put("a", "1").await;
     assert!(written.receipt.is_some());
     assert_eq!(synod.get("a").await.as_deref(), Some("1"));
@@ -34,8 +33,7 @@ async fn one_replica_serves_and_its_folder_passes_the_audit() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn signal_to_terminate_ends_a_node_in_order() {
-    let mut synod = Synod::found().await;
-    synod.act(Act::Open).await;
+    let mut synod = Synod::alone().await;
     synod.put("a", "1").await;
     assert!(synod.nodes[0].terminate(), "it ends well");
     let folder = &synod.nodes[0].ledgers()[0];
@@ -118,8 +116,7 @@ async fn service_survives_its_leader_and_takes_a_fresh_replica_in_its_place() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn receipt_of_the_founders_days_is_renewed_once_others_vote() {
-    let mut synod = Synod::found().await;
-    synod.act(Act::Open).await;
+    let mut synod = Synod::alone().await;
     let written = synod.put("a", "1").await;
     let old = written.receipt.expect("a receipt");
     synod.join(Tee::Tdx).await;
@@ -128,6 +125,7 @@ async fn receipt_of_the_founders_days_is_renewed_once_others_vote() {
     let policy = ReceiptPolicy {
         signers_min: 2,
         vendors_min: 2,
+        ..ReceiptPolicy::default()
     };
     let verify = |file: &[u8]| {
         verify_answer(
@@ -186,8 +184,7 @@ async fn replica_that_restarts_with_its_old_files_comes_back_as_a_new_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_started_from_copied_folders_are_two_replicas() {
-    let mut synod = Synod::found().await;
-    synod.act(Act::Open).await;
+    let mut synod = Synod::alone().await;
     let joiner = synod.joiner("copy", Tee::Tdx);
     let mut twin = synod.joiner("twin", Tee::Nitro);
     twin.dir.clone_from(&joiner.dir);

@@ -73,6 +73,7 @@ fn manifest(user: &KeyFiles) -> Manifest {
         join: JoinRule::Verdict,
         removal_grace_s: REMOVAL_GRACE_S_DEFAULT,
         unheard_s: UNHEARD_S_DEFAULT,
+        open_voters: 1,
         members: members.collect(),
         users: vec![UserEntry {
             name: "user".to_owned(),
@@ -279,10 +280,20 @@ impl Synod {
         Self::found_within(manifest, NodeLimits::default(), "true").await
     }
 
-    /// A founder within these limits, started after a command of the shell; open to users.
-    pub(crate) async fn open_within(limits: NodeLimits, command: &str) -> Self {
-        let mut synod = Self::found_within(manifest(&user()), limits, command).await;
-        synod.act(Act::Open).await;
+    /// A founder alone, open to users: one vendor is enough.
+    pub(crate) async fn alone() -> Self {
+        Self::alone_within(NodeLimits::default(), "true").await
+    }
+
+    /// The same within these limits, started after a command of the shell.
+    pub(crate) async fn alone_within(limits: NodeLimits, command: &str) -> Self {
+        let one_vendor = Manifest::try_from(ManifestFile {
+            required_vendors: 1,
+            ..manifest(&user()).file().clone()
+        });
+        let manifest = one_vendor.expect("a manifest");
+        let mut synod = Self::found_within(manifest, limits, command).await;
+        synod.open().await;
         synod
     }
 
@@ -314,7 +325,7 @@ impl Synod {
         let mut synod = Self::found_on(manifest.expect("a manifest")).await;
         synod.join(Tee::Tdx).await;
         synod.join(Tee::Nitro).await;
-        synod.act(Act::Open).await;
+        synod.open().await;
         synod
     }
 
@@ -323,7 +334,7 @@ impl Synod {
         let mut synod = Self::found().await;
         synod.join(Tee::Tdx).await;
         synod.join(Tee::Nitro).await;
-        synod.act(Act::Open).await;
+        synod.open().await;
         synod
     }
 
@@ -438,6 +449,17 @@ impl Synod {
         found
             .expect("an answer")
             .map(|found| String::from_utf8(found.value.to_vec()).expect("text"))
+    }
+
+    /// Two members open the service with the replicas that vote now, each of which is verified first.
+    pub(crate) async fn open(&mut self) {
+        let voters = self.service().verify_voters().await;
+        let opened = voters.expect("every voter is sound").configuration();
+        self.act(Act::Open {
+            configuration: opened.number,
+            digest: opened.digest,
+        })
+        .await;
     }
 
     /// Two members sign an act.

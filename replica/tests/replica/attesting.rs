@@ -15,6 +15,7 @@ use crate::life::chain;
 const TWO_OF_TWO: ReceiptPolicy = ReceiptPolicy {
     signers_min: 2,
     vendors_min: 2,
+    before_opening: false,
 };
 
 fn others(cluster: &Cluster, without: u64) -> Vec<u64> {

@@ -122,6 +122,7 @@ pub(crate) fn manifest(required_vendors: u8) -> Manifest {
         join: JoinRule::Verdict,
         removal_grace_s: 3600,
         unheard_s: UNHEARD_MS / 1000,
+        open_voters: 1,
         members: members.collect(),
         users: vec![UserEntry {
             name: "user".to_owned(),
@@ -296,7 +297,7 @@ impl Cluster {
         let mut cluster = Self::found(seed, 2);
         cluster.join(Tee::Tdx);
         cluster.join(Tee::Nitro);
-        cluster.act(Act::Open);
+        cluster.open();
         cluster
     }
 
@@ -449,7 +450,7 @@ impl Cluster {
         joiners.iter().for_each(|tee| {
             cluster.join(*tee);
         });
-        cluster.act(Act::Open);
+        cluster.open();
         cluster
     }
 
@@ -517,6 +518,16 @@ impl Cluster {
     }
 
     /// An act of two members.
+    /// The members open the service with the voters of the configuration in force.
+    pub(crate) fn open(&mut self) {
+        let configuration = self.leader_node().replica.network_view().configuration;
+        let reply = self.act(Act::Open {
+            configuration: configuration.number(),
+            digest: configuration.digest(),
+        });
+        assert!(matches!(reply, Reply::Governed { .. }), "{reply:?}");
+    }
+
     pub(crate) fn act(&mut self, act: Act) -> Reply {
         let reply = self.ask(self.signed(act, self.sequence), user());
         if matches!(reply, Reply::Governed { .. }) {

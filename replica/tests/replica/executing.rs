@@ -350,6 +350,7 @@ fn a_receipt_proves_request_answer_and_claims() {
     let policy = ReceiptPolicy {
         signers_min: 2,
         vendors_min: 2,
+        ..ReceiptPolicy::default()
     };
     let proven = receipt
         .verify(&chain(&cluster), &policy)

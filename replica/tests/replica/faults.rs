@@ -150,7 +150,7 @@ fn an_idempotency_key_runs_once_even_across_leaders() {
 #[test]
 fn a_full_disk_refuses_writes_and_serves_reads_until_space_returns() {
     let mut cluster = Cluster::found(24, 1);
-    cluster.act(Act::Open);
+    cluster.open();
     cluster.put("k", "v");
     let leader = cluster.leader();
     cluster
@@ -221,7 +221,7 @@ fn leadership_is_not_handed_to_a_voter_whose_disk_is_full() {
     for tee in [Tee::Tdx, Tee::Nitro, Tee::SevSnp, Tee::Tdx] {
         cluster.join(tee);
     }
-    cluster.act(Act::Open);
+    cluster.open();
     cluster.put("k", "v");
     cluster.run(300);
     let leader = cluster.leader();

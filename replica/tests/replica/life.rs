@@ -7,16 +7,27 @@ use synod_governance::Act;
 use synod_ledger::{Chain, ChainRecord, Receipt, ReceiptPolicy};
 use synod_replica::{Answer, Reply, Request, TxStatus};
 
-use crate::cluster::{Cluster, user};
+use crate::cluster::{Cluster, Node, user};
 
 /// The chain of configurations, as a client follows it offline.
 pub(crate) fn chain(cluster: &Cluster) -> Chain {
-    let (genesis, records) = cluster.leader_node().replica.chain();
-    let mut chain = Chain::start(cluster.network, genesis).expect("block 0");
-    for record in records {
+    chain_of(cluster.leader_node())
+}
+
+/// The chain as this replica shows it, with the opening.
+pub(crate) fn chain_of(node: &Node) -> Chain {
+    let parts = node.replica.chain();
+    let network = node.replica.network_view().network;
+    let mut chain = Chain::start(network, parts.block0).expect("block 0");
+    for record in parts.records {
+        let record = ChainRecord::decode(&record).expect("a record");
+        chain.follow(&record).expect("it follows");
+    }
+    if let Some(opening) = node.replica.network_view().service.opening {
+        assert!(parts.opening.is_some(), "the members' act is shown");
         chain
-            .follow(&ChainRecord::decode(&record).expect("a record"))
-            .expect("it follows");
+            .open(opening.configuration, &opening.digest)
+            .expect("the chain has it");
     }
     chain
 }
@@ -59,6 +70,7 @@ fn a_write_is_answered_with_a_receipt_that_verifies_offline() {
     let policy = ReceiptPolicy {
         signers_min: 2,
         vendors_min: 2,
+        ..ReceiptPolicy::default()
     };
     let committed = receipt
         .verify(&chain(&cluster), &policy)

@@ -15,7 +15,7 @@ fn forgetful(seed: u8) -> Cluster {
     cluster.tuning.entries_in_memory_max = 4;
     // The founder was born before that: it leaves, and the others are as they should be.
     let joined = [Tee::Tdx, Tee::Nitro, Tee::SevSnp].map(|tee| cluster.join(tee));
-    cluster.act(Act::Open);
+    cluster.open();
     assert_eq!(joined.len(), 3);
     for _ in 0..20 {
         if cluster.leader() != 1 {

@@ -1,6 +1,5 @@
 //! What changed: certified write sets in order, on every replica, from the ring or from the kept blocks.
 
-use synod_governance::Act;
 use synod_replica::Reply;
 use synod_replica::changes::{CHANGES_BYTES_MAX, Change, ChangesError};
 
@@ -53,7 +52,7 @@ fn nothing_that_is_not_certified_is_told() {
 #[test]
 fn what_fell_out_of_the_ring_is_read_from_the_blocks() {
     let mut cluster = Cluster::found(72, 1);
-    cluster.act(Act::Open);
+    cluster.open();
     let value = "v".repeat(1 << 20);
     let first = cluster.put("key0", &value);
     for n in 1..CHANGES_BYTES_MAX / value.len() + 2 {

@@ -85,6 +85,7 @@ pub(crate) async fn run(args: &CallArgs, output: Output) -> Outcome {
 const POLICY: ReceiptPolicy = ReceiptPolicy {
     signers_min: 1,
     vendors_min: 1,
+    before_opening: false,
 };
 
 pub(crate) fn of_pin(failure: AppPinFailure) -> Failure {
