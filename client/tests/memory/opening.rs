@@ -234,6 +234,24 @@ fn opening_that_another_program_saw_counts_for_this_one() {
     assert_eq!(ours.remembered(), theirs.remembered());
 }
 
+#[test]
+fn file_from_before_the_opening_that_was_put_back_takes_nothing_back() {
+    let (honest, mut forged) = (opened(), Network::unopened("test", 3));
+    forged.configure(&[1, 4]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trust.state");
+    let open = || Memory::open(StateFile::new(&path), honest.id()).unwrap();
+    open().take_replica(&forged.chain(), None).unwrap();
+    let old = std::fs::read(&path).unwrap();
+    let memory = open();
+    memory.take_replica(&honest.chain(), None).unwrap();
+    let known = memory.remembered();
+    std::fs::write(&path, old).unwrap();
+    memory.take_replica(&honest.chain(), None).unwrap();
+    assert_eq!(memory.remembered(), known);
+    assert_eq!(open().remembered(), known);
+}
+
 #[tokio::test]
 async fn nothing_of_a_users_is_sent_to_a_network_that_nobody_opened() {
     let mut network = grown();
