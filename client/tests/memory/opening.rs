@@ -238,6 +238,7 @@ fn opening_that_another_program_saw_counts_for_this_one() {
 fn file_from_before_the_opening_that_was_put_back_takes_nothing_back() {
     let (honest, mut forged) = (opened(), Network::unopened("test", 3));
     forged.configure(&[1, 4]);
+    forged.configure(&[1, 4, 5]);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("trust.state");
     let open = || Memory::open(StateFile::new(&path), honest.id()).unwrap();
