@@ -4,6 +4,7 @@ mod apps;
 mod doors;
 mod faults;
 mod life;
+mod load;
 mod restarts;
 mod synod;
 

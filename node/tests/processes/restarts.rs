@@ -1,48 +1,13 @@
 //! Claims about stopping and starting replicas: the most ordinary act of operation.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::process::Signal;
 use synod_api::{DepartureReason, Standing};
-use synod_client::{ClientError, Service, WriteOptions};
 use synod_node::Beginning;
-use tokio::task::JoinHandle;
 
+use crate::load::Load;
 use crate::synod::{Node, Synod};
-
-/// A client that writes on and on; every write must be acknowledged, however often it is repeated on the way.
-struct Load {
-    stop: Arc<AtomicBool>,
-    writing: JoinHandle<Result<u64, ClientError>>,
-}
-
-impl Load {
-    fn start(service: Service) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let writing = tokio::spawn(write(service, stop.clone()));
-        Self { stop, writing }
-    }
-
-    /// How many writes were acknowledged.
-    async fn finish(self) -> u64 {
-        self.stop.store(true, Ordering::Relaxed);
-        let written = self.writing.await.expect("the writer ran to its end");
-        written.expect("no write failed")
-    }
-}
-
-async fn write(service: Service, stop: Arc<AtomicBool>) -> Result<u64, ClientError> {
-    let mut number = 0;
-    while !stop.load(Ordering::Relaxed) {
-        let key = format!("load-{number}");
-        let options = WriteOptions::default();
-        service.put("load", key.as_bytes(), "v", &options).await?;
-        number += 1;
-    }
-    Ok(number)
-}
 
 impl Synod {
     /// Starts the node at this place anew, on its old folder and addresses; it joins.
@@ -84,7 +49,7 @@ async fn every_replica_is_restarted_under_load_and_no_write_fails() {
         synod.start_again(place);
         synod.await_voters(&after_restart(place)).await;
     }
-    expect_all(&synod, load).await;
+    load.expect_all(&synod).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -103,29 +68,13 @@ async fn every_replica_is_killed_and_started_again_under_load_and_no_write_fails
         .map(|gone| (gone.id, gone.reason, gone.replaced_by));
     let expected = [3, 2, 1].map(|id| (id, DepartureReason::Replaced, Some(id + 3)));
     assert!(replaced.eq(expected), "{:?}", network.departed);
-    expect_all(&synod, load).await;
+    load.expect_all(&synod).await;
 }
 
 /// Who votes once the replicas up to this place were started again, one after the other.
 fn after_restart(place: usize) -> Vec<u64> {
     let place = place as u64;
     (place + 2..=place + 4).collect()
-}
-
-/// The load went on without a failure, and its newest write is there.
-async fn expect_all(synod: &Synod, load: Load) {
-    let written = load.finish().await;
-    assert!(written > 0, "there was a load");
-    let last = format!("load-{}", written - 1);
-    let found = synod.service();
-    let found = found
-        .get(
-            "load",
-            last.as_bytes(),
-            synod_client::Consistency::Linearizable,
-        )
-        .await;
-    assert!(found.expect("an answer").is_some(), "{last} is there");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
