@@ -1,6 +1,7 @@
 //! A synod of processes: what a node promises beyond what its replica does.
 
 mod apps;
+mod catching_up;
 mod doors;
 mod faults;
 mod life;

@@ -207,6 +207,16 @@ impl Node {
             .expect("a limit of our own child");
     }
 
+    /// Holds the process up: it keeps its connections and does nothing.
+    pub(crate) fn suspend(&self) {
+        self.send(Signal::STOP);
+    }
+
+    /// Lets a process that was held up go on.
+    pub(crate) fn resume(&self) {
+        self.send(Signal::CONT);
+    }
+
     /// Asks the process to stop by closing its standard input; whether it ended well.
     pub(crate) fn stop(&mut self) -> bool {
         drop(self.child.stdin.take());
@@ -220,9 +230,13 @@ impl Node {
 
     /// Sends a signal; whether the process ended well.
     pub(crate) fn signal(&mut self, signal: Signal) -> bool {
+        self.send(signal);
+        self.ended()
+    }
+
+    fn send(&self, signal: Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).expect("it runs");
-        self.ended()
     }
 
     /// Waits for the end of the process; whether it ended well.
@@ -367,14 +381,9 @@ impl Synod {
 
     /// Waits until the node at this place votes.
     pub(crate) async fn await_voter(&self, place: usize) {
-        let url = self.nodes[place].url().to_string();
-        self.await_network(&format!("{url} votes"), |network| {
-            network.replicas.iter().any(|replica| {
-                replica.standing == Standing::Voter
-                    && replica.url.trim_end_matches('/') == url.trim_end_matches('/')
-            })
-        })
-        .await;
+        let url = self.nodes[place].url();
+        self.await_network(&format!("{url} votes"), |network| votes(network, &url))
+            .await;
     }
 
     /// Waits until the service says so of itself.
@@ -493,6 +502,36 @@ impl Synod {
         network.expect("an answer")
     }
 
+    /// Waits until the node at this place has certified the block at `index`.
+    pub(crate) async fn await_certified(&self, place: usize, index: u64) {
+        self.await_network_of(place, &format!("{index} certified"), |network| {
+            network.certified_index >= index
+        })
+        .await;
+    }
+
+    /// Waits until one replica says so of the network.
+    pub(crate) async fn await_network_of(
+        &self,
+        place: usize,
+        what: &str,
+        holds: impl Fn(&NetworkReply) -> bool,
+    ) {
+        let begun = Instant::now();
+        loop {
+            let network = self.network_of(place).await;
+            if holds(&network) {
+                return;
+            }
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "never seen: {what}; newest: {network:?}; log: {}",
+                self.nodes[place].log()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// The place of the replica that leads.
     pub(crate) async fn leader(&self) -> usize {
         let network = self
@@ -509,6 +548,15 @@ impl Synod {
             .position(|node| node.url() == url)
             .expect("one of ours")
     }
+}
+
+/// Whether the replica with this address is a voter.
+pub(crate) fn votes(network: &NetworkReply, url: &ReplicaUrl) -> bool {
+    let url = url.to_string();
+    network.replicas.iter().any(|replica| {
+        replica.standing == Standing::Voter
+            && replica.url.trim_end_matches('/') == url.trim_end_matches('/')
+    })
 }
 
 /// Appraises the founder as the members would, and hands two approvals in.
