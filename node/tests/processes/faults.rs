@@ -4,13 +4,14 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use synod_api::ErrorCode;
+use synod_api::{ErrorCode, NetworkReply};
 use synod_attestation::{Policy, Tee};
 use synod_channel::{Clock, dangerous_observe_config};
 use synod_client::{Connection, Repeat, Request, Service, WriteOptions};
 use synod_crypto::Digest;
 use synod_node::{Beginning, segment_files};
 
+use crate::load::Load;
 use crate::synod::{Node, PATIENCE, Synod};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -46,6 +47,39 @@ async fn full_disk_refuses_writes_answers_reads_and_recovers() {
         Some("2"),
         "transaction {first:?} was kept"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leader_whose_disk_alone_is_full_hands_over_no_write_fails_and_its_alarm_ends_with_the_fault()
+ {
+    let synod = Synod::three().await;
+    // The ledger outgrows the log, so that the limit leaves room for what the node has to say.
+    synod.put("large", &"x".repeat(1 << 17)).await;
+    let full = synod.leader().await;
+    let load = Load::start(synod.service());
+    load.await_more(20).await;
+    let file = segment_files(&synod.nodes[full].ledgers()[0]).expect("a folder");
+    let length = std::fs::metadata(&file[0]).expect("a file").len();
+    synod.nodes[full].limit_files(Some(length));
+    synod.nodes[full].await_log("the disk refuses writes").await;
+    load.await_more(50).await;
+    assert_ne!(synod.leader().await, full, "another leads");
+    let refuses = |network: &NetworkReply| {
+        let mut alarms = network.alarms.iter();
+        alarms.any(|alarm| alarm.contains("does not take writes"))
+    };
+    let network = synod.network_of(full).await;
+    assert!(refuses(&network), "{:?}", network.alarms);
+    let refused = synod.ready(full).await.expect_err("not ready");
+    assert!(refused.to_string().contains("503"), "{refused}");
+    synod.nodes[full].limit_files(None);
+    let newest = synod.network_of(synod.leader().await).await.certified_index;
+    synod.await_certified(full, newest).await;
+    synod
+        .await_network_of(full, "the end of the alarm", |network| !refuses(network))
+        .await;
+    synod.ready(full).await.expect("ready again");
+    load.expect_all(&synod).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
