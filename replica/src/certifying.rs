@@ -21,6 +21,8 @@ use crate::roll;
 
 /// Own signatures are kept for so many indices below the certified one, for acknowledgements sent again.
 const SIGNATURES_KEPT: u64 = 1024;
+/// A follower that has certified all but so many of the blocks that its leader has certified takes up new ones.
+const LEVEL_BLOCKS: u64 = 16;
 
 impl Replica {
     /// The signature to send with an acknowledgement of `index` in `term`, if that block is of that view.
@@ -75,7 +77,12 @@ impl Replica {
 
     /// Shows the clock the newest certified block, and tells when the ledger's time begins or ends to lag.
     pub(crate) fn watch_ledger_time(&mut self, out: &mut Effects) {
-        if self.clock.certified(self.machine.sequence().certified()) {
+        let level = self.leads()
+            || self.certified_index().saturating_add(LEVEL_BLOCKS) >= self.shown_commit;
+        if self
+            .clock
+            .certified(self.machine.sequence().certified(), level)
+        {
             let behind_ms = self.clock.too_far_behind();
             out.notices.push(Notice::LedgerTime { behind_ms });
         }

@@ -71,6 +71,10 @@ impl Replica {
         }
         if message.is_from_leader() && message.term >= self.engine.term() {
             self.leader_heard_tick = self.ticks;
+            // What a heartbeat says is no more than what the receiver has.
+            if let Body::Append { commit, .. } = message.body {
+                self.shown_commit = commit;
+            }
         }
         message.lower_commit(self.certified_index());
         self.note_certified_by(&message, envelope.disk_refuses == Some(true));

@@ -96,8 +96,9 @@ impl LedgerClock {
         }
     }
 
-    /// Takes note of the newest certified block. True if the ledger begins or ends to be too far behind.
-    pub(crate) fn certified(&mut self, head: &Head) -> bool {
+    /// Takes note of the newest certified block; `level` says whether it is about the newest that there is, and not one
+    /// that a replica takes up which fell behind. True if the ledger begins or ends to be too far behind.
+    pub(crate) fn certified(&mut self, head: &Head, level: bool) -> bool {
         if head.index <= self.certified.index {
             return false;
         }
@@ -107,14 +108,15 @@ impl LedgerClock {
         }
         let carries = head.tree_size > self.certified.tree_size;
         self.certified = *head;
-        self.judge_lag(carries)
+        self.judge_lag(carries, level)
     }
 
-    /// An empty block may end the alarm but not begin it: the time of an idle ledger stands still.
-    fn judge_lag(&mut self, carries_transactions: bool) -> bool {
+    /// An empty block may end the alarm but not begin it: the time of an idle ledger stands still. Nor do old blocks.
+    fn judge_lag(&mut self, carries_transactions: bool, level: bool) -> bool {
         let now_ms = self.now.monotonic_ms;
         self.behind_ms = self.now.wall_ms.saturating_sub(self.certified.time_ms);
-        if self.behind_ms <= BEHIND_MAX_MS {
+        let counts = level || self.alarm;
+        if self.behind_ms <= BEHIND_MAX_MS || !counts {
             self.behind_since_ms = None;
         } else if carries_transactions {
             self.behind_since_ms.get_or_insert(now_ms);
@@ -248,10 +250,27 @@ mod tests {
         clock.look(now(1 << 40, 1_000_000));
         assert_eq!(clock.time_ms(), START_MS + 2_000_000);
         // A block whose time stood still says nothing.
-        clock.certified(&head(2, START_MS));
+        clock.certified(&head(2, START_MS), true);
         assert_eq!(clock.time_ms(), START_MS + 2_000_000);
-        clock.certified(&head(3, START_MS + 1_000_000));
+        clock.certified(&head(3, START_MS + 1_000_000), true);
         assert_eq!(clock.time_ms(), START_MS + 1_000_000 + LEAD_MAX_MS);
+    }
+
+    #[test]
+    fn old_blocks_do_not_begin_the_alarm() {
+        let (mut clock, mut index) = (clock(), 1);
+        let mut alarm = |level| {
+            // For two seconds the blocks are three seconds old.
+            for _ in 0..20 {
+                index += 1;
+                clock.look(now(3000 + index * 100, index * 100));
+                clock.certified(&head(index, START_MS + index * 100), level);
+            }
+            clock.too_far_behind().is_some()
+        };
+        assert!(!alarm(false));
+        assert!(alarm(true));
+        assert!(alarm(false), "they do not end it either");
     }
 
     #[test]

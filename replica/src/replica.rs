@@ -109,6 +109,8 @@ pub struct Replica {
     pub(crate) last_block_tick: u64,
     /// The tick at which a leader was last heard.
     pub(crate) leader_heard_tick: u64,
+    /// The commit index that a leader last showed with an append. Only what is told to operators rests on it.
+    pub(crate) shown_commit: u64,
     pub(crate) compacted_seqno: u64,
     /// No step of the membership is proposed before this tick.
     pub(crate) membership_tick: u64,
@@ -182,6 +184,7 @@ impl Replica {
             ticks: 0,
             last_block_tick: 0,
             leader_heard_tick: 0,
+            shown_commit: 0,
             compacted_seqno: 0,
             membership_tick: 0,
             lapse_tick: 0,

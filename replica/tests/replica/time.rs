@@ -1,8 +1,11 @@
 //! The ledger's clock: wall clocks that their hosts set wrong, and a ledger under load.
 
+use std::cell::Cell;
+
 use synod_attestation::Tee;
+use synod_consensus::{Body, Message};
 use synod_governance::{Act, ReplicaStatus};
-use synod_replica::{BEHIND_MAX_MS, FASTEST, Notice};
+use synod_replica::{BEHIND_MAX_MS, Envelope, FASTEST, Notice};
 
 use crate::cluster::{Cluster, user};
 
@@ -145,6 +148,50 @@ fn ledger_that_lags_is_an_alarm_until_it_has_caught_up() {
         })
         .collect();
     assert_eq!(told, [true, false], "told once, and once when it is over");
+}
+
+thread_local! {
+    /// How many blocks may still reach the replica that `trickle` holds up.
+    static BLOCKS_LEFT: Cell<(u64, u32)> = const { Cell::new((0, 0)) };
+}
+
+/// Loses the blocks for one replica once as many have passed as may.
+fn trickle(envelope: &mut Envelope) {
+    let (held_up, left) = BLOCKS_LEFT.get();
+    let for_it = |message: &Message| {
+        message.to == held_up && matches!(message.body, Body::Append { entry: Some(_), .. })
+    };
+    if envelope.message.as_ref().is_some_and(for_it) {
+        BLOCKS_LEFT.set((held_up, left.saturating_sub(1)));
+        if left == 0 {
+            envelope.message = None;
+        }
+    }
+}
+
+#[test]
+fn replica_that_was_cut_off_blames_no_clock_while_it_catches_up() {
+    let mut cluster = Cluster::three(97);
+    load(&mut cluster, 1, 1000);
+    let leader = cluster.leader();
+    let follower = [1, 2, 3].into_iter().find(|id| *id != leader);
+    let follower = follower.expect("a follower");
+    cluster.isolate(follower);
+    load(&mut cluster, 1, 10_000);
+    cluster.heal();
+    cluster.tamper(leader, trickle);
+    let certified = |cluster: &Cluster, id| cluster.nodes[&id].replica.gauges().certified_index;
+    let mut ms = 0;
+    while certified(&cluster, follower) + 5 < certified(&cluster, leader) {
+        BLOCKS_LEFT.set((follower, 5));
+        cluster.run(20);
+        ms += 20;
+        assert!(ms < 60_000, "it never catches up");
+    }
+    assert!(ms > 3000, "it takes its time: {ms} ms");
+    assert_eq!(cluster.leader(), leader);
+    let mut notices = cluster.nodes[&follower].notices.iter();
+    assert!(!notices.any(|notice| matches!(notice, Notice::LedgerTime { .. })));
 }
 
 #[test]
