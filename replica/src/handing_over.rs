@@ -16,6 +16,14 @@ use crate::roll;
 const TRY_TICKS: u64 = 10;
 
 impl Replica {
+    /// While its disk refuses writes, a replica does not stand for election: it could write none of the blocks that it
+    /// would have to propose. It still votes, since votes live in memory; the engine holds a vote back only while
+    /// entries before it wait for the disk.
+    pub(crate) fn note_disk_full(&mut self, full: bool, out: &mut Effects) {
+        self.disk_full = full;
+        self.drive(EngineInput::MayStand(!full), out);
+    }
+
     /// Hands leadership to the best heir among those that `fit`; false where there is none.
     pub(crate) fn hand_over_to(&mut self, fit: impl Fn(u64) -> bool, out: &mut Effects) -> bool {
         let heirs = self.heirs().into_iter().filter(|peer| fit(peer.id));

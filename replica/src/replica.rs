@@ -246,7 +246,7 @@ impl Replica {
             }
             Input::Received { from, envelope } => self.receive(from, envelope, &mut out),
             Input::Persisted(number) => self.persisted(number, &mut out),
-            Input::DiskFull(full) => self.disk_full = full,
+            Input::DiskFull(full) => self.note_disk_full(full, &mut out),
             Input::Recalled(records) => self.recalled(&records, &mut out),
             Input::Unreachable(peer) => {
                 self.drive(EngineInput::Unreachable(peer), &mut out);
