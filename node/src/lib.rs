@@ -18,6 +18,7 @@ mod core;
 mod descriptors;
 mod disk;
 mod disk_trouble;
+mod disk_watch;
 mod door;
 mod endorsements;
 mod evidence;

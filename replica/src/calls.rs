@@ -221,7 +221,7 @@ pub enum Input {
     },
     /// The batch with this number, and all before it, is on disk.
     Persisted(u64),
-    /// The disk refused a batch, or takes writes again: no writes are taken up in between.
+    /// The disk refused a batch or hangs, or takes writes again: no writes are taken up in between.
     DiskFull(bool),
     /// The files were read as [`Effects::recall`] asked: blocks and certificates, in order, not verified. Nothing where
     /// they could not be read.
