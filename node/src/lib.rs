@@ -49,6 +49,7 @@ mod told;
 mod views;
 mod vital;
 mod volume;
+mod watch_flow;
 mod watch_right;
 mod watching;
 

@@ -442,7 +442,11 @@ impl Node {
         let door = AppDoor {
             core: core.clone(),
             replica,
-            watchers: Watchers::new(bounds.watchers_max(), bounds.watchers_per_caller_max()),
+            watchers: Watchers::new(
+                bounds.watchers_max(),
+                bounds.watchers_per_caller_max(),
+                bounds.watch_bytes_max(),
+            ),
             logs,
             engine,
             executors: executors.counted(),

@@ -391,3 +391,52 @@ async fn watch_ends_with_the_right_to_it() {
         assert_eq!(ended, Some(ErrorCode::WatchEnded));
     }
 }
+
+impl Synod {
+    /// What this metric of the founder says.
+    async fn gauge(&self, name: &str) -> u64 {
+        let metrics = Request::get("/metrics");
+        let answer = self.service().ask(&self.nodes[0].url(), &metrics).await;
+        let text = String::from_utf8(answer.expect("metrics").body.to_vec()).expect("text");
+        let mut lines = text.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.expect("the metric").parse().expect("a number")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_that_nobody_reads_are_bounded_and_those_who_read_get_theirs() {
+    const MIB: u64 = 1 << 20;
+    let mut synod = Synod::found().await;
+    synod.act(Act::Open).await;
+    let first = synod.put("k", "v").await.transaction_id.seqno;
+    // With what is around it in an event, no more than one watcher may have.
+    let value = "v".repeat((1 << 20) - 1024);
+    for n in 0..24 {
+        synod.put(&format!("k{n}"), &value).await;
+    }
+    let from_before = || {
+        let service = synod.service();
+        service.watch("records", b"", Some(first - 1))
+    };
+    let mut stuck = Vec::new();
+    for _ in 0..4 {
+        let mut watch = from_before();
+        watch.next().await.expect("the first change");
+        stuck.push(watch);
+    }
+    while synod.gauge("synod_watch_bytes").await < 4 * MIB {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let mut reader = from_before();
+    for n in 0..25 {
+        let change = tokio::time::timeout(PATIENCE, reader.next()).await;
+        change.expect("in time").expect("a change");
+        let waiting = synod.gauge("synod_watch_bytes").await;
+        assert!(waiting <= 5 * MIB, "{waiting} bytes after change {n}");
+    }
+    drop((stuck, reader));
+    while synod.gauge("synod_watch_bytes").await > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
