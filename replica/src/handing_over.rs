@@ -10,7 +10,6 @@ use synod_consensus::{Input as EngineInput, Peer};
 use crate::calls::{CallError, Effects};
 use crate::membership::PROMOTION_LAG_MAX;
 use crate::replica::Replica;
-use crate::roll;
 
 /// A leader whose disk refuses writes tries to hand over every so many ticks (200 ms of 20 ms).
 const TRY_TICKS: u64 = 10;
@@ -35,9 +34,9 @@ impl Replica {
 
     fn heirs(&self) -> Vec<Peer> {
         let time_ms = self.machine.sequence().last().time_ms;
-        let replicas = roll::replicas(&self.machine.store());
+        let rows = self.seen_rows.newest(&self.machine);
         let holds = |id| {
-            let mut known = replicas.iter();
+            let mut known = rows.replicas.iter();
             known.any(|replica| replica.id == id && replica.verdict_holds(time_ms))
         };
         let mut peers = self.engine.peers();

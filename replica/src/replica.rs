@@ -283,6 +283,12 @@ impl Replica {
         &self.machine
     }
 
+    /// How often this replica decoded the rows of all replicas for views, and to see what is due: at most once for each
+    /// change of governance in the newest state, and once in the certified one.
+    pub fn rows_decoded(&self) -> u64 {
+        self.seen_rows.decoded()
+    }
+
     /// Index of the newest certified block.
     pub(crate) fn certified_index(&self) -> u64 {
         self.machine.sequence().certified().index

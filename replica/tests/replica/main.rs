@@ -10,6 +10,7 @@ mod deploying;
 mod executing;
 mod faults;
 mod forks;
+mod idle;
 mod leaving;
 mod life;
 mod notebook;
