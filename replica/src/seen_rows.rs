@@ -51,12 +51,14 @@ pub(crate) struct NetworkRows {
 impl SeenRows {
     /// The rows of the network in the certified state.
     pub(crate) fn network(&self, machine: &Machine) -> NetworkRows {
-        self.look(machine, machine.certified_state(), |rows, _| rows.network())
+        self.look(machine, &machine.certified_state(), |rows, _| {
+            rows.network()
+        })
     }
 
     /// The rows of the network in the newest state, certified or not.
     pub(crate) fn newest(&self, machine: &Machine) -> NetworkRows {
-        self.look(machine, machine.newest_state(), |rows, _| rows.network())
+        self.look(machine, &machine.newest_state(), |rows, _| rows.network())
     }
 
     /// How often rows were decoded.
@@ -66,7 +68,7 @@ impl SeenRows {
 
     /// The members' side in the certified state.
     pub(crate) fn members(&self, machine: &Machine) -> Arc<GovernanceView> {
-        self.look(machine, machine.certified_state(), |rows, state| {
+        self.look(machine, &machine.certified_state(), |rows, state| {
             let members = &mut rows.members;
             let seen = members.get_or_insert_with(|| Arc::new(governance(state)));
             seen.clone()
@@ -76,19 +78,19 @@ impl SeenRows {
     fn look<T>(
         &self,
         machine: &Machine,
-        state: StateAt<'_>,
+        state: &StateAt<'_>,
         take: impl FnOnce(&mut Rows, &StateAt<'_>) -> T,
     ) -> T {
-        let mark = machine.governance_mark(&state);
+        let mark = machine.governance_mark(state);
         let mut seen = self.states.borrow_mut();
         if let Some(at) = seen.iter().position(|rows| rows.mark == mark) {
             seen.swap(0, at);
         } else {
             self.decoded.set(self.decoded.get() + 1);
-            seen.insert(0, Rows::read(mark, &state));
+            seen.insert(0, Rows::read(mark, state));
             seen.truncate(STATES_MAX);
         }
-        take(&mut seen[0], &state)
+        take(&mut seen[0], state)
     }
 }
 
