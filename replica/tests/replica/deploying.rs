@@ -13,7 +13,7 @@ use synod_governance::{Act, View};
 use synod_kv::{KeyRange, Read, WRITES_MAX};
 use synod_ledger::CLAIMS_MAX;
 use synod_replica::guest::{
-    AppCall, AppRequest, AppResponse, Completion, Execution, GuestFault, Task,
+    AppCall, AppRequest, AppResponse, CompileFault, Completion, Execution, GuestFault, Task,
 };
 use synod_replica::state::DetachedTransaction;
 use synod_replica::{
@@ -360,7 +360,7 @@ fn faults_of_init_have_public_codes() {
 fn a_replica_that_cannot_compile_keeps_nobody_waiting_and_is_named() {
     let mut cluster = three(85);
     cluster.compiler = Box::new(|id, compile| match id {
-        2 => Err("this processor lacks an instruction".to_owned()),
+        2 => Err(CompileFault::Refused("surroundings")),
         _ => compile.joined().map(drop),
     });
     let number = deploy(&mut cluster, "bank", "1.0");
@@ -389,7 +389,7 @@ fn what_a_quorum_cannot_compile_fails() {
     let mut cluster = three(86);
     cluster.compiler = Box::new(|id, compile| match id {
         3 => compile.joined().map(drop),
-        _ => Err("not a component".to_owned()),
+        _ => Err(CompileFault::Refused("not-wasm")),
     });
     deploy(&mut cluster, "bank", "1.0");
     let record = record(&cluster, "bank");
@@ -420,7 +420,7 @@ fn a_leader_that_cannot_compile_lets_another_lead() {
     let leader = cluster.leader();
     cluster.compiler = Box::new(move |id, compile| {
         if id == leader {
-            return Err("no memory".to_owned());
+            return Err(CompileFault::Refused("surroundings"));
         }
         compile.joined().map(drop)
     });
