@@ -222,7 +222,9 @@ pub(crate) const WATCH: Route = Route {
     body: Body::None,
     answers: &[ok(
         "Events `change`, each with a `WatchEvent` as data and the sequence number as id. Every 15 seconds a comment \
-         with the number that was reached. When the stream cannot go on, a last event `problem`, with a `Problem`.",
+         with the number that was reached. When the stream cannot go on, a last event `problem`, with a `Problem`: \
+         `watch_too_slow` where the reader took no event for 30 seconds though some waited; the id of the last event \
+         is where to go on.",
         Body::Bytes(headers::EVENTS),
     )],
     problems: &[
@@ -231,5 +233,6 @@ pub(crate) const WATCH: Route = Route {
         Code::Forbidden,
         Code::ServiceNotOpen,
         Code::WatchExpired,
+        Code::WatchTooSlow,
     ],
 };

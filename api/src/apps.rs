@@ -122,13 +122,14 @@ pub struct AppLogReply {
 pub struct AppLogLine {
     /// Its number in the memory of this replica, from 1.
     pub line: u64,
-    /// The ledger's time when it was written, Unix milliseconds.
+    /// The ledger's time when it was written, Unix milliseconds; of a compilation that of the replica's machine.
     pub time_ms: u64,
     /// The number of the app's version.
     pub number: u64,
-    /// The pattern of the request's route; `init` or `migrate` otherwise.
+    /// The pattern of the request's route; `init`, `migrate` or `compile` otherwise.
     pub route: String,
     /// The transaction as the app could have asked for it; a call that met others was executed again under another.
+    /// 0.0 of a compilation.
     #[serde(with = "tx_text")]
     #[schema(value_type = String, example = "2.17")]
     pub transaction_id: TxId,

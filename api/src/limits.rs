@@ -52,6 +52,9 @@ pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 /// While an answer waits for its reader, the reader takes so many bytes, or all of it, within each
 /// [`Limits::send_timeout`] (64 KiB).
 pub const SEND_PROGRESS_BYTES: usize = 64 * 1024;
+/// While a request's body arrives, so many bytes of it, or all that is left, arrive within each
+/// [`Limits::body_progress_timeout`] (64 KiB). So the longest body of 4 MiB takes at most eleven minutes.
+pub const BODY_PROGRESS_BYTES: usize = 64 * 1024;
 /// Most bytes of keys and values in one answer, before they are encoded (4 MiB): a page ends there, with a cursor; a
 /// transaction that reads more is refused, and nothing of it takes effect.
 pub const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -71,8 +74,8 @@ pub struct Limits {
     pub connection_answers_bytes_max: usize,
     /// Time for the first request of a connection to arrive with all its headers. Default 10 s.
     pub header_read_timeout: Duration,
-    /// Time for a request body to arrive whole. Default 30 s.
-    pub body_read_timeout: Duration,
+    /// Time for the next [`BODY_PROGRESS_BYTES`] of a request body to arrive. Default 10 s.
+    pub body_progress_timeout: Duration,
     /// Time a connection may rest without a request in work. Default 60 s.
     pub idle_timeout: Duration,
     /// Time the replica may take to answer one request; then `503`. Default 30 s.
@@ -97,7 +100,7 @@ impl Default for Limits {
             answers_bytes_max: 256 * 1024 * 1024,
             connection_answers_bytes_max: 16 * 1024 * 1024,
             header_read_timeout: Duration::from_secs(10),
-            body_read_timeout: Duration::from_secs(30),
+            body_progress_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_mins(1),
             answer_timeout: Duration::from_secs(30),
             send_timeout: Duration::from_secs(30),

@@ -277,6 +277,9 @@ error_codes! {
     /// The history that a watcher asks for is no longer kept.
     WatchExpired = "watch_expired", 410, "the changes asked for are no longer kept here",
         "read the map again, and watch from the transaction that it is as of";
+    /// The watcher has not taken the events that wait for it in time, so that others come to their room.
+    WatchTooSlow = "watch_too_slow", 408, "the watcher reads too slowly",
+        "watch again from the id of the last event, and take events as they come";
     /// The watcher's right ended.
     WatchEnded = "watch_ended", 403, "the right to watch this map has ended", "";
     /// The app's code gave up.

@@ -13,8 +13,10 @@ use synod_attestation::Policy;
 use synod_channel::{Identity, ServerTrust};
 use synod_client::{
     AppPin, Memory, Patience, ReplicaUrl, Service, StateFile, Trust, TrustFile, Verifier,
+    read_chain,
 };
 use synod_crypto::Digest;
+use synod_ledger::Chain;
 
 use crate::files;
 use crate::outcome::{Failure, Outcome};
@@ -235,6 +237,21 @@ impl Known {
         let trust = ServerTrust::service_ca_from_pem(pem).map_err(Failure::mistake)?;
         Ok(Trust::Authority(trust))
     }
+}
+
+/// The chain of configurations as the service tells it, followed from the pin. One that does not hold, or that ends
+/// before what was seen of the network, proves nothing.
+pub(crate) async fn chain(service: &Service, network: Digest) -> Outcome<Chain> {
+    let chain = read_chain(network, &service.chain_file().await?)?;
+    let Some(memory) = service.memory().cloned() else {
+        return Ok(chain);
+    };
+    // The state file is locked, read and flushed.
+    let taken = tokio::task::spawn_blocking(move || {
+        let taken = memory.take_replica(&chain, None);
+        taken.map(|()| chain)
+    });
+    Ok(taken.await.expect("taking a chain does not panic")?)
 }
 
 /// Reads a trust file.

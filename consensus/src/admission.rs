@@ -23,6 +23,8 @@ pub(crate) trait State {
     fn term_at(&self, index: u64) -> Option<u64>;
     /// What the peer acknowledged; `None` if it is no member.
     fn matched(&self, peer: u64) -> Option<u64>;
+    /// Whether this replica may ask for votes.
+    fn may_stand(&self) -> bool;
     /// Batches that wait for the disk.
     fn batches_in_flight(&self) -> usize;
     fn unpersisted_max(&self) -> usize;
@@ -173,10 +175,13 @@ fn check_commit(state: &impl State, commit: u64) -> Result<(), Refused> {
 
 fn check_transfer(state: &impl State, message: &Message) -> Result<(), Refused> {
     let from = message.from;
-    if message.term == state.term() && state.leader() == Some(from) {
+    if message.term != state.term() || state.leader() != Some(from) {
+        return Err(Refused::NotFromLeader { from });
+    }
+    if state.may_stand() {
         Ok(())
     } else {
-        Err(Refused::NotFromLeader { from })
+        Err(Refused::MayNotStand)
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Engine {
     /// Number of raft-rs's newest `Ready`.
     newest_ready: u64,
     fetching: Option<Fetch>,
+    /// Whether this replica may ask for votes.
+    may_stand: bool,
     reported: RoleChange,
     refusals: BTreeMap<&'static str, u64>,
 }
@@ -68,6 +70,7 @@ impl Engine {
             held: VecDeque::new(),
             newest_ready: 0,
             fetching: None,
+            may_stand: true,
             reported: RoleChange {
                 role: Role::Follower,
                 term: start.term,
@@ -241,6 +244,7 @@ impl Engine {
             Input::ReadIndex(ctx) => effects.dropped = self.read_index(ctx).err(),
             Input::Transfer(to) => effects.dropped = self.transfer(to).err(),
             Input::Campaign => effects.dropped = self.campaign().err(),
+            Input::MayStand(may) => self.let_stand(may),
             Input::Groups(groups) => {
                 check_groups(&groups, &self.voters())
                     .map_err(|required| Refused::GroupsTooFew { required })?;
@@ -253,8 +257,35 @@ impl Engine {
     }
 
     fn tick(&mut self) {
-        if !self.would_lead_unpersisted() {
-            self.node.tick();
+        if self.may_stand || self.role() == Role::Leader {
+            if !self.would_lead_unpersisted() {
+                self.node.tick();
+            }
+        } else {
+            self.tick_aside();
+        }
+    }
+
+    /// A tick of a replica that may not stand. Where raft-rs would campaign, it only forgets its
+    /// leader. The time must pass all the same: a voter that takes its leader to be alive grants
+    /// no votes.
+    fn tick_aside(&mut self) {
+        let raft = &mut self.node.raft;
+        raft.election_elapsed += 1;
+        if raft.pass_election_timeout() {
+            let term = raft.term;
+            raft.become_follower(term, 0);
+        }
+    }
+
+    /// A candidate that may no longer stand withdraws: it is a follower that has voted for itself.
+    fn let_stand(&mut self, may: bool) {
+        self.may_stand = may;
+        if !may && matches!(self.role(), Role::PreCandidate | Role::Candidate) {
+            let term = self.term();
+            self.node.raft.become_follower(term, 0);
+            self.held
+                .retain(|(_, message)| !matches!(message.body, Body::Vote { .. }));
         }
     }
 
@@ -438,6 +469,9 @@ impl Engine {
         if self.role() == Role::Leader || !self.node.raft.promotable() {
             return Err(DroppedReason::WrongRole);
         }
+        if !self.may_stand {
+            return Err(DroppedReason::MayNotStand);
+        }
         let change_waits = !self.unapplied.is_empty();
         if self.would_lead_unpersisted() || change_waits {
             return Err(DroppedReason::NotSettled);
@@ -615,6 +649,9 @@ impl State for Engine {
     }
     fn matched(&self, peer: u64) -> Option<u64> {
         Self::matched(self, peer)
+    }
+    fn may_stand(&self) -> bool {
+        self.may_stand
     }
     fn batches_in_flight(&self) -> usize {
         self.in_flight.len()

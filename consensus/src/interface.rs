@@ -133,6 +133,10 @@ pub enum Input {
     Transfer(u64),
     /// Campaign now. For a sole voter at its start; others wait for their timeout.
     Campaign,
+    /// Whether this replica may stand for election; at the start it may. One that may not still
+    /// follows and votes: it forgets a silent leader, but asks for no votes, and takes no
+    /// leadership that is handed to it. A leader goes on leading.
+    MayStand(bool),
     /// The groups change without a change of the membership.
     Groups(Groups),
     /// Answer to [`Fetch`]: verified old entries, contiguous, from `Fetch::from` on. Fewer than
@@ -239,6 +243,8 @@ pub enum DroppedReason {
     PeerUnfit,
     /// Entries still wait for the disk, or a committed change waits to be applied.
     NotSettled,
+    /// This replica may not stand for election ([`Input::MayStand`]).
+    MayNotStand,
 }
 
 /// Old entries that a slow peer needs.

@@ -78,6 +78,10 @@ pub enum Refused {
         /// The sender.
         from: u64,
     },
+    /// Leadership is handed to this replica, which may not stand for election. Nobody's fault; the
+    /// leader goes on once its transfer has timed out.
+    #[error("this replica may not stand for election")]
+    MayNotStand,
     /// An answer from a replica that is no member.
     #[error("peer {from} is no member")]
     UnknownPeer {
@@ -137,6 +141,7 @@ impl Refused {
             Self::StaleRejection { .. } => "stale_rejection",
             Self::UnsolicitedVote { .. } => "unsolicited_vote",
             Self::NotFromLeader { .. } => "not_from_leader",
+            Self::MayNotStand => "may_not_stand",
             Self::UnknownPeer { .. } => "unknown_peer",
             Self::DiskBehind { .. } => "disk_behind",
             Self::NotInFlight { .. } => "not_in_flight",

@@ -248,6 +248,54 @@ fn learner_never_campaigns() {
 }
 
 #[test]
+fn replica_that_may_not_stand_asks_for_no_votes_and_gives_its_own() {
+    for seed in 0..10 {
+        let mut cluster = Cluster::new(seed, 3);
+        cluster.elect(1);
+        cluster.run_for(100);
+        cluster.input(2, Input::MayStand(false)).unwrap();
+        cluster.stop(1);
+        for _ in 0..300 {
+            cluster.run_for(10);
+            assert_eq!(cluster.engine(2).role(), Role::Follower, "seed {seed}");
+        }
+        assert_eq!(cluster.leader(), Some(3), "elected by the vote of 2");
+        cluster.input(2, Input::MayStand(true)).unwrap();
+        cluster.lead(2);
+    }
+}
+
+#[test]
+fn replica_that_may_not_stand_takes_no_leadership_that_is_handed_to_it() {
+    let mut cluster = Cluster::new(3, 3);
+    cluster.elect(1);
+    cluster.run_for(100);
+    cluster.input(2, Input::MayStand(false)).unwrap();
+    cluster.input(1, Input::Transfer(2)).unwrap();
+    cluster.run_for(3000);
+    assert_eq!(cluster.leader(), Some(1));
+    assert_eq!(cluster.engine(2).refusals()["may_not_stand"], 1);
+    let dropped = cluster.input(2, Input::Campaign).unwrap().dropped;
+    assert_eq!(dropped, Some(DroppedReason::MayNotStand));
+    cluster.commit("goes on");
+}
+
+#[test]
+fn candidate_that_may_no_longer_stand_withdraws() {
+    let mut cluster = Cluster::new(3, 3);
+    cluster.elect(1);
+    cluster.run_for(100);
+    cluster.partition(&[&[1, 3], &[2]]);
+    cluster.run_until(5000, |c| c.engine(2).role() == Role::PreCandidate);
+    cluster.input(2, Input::MayStand(false)).unwrap();
+    assert_eq!(cluster.engine(2).role(), Role::Follower);
+    cluster.run_for(5000);
+    assert_eq!(cluster.engine(2).role(), Role::Follower);
+    cluster.input(2, Input::MayStand(true)).unwrap();
+    cluster.run_until(5000, |c| c.engine(2).role() == Role::PreCandidate);
+}
+
+#[test]
 fn second_leader_of_a_term_is_refused() {
     let mut cluster = Cluster::new(29, 3);
     cluster.elect(1);

@@ -4,11 +4,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame, SizeHint};
+use synod_api::limits::BODY_PROGRESS_BYTES;
 use synod_api::{ErrorCode, Limits};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
 
 use crate::port::{Broken, Records};
 use crate::refusal::{Refused, refuse};
@@ -161,9 +164,9 @@ where
     .await
 }
 
-/// Reads a body of at most `bytes_max` bytes, within the time for bodies.
+/// Reads a body of at most `bytes_max` bytes, for as long as it gets on.
 pub(crate) async fn read_body<B>(
-    mut body: B,
+    body: B,
     bytes_max: usize,
     too_large: ErrorCode,
     limits: &Limits,
@@ -176,18 +179,52 @@ where
     if announced > bytes_max as u64 {
         return Err(too_long(too_large, bytes_max));
     }
-    let gathered = gather(&mut body, bytes_max, too_large, budget);
-    match tokio::time::timeout(limits.body_read_timeout, gathered).await {
-        Ok(result) => result,
-        Err(_) => Err(refuse(
-            ErrorCode::RequestTimeout,
-            "the body did not arrive whole in time",
-        )),
+    let arriving = Arriving::new(body, limits.body_progress_timeout);
+    gather(arriving, bytes_max, too_large, budget).await
+}
+
+/// A body on its way in, which gets on: within each `window` so many bytes arrive, or the rest.
+struct Arriving<B> {
+    body: B,
+    window: Duration,
+    ends: Instant,
+    /// Bytes that this window has brought.
+    bytes: usize,
+}
+
+impl<B> Arriving<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    fn new(body: B, window: Duration) -> Self {
+        Self {
+            body,
+            window,
+            ends: Instant::now() + window,
+            bytes: 0,
+        }
+    }
+
+    /// The next piece; none at the end.
+    async fn next(&mut self) -> Result<Option<Bytes>, Refused> {
+        let piece = timeout_at(self.ends, next_piece(&mut self.body)).await;
+        let piece = piece.map_err(|_| too_slow(self.window))??;
+        self.bytes += piece.as_ref().map_or(0, Bytes::len);
+        if self.bytes >= BODY_PROGRESS_BYTES {
+            (self.bytes, self.ends) = (0, Instant::now() + self.window);
+        }
+        Ok(piece)
     }
 }
 
+fn too_slow(window: Duration) -> Refused {
+    let (kib, seconds) = (BODY_PROGRESS_BYTES / 1024, window.as_secs_f32());
+    let detail = format!("at least {kib} KiB of the body, or the rest, arrive in each {seconds} s");
+    refuse(ErrorCode::RequestTimeout, detail)
+}
+
 async fn gather<B>(
-    body: &mut B,
+    mut body: Arriving<B>,
     bytes_max: usize,
     too_large: ErrorCode,
     budget: &Budget,
@@ -195,10 +232,10 @@ async fn gather<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let Some(first) = next_piece(body).await? else {
+    let Some(first) = body.next().await? else {
         return Ok(Bytes::new());
     };
-    if body.is_end_stream() && first.len() <= bytes_max.min(COPIED_BYTES_MAX) {
+    if body.body.is_end_stream() && first.len() <= bytes_max.min(COPIED_BYTES_MAX) {
         return Ok(Bytes::copy_from_slice(&first));
     }
     let mut share = Share { budget, bytes: 0 };
@@ -210,7 +247,7 @@ where
         }
         share.grow(bytes.len())?;
         whole.extend_from_slice(&bytes);
-        piece = next_piece(body).await?;
+        piece = body.next().await?;
     }
     Ok(whole.freeze())
 }

@@ -52,25 +52,87 @@ async fn headers_that_trickle_are_cut_off() {
     );
 }
 
-#[tokio::test(start_paused = true)]
-async fn body_that_trickles_is_answered_with_a_timeout() {
-    let door = Door::new(obliging);
+/// Puts a value of so many bytes, as [`send_slowly`] does.
+async fn put_slowly(door: &Door, bytes: usize, pieces: &[(usize, Duration)]) -> String {
+    send_slowly(door, "PUT /v1/kv/m/k", bytes, pieces).await
+}
+
+/// Sends a request with a body of so many bytes, in pieces: each so long, and after it a pause. The answer.
+async fn send_slowly(
+    door: &Door,
+    what: &str,
+    bytes: usize,
+    pieces: &[(usize, Duration)],
+) -> String {
     let mut stream = door.connect(USER);
-    let head =
-        b"PUT /v1/kv/m/k HTTP/1.1\r\nhost: s\r\nconnection: close\r\ncontent-length: 9999\r\n\r\n";
-    stream.write_all(head).await.unwrap();
+    let head = format!(
+        "{what} HTTP/1.1\r\nhost: s\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         content-length: {bytes}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
     let (mut reader, mut writer) = tokio::io::split(stream);
-    let trickle = tokio::spawn(async move {
-        while writer.write_all(b"y").await.is_ok() {
-            sleep(Duration::from_secs(1)).await;
+    let pieces = pieces.to_vec();
+    let sends = tokio::spawn(async move {
+        for (length, pause) in pieces {
+            if writer.write_all(&vec![b'y'; length]).await.is_err() {
+                break;
+            }
+            sleep(pause).await;
         }
+        // The end of what is sent is not the end of the body.
+        std::future::pending::<()>().await;
     });
     let mut answer = vec![0; 4096];
     let length = reader.read(&mut answer).await.unwrap();
-    let answer = String::from_utf8_lossy(&answer[..length]);
+    sends.abort();
+    String::from_utf8_lossy(&answer[..length]).into_owned()
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn body_that_trickles_is_answered_with_a_timeout_within_one_window() {
+    let door = Door::new(obliging);
+    let begin = Instant::now();
+    let answer = put_slowly(&door, 9999, &[(1, SECOND); 100]).await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert_eq!(begin.elapsed().as_secs(), 10);
     assert!(door.heard().is_none());
-    trickle.abort();
+    assert_eq!(door.body_bytes(), 0, "nothing of it is kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_body_that_gets_on_is_taken_whole() {
+    let door = Door::new(obliging);
+    // It takes more than two minutes.
+    let answer = put_slowly(&door, 1 << 20, &[(8 << 10, SECOND); 128]).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn body_that_stands_still_near_its_end_is_answered_with_a_timeout() {
+    let door = Door::new(obliging);
+    let begin = Instant::now();
+    let mut pieces = vec![(64 << 10, SECOND); 15];
+    pieces.extend([(1, SECOND); 100]);
+    let answer = put_slowly(&door, 1 << 20, &pieces).await;
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert_eq!(begin.elapsed().as_secs(), 14 + 10);
+    assert!(door.heard().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn longest_body_at_the_slowest_pace_arrives() {
+    let limits = synod_api::Limits::default();
+    let longest = limits.body_bytes_max;
+    let windows = longest / synod_api::limits::BODY_PROGRESS_BYTES;
+    let door = Door::with_limits(limits, obliging);
+    let begin = Instant::now();
+    let paces = vec![(64 << 10, Duration::from_millis(9_900)); windows];
+    // It is no transaction, but it is read whole before that shows.
+    let answer = send_slowly(&door, "POST /v1/kv/txn", longest, &paces).await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(begin.elapsed() < Duration::from_mins(11));
 }
 
 #[tokio::test(start_paused = true)]

@@ -121,6 +121,7 @@ impl AppDoor {
             runtime: self.engine.counts(),
             executors: self.executors.look(),
             watchers: self.watchers.count(),
+            watch_bytes: self.watchers.bytes_in_memory(),
         }
     }
 

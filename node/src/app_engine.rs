@@ -7,17 +7,20 @@ use std::time::Duration;
 
 use synod_api::{AppLogLine, TxId};
 use synod_governance::app::AppName;
-use synod_replica::guest::{AppKey, Compile, Executed, Execution};
+use synod_replica::guest::{AppKey, Compile, CompileFault, Executed, Execution};
 use synod_runtime::{
-    EXECUTOR_STACK_BYTES, EngineError, LogLine, LogOrigin, LogSink, Runtime, RuntimeCounts, TICK_MS,
+    ComponentError, EXECUTOR_STACK_BYTES, EngineError, LogLine, LogOrigin, LogSink, Runtime,
+    RuntimeCounts, TICK_MS, cut_log_line,
 };
 
 use crate::app_logs::AppLogs;
+use crate::clock::now_ms;
 use crate::executors::Engine;
 
 /// The engine of this node.
 pub(crate) struct AppEngine {
     runtime: Runtime,
+    logs: Arc<AppLogs>,
     provided: Mutex<BTreeSet<AppKey>>,
 }
 
@@ -28,7 +31,8 @@ impl AppEngine {
     /// [`EngineError`]: this machine cannot run apps.
     pub(crate) fn new(logs: Arc<AppLogs>) -> Result<Self, EngineError> {
         Ok(Self {
-            runtime: Runtime::new(Arc::new(Sink(logs)))?,
+            runtime: Runtime::new(Arc::new(Sink(logs.clone())))?,
+            logs,
             provided: Mutex::default(),
         })
     }
@@ -69,9 +73,11 @@ impl Engine for AppEngine {
     const STACK_BYTES: usize = EXECUTOR_STACK_BYTES;
     const TICK: Duration = Duration::from_millis(TICK_MS);
 
-    fn provide(&self, compile: &Compile) -> Result<(), String> {
-        let provided = self.runtime.provide(compile);
-        provided.map_err(|error| error.to_string())?;
+    fn provide(&self, compile: &Compile) -> Result<(), CompileFault> {
+        if let Err(error) = self.runtime.provide(compile) {
+            self.logs.add(&compile.app.name, [refusal(compile, &error)]);
+            return Err(error.fault());
+        }
         self.lock().insert(compile.app.clone());
         Ok(())
     }
@@ -82,6 +88,21 @@ impl Engine for AppEngine {
 
     fn tick(&self) {
         self.runtime.tick();
+    }
+}
+
+/// What the compiler said, for those who may read the app's log: it may quote the component.
+fn refusal(compile: &Compile, error: &ComponentError) -> AppLogLine {
+    AppLogLine {
+        line: 0,
+        time_ms: now_ms(),
+        number: compile.app.number,
+        route: "compile".to_owned(),
+        // No transaction compiles.
+        transaction_id: TxId { view: 0, seqno: 0 },
+        level: "error".to_owned(),
+        of_host: true,
+        message: cut_log_line(&error.to_string()),
     }
 }
 

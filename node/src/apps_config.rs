@@ -24,6 +24,10 @@ pub struct AppsConfig {
     /// Watchers of one caller at the same time; default 16, 1 to 65536. Those without a certificate count as one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watchers_per_caller_max: Option<usize>,
+    /// Bytes of events that watchers have not taken yet, all together; default 64 MiB, 1 MiB to 16 GiB. One watcher
+    /// has at most 1 MiB of it, or one event; who takes nothing of it for 30 s is ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watch_bytes_max: Option<usize>,
 }
 
 /// A key of the table, what it is set to, and its bounds.
@@ -56,9 +60,14 @@ impl AppsConfig {
         self.watchers_per_caller_max.unwrap_or(16)
     }
 
+    /// Bytes of events that watchers have not taken yet.
+    pub fn watch_bytes_max(&self) -> usize {
+        self.watch_bytes_max.unwrap_or(64 << 20)
+    }
+
     /// The key that is out of its bounds, and what must hold of it.
     pub(crate) fn fault(&self) -> Option<(&'static str, String)> {
-        let rows: [Row; 5] = [
+        let rows: [Row; 6] = [
             ("apps.executors", self.executors, 2, 64),
             ("apps.log_lines_max", self.log_lines_max, 0, 100_000),
             ("apps.log_bytes_max", self.log_bytes_max, 4096, 64 << 20),
@@ -68,6 +77,12 @@ impl AppsConfig {
                 self.watchers_per_caller_max,
                 1,
                 65_536,
+            ),
+            (
+                "apps.watch_bytes_max",
+                self.watch_bytes_max,
+                1 << 20,
+                16 << 30,
             ),
         ];
         rows.into_iter().find_map(|(key, value, least, most)| {

@@ -55,6 +55,7 @@
 //! log_bytes_max = 262144
 //! watchers_max = 256                       # streams of `/v1/watch` at the same time
 //! watchers_per_caller_max = 16
+//! watch_bytes_max = 67108864               # events that watchers have not taken yet, all together
 //! ```
 
 use std::net::SocketAddr;

@@ -7,8 +7,10 @@
 //!   files that somebody has deleted or moved, and the system calls that a success;
 //! - the files are looked at once in [`CHECK_EVERY`] as well while nothing is written;
 //! - a failing disk loses nothing: the batches are kept and tried again, with growing pauses, and the replica is
-//!   told to take no writes meanwhile. So is one whose files are gone, until they are back.
+//!   told to take no writes meanwhile. So is one whose files are gone, until they are back;
+//! - a disk that does not return is noticed from beside ([`crate::disk_watch`]), and the replica is told the same.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -16,6 +18,7 @@ use std::time::{Duration, Instant};
 use synod_replica::Batch;
 
 use crate::disk_trouble::DiskTrouble;
+use crate::disk_watch::{DiskWatch, HANG_MAX, Outcome};
 use crate::log;
 use crate::segments::Segments;
 use crate::vital;
@@ -25,7 +28,7 @@ use crate::vital;
 pub(crate) enum DiskReport {
     /// The batch with this number, and all before it, is durable.
     Persisted(u64),
-    /// Whether the disk refuses writes, told once for each change.
+    /// Whether the disk refuses writes or hangs, told once for each change.
     Full(bool),
 }
 
@@ -46,23 +49,38 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// Starts the thread; `report` is called on it, and `trouble` tells why the disk takes no writes.
+    /// Starts the thread; `report` is called on it or on the one that watches it, and `trouble` tells why the disk
+    /// takes no writes.
     ///
     /// # Errors
     /// What the system says when it gives no thread.
     pub(crate) fn start(
         segments: Segments,
         trouble: DiskTrouble,
-        report: impl Fn(DiskReport) + Send + 'static,
+        report: impl Fn(DiskReport) + Clone + Send + Sync + 'static,
+    ) -> std::io::Result<Self> {
+        Self::start_with(segments, trouble, HANG_MAX, report)
+    }
+
+    fn start_with(
+        segments: Segments,
+        trouble: DiskTrouble,
+        hang_max: Duration,
+        report: impl Fn(DiskReport) + Clone + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = channel();
+        let (lives, ends) = channel();
+        let tell = report.clone();
+        let watch = DiskWatch::new(trouble, hang_max, move |full| tell(DiskReport::Full(full)));
         let writer = Writer {
             segments,
-            trouble,
+            watch: watch.clone(),
             report,
             newest: None,
             failed: None,
+            _lives: lives,
         };
+        vital::spawn("disk-watch", move || watch.watch(&ends))?;
         let thread = vital::spawn("disk", move || writer.run(&receiver))?;
         Ok(Self {
             sender: Some(sender),
@@ -88,17 +106,19 @@ impl Drop for Disk {
     }
 }
 
-struct Writer<F> {
+struct Writer<F, T> {
     segments: Segments,
-    trouble: DiskTrouble,
+    watch: Arc<DiskWatch<T>>,
     report: F,
     /// The newest number that nobody was told of.
     newest: Option<u64>,
     /// While the disk fails: the pause, and when it ends.
     failed: Option<(Duration, Instant)>,
+    /// Ends the thread that watches this one.
+    _lives: Sender<()>,
 }
 
-impl<F: Fn(DiskReport)> Writer<F> {
+impl<F: Fn(DiskReport), T: Fn(bool)> Writer<F, T> {
     fn run(mut self, batches: &Receiver<Batch>) {
         loop {
             match self.next(batches) {
@@ -114,6 +134,7 @@ impl<F: Fn(DiskReport)> Writer<F> {
                 self.settle();
             }
         }
+        self.watch.begin(Instant::now());
         let done = self.segments.write().and_then(|()| self.segments.sync());
         if let Err(error) = done.and_then(|()| self.segments.check()) {
             log::error(
@@ -141,44 +162,36 @@ impl<F: Fn(DiskReport)> Writer<F> {
     fn settle(&mut self) {
         let rested = self.segments.is_written();
         let wanted = self.newest.is_some() || rested;
+        self.watch.begin(Instant::now());
         let done = self
             .segments
             .write()
             .and_then(|()| if wanted { self.segments.sync() } else { Ok(()) })
             .and_then(|()| self.segments.check());
-        match done {
-            Ok(()) => self.succeed(),
-            Err(error) => self.fail(&error),
+        let outcome = match done {
+            Err(error) => Outcome::Failed(error),
+            Ok(()) if self.segments.is_durable() => Outcome::Durable,
+            Ok(()) => Outcome::Written,
+        };
+        match outcome {
+            Outcome::Durable => self.failed = None,
+            Outcome::Written => {}
+            Outcome::Failed(_) => self.failed = Some(self.next_pause()),
         }
+        let number = self.newest.take_if(|_| matches!(outcome, Outcome::Durable));
+        self.watch.end(&outcome, || {
+            if let Some(number) = number {
+                (self.report)(DiskReport::Persisted(number));
+            }
+        });
     }
 
-    fn succeed(&mut self) {
-        if !self.segments.is_durable() {
-            return;
-        }
-        if let Some(number) = self.newest.take() {
-            (self.report)(DiskReport::Persisted(number));
-        }
-        if self.failed.take().is_some() {
-            self.trouble.set(None);
-            log::info("disk", "the disk takes writes again");
-            (self.report)(DiskReport::Full(false));
-        }
-    }
-
-    fn fail(&mut self, error: &std::io::Error) {
-        self.trouble.set(Some(error.to_string()));
-        if self.failed.is_none() {
-            log::error(
-                "disk",
-                format_args!("the disk refuses writes, they are kept and tried again: {error}"),
-            );
-            (self.report)(DiskReport::Full(true));
-        }
+    /// The pause after a failed write, and when it ends.
+    fn next_pause(&self) -> (Duration, Instant) {
         let pause = self
             .failed
             .map_or(RETRY_FIRST, |(pause, _)| (pause * 2).min(RETRY_LONGEST));
-        self.failed = Some((pause, Instant::now() + pause));
+        (pause, Instant::now() + pause)
     }
 }
 
@@ -208,6 +221,8 @@ mod tests {
         room: usize,
         syncs: usize,
         syncs_fail: bool,
+        /// A sync waits for a word from here.
+        syncs_wait: Option<Receiver<()>>,
         /// Why the files are not at their place.
         gone: Option<io::ErrorKind>,
     }
@@ -248,6 +263,10 @@ mod tests {
         }
 
         fn sync(&mut self) -> io::Result<()> {
+            let waits = self.0.0.lock().unwrap().syncs_wait.take();
+            if let Some(waits) = waits {
+                waits.recv().expect("a word that ends it");
+            }
             let mut state = self.0.0.lock().unwrap();
             state.syncs += 1;
             if state.syncs_fail {
@@ -318,7 +337,7 @@ mod tests {
 
     fn start(
         segments: Segments,
-        report: impl Fn(DiskReport) + Send + 'static,
+        report: impl Fn(DiskReport) + Clone + Send + Sync + 'static,
     ) -> std::io::Result<Disk> {
         Disk::start(segments, DiskTrouble::default(), report)
     }
@@ -376,6 +395,28 @@ mod tests {
         assert_eq!(reports.recv_timeout(SOON), Ok(DiskReport::Persisted(2)));
         assert_eq!(reports.recv_timeout(SOON), Ok(DiskReport::Full(false)));
         assert_eq!(trouble.now(), None);
+    }
+
+    #[test]
+    fn a_sync_that_does_not_return_is_noticed_and_its_return_ends_it() {
+        let fake = Fake::with_room(100_000);
+        let trouble = DiskTrouble::default();
+        let (told, reports) = channel();
+        let (word, waits) = channel();
+        fake.0.lock().unwrap().syncs_wait = Some(waits);
+        let segments = fake.segments(LARGE, Durability::Disk).0;
+        let hang_max = Duration::from_millis(50);
+        let report = move |report| told.send(report).unwrap();
+        let disk = Disk::start_with(segments, trouble.clone(), hang_max, report).unwrap();
+        disk.persist(batch(1, &[block()]));
+        assert_eq!(reports.recv_timeout(SOON), Ok(DiskReport::Full(true)));
+        assert!(trouble.now().is_some());
+        word.send(()).unwrap();
+        assert_eq!(reports.recv_timeout(SOON), Ok(DiskReport::Persisted(1)));
+        assert_eq!(reports.recv_timeout(SOON), Ok(DiskReport::Full(false)));
+        assert_eq!(trouble.now(), None);
+        drop(disk);
+        assert_eq!(fake.records(), [block()]);
     }
 
     #[test]

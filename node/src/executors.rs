@@ -14,7 +14,9 @@ use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use synod_governance::app::AppName;
-use synod_replica::guest::{Compile, Compiled, Executed, Execution, GuestFault};
+use synod_replica::guest::{
+    AppKey, Compile, CompileFault, Compiled, Executed, Execution, GuestFault,
+};
 
 use crate::{log, vital};
 
@@ -34,7 +36,7 @@ pub(crate) trait Engine: Send + Sync + 'static {
     ///
     /// # Errors
     /// Why it cannot run here; a sentence for the operator.
-    fn provide(&self, compile: &Compile) -> Result<(), String>;
+    fn provide(&self, compile: &Compile) -> Result<(), CompileFault>;
     /// Executes one call to its end.
     fn execute(&self, execution: Execution) -> Executed;
     /// Lets an epoch pass.
@@ -302,7 +304,7 @@ fn compile_all<E: Engine>(
         let ended = catch_unwind(AssertUnwindSafe(|| engine.provide(&compile)));
         let result = ended.unwrap_or_else(|_| {
             shared.panics.fetch_add(1, Ordering::Relaxed);
-            Err("the compiler failed".to_owned())
+            Err(CompileFault::Refused("compiler-failed"))
         });
         let took_ms = begun.elapsed().as_millis() as u64;
         shared.compilations.fetch_add(1, Ordering::Relaxed);
@@ -313,16 +315,21 @@ fn compile_all<E: Engine>(
     }
 }
 
-fn tell(compile: &Compile, result: &Result<(), String>, took_ms: u64) {
-    let (name, number) = (&compile.app.name, compile.app.number);
+/// The host's log has the digest of the component and a code. What the compiler says may quote the component.
+fn tell(compile: &Compile, result: &Result<(), CompileFault>, took_ms: u64) {
+    let AppKey {
+        name,
+        number,
+        component,
+    } = &compile.app;
     match result {
         Ok(()) => log::info(
             "apps",
             format_args!("compiled `{name}` number {number} in {took_ms} ms"),
         ),
-        Err(why) => log::warn(
+        Err(fault) => log::warn(
             "apps",
-            format_args!("cannot compile `{name}` number {number}: {why}"),
+            format_args!("cannot compile `{name}` number {number}, component {component}: {fault}"),
         ),
     }
 }
@@ -402,7 +409,7 @@ mod tests {
         const STACK_BYTES: usize = 256 * 1024;
         const TICK: Duration = Duration::from_millis(1);
 
-        fn provide(&self, compile: &Compile) -> Result<(), String> {
+        fn provide(&self, compile: &Compile) -> Result<(), CompileFault> {
             assert_ne!(compile.app.name.as_str(), "broken", "a component of ours");
             Ok(())
         }

@@ -18,6 +18,7 @@ mod core;
 mod descriptors;
 mod disk;
 mod disk_trouble;
+mod disk_watch;
 mod door;
 mod endorsements;
 mod evidence;
@@ -48,6 +49,7 @@ mod told;
 mod views;
 mod vital;
 mod volume;
+mod watch_flow;
 mod watch_right;
 mod watching;
 

@@ -70,6 +70,8 @@ pub(crate) struct AppMetrics {
     pub(crate) executors: ExecutorCounts,
     /// Who watches.
     pub(crate) watchers: usize,
+    /// Bytes of events that they have not taken yet.
+    pub(crate) watch_bytes: usize,
 }
 
 fn write_apps(text: &mut String, apps: &AppMetrics) {
@@ -80,6 +82,7 @@ fn write_apps(text: &mut String, apps: &AppMetrics) {
         executors.waiting,
         executors.running,
         apps.watchers as u64,
+        apps.watch_bytes as u64,
     ];
     for ((name, help), value) in APP_GAUGES.iter().zip(gauges) {
         gauge(text, name, help, value);
@@ -104,7 +107,7 @@ fn write_apps(text: &mut String, apps: &AppMetrics) {
 }
 
 /// Names and meanings, in the order of the values in [`write_apps`].
-const APP_GAUGES: [(&str, &str); 5] = [
+const APP_GAUGES: [(&str, &str); 6] = [
     (
         "synod_app_versions",
         "Versions of apps that this replica has compiled and can run.",
@@ -122,6 +125,10 @@ const APP_GAUGES: [(&str, &str); 5] = [
         "Calls of apps that threads execute.",
     ),
     ("synod_watchers", "Streams of changes that are open."),
+    (
+        "synod_watch_bytes",
+        "Bytes of events that watchers have not taken yet.",
+    ),
 ];
 const APP_COUNTERS: [(&str, &str); 5] = [
     (

@@ -442,7 +442,11 @@ impl Node {
         let door = AppDoor {
             core: core.clone(),
             replica,
-            watchers: Watchers::new(bounds.watchers_max(), bounds.watchers_per_caller_max()),
+            watchers: Watchers::new(
+                bounds.watchers_max(),
+                bounds.watchers_per_caller_max(),
+                bounds.watch_bytes_max(),
+            ),
             logs,
             engine,
             executors: executors.counted(),
@@ -631,23 +635,19 @@ impl Outlets for Wires {
             Notice::AppFailed {
                 app,
                 number,
+                component,
                 code,
-                compiler: None,
-            } => log::error(
-                "apps",
-                format_args!(
-                    "version {number} of app `{app}`: {code}; more stands in the app's own log"
-                ),
-            ),
-            Notice::AppFailed {
-                app,
-                number,
-                code,
-                compiler: Some(why),
-            } => log::error(
-                "apps",
-                format_args!("version {number} of app `{app}`: {code}: {why}"),
-            ),
+                compiler,
+            } => {
+                let compiler = compiler.map_or_else(String::new, |fault| format!(", {fault}"));
+                log::error(
+                    "apps",
+                    format_args!(
+                        "version {number} of app `{app}`, component {component}: {code}{compiler}; more stands in the \
+                         app's own log"
+                    ),
+                );
+            }
             Notice::LedgerTime { behind_ms: None } => {
                 log::info("clock", "the ledger's time keeps up again");
             }

@@ -1,12 +1,13 @@
 //! Watching: the committed changes of a map as server-sent events, for as long as the caller may see them.
 //!
 //! Invariants
-//! - a watcher holds a position, and rendered events of at most [`RENDERED_BYTES_MAX`] and one more; what it has not
-//!   taken stays where the replica keeps it;
+//! - a watcher holds a position, and rendered events for which there is room, its own and that of all
+//!   ([`crate::watch_flow`]); what its reader has not taken stays where the replica keeps it;
 //! - whether it may see what comes is judged anew whenever governance has changed, in the newest certified state;
 //! - a stream that cannot go on says why in its last event, unless the node stops.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,10 +24,9 @@ use tokio::time::Instant;
 
 use crate::core::Core;
 use crate::governance_news::GovernanceSeen;
+use crate::watch_flow::{Cut, Flow, Reserved, Room};
 use crate::watch_right::may_watch;
 
-/// Pieces of a stream that wait for a slow reader.
-const PIECES_WAITING: usize = 2;
 /// Events are rendered until they have so many bytes together; then they must be taken first.
 const RENDERED_BYTES_MAX: usize = 256 * 1024;
 /// The most transactions that are looked at together: old ones are opened again on the thread that orders.
@@ -43,6 +43,8 @@ const ALIVE: Duration = Duration::from_secs(15);
 pub(crate) struct Watchers {
     max: usize,
     per_caller_max: usize,
+    /// What rendered events may take until their readers have taken them, all together.
+    room: Room,
     /// How many watch, by the key of their certificate.
     open: Mutex<BTreeMap<Option<Digest>, usize>>,
     certified: watch::Sender<u64>,
@@ -65,11 +67,12 @@ struct Place {
 }
 
 impl Watchers {
-    /// Nobody yet, and at most so many, in all and of one caller.
-    pub(crate) fn new(max: usize, per_caller_max: usize) -> Arc<Self> {
+    /// Nobody yet, and at most so many, in all and of one caller, with so many bytes of events in memory.
+    pub(crate) fn new(max: usize, per_caller_max: usize, bytes_max: usize) -> Arc<Self> {
         Arc::new(Self {
             max,
             per_caller_max,
+            room: Room::new(bytes_max),
             open: Mutex::default(),
             certified: watch::Sender::new(0),
             stopped: watch::Sender::new(false),
@@ -100,6 +103,11 @@ impl Watchers {
         self.lock().values().sum()
     }
 
+    /// The bytes of events that readers have not taken yet.
+    pub(crate) fn bytes_in_memory(&self) -> usize {
+        self.room.taken()
+    }
+
     /// Begins to watch after `from`, or without it from now on.
     ///
     /// # Errors
@@ -111,24 +119,22 @@ impl Watchers {
         from: Option<u64>,
     ) -> Result<mpsc::Receiver<Result<Bytes, Broken>>, Box<Problem>> {
         let place = self.enter(watched.caller.fingerprint)?;
-        let (certified, stopped) = (self.certified.subscribe(), self.stopped.subscribe());
+        let certified = self.certified.subscribe();
         let asked = watched.clone();
         let (position, seen) = core
             .look(move |replica| begin(replica, &asked, from))
             .await
             .ok_or_else(|| Problem::new(ErrorCode::ShuttingDown))??;
-        let (pieces, receiver) = mpsc::channel(PIECES_WAITING);
+        let (flow, receiver) = Flow::new(self.room.clone(), self.stopped.subscribe());
         let stream = Stream {
             core,
             watched,
             position,
             seen,
             certified,
-            stopped,
-            pieces,
             _place: place,
         };
-        tokio::spawn(stream.run());
+        tokio::spawn(stream.run(flow));
         Ok(receiver)
     }
 
@@ -212,93 +218,129 @@ struct Stream {
     /// What it may see was judged by this governance.
     seen: GovernanceSeen,
     certified: watch::Receiver<u64>,
-    stopped: watch::Receiver<bool>,
-    pieces: mpsc::Sender<Result<Bytes, Broken>>,
     _place: Place,
 }
 
-/// The stream is over: the reader is gone, or the node stops.
-struct Over;
+/// Why a stream ends.
+enum End {
+    Cut(Cut),
+    Problem(Problem),
+}
+
+impl From<Cut> for End {
+    fn from(cut: Cut) -> Self {
+        Self::Cut(cut)
+    }
+}
+
+/// What a look came to.
+enum Seen {
+    /// These events, which may be none.
+    Events(Vec<Bytes>),
+    /// The next event is longer than the room that was reserved: so many bytes.
+    TooLong(usize),
+}
 
 impl Stream {
-    async fn run(mut self) {
-        // Over is no failure: nobody is left to be told.
-        let _ = self.follow().await;
+    async fn run(mut self, mut flow: Flow) {
+        let Err(end) = self.follow(&mut flow).await;
+        let problem = match end {
+            // Nobody is left to be told.
+            End::Cut(Cut::Over) => return,
+            End::Cut(Cut::Late) => ErrorCode::WatchTooSlow.into(),
+            End::Cut(Cut::Full) => Problem::new(ErrorCode::Overloaded)
+                .with_detail("events of other watchers take all the room"),
+            End::Problem(problem) => problem,
+        };
+        flow.end(last(&problem)).await;
     }
 
-    async fn follow(&mut self) -> Result<(), Over> {
-        self.send(alive(self.position)).await?;
+    async fn follow(&mut self, flow: &mut Flow) -> Result<Infallible, End> {
+        flow.send(alive(self.position)).await?;
         let mut spoke = Instant::now();
         loop {
             let due = spoke.elapsed() >= ALIVE;
-            match self.look().await? {
-                Ok(events) => {
-                    let silent = events.is_empty();
-                    for event in events {
-                        self.send(event).await?;
-                    }
-                    if silent && due {
-                        self.send(alive(self.position)).await?;
-                    }
-                    if !silent || due {
-                        spoke = Instant::now();
-                    }
-                }
-                Err(problem) => return self.send(last(&problem)).await,
+            let spoken = self.tell(flow).await?;
+            if due && !spoken {
+                flow.send(alive(self.position)).await?;
+            }
+            if due || spoken {
+                spoke = Instant::now();
             }
             if self.position < *self.certified.borrow_and_update() {
                 tokio::time::sleep(BREATH).await;
             } else {
-                self.wait(spoke + ALIVE).await?;
+                self.wait(flow, spoke + ALIVE).await?;
+            }
+        }
+    }
+
+    /// Sends what follows the position, as much of it as is rendered together; whether there was anything. Where
+    /// nothing is new, only the right to watch is judged anew, and no room is taken.
+    async fn tell(&mut self, flow: &mut Flow) -> Result<bool, End> {
+        let mut wanted = RENDERED_BYTES_MAX;
+        if self.position >= *self.certified.borrow() {
+            self.changes(0).await?;
+            return Ok(false);
+        }
+        loop {
+            let mut room = flow.reserve(wanted).await?;
+            let seen = self.look(&mut room).await?;
+            // What is left of it serves others while this reader takes its time.
+            drop(room);
+            match seen {
+                Seen::TooLong(bytes) => wanted = bytes,
+                Seen::Events(events) => {
+                    let spoken = !events.is_empty();
+                    for event in events {
+                        flow.send(event).await?;
+                    }
+                    return Ok(spoken);
+                }
             }
         }
     }
 
     /// The events after the position, which moves past them.
-    async fn look(&mut self) -> Result<Result<Vec<Bytes>, Problem>, Over> {
-        let (watched, position, mut seen) = (self.watched.clone(), self.position, self.seen);
-        let look = move |replica: &mut Replica| {
-            let found = changes(replica, &watched, &mut seen, position, LOOKED_AT_MAX);
-            found.map(|changes| (changes, seen))
-        };
-        let changes = match self.core.look(look).await.ok_or(Over)? {
-            Ok((changes, seen)) => {
-                self.seen = seen;
-                changes
-            }
-            Err(problem) => return Ok(Err(ended(*problem))),
-        };
-        let (mut events, mut bytes) = (Vec::new(), 0);
-        for change in changes {
-            if bytes >= RENDERED_BYTES_MAX {
-                break;
+    async fn look(&mut self, room: &mut Reserved) -> Result<Seen, End> {
+        let mut events = Vec::new();
+        for change in self.changes(LOOKED_AT_MAX).await? {
+            if let Some(event) = event(&self.watched, change.tx, &change.writes) {
+                match room.hold(&event) {
+                    Some(held) => events.push(held),
+                    None if events.is_empty() => return Ok(Seen::TooLong(event.len())),
+                    None => break,
+                }
             }
             self.position = change.tx.seqno;
-            if let Some(event) = event(&self.watched, change.tx, &change.writes) {
-                bytes += event.len();
-                events.push(event);
-            }
         }
-        Ok(Ok(events))
+        Ok(Seen::Events(events))
+    }
+
+    /// What follows the position, at most so many transactions.
+    async fn changes(&mut self, max: usize) -> Result<Vec<Change>, End> {
+        let (watched, position, mut seen) = (self.watched.clone(), self.position, self.seen);
+        let look = move |replica: &mut Replica| {
+            let found = changes(replica, &watched, &mut seen, position, max);
+            found.map(|changes| (changes, seen))
+        };
+        match self.core.look(look).await.ok_or(Cut::Over)? {
+            Ok((changes, seen)) => {
+                self.seen = seen;
+                Ok(changes)
+            }
+            Err(problem) => Err(End::Problem(ended(*problem))),
+        }
     }
 
     /// Waits for something new, or until `until`.
-    async fn wait(&mut self, until: Instant) -> Result<(), Over> {
+    async fn wait(&mut self, flow: &mut Flow, until: Instant) -> Result<(), Cut> {
         tokio::time::sleep(PAUSE).await;
         let wanted = self.position;
         tokio::select! {
-            newer = self.certified.wait_for(|certified| *certified > wanted) => newer.map(drop).map_err(|_| Over),
+            newer = self.certified.wait_for(|certified| *certified > wanted) => newer.map(drop).map_err(|_| Cut::Over),
             () = tokio::time::sleep_until(until) => Ok(()),
-            _ = self.stopped.wait_for(|stopped| *stopped) => Err(Over),
-            () = self.pieces.closed() => Err(Over),
-        }
-    }
-
-    /// Waits until the reader has taken enough of what came before.
-    async fn send(&mut self, piece: Bytes) -> Result<(), Over> {
-        tokio::select! {
-            sent = self.pieces.send(Ok(piece)) => sent.map_err(|_| Over),
-            _ = self.stopped.wait_for(|stopped| *stopped) => Err(Over),
+            () = flow.over() => Err(Cut::Over),
         }
     }
 }
@@ -388,7 +430,7 @@ mod tests {
 
     #[test]
     fn places_are_bounded_in_all_and_by_caller_and_given_back() {
-        let watchers = Watchers::new(3, 2);
+        let watchers = Watchers::new(3, 2, 1 << 20);
         let (anna, nobody) = (Some(Digest::from([1; 32])), None);
         let code = |caller| watchers.enter(caller).unwrap_err().code;
         let first = watchers.enter(anna).unwrap();

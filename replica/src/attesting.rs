@@ -15,7 +15,6 @@ use crate::app::Caller;
 use crate::calls::{Call, CallError, Effects, Notice, Reply, Request};
 use crate::envelope::{Envelope, REFUSAL_BYTES_MAX};
 use crate::replica::Replica;
-use crate::roll;
 use crate::submission::{Goal, Submission};
 
 /// A request is sent anew after so many ticks (1 s of 20 ms).
@@ -105,8 +104,8 @@ impl Replica {
         let Some(submission) = &self.submission else {
             return;
         };
-        let replicas = roll::replicas_in(&self.certified_state());
-        let Some(own) = replicas.iter().find(|replica| replica.id == self.id) else {
+        let rows = self.seen_rows.network(&self.machine);
+        let Some(own) = rows.replicas.iter().find(|replica| replica.id == self.id) else {
             return;
         };
         let reached = match submission.goal {

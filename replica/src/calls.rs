@@ -11,7 +11,9 @@ use synod_ledger::{Record, TxId};
 use crate::app::{Answer, AppError, Caller, Operation};
 use crate::chunk::AppChunk;
 use crate::envelope::Envelope;
-use crate::guest::{AppCall, AppReply, Compile, Compiled, Executed, Execution, GuestFault};
+use crate::guest::{
+    AppCall, AppReply, Compile, CompileFault, Compiled, Executed, Execution, GuestFault,
+};
 
 /// One request, as the door hands it in.
 #[derive(Debug, Clone)]
@@ -221,7 +223,7 @@ pub enum Input {
     },
     /// The batch with this number, and all before it, is on disk.
     Persisted(u64),
-    /// The disk refused a batch, or takes writes again: no writes are taken up in between.
+    /// The disk refused a batch or hangs, or takes writes again: no writes are taken up in between.
     DiskFull(bool),
     /// The files were read as [`Effects::recall`] asked: blocks and certificates, in order, not verified. Nothing where
     /// they could not be read.
@@ -311,11 +313,13 @@ pub enum Notice {
         app: String,
         /// The version's number.
         number: u64,
+        /// SHA-256 of the component.
+        component: Digest,
         /// The public code.
         code: String,
-        /// What the compiler said of the component, which is public; never what a guest wrote, for that may hold
-        /// private state, and the host reads what becomes of a notice.
-        compiler: Option<String>,
+        /// Why it was not compiled, as a code; never in the words of the compiler or of the guest, for the host reads
+        /// what becomes of a notice.
+        compiler: Option<CompileFault>,
     },
     /// The ledger's time begins to be too far behind this machine's wall clock, or ends to be.
     LedgerTime {

@@ -17,6 +17,8 @@ pub const CHANGES_KEPT_MAX: usize = 16_384;
 pub const CHANGES_BYTES_MAX: usize = 48 << 20;
 /// The most transactions that one question is answered with.
 pub const CHANGES_ASKED_MAX: usize = 4096;
+/// The most bytes of keys and values that one question is answered with, and one transaction more.
+pub const CHANGES_ASKED_BYTES_MAX: usize = 256 << 10;
 /// What a transaction counts beside its keys and values: the nodes of its tables.
 const BYTES_EACH: usize = 1280;
 

@@ -223,20 +223,29 @@ pub struct Compile {
     pub component: Vec<Bytes>,
 }
 
-/// How [`Compiled`] begins to say that the pieces do not make the component that the members signed.
-pub const WRONG_DIGEST: &str = "the component has another digest than the members signed";
+/// Why a component cannot run here. A code and no more: what a compiler says may quote the component, and the host reads
+/// what becomes of this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CompileFault {
+    /// The pieces do not make the component that the members signed.
+    #[error("wrong-digest")]
+    WrongDigest,
+    /// It cannot be compiled, for the reason that this code names.
+    #[error("{0}")]
+    Refused(&'static str),
+}
 
 impl Compile {
     /// The component in one piece. For those who compile: it takes its time.
     ///
     /// # Errors
-    /// [`WRONG_DIGEST`], to be reported as it is, or with more after it.
-    pub fn joined(&self) -> Result<Vec<u8>, String> {
+    /// [`CompileFault::WrongDigest`].
+    pub fn joined(&self) -> Result<Vec<u8>, CompileFault> {
         let component = self.component.concat();
         if synod_crypto::sha256(&[&component]) == self.app.component {
             Ok(component)
         } else {
-            Err(WRONG_DIGEST.to_owned())
+            Err(CompileFault::WrongDigest)
         }
     }
 }
@@ -247,7 +256,7 @@ pub struct Compiled {
     /// Which version.
     pub app: AppKey,
     /// Why it cannot run here, if it cannot.
-    pub result: Result<(), String>,
+    pub result: Result<(), CompileFault>,
 }
 
 /// An app's answer, certified as far as it rests on state.

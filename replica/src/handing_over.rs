@@ -10,12 +10,19 @@ use synod_consensus::{Input as EngineInput, Peer};
 use crate::calls::{CallError, Effects};
 use crate::membership::PROMOTION_LAG_MAX;
 use crate::replica::Replica;
-use crate::roll;
 
 /// A leader whose disk refuses writes tries to hand over every so many ticks (200 ms of 20 ms).
 const TRY_TICKS: u64 = 10;
 
 impl Replica {
+    /// While its disk refuses writes, a replica does not stand for election: it could write none of the blocks that it
+    /// would have to propose. It still votes, since votes live in memory; the engine holds a vote back only while
+    /// entries before it wait for the disk.
+    pub(crate) fn note_disk_full(&mut self, full: bool, out: &mut Effects) {
+        self.disk_full = full;
+        self.drive(EngineInput::MayStand(!full), out);
+    }
+
     /// Hands leadership to the best heir among those that `fit`; false where there is none.
     pub(crate) fn hand_over_to(&mut self, fit: impl Fn(u64) -> bool, out: &mut Effects) -> bool {
         let heirs = self.heirs().into_iter().filter(|peer| fit(peer.id));
@@ -27,9 +34,9 @@ impl Replica {
 
     fn heirs(&self) -> Vec<Peer> {
         let time_ms = self.machine.sequence().last().time_ms;
-        let replicas = roll::replicas(&self.machine.store());
+        let rows = self.seen_rows.newest(&self.machine);
         let holds = |id| {
-            let mut known = replicas.iter();
+            let mut known = rows.replicas.iter();
             known.any(|replica| replica.id == id && replica.verdict_holds(time_ms))
         };
         let mut peers = self.engine.peers();

@@ -12,7 +12,6 @@ use synod_governance::{Input, Lapse, LapseStep, Lapsed, ReplicaStatus};
 
 use crate::calls::{Effects, Notice};
 use crate::replica::Replica;
-use crate::roll;
 
 /// Verdicts are looked at every so many ticks (1 s of 20 ms).
 const LAPSE_TICKS: u64 = 50;
@@ -30,7 +29,7 @@ impl Replica {
             return;
         }
         let time_ms = self.machine.sequence().certified().time_ms;
-        let lapsed = roll::lapsed_in(&self.certified_state(), time_ms);
+        let lapsed = self.seen_rows.network(&self.machine).lapsed(time_ms);
         self.tell_lapses(&lapsed, out);
         let leader = self.engine.leader().filter(|leader| *leader != self.id);
         let due = lapsed
@@ -43,9 +42,9 @@ impl Replica {
 
     /// One notice for each voter when its verdict lapses.
     fn tell_lapses(&mut self, lapsed: &[Lapsed], out: &mut Effects) {
-        let replicas = roll::replicas_in(&self.certified_state());
+        let rows = self.seen_rows.network(&self.machine);
         let votes = |id| {
-            let mut voters = replicas.iter();
+            let mut voters = rows.replicas.iter();
             voters.any(|replica| replica.id == id && replica.status == ReplicaStatus::Voter)
         };
         let now: BTreeSet<u64> = lapsed
@@ -68,8 +67,8 @@ impl Replica {
     /// A leader whose demotion has been due for long is not heard any more: an election follows.
     fn turn_from(&mut self, leader: u64, time_ms: u64, out: &mut Effects) {
         let view = self.engine.term();
-        let replicas = roll::replicas_in(&self.certified_state());
-        let record = replicas.iter().find(|replica| replica.id == leader);
+        let rows = self.seen_rows.network(&self.machine);
+        let record = rows.replicas.iter().find(|replica| replica.id == leader);
         let long = record.is_some_and(|record| {
             time_ms >= record.expires_ms.saturating_add(LEADER_LAPSED_MAX_MS)
         });
@@ -90,7 +89,7 @@ impl Replica {
         }
         self.lapse_tick = self.ticks + LAPSE_TICKS;
         let time_ms = self.machine.sequence().last().time_ms;
-        let lapsed = roll::lapsed(&self.machine.store(), time_ms);
+        let lapsed = self.seen_rows.newest(&self.machine).lapsed(time_ms);
         for (id, step) in steps(&lapsed) {
             let done = match step {
                 LapseStep::Demote if !self.stands_without(id) => false,
@@ -123,14 +122,16 @@ impl Replica {
             .filter(|voter| active.contains(&voter.id));
         let vendors: BTreeSet<&str> = active.clone().map(|voter| voter.vendor.as_str()).collect();
         let remaining = configuration.voters().len().saturating_sub(1);
-        let required = roll::vendors_required(&self.machine.store(), vendors.len());
+        let rows = self.seen_rows.newest(&self.machine);
+        let required = rows.vendors_required(vendors.len());
         active.count() > remaining / 2 && vendors.len() >= usize::from(required)
     }
 
     /// An idle ledger's time stands still. If this leader's clock says that something is due, a block asks the others.
     fn freshen_for_lapse(&mut self, lapsed: &[Lapsed], out: &mut Effects) -> bool {
         let known: BTreeSet<u64> = steps(lapsed).map(|(id, _)| id).collect();
-        let soon = roll::lapsed(&self.machine.store(), self.clock.time_ms());
+        let rows = self.seen_rows.newest(&self.machine);
+        let soon = rows.lapsed(self.clock.time_ms());
         let due = steps(&soon).any(|(id, _)| !known.contains(&id));
         if due && self.ticks >= self.freshened_tick + FRESHEN_TICKS {
             self.freshened_tick = self.ticks;

@@ -12,7 +12,6 @@ use synod_governance::Input;
 
 use crate::parting::Parting;
 use crate::replica::Replica;
-use crate::roll;
 
 /// A voter counts as heard if something came from it within so many ticks (2 s of 20 ms).
 const HEARD_TICKS: u64 = 100;
@@ -78,7 +77,8 @@ impl Replica {
             .filter(|voter| voter.id != id && (voter.id == self.id || count(voter.id)));
         let vendors: BTreeSet<&str> = counted.clone().map(|voter| voter.vendor.as_str()).collect();
         let remaining = voters.len().saturating_sub(1);
-        let required = roll::vendors_required(&self.machine.store(), vendors.len());
+        let rows = self.seen_rows.newest(&self.machine);
+        let required = rows.vendors_required(vendors.len());
         counted.count() > remaining / 2 && vendors.len() >= usize::from(required)
     }
 }

@@ -23,7 +23,7 @@ use synod_ledger::{
 use crate::apps::GovernanceMark;
 use crate::calls::CallError;
 use crate::change::Membership;
-use crate::changes::{CHANGES_ASKED_MAX, Change, Changes, ChangesError};
+use crate::changes::{CHANGES_ASKED_BYTES_MAX, CHANGES_ASKED_MAX, Change, Changes, ChangesError};
 use crate::history::History;
 use crate::law::{self, Enacted, LawError};
 use crate::state::{StateAt, StateGuard, StateHandle};
@@ -368,8 +368,8 @@ impl Machine {
     }
 
     /// What the certified transactions after `seqno` wrote, in order, at most `max` of them and at most
-    /// [`CHANGES_ASKED_MAX`]. Empty where nothing newer is certified. What is not at hand any more is opened again
-    /// from the kept blocks, which costs more.
+    /// [`CHANGES_ASKED_MAX`], and no more once they have [`CHANGES_ASKED_BYTES_MAX`]. Empty where nothing newer is
+    /// certified. What is not at hand any more is opened again from the kept blocks, which costs more.
     ///
     /// # Errors
     /// [`ChangesError`] where `seqno` is too old for the blocks kept, or newer than what is certified.
@@ -381,13 +381,17 @@ impl Machine {
         self.changes.watch(newest);
         let max = max.min(CHANGES_ASKED_MAX) as u64;
         let wanted = seqno + 1..=newest.min(seqno.saturating_add(max));
-        let mut found = Vec::new();
+        let (mut found, mut bytes) = (Vec::new(), 0);
         for seqno in wanted {
+            if bytes >= CHANGES_ASKED_BYTES_MAX {
+                break;
+            }
             let tx = self.history.certified_tx(seqno);
             let writes = match self.changes.get(seqno) {
                 Some(kept) => kept.clone(),
                 None => self.recorded_writes(seqno).ok_or_else(|| self.gone())?,
             };
+            bytes += writes.byte_len();
             found.push(Change { tx, writes });
         }
         Ok(found)

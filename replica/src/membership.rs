@@ -8,7 +8,6 @@ use synod_governance::{Input, Learner, Promote, ReplicaRecord, ReplicaStatus};
 
 use crate::calls::{Effects, Notice};
 use crate::replica::{Replica, groups};
-use crate::roll;
 
 /// A learner is promoted once it holds the log, and has certified, up to so many entries below the end.
 pub const PROMOTION_LAG_MAX: u64 = 256;
@@ -62,10 +61,11 @@ impl Replica {
 
     fn due(&self) -> Option<Input> {
         let time_ms = self.machine.sequence().last().time_ms;
-        let mut replicas = roll::replicas(&self.machine.store());
-        replicas.retain(|replica| replica.verdict_holds(time_ms));
+        let rows = self.seen_rows.newest(&self.machine);
+        let replicas = rows.replicas.iter();
+        let replicas = replicas.filter(|replica| replica.verdict_holds(time_ms));
         let learner = replicas
-            .iter()
+            .clone()
             .find(|replica| replica.status == ReplicaStatus::Trusted);
         if let Some(replica) = learner {
             return Some(Input::Learner(Learner { id: replica.id }));
@@ -73,9 +73,7 @@ impl Replica {
         if !self.may_promote() {
             return None;
         }
-        let mut learners = replicas
-            .iter()
-            .filter(|replica| replica.status == ReplicaStatus::Learner);
+        let mut learners = replicas.filter(|replica| replica.status == ReplicaStatus::Learner);
         learners.find_map(|replica| self.promotion(replica))
     }
 

@@ -249,7 +249,7 @@ impl Replica {
             }
             Input::Received { from, envelope } => self.receive(from, envelope, &mut out),
             Input::Persisted(number) => self.persisted(number, &mut out),
-            Input::DiskFull(full) => self.disk_full = full,
+            Input::DiskFull(full) => self.note_disk_full(full, &mut out),
             Input::Recalled(records) => self.recalled(&records, &mut out),
             Input::Unreachable(peer) => {
                 self.drive(EngineInput::Unreachable(peer), &mut out);
@@ -284,6 +284,12 @@ impl Replica {
     /// The replicated machine.
     pub fn machine(&self) -> &Machine {
         &self.machine
+    }
+
+    /// How often this replica decoded the rows of all replicas for views, and to see what is due: at most once for each
+    /// change of governance in the newest state, and once in the certified one.
+    pub fn rows_decoded(&self) -> u64 {
+        self.seen_rows.decoded()
     }
 
     /// Index of the newest certified block.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use synod_consensus::Groups;
 use synod_crypto::PublicKey;
-use synod_governance::{CorruptState, Lapsed, ReplicaRecord, ReplicaStatus, ServiceRecord, View};
+use synod_governance::{CorruptState, ReplicaRecord, ReplicaStatus, ServiceRecord, View};
 use synod_kv::{Read, Store};
 
 /// Who is in the engine, by the state's newest rows.
@@ -50,7 +50,7 @@ pub(crate) fn members(store: &Store, required_vendors: u8) -> Members {
 }
 
 /// All replicas in the newest state.
-pub(crate) fn replicas(store: &Store) -> Vec<ReplicaRecord> {
+fn replicas(store: &Store) -> Vec<ReplicaRecord> {
     let snapshot = store
         .snapshot(store.head())
         .expect("the newest state is at hand");
@@ -60,29 +60,6 @@ pub(crate) fn replicas(store: &Store) -> Vec<ReplicaRecord> {
 /// All replicas in one state.
 pub(crate) fn replicas_in(reader: &impl Read) -> Vec<ReplicaRecord> {
     sound(View::new(reader).replicas())
-}
-
-/// The replicas whose verdicts have lapsed at `time_ms`, by the newest state.
-pub(crate) fn lapsed(store: &Store, time_ms: u64) -> Vec<Lapsed> {
-    let snapshot = store
-        .snapshot(store.head())
-        .expect("the newest state is at hand");
-    lapsed_in(&snapshot, time_ms)
-}
-
-/// The replicas whose verdicts have lapsed at `time_ms`, by one state.
-pub(crate) fn lapsed_in(reader: &impl Read, time_ms: u64) -> Vec<Lapsed> {
-    sound(View::new(reader).lapsed(time_ms))
-}
-
-/// Of how many vendors the voters of the next configuration must be, if they are of `vendors`.
-pub(crate) fn vendors_required(store: &Store, vendors: usize) -> u8 {
-    let snapshot = store
-        .snapshot(store.head())
-        .expect("the newest state is at hand");
-    let governance = sound(View::new(&snapshot).governance());
-    let governance = governance.expect("a founded network has its row");
-    governance.vendors_required(vendors)
 }
 
 /// The service's row.

@@ -22,7 +22,6 @@ use synod_governance::{
 use crate::calls::Effects;
 use crate::envelope::{Envelope, UnheardWord};
 use crate::replica::Replica;
-use crate::roll;
 
 /// A voter says a word to each other one every so many ticks (1 s of 20 ms).
 const WORD_TICKS: u64 = 50;
@@ -123,7 +122,7 @@ impl Replica {
             return false;
         }
         self.replacement_tick = self.ticks + WORD_TICKS;
-        let replicas = roll::replicas(&self.machine.store());
+        let replicas = self.seen_rows.newest(&self.machine).replicas;
         if let Some(unheard) = self.due_unheard(&replicas) {
             self.propose_input(&Input::Unheard(Box::new(unheard)), out);
             return true;
@@ -158,7 +157,7 @@ impl Replica {
         let least_ms = if successor.is_some() {
             REPLACED_UNHEARD_MS
         } else {
-            self.service().unheard_ms()
+            self.seen_rows.newest(&self.machine).service.unheard_ms()
         };
         if self.hearing.silent_ms(id, self.ticks)? < least_ms {
             return None;
@@ -177,12 +176,9 @@ impl Replica {
         let others = configuration.voters().iter().filter(|voter| voter.id != id);
         let signed = others.clone().filter(|voter| signers.contains(&voter.id));
         let vendors: BTreeSet<&str> = signed.clone().map(|voter| voter.vendor.as_str()).collect();
-        let required = roll::vendors_required(&self.machine.store(), vendors.len());
+        let rows = self.seen_rows.newest(&self.machine);
+        let required = rows.vendors_required(vendors.len());
         signed.count() > others.count() / 2 && vendors.len() >= usize::from(required)
-    }
-
-    fn service(&self) -> synod_governance::ServiceRecord {
-        roll::service(&self.machine.newest_state())
     }
 
     /// Whether a learner may be promoted by what this leader hears.

@@ -1,6 +1,6 @@
 //! What can be wrong with a component, before any of it runs.
 
-use synod_replica::guest::WRONG_DIGEST;
+use synod_replica::guest::CompileFault;
 
 /// The component cannot be run here; its author is at fault, but for [`ComponentError::Surroundings`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,8 +19,8 @@ pub enum ComponentError {
     /// A core module: WebAssembly, but without the types of its interfaces.
     #[error("the bytes are a core module, not a component")]
     CoreModule,
-    /// Not what it is said to be. The replica knows it by how it begins.
-    #[error("{WRONG_DIGEST}: {found}, not {expected}")]
+    /// Not what it is said to be.
+    #[error("the component has another digest than the members signed: {found}, not {expected}")]
     WrongDigest {
         /// SHA-256 of what is at hand, in hexadecimal.
         found: String,
@@ -85,6 +85,34 @@ pub enum ComponentError {
 }
 
 impl ComponentError {
+    /// A stable name of the error. It quotes nothing of the component, as the error's text may.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "too-large",
+            Self::NotWasm => "not-wasm",
+            Self::CoreModule => "core-module",
+            Self::WrongDigest { .. } => "wrong-digest",
+            Self::Invalid(_) => "invalid",
+            Self::TooMany { .. } => "too-many",
+            Self::Composed(_) => "composed",
+            Self::WrongVersion { .. } => "wrong-version",
+            Self::UnknownImports(_) => "unknown-imports",
+            Self::NotAdmitted(_) => "not-admitted",
+            Self::NoHandler { .. } => "no-handler",
+            Self::WrongShape(_) => "wrong-shape",
+            Self::Memory { .. } => "memory",
+            Self::Surroundings(_) => "surroundings",
+        }
+    }
+
+    /// What a replica is told of it.
+    pub fn fault(&self) -> CompileFault {
+        match self {
+            Self::WrongDigest { .. } => CompileFault::WrongDigest,
+            other => CompileFault::Refused(other.code()),
+        }
+    }
+
     /// What to do about it, where that is not plain from the error.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {

@@ -42,7 +42,7 @@ pub use host::{
     RANDOM_BYTES_MAX, RANDOM_BYTES_PER_CALL_MAX,
 };
 pub use inspect::{Capabilities, ManifestStatement, Statement, inspect};
-pub use logs::{LOG_LINE_BYTES_MAX, LogLevel, LogLine, LogOrigin, LogSink};
+pub use logs::{LOG_LINE_BYTES_MAX, LogLevel, LogLine, LogOrigin, LogSink, cut as cut_log_line};
 pub use prepare::Prepared;
 pub use response::{RESPONSE_HEADER_BYTES_MAX, RESPONSE_HEADERS_MAX};
 pub use runtime::{INSTANCES_KEPT_PER_APP_MAX, Runtime};

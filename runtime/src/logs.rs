@@ -78,8 +78,8 @@ pub trait LogSink: Send + Sync {
     fn take(&self, origin: LogOrigin, lines: Vec<LogLine>);
 }
 
-/// A line cut to its length, at the border of a character.
-pub(crate) fn cut(text: &str) -> String {
+/// A line cut to [`LOG_LINE_BYTES_MAX`], at the border of a character.
+pub fn cut(text: &str) -> String {
     let mut end = text.len().min(LOG_LINE_BYTES_MAX);
     while !text.is_char_boundary(end) {
         end -= 1;

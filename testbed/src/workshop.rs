@@ -70,10 +70,7 @@ impl Workshop {
                 result: Ok(()),
             };
         }
-        let result = self
-            .runtime
-            .provide(compile)
-            .map_err(|error| error.to_string());
+        let result = self.runtime.provide(compile).map_err(|error| error.fault());
         if result.is_ok() {
             held(&self.installed).insert(app.clone(), manifest);
         }

@@ -11,7 +11,7 @@ use synod_client::{
 };
 use synod_ledger::{Chain, Committed, ReceiptPolicy, Transaction};
 
-use crate::connect::ServiceArgs;
+use crate::connect::{self, ServiceArgs};
 use crate::files::{self, Readers};
 use crate::instant::{Instant, in_utc};
 use crate::network_evidence::{Appraised, NetworkEvidence, SIMULATED};
@@ -183,7 +183,7 @@ async fn renew(args: &RenewArgs, output: Output) -> Outcome {
     let service = args.service.service()?;
     let fresh = renewed(&service, &args.receipt, &file).await?;
     let known = args.service.known()?;
-    let chain = service.chain(known.network).await?;
+    let chain = connect::chain(&service, known.network).await?;
     let proven = verify_receipt(&fresh, &chain, &ReceiptPolicy::default())
         .map_err(|failure| refused(&args.receipt, &failure))?;
     known
@@ -212,8 +212,7 @@ async fn renewed(service: &Service, path: &Path, file: &[u8]) -> Outcome<Bytes> 
 pub(crate) fn of_renewal(failure: RenewFailure) -> Failure {
     match failure {
         RenewFailure::Client(error) => error.into(),
-        RenewFailure::Answer(_) => Failure::broken(failure),
-        RenewFailure::Malformed(_) | RenewFailure::OtherLeaf { .. } => {
+        RenewFailure::Answer(_) | RenewFailure::Malformed(_) | RenewFailure::OtherLeaf { .. } => {
             Failure::not_verified(failure)
         }
     }

@@ -117,6 +117,11 @@ impl Door {
         self.gateway.answer_bytes_in_memory()
     }
 
+    /// Bytes of bodies that are on their way in.
+    pub fn body_bytes(&self) -> usize {
+        self.gateway.body_bytes_in_memory()
+    }
+
     /// Opens a connection as this caller.
     pub fn connect(&self, caller: Caller) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);

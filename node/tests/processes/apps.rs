@@ -57,11 +57,18 @@ prefix = "shared-"
 impl Synod {
     /// Two members set the app, somebody brings its component, and it answers.
     async fn set_kv(&mut self) -> App {
+        let app = self.bring_kv(COMPONENT, 1).await;
+        self.await_app(&app, |info| info.active.is_some()).await;
+        app
+    }
+
+    /// Two members set the version of this number with this component, and somebody brings that.
+    async fn bring_kv(&mut self, component: &[u8], number: u64) -> App {
         self.act(Act::SetApp {
             manifest: MANIFEST.to_owned(),
-            component: sha256(&[COMPONENT]),
-            size: COMPONENT.len() as u64,
-            chunks: COMPONENT
+            component: sha256(&[component]),
+            size: component.len() as u64,
+            chunks: component
                 .chunks(512 * 1024)
                 .map(|chunk| sha256(&[chunk]))
                 .collect(),
@@ -71,19 +78,18 @@ impl Synod {
         let app = self.service().app("kv");
         let info = app.info().await.expect("the record");
         let pending = info.pending.expect("a version that waits");
-        let number = pending.version.number;
-        assert_eq!((info.status, number), (AppStatus::Pending, 1));
+        assert_eq!(pending.version.number, number);
+        assert_eq!(info.status == AppStatus::Pending, number == 1);
         let wrong = app.put_chunk(number, 0, Bytes::from_static(b"else")).await;
         assert_eq!(code(wrong), Some(ErrorCode::ChunkRefused));
         for index in pending.chunks_missing {
             let at = index as usize * 512 * 1024;
-            let end = COMPONENT.len().min(at + 512 * 1024);
-            let chunk = Bytes::from_static(&COMPONENT[at..end]);
+            let end = component.len().min(at + 512 * 1024);
+            let chunk = Bytes::copy_from_slice(&component[at..end]);
             app.put_chunk(number, index, chunk)
                 .await
                 .expect("it is taken");
         }
-        self.await_app(&app, |info| info.active.is_some()).await;
         app
     }
 
@@ -310,6 +316,42 @@ async fn logs(synod: &Synod, app: &App) {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_compiler_says_is_for_the_apps_log_alone() {
+    // The name of an import that no host offers, of the same length as ours.
+    const SECRET: &str = "plan9:app/maps@";
+    let mut component = COMPONENT.to_vec();
+    let ours = b"synod:app/maps@";
+    while let Some(at) = component.windows(ours.len()).position(|part| part == ours) {
+        component[at..at + ours.len()].copy_from_slice(SECRET.as_bytes());
+    }
+    let mut synod = Synod::found().await;
+    synod.act(Act::Open).await;
+    synod.set_kv().await;
+    let app = synod.bring_kv(&component, 2).await;
+    let info = synod.await_app(&app, |info| info.failure.is_some()).await;
+    assert_eq!(info.failure.expect("a failure").code, "not-compiled");
+    let log = synod.nodes[0].log();
+    let digest = sha256(&[&component]).to_string();
+    assert!(
+        log.contains("unknown-imports") && log.contains(&digest),
+        "{log}"
+    );
+    assert!(!log.contains(SECRET), "the host reads along: {log}");
+    let lines = app
+        .logs(&synod.nodes[0].url(), 0, 10)
+        .await
+        .expect("the log");
+    let line = lines.lines.iter().find(|line| line.route == "compile");
+    assert!(line.expect("a line").message.contains(SECRET));
+    let refused = synod
+        .unknown()
+        .app("kv")
+        .logs(&synod.nodes[0].url(), 0, 10)
+        .await;
+    assert_eq!(code(refused), Some(ErrorCode::Forbidden));
+}
+
 /// A client that is not ours.
 async fn curl(synod: &Synod) {
     let network = synod.service().network().await.expect("an answer");
@@ -388,5 +430,54 @@ async fn watch_ends_with_the_right_to_it() {
         let ended = tokio::time::timeout(PATIENCE, watch.next()).await;
         let ended = code(ended.expect("in time"));
         assert_eq!(ended, Some(ErrorCode::WatchEnded));
+    }
+}
+
+impl Synod {
+    /// What this metric of the founder says.
+    async fn gauge(&self, name: &str) -> u64 {
+        let metrics = Request::get("/metrics");
+        let answer = self.service().ask(&self.nodes[0].url(), &metrics).await;
+        let text = String::from_utf8(answer.expect("metrics").body.to_vec()).expect("text");
+        let mut lines = text.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.expect("the metric").parse().expect("a number")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_that_nobody_reads_are_bounded_and_those_who_read_get_theirs() {
+    const MIB: u64 = 1 << 20;
+    let mut synod = Synod::found().await;
+    synod.act(Act::Open).await;
+    let first = synod.put("k", "v").await.transaction_id.seqno;
+    // With what is around it in an event, no more than one watcher may have.
+    let value = "v".repeat((1 << 20) - 1024);
+    for n in 0..24 {
+        synod.put(&format!("k{n}"), &value).await;
+    }
+    let from_before = || {
+        let service = synod.service();
+        service.watch("records", b"", Some(first - 1))
+    };
+    let mut stuck = Vec::new();
+    for _ in 0..4 {
+        let mut watch = from_before();
+        watch.next().await.expect("the first change");
+        stuck.push(watch);
+    }
+    while synod.gauge("synod_watch_bytes").await < 4 * MIB {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let mut reader = from_before();
+    for n in 0..25 {
+        let change = tokio::time::timeout(PATIENCE, reader.next()).await;
+        change.expect("in time").expect("a change");
+        let waiting = synod.gauge("synod_watch_bytes").await;
+        assert!(waiting <= 5 * MIB, "{waiting} bytes after change {n}");
+    }
+    drop((stuck, reader));
+    while synod.gauge("synod_watch_bytes").await > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -20,7 +20,7 @@ use synod_governance::app::{AppName, AppRecord, chunk_key, component_map};
 use synod_kv::Read;
 
 use crate::calls::Effects;
-use crate::guest::{AppKey, Compile, Compiled, WRONG_DIGEST};
+use crate::guest::{AppKey, Compile, CompileFault, Compiled};
 use crate::replica::Replica;
 use crate::report::AppVerdict;
 use crate::roll::sound;
@@ -152,13 +152,12 @@ impl Replica {
         }
         let verdict = match result {
             Ok(()) => AppVerdict::Compiled(self.sign_compiled(&app)),
-            Err(why) => {
-                let code = if why.starts_with(WRONG_DIGEST) {
-                    DIGEST
-                } else {
-                    NOT_COMPILED
+            Err(fault) => {
+                let code = match fault {
+                    CompileFault::WrongDigest => DIGEST,
+                    CompileFault::Refused(_) => NOT_COMPILED,
                 };
-                out.notices.push(reports::failed(&app, code, Some(why)));
+                out.notices.push(reports::failed(&app, code, Some(fault)));
                 AppVerdict::Failed(code.to_owned())
             }
         };

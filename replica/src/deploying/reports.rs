@@ -8,7 +8,7 @@ use synod_governance::app::CompiledStatement;
 
 use crate::calls::{Effects, Notice};
 use crate::envelope::Envelope;
-use crate::guest::AppKey;
+use crate::guest::{AppKey, CompileFault};
 use crate::replica::Replica;
 use crate::report::{AppReport, AppVerdict};
 use crate::roll;
@@ -107,12 +107,13 @@ impl Replica {
     }
 }
 
-/// A version that failed. The public code is all that is told of what its guest did: the guest's own words are in the
-/// app's private log.
-pub(super) fn failed(app: &AppKey, code: &str, compiler: Option<String>) -> Notice {
+/// A version that failed. Codes are all that is told of what its guest did, or of what the compiler found: the words of
+/// both are in the app's private log.
+pub(super) fn failed(app: &AppKey, code: &str, compiler: Option<CompileFault>) -> Notice {
     Notice::AppFailed {
         app: app.name.to_string(),
         number: app.number,
+        component: app.component,
         code: code.to_owned(),
         compiler,
     }

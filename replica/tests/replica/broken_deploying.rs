@@ -11,7 +11,7 @@ use synod_replica::{AppReport, AppVerdict, Envelope};
 
 use crate::adversary::{followers, inject, misbehaved, next_block, proofs};
 use crate::cluster::{Cluster, map};
-use crate::deploying::{active_number, app, bring, deploy, record, set, three, version};
+use crate::versions::{active_number, app, bring, deploy, record, set, three, version};
 
 /// A version that every replica has compiled, while its leader's executor answers nothing.
 fn compiled_everywhere(seed: u8) -> (Cluster, u64, Digest) {

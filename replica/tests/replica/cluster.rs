@@ -16,7 +16,9 @@ use synod_governance::{
 };
 use synod_kv::MapName;
 use synod_ledger::{Block, LedgerSecret, Record, Scanner, SegmentHeader, TxId};
-use synod_replica::guest::{Compile, Compiled, Completion, Executed, Execution, GuestFault};
+use synod_replica::guest::{
+    Compile, CompileFault, Compiled, Completion, Executed, Execution, GuestFault,
+};
 use synod_replica::{
     Boot, Call, Caller, Condition, Effects, Envelope, Input, Intake, Keys, KvApp, Machine, Notice,
     Now, Operate, Operation, Recall, Replica, Reply, Request, found, receive_keys,
@@ -42,7 +44,7 @@ pub(crate) struct Node {
 
 /// What stands in for the runtime of apps: told on whose behalf.
 pub(crate) type Executor = Box<dyn FnMut(u64, &Execution) -> Result<Completion, GuestFault>>;
-pub(crate) type Compiler = Box<dyn FnMut(u64, &Compile) -> Result<(), String>>;
+pub(crate) type Compiler = Box<dyn FnMut(u64, &Compile) -> Result<(), CompileFault>>;
 
 /// What a replica wants done beside it.
 pub(crate) enum Work {

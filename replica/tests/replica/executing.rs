@@ -8,7 +8,7 @@ use synod_consensus::Body;
 use synod_crypto::sha256;
 use synod_governance::Act;
 use synod_ledger::{Receipt, ReceiptPolicy};
-use synod_replica::guest::{AppCall, Executed, GuestFault};
+use synod_replica::guest::{AppCall, CompileFault, Executed, GuestFault};
 use synod_replica::replay::{ReplayError, Replayed};
 use synod_replica::{
     CallError, EXECUTIONS_MAX, EXECUTIONS_OF_ONE_APP_MAX, Envelope, Input, Reply, TxStatus,
@@ -551,7 +551,7 @@ fn a_replica_that_could_not_compile_says_so_and_the_others_serve() {
     cluster.executor = Box::new(|_, execution| execute(execution));
     cluster.compiler = Box::new(move |id, compile| {
         if id == broken {
-            return Err("no memory".to_owned());
+            return Err(CompileFault::Refused("surroundings"));
         }
         compile.joined().map(drop)
     });

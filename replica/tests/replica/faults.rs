@@ -263,6 +263,49 @@ fn a_full_leader_stays_where_the_others_alone_certify_nothing() {
 }
 
 #[test]
+fn a_replica_whose_disk_takes_no_writes_does_not_stand_for_election() {
+    for seed in 35..41 {
+        let mut cluster = Cluster::three(seed);
+        cluster.put("k", "v");
+        cluster.run(300);
+        let others = crate::adversary::followers(&cluster);
+        let (full, sound) = (others[0], others[1]);
+        fill_disk(&mut cluster, full, true);
+        let dead = cluster.leader();
+        cluster.stop(dead);
+        for _ in 0..300 {
+            cluster.run(10);
+            assert!(!cluster.nodes[&full].replica.leads(), "a full disk leads");
+        }
+        // Nothing waits for the full disk, so its replica gave its vote.
+        assert_eq!(cluster.leader(), sound);
+        fill_disk(&mut cluster, full, false);
+        cluster.put("k", "w");
+    }
+}
+
+#[test]
+fn a_replica_stands_for_election_once_its_disk_takes_writes_again() {
+    let mut cluster = Cluster::three(41);
+    cluster.put("k", "v");
+    cluster.run(300);
+    let others = crate::adversary::followers(&cluster);
+    let dead = cluster.leader();
+    others
+        .iter()
+        .for_each(|id| fill_disk(&mut cluster, *id, true));
+    cluster.stop(dead);
+    cluster.run(5000);
+    assert!(
+        others.iter().all(|id| !cluster.nodes[id].replica.leads()),
+        "neither could write a block"
+    );
+    fill_disk(&mut cluster, others[1], false);
+    cluster.run(3000);
+    assert_eq!(cluster.leader(), others[1]);
+}
+
+#[test]
 fn a_quorum_of_slow_disks_does_not_depose_the_leader() {
     let mut cluster = Cluster::three(25);
     let leader = cluster.leader();

@@ -1,7 +1,7 @@
 //! What changed: certified write sets in order, on every replica, from the ring or from the kept blocks.
 
 use synod_replica::Reply;
-use synod_replica::changes::{CHANGES_BYTES_MAX, Change, ChangesError};
+use synod_replica::changes::{CHANGES_ASKED_BYTES_MAX, CHANGES_BYTES_MAX, Change, ChangesError};
 
 use crate::cluster::{Cluster, map, user};
 
@@ -64,4 +64,24 @@ fn what_fell_out_of_the_ring_is_read_from_the_blocks() {
     let found = changes(&mut cluster, leader, first.seqno - 1);
     assert_eq!(found[0].tx, first);
     assert_eq!(value_of(&found[0], "key0"), Some(value.into_bytes()));
+}
+
+#[test]
+fn one_answer_is_bounded_in_bytes_and_the_rest_follows() {
+    let mut cluster = Cluster::found(73, 1);
+    cluster.act(Act::Open);
+    let value = "v".repeat(CHANGES_ASKED_BYTES_MAX / 4);
+    let first = cluster.put("key0", &value);
+    for n in 1..10 {
+        cluster.put(&format!("key{n}"), &value);
+    }
+    let leader = cluster.leader();
+    let mut since = first.seqno - 1;
+    let mut counts = Vec::new();
+    while counts.iter().sum::<usize>() < 10 {
+        let found = changes(&mut cluster, leader, since);
+        counts.push(found.len());
+        since = found.last().expect("the rest").tx.seqno;
+    }
+    assert_eq!(counts, [4, 4, 2]);
 }

@@ -10,7 +10,7 @@ use synod_api::headers;
 use synod_client::{AppAnswer, AppPinFailure, AppProofFailure, AppRequest, Service};
 use synod_ledger::ReceiptPolicy;
 
-use crate::connect::ServiceArgs;
+use crate::connect::{self, ServiceArgs};
 use crate::files::{self, Readers};
 use crate::outcome::{Failure, Outcome};
 use crate::output::{Output, say, write_bytes};
@@ -63,7 +63,7 @@ pub(crate) async fn run(args: &CallArgs, output: Output) -> Outcome {
     }
     let answer = app.call(&args.request()?).await?;
     if answer.receipt.is_some() {
-        let chain = service.chain(known.network).await?;
+        let chain = connect::chain(&service, known.network).await?;
         let (receipt, _) = app
             .prove(&answer, &chain, &POLICY)
             .await
