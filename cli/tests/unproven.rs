@@ -45,10 +45,9 @@ impl Truth {
         let Ok(synod_replica::Reply::Receipt(receipt)) = asked else {
             panic!("no receipt: {asked:?}")
         };
-        let (block0, records) = synod.replica().chain();
         Self {
             network: synod.network(),
-            chain: ChainFile { block0, records }.encode().into(),
+            chain: synod.chain_file(),
             receipt,
             id,
         }

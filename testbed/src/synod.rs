@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use bytes::Bytes;
 use synod_api::ChainFile;
 use synod_client::read_chain;
 use synod_crypto::Digest;
@@ -143,14 +144,19 @@ impl Synod {
     /// # Errors
     /// [`TestbedError::Refused`], where the chain does not verify.
     pub fn chain(&self) -> Result<Chain, TestbedError> {
+        read_chain(self.network, &self.chain_file())
+            .map_err(|failure| TestbedError::Refused(failure.to_string()))
+    }
+
+    /// The same as a service gives it: block 0, the members' opening, and the chain records.
+    pub fn chain_file(&self) -> Bytes {
         let parts = self.replica.chain();
         let file = ChainFile {
             block0: parts.block0,
             opening: parts.opening,
             records: parts.records,
         };
-        read_chain(self.network, &file.encode().into())
-            .map_err(|failure| TestbedError::Refused(failure.to_string()))
+        file.encode().into()
     }
 
     /// The ledger's id.

@@ -325,8 +325,7 @@ async fn what_the_compiler_says_is_for_the_apps_log_alone() {
     while let Some(at) = component.windows(ours.len()).position(|part| part == ours) {
         component[at..at + ours.len()].copy_from_slice(SECRET.as_bytes());
     }
-    let mut synod = Synod::found().await;
-    synod.act(Act::Open).await;
+    let synod = Synod::alone().await;
     synod.set_kv().await;
     let app = synod.bring_kv(&component, 2).await;
     let info = synod.await_app(&app, |info| info.failure.is_some()).await;
@@ -448,8 +447,7 @@ impl Synod {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_that_nobody_reads_are_bounded_and_those_who_read_get_theirs() {
     const MIB: u64 = 1 << 20;
-    let mut synod = Synod::found().await;
-    synod.act(Act::Open).await;
+    let synod = Synod::alone().await;
     let first = synod.put("k", "v").await.transaction_id.seqno;
     // With what is around it in an event, no more than one watcher may have.
     let value = "v".repeat((1 << 20) - 1024);

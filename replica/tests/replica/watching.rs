@@ -69,7 +69,7 @@ fn what_fell_out_of_the_ring_is_read_from_the_blocks() {
 #[test]
 fn one_answer_is_bounded_in_bytes_and_the_rest_follows() {
     let mut cluster = Cluster::found(73, 1);
-    cluster.act(Act::Open);
+    cluster.open();
     let value = "v".repeat(CHANGES_ASKED_BYTES_MAX / 4);
     let first = cluster.put("key0", &value);
     for n in 1..10 {
