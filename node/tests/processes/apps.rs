@@ -325,7 +325,7 @@ async fn what_the_compiler_says_is_for_the_apps_log_alone() {
     while let Some(at) = component.windows(ours.len()).position(|part| part == ours) {
         component[at..at + ours.len()].copy_from_slice(SECRET.as_bytes());
     }
-    let synod = Synod::alone().await;
+    let mut synod = Synod::alone().await;
     synod.set_kv().await;
     let app = synod.bring_kv(&component, 2).await;
     let info = synod.await_app(&app, |info| info.failure.is_some()).await;
