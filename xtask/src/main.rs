@@ -13,6 +13,7 @@ mod finding;
 mod floors;
 mod guests;
 mod imports;
+mod methods;
 mod sans_io;
 mod shape;
 mod sources;
@@ -29,7 +30,7 @@ const USAGE: &str = "usage: cargo xtask tidy
        cargo xtask guests [--bless]
        cargo xtask wasm [--compare]
 
-  tidy    check floors, module circles, sans-IO rules, sizes, names and reasons of dependencies
+  tidy    check floors, circles of modules and of methods, sans-IO rules, sizes, names and reasons of dependencies
   guests  build the components of the apps in Rust, and compare them with those that are
           committed; with `--bless`, write those anew
   wasm    build the verifier for wasm32 and run recorded evidence through it under Node;
@@ -96,6 +97,7 @@ fn check(workspace: &Workspace) -> Vec<Finding> {
     findings.extend(sans_io::check(workspace));
     for package in &workspace.packages {
         findings.extend(circles::check(package));
+        findings.extend(methods::check(package));
         findings.extend(shape::check(package));
     }
     findings.sort();
