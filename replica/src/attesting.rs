@@ -8,13 +8,15 @@
 //! - one request of each replica waits at a time, here and at the leader; a leave takes the place of fresh evidence;
 //! - a peer asks for itself only; a refusal counts only from the leader that was asked.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use synod_governance::{Input, ReplicaStatus};
 
 use crate::app::Caller;
 use crate::calls::{Call, CallError, Effects, Notice, Reply, Request};
+use crate::core::Core;
 use crate::envelope::{Envelope, REFUSAL_BYTES_MAX};
-use crate::replica::Replica;
 use crate::submission::{Goal, Submission};
 
 /// A request is sent anew after so many ticks (1 s of 20 ms).
@@ -24,12 +26,27 @@ const GIVE_UP_TICKS: u64 = 500;
 /// Calls of peers bear their replica's id above this bit; the door counts from 1 and never gets there.
 const OF_PEER: u64 = 1 << 63;
 
-impl Replica {
+/// What replicas ask in their own names: this one's request on its way to the ledger, and those that wait here.
+#[derive(Debug, Default)]
+pub(crate) struct OwnRequests {
+    /// Fresh evidence of this replica's own, or its leave.
+    submission: Option<Submission>,
+    /// The replicas whose requests wait here; a leader's.
+    waiting: BTreeSet<u64>,
+}
+
+impl OwnRequests {
     /// Takes fresh evidence of this replica's own.
-    pub(crate) fn take_reattest(&mut self, call: u64, request: &Bytes, out: &mut Effects) {
-        match goal_of(request, self.id) {
+    pub(crate) fn take_reattest(
+        &mut self,
+        core: &mut Core,
+        call: u64,
+        request: &Bytes,
+        out: &mut Effects,
+    ) {
+        match goal_of(request, core.id) {
             Some(goal @ Goal::Attested { .. }) if self.submission.is_none() => {
-                self.submit_own(call, request, goal, out);
+                self.submit_own(core, call, request, goal, out);
             }
             Some(Goal::Attested { .. }) => {
                 out.replies.push((call, Reply::Failed(CallError::Busy)));
@@ -39,12 +56,18 @@ impl Replica {
     }
 
     /// This replica wants to leave. Whatever else it asked for does not matter any more.
-    pub(crate) fn take_leave(&mut self, call: u64, request: &Bytes, out: &mut Effects) {
-        match goal_of(request, self.id) {
+    pub(crate) fn take_leave(
+        &mut self,
+        core: &mut Core,
+        call: u64,
+        request: &Bytes,
+        out: &mut Effects,
+    ) {
+        match goal_of(request, core.id) {
             Some(goal @ Goal::Left) => {
                 let supersedes = self.submission.is_some();
                 self.end_submission(Reply::Failed(CallError::Retry), out);
-                self.submit_own(call, request, goal, out);
+                self.submit_own(core, call, request, goal, out);
                 if let Some(submission) = &mut self.submission {
                     submission.supersedes = supersedes;
                 }
@@ -53,35 +76,42 @@ impl Replica {
         }
     }
 
-    fn submit_own(&mut self, call: u64, request: &Bytes, goal: Goal, out: &mut Effects) {
+    fn submit_own(
+        &mut self,
+        core: &mut Core,
+        call: u64,
+        request: &Bytes,
+        goal: Goal,
+        out: &mut Effects,
+    ) {
         self.submission = Some(Submission {
             call,
             request: request.clone(),
             goal,
             supersedes: false,
             asked: None,
-            since_tick: self.ticks,
-            sent_tick: self.ticks,
+            since_tick: core.ticks,
+            sent_tick: core.ticks,
         });
-        self.send_submission(out);
+        self.send_submission(core, out);
     }
 
     /// Sends what waits again, or gives it up.
-    pub(crate) fn tick_submission(&mut self, out: &mut Effects) {
+    pub(crate) fn tick(&mut self, core: &mut Core, out: &mut Effects) {
         let Some(submission) = &self.submission else {
             return;
         };
-        if self.ticks >= submission.since_tick + GIVE_UP_TICKS {
+        if core.ticks >= submission.since_tick + GIVE_UP_TICKS {
             self.end_submission(Reply::Failed(CallError::Retry), out);
-        } else if self.ticks >= submission.sent_tick + RESEND_TICKS
-            || self.engine.leader() != submission.asked
+        } else if core.ticks >= submission.sent_tick + RESEND_TICKS
+            || core.engine.leader() != submission.asked
         {
-            self.send_submission(out);
+            self.send_submission(core, out);
         }
     }
 
-    fn send_submission(&mut self, out: &mut Effects) {
-        let (leader, ticks) = (self.engine.leader(), self.ticks);
+    fn send_submission(&mut self, core: &mut Core, out: &mut Effects) {
+        let (leader, ticks) = (core.engine.leader(), core.ticks);
         let Some(submission) = &mut self.submission else {
             return;
         };
@@ -89,8 +119,8 @@ impl Replica {
         submission.sent_tick = ticks;
         let Some(leader) = leader else { return };
         let (request, goal) = (submission.request.clone(), submission.goal);
-        if leader == self.id {
-            return self.submit_for(leader, goal, request);
+        if leader == core.id {
+            return self.submit_for(core, leader, goal, request);
         }
         let envelope = Envelope {
             submission: Some(request),
@@ -100,12 +130,12 @@ impl Replica {
     }
 
     /// Answers once this replica's certified state holds the result.
-    pub(crate) fn settle_submission(&mut self, out: &mut Effects) {
+    pub(crate) fn settle(&mut self, core: &Core, out: &mut Effects) {
         let Some(submission) = &self.submission else {
             return;
         };
-        let rows = self.seen_rows.network(&self.machine);
-        let Some(own) = rows.replicas.iter().find(|replica| replica.id == self.id) else {
+        let rows = core.seen_rows.network(&core.machine);
+        let Some(own) = rows.replicas.iter().find(|replica| replica.id == core.id) else {
             return;
         };
         let reached = match submission.goal {
@@ -118,8 +148,8 @@ impl Replica {
                 .map(|removal| removal.seqno),
         };
         if let Some(seqno) = reached {
-            let tx = self.machine.history().certified_tx(seqno);
-            let replica = Some(self.id);
+            let tx = core.machine.history().certified_tx(seqno);
+            let replica = Some(core.id);
             self.end_submission(Reply::Governed { tx, replica }, out);
         }
     }
@@ -131,12 +161,18 @@ impl Replica {
     }
 
     /// What a peer wants on the ledger: only in its own name, and only at the leader.
-    pub(crate) fn take_submission(&mut self, from: u64, request: Bytes, out: &mut Effects) {
-        if !self.leads() {
+    pub(crate) fn take_submission(
+        &mut self,
+        core: &mut Core,
+        from: u64,
+        request: Bytes,
+        out: &mut Effects,
+    ) {
+        if !core.leads() {
             return;
         }
         match goal_of(&request, from) {
-            Some(goal) => self.submit_for(from, goal, request),
+            Some(goal) => self.submit_for(core, from, goal, request),
             None => out.notices.push(Notice::Dropped {
                 peer: from,
                 why: "it submits what is not its own request".to_owned(),
@@ -144,10 +180,10 @@ impl Replica {
         }
     }
 
-    fn submit_for(&mut self, replica: u64, goal: Goal, request: Bytes) {
+    fn submit_for(&mut self, core: &mut Core, replica: u64, goal: Goal, request: Bytes) {
         // What finds no room is sent again.
-        if self.peers_waiting.insert(replica) {
-            let taken = self.desk.submit(Call {
+        if self.waiting.insert(replica) {
+            let taken = core.desk.submit(Call {
                 id: OF_PEER | replica,
                 caller: Caller::default(),
                 request: match goal {
@@ -156,14 +192,14 @@ impl Replica {
                 },
             });
             if !taken {
-                self.peers_waiting.remove(&replica);
+                self.waiting.remove(&replica);
             }
         }
     }
 
     /// Turns replies to peers' calls into messages. A peer sees its success on the ledger; it is told of refusals.
-    pub(crate) fn answer_peers(&mut self, out: &mut Effects) {
-        if self.peers_waiting.is_empty() {
+    pub(crate) fn answer_peers(&mut self, core: &Core, out: &mut Effects) {
+        if self.waiting.is_empty() {
             return;
         }
         let (of_peers, own) = std::mem::take(&mut out.replies)
@@ -172,16 +208,16 @@ impl Replica {
         out.replies = own;
         for (call, reply) in of_peers {
             let peer = call & !OF_PEER;
-            self.peers_waiting.remove(&peer);
+            self.waiting.remove(&peer);
             if let Reply::Failed(error @ (CallError::Refused(_) | CallError::Malformed(_))) = reply
             {
-                self.tell_refusal(peer, error, out);
+                self.tell_refusal(core, peer, error, out);
             }
         }
     }
 
-    fn tell_refusal(&mut self, peer: u64, error: CallError, out: &mut Effects) {
-        if peer == self.id {
+    fn tell_refusal(&mut self, core: &Core, peer: u64, error: CallError, out: &mut Effects) {
+        if peer == core.id {
             return self.end_submission(Reply::Failed(error), out);
         }
         let mut why = match error {

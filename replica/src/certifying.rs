@@ -15,8 +15,8 @@ use synod_ledger::{
 };
 
 use crate::calls::{Batch, Effects, Notice};
+use crate::core::{Core, encoded};
 use crate::envelope::Envelope;
-use crate::replica::{Replica, encoded};
 use crate::roll;
 
 /// Own signatures are kept for so many indices below the certified one, for acknowledgements sent again.
@@ -24,24 +24,7 @@ const SIGNATURES_KEPT: u64 = 1024;
 /// A follower that has certified all but so many of the blocks that its leader has certified takes up new ones.
 const LEVEL_BLOCKS: u64 = 16;
 
-impl Replica {
-    /// The signature to send with an acknowledgement of `index` in `term`, if that block is of that view.
-    pub(crate) fn signature_for(&self, index: u64, term: u64) -> Option<BlockSignature> {
-        let head = self.machine.history().block(index)?.head();
-        if head.view == term {
-            self.signatures.get(&index).copied()
-        } else {
-            None
-        }
-    }
-
-    /// This replica's clock, signed together with its newest block; not more often than is useful.
-    pub(crate) fn own_reading(&mut self) -> Option<Reading> {
-        let newest = self.machine.sequence().last();
-        self.clock
-            .read(&self.keys.identity, &self.network, self.id, newest)
-    }
-
+impl Core {
     /// The readings for the next block: the newest ones of the voters that were heard, and the leader's own. They
     /// stay at hand for the blocks after it: a block needs those of a majority at once.
     pub(crate) fn readings_for_block(&mut self) -> Vec<VettedReading> {
@@ -258,18 +241,6 @@ impl Replica {
                 out.send.push((peer.id, envelope));
             }
         }
-    }
-
-    /// The certificate that goes with an append after `index`: the newest that the receiver can use at once, since it
-    /// holds every block up to there if the append fits its log. So whoever is behind is certified on the way, and a
-    /// block after a change of configuration never comes without the certificate that the change needs.
-    pub(crate) fn certificate_for_append(&self, index: u64) -> Option<Bytes> {
-        let kept = self.machine.history().certificate_up_to(index);
-        let certificate = kept.or_else(|| self.recalled.certificate_up_to(index))?;
-        if certificate.index == self.certified_index() {
-            return self.certificate_bytes.clone();
-        }
-        Some(certificate.encode())
     }
 
     /// Takes a certificate from a peer: verified before it means anything.

@@ -14,10 +14,10 @@ use synod_crypto::Digest;
 use synod_ledger::{Certificate, Head, Record, ShownBlock, Standing};
 
 use crate::calls::{Batch, Effects, Notice};
+use crate::core::{Core, encoded};
 use crate::envelope::Envelope;
-use crate::replica::{Replica, encoded};
 
-impl Replica {
+impl Core {
     /// Compares what a peer's certificate says of history with this replica's own.
     pub(crate) fn compare_histories(
         &mut self,
@@ -134,10 +134,22 @@ impl Replica {
         })
     }
 
-    /// The header of the newest certified block, where its certificate is at hand.
-    pub(crate) fn newest_certified_header(&self) -> Option<Bytes> {
-        let history = self.machine.history();
-        let certificate = history.newest_certificate()?;
-        Some(history.block(certificate.index)?.header_bytes().clone())
+    /// Records what a peer did that no honest replica can do, and stops hearing it for this view.
+    pub(crate) fn refuse(
+        &mut self,
+        peer: u64,
+        what: String,
+        proof: Option<Bytes>,
+        out: &mut Effects,
+    ) {
+        self.misbehaviours += 1;
+        self.ignored.insert(peer, self.engine.term());
+        if let Some(proof) = proof {
+            out.persist.push(Batch {
+                number: None,
+                records: vec![encoded(&Record::Proof(proof))],
+            });
+        }
+        out.notices.push(Notice::Misbehaved { peer, what });
     }
 }

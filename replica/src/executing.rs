@@ -13,18 +13,22 @@
 //! are their register, so it is bounded, and a pin goes when its execution is reported or given up. Further behind,
 //! memory matters more: the execution finds its snapshot gone, and runs again.
 
+use std::sync::Arc;
+
 use synod_governance::app::RouteKind;
 use synod_kv::{Transaction, WriteSet};
-use synod_ledger::{CLAIMS_MAX, TxId};
+use synod_ledger::{CLAIMS_MAX, ReplyPreimage, TxId};
 
 use crate::app::AppError;
-use crate::apps::{Judged, check_own_maps};
+use crate::apps::{Apps, Judged, check_own_maps};
 use crate::calls::{Call, CallError, Effects, Reply, Request};
+use crate::core::Core;
+use crate::deployment::Deploying;
 use crate::desk::{AppOutcome, Outcome, Resting};
-use crate::floor::{Done, EXECUTIONS_MAX, Errand, Purpose, Run};
+use crate::floor::{Done, EXECUTIONS_MAX, Errand, Floor, Purpose, Run};
 use crate::guest::{AppReply, Compiled, Completion, Executed, Execution, GuestFault, Task};
 use crate::idempotency::{self, Once, RememberedAnswer, Said};
-use crate::replica::Replica;
+use crate::proposing::{Draft, Ran, label};
 
 /// A snapshot so many transactions behind the certified one is not kept any more.
 const PINNED_SEQNOS_MAX: u64 = 1 << 18;
@@ -39,29 +43,57 @@ pub(crate) enum Placement {
     Answered(Outcome),
 }
 
-impl Replica {
+/// Calls of apps on their way, and what is known of the apps that they call.
+#[derive(Debug, Default)]
+pub(crate) struct AppCalls {
+    apps: Apps,
+    floor: Floor,
+}
+
+impl AppCalls {
+    /// Whether a write that ran waits for its place in a block.
+    pub(crate) fn has_done(&self) -> bool {
+        self.floor.has_done()
+    }
+
+    /// The next write that waits for its place.
+    pub(crate) fn next_done(&mut self) -> Option<Done> {
+        self.floor.next_done()
+    }
+
+    /// How many calls are on their way.
+    pub(crate) fn busy(&self) -> usize {
+        self.floor.busy()
+    }
+
+    /// Certified state is new enough for this read; a reply only where there is no room for it.
+    pub(crate) fn begin_read(&mut self, call: Call) -> Option<Reply> {
+        let refused = self.floor.reads.submit(errand(call)?).err();
+        refused.map(|_| Reply::Failed(CallError::Busy))
+    }
+
     /// Takes a request to an app.
-    pub(crate) fn take_app(&mut self, call: Call, out: &mut Effects) {
+    pub(crate) fn take_app(&mut self, core: &mut Core, call: Call, out: &mut Effects) {
         let id = call.id;
         let Some(errand) = errand(call) else { return };
-        let refused = match self.first_judgement(&errand) {
-            Ok(RouteKind::Write) if !self.leads() => Some(CallError::NotLeader {
-                leader: self.engine.leader(),
+        let refused = match self.first_judgement(core, &errand) {
+            Ok(RouteKind::Write) if !core.leads() => Some(CallError::NotLeader {
+                leader: core.engine.leader(),
             }),
-            Ok(RouteKind::Write) if self.disk_full => Some(self.disk_refusal()),
+            Ok(RouteKind::Write) if core.disk_full => Some(core.disk_refusal()),
             Ok(RouteKind::Write) => self.floor.writes.submit(errand).err().map(busy),
             Ok(RouteKind::Read) if errand.request.local => {
-                if self.is_stale() {
+                if core.is_stale() {
                     Some(CallError::Stale)
                 } else {
                     self.floor.reads.submit(errand).err().map(busy)
                 }
             }
             Err(error) if errand.request.local => Some(error),
-            Err(error) if self.leads() => return self.rest_failure(id, error),
+            Err(error) if core.leads() => return self.rest_failure(core, id, error),
             // A follower may know less than the leader: it judges again when its state is new enough.
             Ok(RouteKind::Read) | Err(_) => {
-                let taken = self.desk.submit_read(call_of(errand));
+                let taken = core.rounds.submit(call_of(errand));
                 (!taken).then_some(CallError::Busy)
             }
         };
@@ -71,19 +103,19 @@ impl Replica {
     }
 
     /// Whether a request reads or writes, from what this replica knows now.
-    fn first_judgement(&mut self, errand: &Errand) -> Result<RouteKind, CallError> {
-        let newest = self.leads() && !errand.request.local;
+    fn first_judgement(&mut self, core: &Core, errand: &Errand) -> Result<RouteKind, CallError> {
+        let newest = core.leads() && !errand.request.local;
         let judged = if newest {
-            self.judge_newest(errand)
+            self.judge_newest(core, errand)
         } else {
-            self.judge_certified(errand)
+            self.judge_certified(core, errand)
         };
         judged.map(|judged| judged.kind)
     }
 
-    fn judge_newest(&mut self, errand: &Errand) -> Result<Judged, CallError> {
-        let state = self.machine.newest_state();
-        let mark = self.machine.governance_mark(&state);
+    fn judge_newest(&mut self, core: &Core, errand: &Errand) -> Result<Judged, CallError> {
+        let state = core.machine.newest_state();
+        let mark = core.machine.governance_mark(&state);
         let request = &errand.request;
         let (caller, app) = (errand.caller, &request.app);
         self.apps
@@ -91,9 +123,9 @@ impl Replica {
             .judge(mark, &state, caller, app, &request.request)
     }
 
-    fn judge_certified(&mut self, errand: &Errand) -> Result<Judged, CallError> {
-        let state = self.machine.certified_state();
-        let mark = self.machine.governance_mark(&state);
+    fn judge_certified(&mut self, core: &Core, errand: &Errand) -> Result<Judged, CallError> {
+        let state = core.machine.certified_state();
+        let mark = core.machine.governance_mark(&state);
         let request = &errand.request;
         let (caller, app) = (errand.caller, &request.app);
         self.apps
@@ -102,23 +134,28 @@ impl Replica {
     }
 
     /// Gives out executions, as many as there is room for.
-    pub(crate) fn start_executions(&mut self, out: &mut Effects) {
+    pub(crate) fn start_executions(
+        &mut self,
+        core: &mut Core,
+        deploying: &Deploying,
+        out: &mut Effects,
+    ) {
         while let Some(errand) = self.floor.reads.next() {
-            self.start_read(errand, out);
+            self.start_read(core, errand, out);
         }
-        while self.is_settled_leader() && self.floor.has_room() {
+        while core.is_settled_leader() && self.floor.has_room() {
             let Some(errand) = self.floor.writes.next() else {
                 return;
             };
-            self.start_write(errand, out);
+            self.start_write(core, deploying, errand, out);
         }
     }
 
-    fn start_read(&mut self, errand: Errand, out: &mut Effects) {
-        let judged = self.judge_certified(&errand);
+    fn start_read(&mut self, core: &mut Core, errand: Errand, out: &mut Effects) {
+        let judged = self.judge_certified(core, &errand);
         let refused = match &judged {
             Ok(judged) if judged.kind == RouteKind::Write => Some(CallError::NotLeader {
-                leader: self.engine.leader(),
+                leader: core.engine.leader(),
             }),
             Ok(judged) if !self.apps.is_ready(&judged.app.key) => Some(CallError::AppNotReady),
             Ok(_) => None,
@@ -129,48 +166,54 @@ impl Replica {
             let error = refused.unwrap_or(CallError::Retry);
             return out.replies.push((errand.call, Reply::Failed(error)));
         };
-        let snapshot = self.machine.history().certified_seqno();
-        let tx = self.machine.history().certified_tx(snapshot);
-        let time_ms = self.machine.sequence().certified().time_ms;
-        self.give_out(errand, judged, (snapshot, tx, time_ms), out);
+        let snapshot = core.machine.history().certified_seqno();
+        let tx = core.machine.history().certified_tx(snapshot);
+        let time_ms = core.machine.sequence().certified().time_ms;
+        self.give_out(core, errand, judged, (snapshot, tx, time_ms), out);
     }
 
-    fn start_write(&mut self, errand: Errand, out: &mut Effects) {
-        let judged = match self.judge_newest(&errand) {
+    fn start_write(
+        &mut self,
+        core: &mut Core,
+        deploying: &Deploying,
+        errand: Errand,
+        out: &mut Effects,
+    ) {
+        let judged = match self.judge_newest(core, &errand) {
             Ok(judged) if judged.kind == RouteKind::Read => {
                 // The app's routes changed since it came in.
                 self.floor.writes.finish(&errand);
-                return self.take_app(call_of(errand), out);
+                return self.take_app(core, call_of(errand), out);
             }
-            Ok(judged) if self.is_ready_for(&judged) => judged,
+            Ok(judged) if self.is_ready_for(deploying, &judged) => judged,
             other => {
                 self.floor.writes.finish(&errand);
                 let error = other.err().unwrap_or(CallError::AppNotReady);
-                return self.rest_failure(errand.call, error);
+                return self.rest_failure(core, errand.call, error);
             }
         };
-        let head = self.machine.newest_state().seqno();
-        if let Some(outcome) = self.repeated(&errand) {
+        let head = core.machine.newest_state().seqno();
+        if let Some(outcome) = self.repeated(core, &errand) {
             self.floor.writes.finish(&errand);
-            return self.rest_answer(errand.call, outcome);
+            return self.rest_answer(core, errand.call, outcome);
         }
         let tx = TxId {
-            view: self.engine.term(),
+            view: core.engine.term(),
             seqno: head + 1,
         };
-        let time_ms = self.machine.sequence().last().time_ms;
-        self.give_out(errand, judged, (head, tx, time_ms), out);
+        let time_ms = core.machine.sequence().last().time_ms;
+        self.give_out(core, errand, judged, (head, tx, time_ms), out);
     }
 
     /// Whether the app was compiled here, and its next version does not ask its callers to wait.
-    fn is_ready_for(&self, judged: &Judged) -> bool {
+    fn is_ready_for(&self, deploying: &Deploying, judged: &Judged) -> bool {
         let app = &judged.app.key;
-        self.apps.is_ready(app) && !self.deploying.holds(&app.name)
+        self.apps.is_ready(app) && !deploying.holds(&app.name)
     }
 
     /// The answer that the caller's idempotency key has already, or why it has none.
-    fn repeated(&self, errand: &Errand) -> Option<Outcome> {
-        let state = self.machine.newest_state();
+    fn repeated(&self, core: &Core, errand: &Errand) -> Option<Outcome> {
+        let state = core.machine.newest_state();
         match idempotency::recall(&state, &once(errand)) {
             Ok(None) => None,
             Err(error) => Some(Outcome::Failed(error)),
@@ -188,13 +231,14 @@ impl Replica {
 
     fn give_out(
         &mut self,
+        core: &mut Core,
         errand: Errand,
         judged: Judged,
         (snapshot, tx, time_ms): (u64, TxId, u64),
         out: &mut Effects,
     ) {
         let read_only = judged.kind == RouteKind::Read;
-        let seed = self.entropy.take();
+        let seed = core.entropy.take();
         let task = Task::Handle {
             request: errand.request.request.clone(),
             route: judged.route.clone(),
@@ -220,7 +264,7 @@ impl Replica {
             manifest: app.manifest.clone(),
             task,
             caller,
-            state: self.machine.state().clone(),
+            state: core.machine.state().clone(),
             snapshot,
             tx,
             time_ms,
@@ -230,10 +274,10 @@ impl Replica {
     }
 
     /// An execution came to its end.
-    pub(crate) fn executed(&mut self, executed: Executed, out: &mut Effects) {
+    pub(crate) fn executed(&mut self, core: &mut Core, executed: Executed, out: &mut Effects) {
         match self.floor.end(executed.id) {
             Some(Purpose::Read(run)) => self.read_executed(*run, executed.result, out),
-            Some(Purpose::Write(run)) => self.write_executed(*run, executed.result),
+            Some(Purpose::Write(run)) => self.write_executed(core, *run, executed.result),
             Some(Purpose::Abandoned) | None => {}
         }
     }
@@ -273,18 +317,23 @@ impl Replica {
         out.replies.push((run.errand.call, reply));
     }
 
-    fn write_executed(&mut self, run: Run, result: Result<Completion, GuestFault>) {
+    fn write_executed(
+        &mut self,
+        core: &mut Core,
+        run: Run,
+        result: Result<Completion, GuestFault>,
+    ) {
         let completion = match result {
             Ok(completion) => completion,
             Err(GuestFault::StateMoved) => {
                 if let Some(resting) = self.run_again(run.errand) {
-                    self.rest_on_newest(vec![resting]);
+                    core.rest_on_newest(vec![resting]);
                 }
                 return;
             }
             Err(fault) => {
                 self.floor.writes.finish(&run.errand);
-                return self.rest_failure(run.errand.call, error_of(fault));
+                return self.rest_failure(core, run.errand.call, error_of(fault));
             }
         };
         let refuses = completion.response.status >= 400 && !completion.keep;
@@ -296,7 +345,7 @@ impl Replica {
                 receipt: false,
                 repeats: None,
             }));
-            return self.rest_answer(run.errand.call, outcome);
+            return self.rest_answer(core, run.errand.call, outcome);
         }
         self.floor.push_done(Done { run, completion });
     }
@@ -317,20 +366,26 @@ impl Replica {
     }
 
     /// Judges a write that ran, at the head, for the transaction `next`.
-    pub(crate) fn placement(&mut self, done: &mut Done, next: TxId) -> Placement {
+    pub(crate) fn placement(
+        &mut self,
+        core: &Core,
+        deploying: &Deploying,
+        done: &mut Done,
+        next: TxId,
+    ) -> Placement {
         let Done { run, completion } = done;
-        if self.deploying.holds(&run.judged.app.key.name) {
+        if deploying.holds(&run.judged.app.key.name) {
             return Placement::Answered(Outcome::Failed(CallError::AppNotReady));
         }
-        match self.judge_newest(&run.errand) {
+        match self.judge_newest(core, &run.errand) {
             Ok(judged) if judged == run.judged => {}
             Ok(_) => return Placement::Moved,
             Err(error) => return Placement::Answered(Outcome::Failed(error)),
         }
-        if let Some(outcome) = self.repeated(&run.errand) {
+        if let Some(outcome) = self.repeated(core, &run.errand) {
             return Placement::Answered(outcome);
         }
-        let moved = self.machine.store().validate(&completion.reads).is_err();
+        let moved = core.machine.store().validate(&completion.reads).is_err();
         if moved || (completion.asked_id && run.tx != next) {
             return Placement::Moved;
         }
@@ -342,7 +397,7 @@ impl Replica {
             return failed(GuestFault::TooManyClaims.into());
         }
         let writes = std::mem::take(&mut completion.writes);
-        let state = self.machine.newest_state();
+        let state = core.machine.newest_state();
         let said = Said::App(&completion.response);
         match with_memory(state.begin(), &once(&run.errand), next, &said, writes) {
             Ok(writes) => Placement::Writes(writes),
@@ -350,13 +405,13 @@ impl Replica {
         }
     }
 
-    fn rest_failure(&mut self, call: u64, error: CallError) {
-        self.rest_answer(call, Outcome::Failed(error));
+    fn rest_failure(&mut self, core: &mut Core, call: u64, error: CallError) {
+        self.rest_answer(core, call, Outcome::Failed(error));
     }
 
-    fn rest_answer(&mut self, call: u64, outcome: Outcome) {
+    fn rest_answer(&mut self, core: &mut Core, call: u64, outcome: Outcome) {
         let tx = None;
-        self.rest_on_newest(vec![Resting { call, tx, outcome }]);
+        core.rest_on_newest(vec![Resting { call, tx, outcome }]);
     }
 
     /// Leadership was lost: what never ran is told where to go, what ran is to be tried again.
@@ -383,11 +438,80 @@ impl Replica {
     }
 
     /// The oldest snapshot that compaction leaves for executions.
-    pub(crate) fn pinned(&self) -> Option<u64> {
-        let certified = self.machine.history().certified_seqno();
+    pub(crate) fn pinned(&self, core: &Core, deploying: &Deploying) -> Option<u64> {
+        let certified = core.machine.history().certified_seqno();
         let of_calls = self.floor.oldest_snapshot().into_iter();
-        let oldest = of_calls.chain(self.deploying.snapshot()).min()?;
+        let oldest = of_calls.chain(deploying.snapshot()).min()?;
         Some(oldest.max(certified.saturating_sub(PINNED_SEQNOS_MAX)))
+    }
+
+    /// Gives a write of an app that ran its place in the block, if what it read still stands.
+    pub(crate) fn place_app(
+        &mut self,
+        core: &mut Core,
+        deploying: &Deploying,
+        mut done: Done,
+        draft: &mut Draft,
+    ) {
+        let tx = draft.builder.next_id();
+        let outcome = match self.placement(core, deploying, &mut done, tx) {
+            Placement::Writes(writes) => return self.place_app_writes(core, done, writes, draft),
+            Placement::Moved => {
+                draft.resting.extend(self.run_again(done.run.errand));
+                return;
+            }
+            Placement::Answered(outcome) => outcome,
+        };
+        self.floor.writes.finish(&done.run.errand);
+        draft.resting.push(Resting {
+            call: done.run.errand.call,
+            tx: None,
+            outcome,
+        });
+    }
+
+    fn place_app_writes(
+        &mut self,
+        core: &mut Core,
+        done: Done,
+        writes: WriteSet,
+        draft: &mut Draft,
+    ) {
+        let Done { run, completion } = done;
+        let request = &run.errand.request;
+        let tx = draft.builder.next_id();
+        let writes = Arc::new(writes);
+        core.machine.execute(tx.seqno, writes.clone());
+        let reply = ReplyPreimage {
+            salt: core.entropy.take(),
+            request: request.digest,
+            status: completion.response.status,
+            response: synod_crypto::sha256(&[&completion.response.body]),
+            claims: completion.claims,
+        };
+        let ran = Ran {
+            writes,
+            reply,
+            caller: label(run.errand.caller),
+            execution: Some(run.record().encode().into()),
+        };
+        core.push(draft, ran);
+        self.floor.writes.finish(&run.errand);
+        if !request.wait {
+            draft.pending.push((run.errand.call, tx));
+            return;
+        }
+        let outcome = Outcome::App(Box::new(AppOutcome {
+            as_of: tx.seqno,
+            response: completion.response,
+            receipt: request.receipt,
+            repeats: None,
+        }));
+        draft.resting.push(Resting {
+            call: run.errand.call,
+            tx: Some(tx),
+            outcome,
+        });
     }
 }
 

@@ -10,13 +10,12 @@
 use bytes::Bytes;
 use synod_consensus::{Body, Entry, Input as EngineInput, Message, Refused};
 use synod_crypto::Digest;
-use synod_ledger::{Block, Certificate, ShownBlock, Standing};
+use synod_ledger::{Block, BlockSignature, Certificate, ShownBlock, Standing};
 
 use crate::calls::{Effects, Notice};
 use crate::change;
-use crate::envelope::Envelope;
+use crate::core::Core;
 use crate::machine::{BlockFault, Claim};
-use crate::replica::Replica;
 
 /// What to do with an append.
 enum Judgement {
@@ -30,39 +29,25 @@ enum Judgement {
     Halt { index: u64, shown: Box<ShownBlock> },
 }
 
-impl Replica {
-    /// Takes an envelope; `from` is who the channel says it comes from.
-    pub(crate) fn receive(&mut self, from: u64, envelope: Envelope, out: &mut Effects) {
-        self.hearing.note(from, self.ticks);
-        if let Some(certificate) = &envelope.certificate {
-            self.take_certificate(from, certificate, out);
-            self.compare_histories(from, certificate, envelope.header.as_ref(), out);
-            self.compare_kept(out);
-            if self.halted {
-                return;
-            }
-        }
-        if let Some(reading) = envelope.reading.clone() {
-            self.take_reading(from, *reading);
-        }
-        if let Some(submission) = envelope.submission.clone() {
-            self.take_submission(from, submission, out);
-        }
-        if let Some(refusal) = envelope.refusal.clone() {
-            self.take_refusal(from, refusal, out);
-        }
-        if let Some(report) = envelope.app_report.clone() {
-            self.take_report(from, *report, out);
-        }
-        if !envelope.unheard.is_empty() {
-            self.take_unheard(from, &envelope.unheard);
-        }
-        if let Some(word) = &envelope.read {
-            self.take_read_word(from, word, out);
-        }
-        let Some(mut message) = envelope.message else {
-            return;
-        };
+/// What comes beside a message of the engine's.
+pub(crate) struct Beside {
+    /// The hash of the sender's chain at the index that the message names.
+    pub(crate) tail: Option<Digest>,
+    pub(crate) certificate: Option<Bytes>,
+    pub(crate) signature: Option<BlockSignature>,
+    /// Whether the sender's disk takes no writes.
+    pub(crate) disk_refuses: bool,
+}
+
+impl Core {
+    /// Takes a message of the engine's, with what came beside it.
+    pub(crate) fn hear(
+        &mut self,
+        from: u64,
+        mut message: Message,
+        beside: Beside,
+        out: &mut Effects,
+    ) {
         if message.from != from || message.to != self.id {
             return Self::drop_message(from, "sender or receiver is not the channel's", out);
         }
@@ -77,18 +62,14 @@ impl Replica {
             }
         }
         message.lower_commit(self.certified_index());
-        self.note_certified_by(&message, envelope.disk_refuses == Some(true));
+        self.note_certified_by(&message, beside.disk_refuses);
         match &message.body {
-            Body::Append { .. } => self.append(
-                from,
-                message,
-                envelope.tail,
-                envelope.certificate.as_ref(),
-                out,
-            ),
+            Body::Append { .. } => {
+                self.append(from, message, beside.tail, beside.certificate.as_ref(), out)
+            }
             Body::Accepted { index, .. } => {
                 let index = *index;
-                self.acknowledged(from, index, message, envelope.tail, envelope.signature, out);
+                self.acknowledged(from, index, message, beside.tail, beside.signature, out);
             }
             _ => {
                 self.drive(EngineInput::Received(message), out);

@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 use synod_consensus::{Input as EngineInput, Peer};
 
 use crate::calls::{CallError, Effects};
+use crate::core::Core;
 use crate::membership::PROMOTION_LAG_MAX;
-use crate::replica::Replica;
 
 /// A leader whose disk refuses writes tries to hand over every so many ticks (200 ms of 20 ms).
 const TRY_TICKS: u64 = 10;
 
-impl Replica {
+impl Core {
     /// While its disk refuses writes, a replica does not stand for election: it could write none of the blocks that it
     /// would have to propose. It still votes, since votes live in memory; the engine holds a vote back only while
     /// entries before it wait for the disk.

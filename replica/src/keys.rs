@@ -6,13 +6,23 @@
 
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
-use synod_crypto::{Digest, Entropy, HpkeSecretKey, OpenError, PublicKey, Secret, UnsoundKey};
+use synod_crypto::{
+    Digest, Entropy, HpkeSecretKey, OpenError, PublicKey, Secret, SigningKey, UnsoundKey,
+};
 use synod_governance::ReplicaRecord;
 use synod_ledger::{LedgerSecret, Opener};
 use zeroize::{Zeroize, Zeroizing};
 
 const INFO: &[u8] = b"synod.keys.v1";
 const GENERATIONS_MAX: usize = 4096;
+
+/// Keys that are born with a replica and never stored.
+pub struct Keys {
+    /// Signs blocks, readings and freshness statements.
+    pub identity: SigningKey,
+    /// Opens the keys that are released to this replica.
+    pub hpke: HpkeSecretKey,
+}
 
 /// Witness that certified state trusts a replica. Made only by [`Trusted::of`].
 pub(crate) struct Trusted<'a>(&'a ReplicaRecord);

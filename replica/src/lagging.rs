@@ -6,13 +6,13 @@
 
 use synod_consensus::{Body, Message};
 
+use crate::core::Core;
 use crate::keeping_up::Mark;
-use crate::replica::Replica;
 
 /// The leader notes its own position every so many ticks (1 s of 20 ms).
 const MARK_TICKS: u64 = 50;
 
-impl Replica {
+impl Core {
     /// What a member says of its own certified position and disk, if this replica leads it.
     pub(crate) fn note_certified_by(&mut self, message: &Message, disk_refuses: bool) {
         let (Body::Accepted { commit, .. } | Body::HeartbeatReply { commit, .. }) = message.body
@@ -40,7 +40,7 @@ impl Replica {
     }
 
     /// The voters that have not certified what this leader had certified 10 s ago; nobody where another leads.
-    pub fn behind(&self) -> Vec<u64> {
+    pub(crate) fn behind(&self) -> Vec<u64> {
         let Some(due) = self.keeping_up.due(self.ticks).filter(|_| self.leads()) else {
             return Vec::new();
         };
@@ -51,7 +51,7 @@ impl Replica {
     }
 
     /// Whether a block that this leader proposed 10 s ago or more is not certified: too few voters sign.
-    pub fn is_stalled(&self) -> bool {
+    pub(crate) fn is_stalled(&self) -> bool {
         let due = self.keeping_up.due(self.ticks).filter(|_| self.leads());
         due.is_some_and(|due| self.certified_index() < due.proposed)
     }

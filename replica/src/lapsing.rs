@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use synod_governance::{Input, Lapse, LapseStep, Lapsed, ReplicaStatus};
 
 use crate::calls::{Effects, Notice};
-use crate::replica::Replica;
+use crate::core::Core;
 
 /// Verdicts are looked at every so many ticks (1 s of 20 ms).
 const LAPSE_TICKS: u64 = 50;
@@ -22,27 +22,36 @@ const HAND_OVER_TICKS: u64 = 3000;
 /// And its verdict must have lapsed so long ago (milliseconds of ledger time).
 pub const LEADER_LAPSED_MAX_MS: u64 = 60 * 1000;
 
-impl Replica {
+/// What this replica does about verdicts that lapse.
+#[derive(Debug, Default)]
+pub(crate) struct Lapses {
+    /// They are not acted on before this tick; a leader's.
+    step_tick: u64,
+    /// The voters whose lapsed verdicts the operator was told of.
+    told: BTreeSet<u64>,
+}
+
+impl Lapses {
     /// Looks at the verdicts: tells the operator of voters that lost theirs, and hears no leader that should be none.
-    pub(crate) fn watch_lapses(&mut self, out: &mut Effects) {
-        if !self.ticks.is_multiple_of(LAPSE_TICKS) {
+    pub(crate) fn watch(&mut self, core: &mut Core, out: &mut Effects) {
+        if !core.ticks.is_multiple_of(LAPSE_TICKS) {
             return;
         }
-        let time_ms = self.machine.sequence().certified().time_ms;
-        let lapsed = self.seen_rows.network(&self.machine).lapsed(time_ms);
-        self.tell_lapses(&lapsed, out);
-        let leader = self.engine.leader().filter(|leader| *leader != self.id);
+        let time_ms = core.machine.sequence().certified().time_ms;
+        let lapsed = core.seen_rows.network(&core.machine).lapsed(time_ms);
+        self.tell_lapses(core, &lapsed, out);
+        let leader = core.engine.leader().filter(|leader| *leader != core.id);
         let due = lapsed
             .iter()
             .any(|found| Some(found.id) == leader && found.step == Ok(LapseStep::Demote));
         if let Some(leader) = leader.filter(|_| due) {
-            self.turn_from(leader, time_ms, out);
+            self.turn_from(core, leader, time_ms, out);
         }
     }
 
     /// One notice for each voter when its verdict lapses.
-    fn tell_lapses(&mut self, lapsed: &[Lapsed], out: &mut Effects) {
-        let rows = self.seen_rows.network(&self.machine);
+    fn tell_lapses(&mut self, core: &Core, lapsed: &[Lapsed], out: &mut Effects) {
+        let rows = core.seen_rows.network(&core.machine);
         let votes = |id| {
             let mut voters = rows.replicas.iter();
             voters.any(|replica| replica.id == id && replica.status == ReplicaStatus::Voter)
@@ -53,7 +62,7 @@ impl Replica {
             .filter(|id| votes(*id))
             .collect();
         for found in lapsed.iter().filter(|found| now.contains(&found.id)) {
-            if !self.lapses_told.contains(&found.id) {
+            if !self.told.contains(&found.id) {
                 let hindrance = found.step.as_ref().err().map(ToString::to_string);
                 out.notices.push(Notice::Lapsed {
                     replica: found.id,
@@ -61,19 +70,19 @@ impl Replica {
                 });
             }
         }
-        self.lapses_told = now;
+        self.told = now;
     }
 
     /// A leader whose demotion has been due for long is not heard any more: an election follows.
-    fn turn_from(&mut self, leader: u64, time_ms: u64, out: &mut Effects) {
-        let view = self.engine.term();
-        let rows = self.seen_rows.network(&self.machine);
+    fn turn_from(&mut self, core: &mut Core, leader: u64, time_ms: u64, out: &mut Effects) {
+        let view = core.engine.term();
+        let rows = core.seen_rows.network(&core.machine);
         let record = rows.replicas.iter().find(|replica| replica.id == leader);
         let long = record.is_some_and(|record| {
             time_ms >= record.expires_ms.saturating_add(LEADER_LAPSED_MAX_MS)
         });
-        let given = self.ticks >= self.view_since_tick + HAND_OVER_TICKS;
-        if long && given && self.ignored.insert(leader, view) != Some(view) {
+        let given = core.ticks >= core.view_since_tick + HAND_OVER_TICKS;
+        if long && given && core.ignored.insert(leader, view) != Some(view) {
             out.notices.push(Notice::Dropped {
                 peer: leader,
                 why: "it leads though its verdict has lapsed: it is not heard in this view"
@@ -83,19 +92,19 @@ impl Replica {
     }
 
     /// A leader's part: takes the next step that a lapse leads to. True if one was taken.
-    pub(crate) fn propose_lapse(&mut self, out: &mut Effects) -> bool {
-        if self.ticks < self.lapse_tick {
+    pub(crate) fn propose(&mut self, core: &mut Core, out: &mut Effects) -> bool {
+        if core.ticks < self.step_tick {
             return false;
         }
-        self.lapse_tick = self.ticks + LAPSE_TICKS;
-        let time_ms = self.machine.sequence().last().time_ms;
-        let lapsed = self.seen_rows.newest(&self.machine).lapsed(time_ms);
+        self.step_tick = core.ticks + LAPSE_TICKS;
+        let time_ms = core.machine.sequence().last().time_ms;
+        let lapsed = core.seen_rows.newest(&core.machine).lapsed(time_ms);
         for (id, step) in steps(&lapsed) {
             let done = match step {
-                LapseStep::Demote if !self.stands_without(id) => false,
-                LapseStep::Demote if id == self.id => self.hand_over_to(|_| true, out),
+                LapseStep::Demote if !core.stands_without(id) => false,
+                LapseStep::Demote if id == core.id => core.hand_over_to(|_| true, out),
                 LapseStep::Demote | LapseStep::Remove => {
-                    self.propose_input(&Input::Lapse(Lapse { id }), out);
+                    core.propose_input(&Input::Lapse(Lapse { id }), out);
                     true
                 }
             };
@@ -103,39 +112,18 @@ impl Replica {
                 return true;
             }
         }
-        self.freshen_for_lapse(&lapsed, out)
-    }
-
-    /// Whether the voters that this leader hears from suffice without voter `id`.
-    pub(crate) fn stands_without(&self, id: u64) -> bool {
-        let configuration = self.machine.sequence().newest_configuration();
-        let active: BTreeSet<u64> = self
-            .engine
-            .peers()
-            .into_iter()
-            .filter(|peer| peer.active && peer.id != id)
-            .map(|peer| peer.id)
-            .collect();
-        let active = configuration
-            .voters()
-            .iter()
-            .filter(|voter| active.contains(&voter.id));
-        let vendors: BTreeSet<&str> = active.clone().map(|voter| voter.vendor.as_str()).collect();
-        let remaining = configuration.voters().len().saturating_sub(1);
-        let rows = self.seen_rows.newest(&self.machine);
-        let required = rows.vendors_required(vendors.len());
-        active.count() > remaining / 2 && vendors.len() >= usize::from(required)
+        self.freshen_for_lapse(core, &lapsed, out)
     }
 
     /// An idle ledger's time stands still. If this leader's clock says that something is due, a block asks the others.
-    fn freshen_for_lapse(&mut self, lapsed: &[Lapsed], out: &mut Effects) -> bool {
+    fn freshen_for_lapse(&mut self, core: &mut Core, lapsed: &[Lapsed], out: &mut Effects) -> bool {
         let known: BTreeSet<u64> = steps(lapsed).map(|(id, _)| id).collect();
-        let rows = self.seen_rows.newest(&self.machine);
-        let soon = rows.lapsed(self.clock.time_ms());
+        let rows = core.seen_rows.newest(&core.machine);
+        let soon = rows.lapsed(core.clock.time_ms());
         let due = steps(&soon).any(|(id, _)| !known.contains(&id));
-        if due && self.ticks >= self.freshened_tick + FRESHEN_TICKS {
-            self.freshened_tick = self.ticks;
-            self.propose_empty(out);
+        if due && core.ticks >= core.freshened_tick + FRESHEN_TICKS {
+            core.freshened_tick = core.ticks;
+            core.propose_empty(out);
             return true;
         }
         false

@@ -1,11 +1,4 @@
-//! What a leader keeps of the leave that is at hand, and what it says of it.
-
-/// What a leader keeps of the leave that is at hand.
-#[derive(Debug, Default)]
-pub(crate) struct Leaving {
-    /// Since when writes wait until those who remain have caught up.
-    pub(crate) held_since: Option<u64>,
-}
+//! What a leader says of a voter that wants to go.
 
 /// Whether a voter may go now.
 #[derive(Debug, PartialEq, Eq)]

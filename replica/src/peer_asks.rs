@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::desk::READ_TICKS_MAX;
+use crate::read_rounds::READ_TICKS_MAX;
 
 /// So many questions of one peer stand at a time; the oldest gives way.
 const ASKS_OF_PEER_MAX: usize = 8;

@@ -13,12 +13,12 @@ use crate::app::Caller;
 use crate::apps::{self, ActiveApp};
 use crate::calls::CallError;
 use crate::changes::{Change, ChangesError};
+use crate::deploying::AppView;
 use crate::governance_view::GovernanceView;
 use crate::guest::{Completion, Execution, GuestFault};
 use crate::keys::{self, Trusted};
 use crate::replay::{self, ReplayError, Replayed};
 use crate::replica::Replica;
-use crate::state::StateAt;
 
 /// The network as this replica sees it; everything but `view`, `leader` and `peers` comes from certified state.
 #[derive(Debug, Clone)]
@@ -103,34 +103,58 @@ pub struct ChainParts {
 impl Replica {
     /// The network as this replica sees it.
     pub fn network_view(&self) -> NetworkView {
-        let certified = self.machine.sequence().certified();
-        let rows = self.seen_rows.network(&self.machine);
+        let certified = self.core.machine.sequence().certified();
+        let rows = self.core.seen_rows.network(&self.core.machine);
         NetworkView {
-            network: self.network,
-            id: self.id,
-            view: self.engine.term(),
-            leader: self.engine.leader(),
-            serves: self.is_settled_leader(),
+            network: self.core.network,
+            id: self.core.id,
+            view: self.core.engine.term(),
+            leader: self.core.engine.leader(),
+            serves: self.core.is_settled_leader(),
             certified: (certified.index, certified.hash, certified.time_ms),
-            newest: self.machine.history().certified_tx(certified.tree_size),
+            newest: self
+                .core
+                .machine
+                .history()
+                .certified_tx(certified.tree_size),
             lapsed: rows.lapsed(certified.time_ms),
             service: rows.service,
             replicas: rows.replicas,
-            configuration: self.machine.sequence().newest_configuration().clone(),
-            peers: if self.leads() {
-                self.engine.peers()
+            configuration: self.core.machine.sequence().newest_configuration().clone(),
+            peers: if self.core.leads() {
+                self.core.engine.peers()
             } else {
                 Vec::new()
             },
-            behind: self.behind(),
-            stalled: self.is_stalled(),
-            silent: self.silent_voters(),
+            behind: self.core.behind(),
+            stalled: self.core.is_stalled(),
+            silent: self.membership.silence.silent_voters(&self.core),
         }
+    }
+
+    /// The voters that have not certified what this leader had certified 10 s ago; nobody where another leads.
+    pub fn behind(&self) -> Vec<u64> {
+        self.core.behind()
+    }
+
+    /// Whether a block that this leader proposed 10 s ago or more is not certified: too few voters sign.
+    pub fn is_stalled(&self) -> bool {
+        self.core.is_stalled()
     }
 
     /// The version of an app that answers, by certified state, if there is one.
     pub fn active_app(&self, name: &AppName) -> Option<ActiveApp> {
-        apps::active(&self.certified_state(), name)
+        apps::active(&self.core.certified_state(), name)
+    }
+
+    /// The apps, from certified state, with what is known of who has compiled them.
+    pub fn apps_view(&self) -> Vec<AppView> {
+        self.deploying.apps_view(&self.core)
+    }
+
+    /// One app.
+    pub fn app_view(&self, name: &AppName) -> Option<AppView> {
+        self.deploying.app_view(&self.core, name)
     }
 
     /// Who the caller is to this service, by certified state.
@@ -138,7 +162,7 @@ impl Replica {
         caller
             .fingerprint
             .map_or_else(CallerIdentity::anonymous, |fingerprint| {
-                apps::identity(&self.certified_state(), &fingerprint)
+                apps::identity(&self.core.certified_state(), &fingerprint)
             })
     }
 
@@ -151,7 +175,7 @@ impl Replica {
         seqno: u64,
         execute: impl FnOnce(Execution) -> Result<Completion, GuestFault>,
     ) -> Result<Replayed, ReplayError> {
-        replay::replay(&mut self.machine, seqno, execute)
+        replay::replay(&mut self.core.machine, seqno, execute)
     }
 
     /// What the certified transactions after `seqno` wrote; see [`Machine::changes_since`](crate::Machine::changes_since).
@@ -159,19 +183,19 @@ impl Replica {
     /// # Errors
     /// [`ChangesError`].
     pub fn changes_since(&mut self, seqno: u64, max: usize) -> Result<Vec<Change>, ChangesError> {
-        self.machine.changes_since(seqno, max)
+        self.core.machine.changes_since(seqno, max)
     }
 
     /// The members' side of the service.
     pub fn governance_view(&self) -> Arc<GovernanceView> {
-        self.seen_rows.members(&self.machine)
+        self.core.seen_rows.members(&self.core.machine)
     }
 
     /// What it takes to follow the configurations offline.
     pub fn chain(&self) -> ChainParts {
-        let records = self.machine.chain_records().iter();
+        let records = self.core.machine.chain_records().iter();
         ChainParts {
-            block0: self.machine.genesis().clone(),
+            block0: self.core.machine.genesis().clone(),
             opening: self.governance_view().opening.clone(),
             records: records.map(synod_ledger::ChainRecord::encode).collect(),
         }
@@ -180,7 +204,7 @@ impl Replica {
     /// The header of the newest certified block and the certificate over it, as far as both are at hand. Nothing
     /// before the first certificate: block 0 has none, the network id vouches for it.
     pub fn certified_block(&self) -> Option<(Bytes, Bytes)> {
-        let history = self.machine.history();
+        let history = self.core.machine.history();
         let certificate = history.newest_certificate()?;
         let block = history.block(certificate.index)?;
         Some((block.header_bytes().clone(), certificate.encode()))
@@ -191,52 +215,47 @@ impl Replica {
     /// # Errors
     /// [`CallError::NotFound`] where no trusted replica has this identity, or the verdict on it has lapsed.
     pub fn keys_for(&mut self, identity: &PublicKey) -> Result<Vec<u8>, CallError> {
-        let rows = self.seen_rows.network(&self.machine);
+        let rows = self.core.seen_rows.network(&self.core.machine);
         let record = rows
             .replicas
             .iter()
             .find(|record| record.identity() == *identity);
-        let time_ms = self.machine.sequence().certified().time_ms;
+        let time_ms = self.core.machine.sequence().certified().time_ms;
         let trusted = record.and_then(|record| Trusted::of(record, time_ms));
         let trusted = trusted.ok_or(CallError::NotFound)?;
-        let opener = self.machine.opener().ok_or(CallError::NotFound)?;
+        let opener = self.core.machine.opener().ok_or(CallError::NotFound)?;
         keys::release(
             &trusted,
-            &self.network,
+            &self.core.network,
             opener,
             &self.service_key,
-            &mut self.entropy,
+            &mut self.core.entropy,
         )
         .map_err(|error| CallError::Refused(error.to_string()))
     }
 
     /// Signs a statement of freshness: `message` must be domain-separated by its caller.
     pub fn sign_freshness(&self, message: &[u8]) -> Signature {
-        self.keys.identity.sign(message)
+        self.core.keys.identity.sign(message)
     }
 
     /// Numbers for the operator.
     pub fn gauges(&self) -> Gauges {
         Gauges {
-            view: self.engine.term(),
-            leads: self.leads(),
-            last_index: self.engine.last_index(),
-            committed_index: self.engine.commit(),
-            certified_index: self.certified_index(),
-            certified_seqno: self.machine.history().certified_seqno(),
-            calls_waiting: self.desk.waiting() + self.floor.busy(),
-            misbehaviours: self.misbehaviours,
-            refusals: self.engine.refusals().values().sum(),
-            ledger_behind_ms: self.clock.behind_ms(),
-            ledger_too_far_behind_ms: self.clock.too_far_behind(),
-            voters_behind: self.behind().len(),
-            disk_full: self.disk_full,
-            halted: self.halted,
+            view: self.core.engine.term(),
+            leads: self.core.leads(),
+            last_index: self.core.engine.last_index(),
+            committed_index: self.core.engine.commit(),
+            certified_index: self.core.certified_index(),
+            certified_seqno: self.core.machine.history().certified_seqno(),
+            calls_waiting: self.core.desk.waiting() + self.app_calls.busy(),
+            misbehaviours: self.core.misbehaviours,
+            refusals: self.core.engine.refusals().values().sum(),
+            ledger_behind_ms: self.core.clock.behind_ms(),
+            ledger_too_far_behind_ms: self.core.clock.too_far_behind(),
+            voters_behind: self.core.behind().len(),
+            disk_full: self.core.disk_full,
+            halted: self.core.halted,
         }
-    }
-
-    /// The newest certified state.
-    pub(crate) fn certified_state(&self) -> StateAt<'_> {
-        self.machine.certified_state()
     }
 }

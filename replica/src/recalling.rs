@@ -11,15 +11,15 @@ use synod_consensus::{Entry, Fetch, Input as EngineInput};
 use synod_ledger::{Block, Certificate, Record};
 
 use crate::calls::{Effects, Recall};
+use crate::core::Core;
 use crate::history;
-use crate::replica::Replica;
 
 /// So many bytes of records are asked for at once.
 pub const RECALL_BYTES_MAX: usize = 8 << 20;
 /// A read that brought nothing is repeated after so many ticks (1 s of 20 ms).
 const AGAIN_TICKS: u64 = 50;
 
-impl Replica {
+impl Core {
     /// The engine needs old entries: from memory, or else from the files.
     pub(crate) fn fetch(&mut self, fetch: Fetch, out: &mut Effects) {
         let mut entries = self.machine.history().entries(fetch.from, fetch.to);

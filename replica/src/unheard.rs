@@ -20,31 +20,58 @@ use synod_governance::{
 };
 
 use crate::calls::Effects;
+use crate::core::Core;
 use crate::envelope::{Envelope, UnheardWord};
-use crate::replica::Replica;
+use crate::hearing::Hearing;
 
 /// A voter says a word to each other one every so many ticks (1 s of 20 ms).
 const WORD_TICKS: u64 = 50;
 /// A voter from which nothing came for so long (milliseconds) is silent.
 pub const SILENT_MS: u64 = 2_000;
 
-impl Replica {
+/// Who is heard, who is not, and what becomes of whom nobody hears or another replaces.
+#[derive(Debug)]
+pub(crate) struct Silence {
+    hearing: Hearing,
+    /// Nobody is let go before this tick; a leader's.
+    step_tick: u64,
+}
+
+impl Silence {
+    /// Nobody was heard yet; a tick takes so many milliseconds.
+    pub(crate) fn new(tick_ms: u64) -> Self {
+        Self {
+            hearing: Hearing::new(tick_ms),
+            step_tick: 0,
+        }
+    }
+
+    /// Something came from this peer.
+    pub(crate) fn note(&mut self, peer: u64, tick: u64) {
+        self.hearing.note(peer, tick);
+    }
+
+    /// Whether something came from this peer at this tick or later.
+    pub(crate) fn heard_since(&self, peer: u64, tick: u64) -> bool {
+        self.hearing.heard_since(peer, tick)
+    }
+
     /// Says the word of the second.
-    pub(crate) fn tick_hearing(&mut self, out: &mut Effects) {
-        if !self.ticks.is_multiple_of(WORD_TICKS) {
+    pub(crate) fn tick(&mut self, core: &Core, out: &mut Effects) {
+        if !core.ticks.is_multiple_of(WORD_TICKS) {
             return;
         }
-        let voters = self.voters();
-        let others: Vec<u64> = voters.iter().copied().filter(|id| *id != self.id).collect();
-        self.hearing.expect(&others, self.ticks);
-        self.hearing.forget_old(self.ticks);
+        let voters = core.voters();
+        let others: Vec<u64> = voters.iter().copied().filter(|id| *id != core.id).collect();
+        self.hearing.expect(&others, core.ticks);
+        self.hearing.forget_old(core.ticks);
         if others.len() == voters.len() {
             return;
         }
-        let leader = self.engine.leader();
+        let leader = core.engine.leader();
         for to in &others {
             let unheard = if leader == Some(*to) {
-                self.own_statements(&others)
+                self.own_statements(core, &others)
             } else {
                 Vec::new()
             };
@@ -54,54 +81,45 @@ impl Replica {
             };
             out.send.push((*to, envelope));
         }
-        if self.leads() {
-            for word in self.own_statements(&others) {
-                self.hearing.keep(word.about, word.statement, self.ticks);
+        if core.leads() {
+            for word in self.own_statements(core, &others) {
+                self.hearing.keep(word.about, word.statement, core.ticks);
             }
         }
     }
 
-    fn voters(&self) -> Vec<u64> {
-        let configuration = self.machine.sequence().newest_configuration();
-        configuration
-            .voters()
-            .iter()
-            .map(|voter| voter.id)
-            .collect()
-    }
-
     /// What this voter signs of those that it has not heard for long.
-    fn own_statements(&self, others: &[u64]) -> Vec<UnheardWord> {
-        let head = self.machine.sequence().certified();
+    fn own_statements(&self, core: &Core, others: &[u64]) -> Vec<UnheardWord> {
+        let head = core.machine.sequence().certified();
         let block = BlockRef {
             index: head.index,
             hash: head.hash,
         };
         let silent = others.iter().filter_map(|about| {
-            let for_ms = self.hearing.silent_ms(*about, self.ticks)?;
+            let for_ms = self.hearing.silent_ms(*about, core.ticks)?;
             (for_ms >= REPLACED_UNHEARD_MS).then_some((*about, for_ms))
         });
         silent
             .map(|(about, for_ms)| UnheardWord {
                 about,
                 statement: UnheardStatement::sign(
-                    &self.network,
+                    &core.network,
                     about,
-                    self.id,
+                    core.id,
                     block,
                     for_ms,
-                    &self.keys.identity,
+                    &core.keys.identity,
                 ),
             })
             .collect()
     }
 
     /// A leader keeps what a voter says of silent ones.
-    pub(crate) fn take_unheard(&mut self, from: u64, words: &[UnheardWord]) {
-        if !self.leads() {
+    pub(crate) fn take_unheard(&mut self, core: &Core, from: u64, words: &[UnheardWord]) {
+        if !core.leads() {
             return;
         }
-        let configuration = self.machine.sequence().newest_configuration().clone();
+        let configuration = core.machine.sequence().newest_configuration().clone();
         let Some(voter) = configuration.voter(from) else {
             return;
         };
@@ -109,46 +127,48 @@ impl Replica {
             let sound = statement.signer == from
                 && *about != from
                 && configuration.voter(*about).is_some()
-                && statement.verify(&self.network, *about, &voter.key).is_ok();
+                && statement.verify(&core.network, *about, &voter.key).is_ok();
             if sound {
-                self.hearing.keep(*about, *statement, self.ticks);
+                self.hearing.keep(*about, *statement, core.ticks);
             }
         }
     }
 
     /// A leader's part: lets go whom nobody hears, and whom another has replaced. True if a step was taken.
-    pub(crate) fn propose_replacement(&mut self, out: &mut Effects) -> bool {
-        if self.ticks < self.replacement_tick {
+    pub(crate) fn propose(&mut self, core: &mut Core, out: &mut Effects) -> bool {
+        if core.ticks < self.step_tick {
             return false;
         }
-        self.replacement_tick = self.ticks + WORD_TICKS;
-        let replicas = self.seen_rows.newest(&self.machine).replicas;
-        if let Some(unheard) = self.due_unheard(&replicas) {
-            self.propose_input(&Input::Unheard(Box::new(unheard)), out);
+        self.step_tick = core.ticks + WORD_TICKS;
+        let replicas = core.seen_rows.newest(&core.machine).replicas;
+        if let Some(unheard) = self.due_unheard(core, &replicas) {
+            core.propose_input(&Input::Unheard(Box::new(unheard)), out);
             return true;
         }
         let Some((old, by)) = due_replaced(&replicas) else {
             return false;
         };
-        if old == self.id {
-            return self.hand_over_to(|id| id == by, out);
+        if old == core.id {
+            return core.hand_over_to(|id| id == by, out);
         }
-        let stays = self.voters().contains(&old) && !self.stands_without(old);
+        let stays = core.voters().contains(&old) && !core.stands_without(old);
         if stays {
             return false;
         }
-        self.propose_input(&Input::Replaced(Replaced { by }), out);
+        core.propose_input(&Input::Replaced(Replaced { by }), out);
         true
     }
 
-    fn due_unheard(&self, replicas: &[ReplicaRecord]) -> Option<Unheard> {
-        let others = self.voters().into_iter().filter(|id| *id != self.id);
-        others.into_iter().find_map(|id| self.unheard(id, replicas))
+    fn due_unheard(&self, core: &Core, replicas: &[ReplicaRecord]) -> Option<Unheard> {
+        let others = core.voters().into_iter().filter(|id| *id != core.id);
+        others
+            .into_iter()
+            .find_map(|id| self.unheard(core, id, replicas))
     }
 
     /// What is to be put on the ledger of a silent voter, once enough others say so.
-    fn unheard(&self, id: u64, replicas: &[ReplicaRecord]) -> Option<Unheard> {
-        let time_ms = self.machine.sequence().last().time_ms;
+    fn unheard(&self, core: &Core, id: u64, replicas: &[ReplicaRecord]) -> Option<Unheard> {
+        let time_ms = core.machine.sequence().last().time_ms;
         let successor = replicas.iter().find(|replica| {
             replica.replaces == Some(id)
                 && replica.status.is_trusted()
@@ -157,46 +177,46 @@ impl Replica {
         let least_ms = if successor.is_some() {
             REPLACED_UNHEARD_MS
         } else {
-            self.seen_rows.newest(&self.machine).service.unheard_ms()
+            core.seen_rows.newest(&core.machine).service.unheard_ms()
         };
-        if self.hearing.silent_ms(id, self.ticks)? < least_ms {
+        if self.hearing.silent_ms(id, core.ticks)? < least_ms {
             return None;
         }
-        let mut statements = self.hearing.statements(id, self.ticks);
+        let mut statements = self.hearing.statements(id, core.ticks);
         statements.retain(|statement| statement.for_ms >= least_ms);
         let signers: BTreeSet<u64> = statements.iter().map(|one| one.signer).collect();
         let by = successor.map(|replica| replica.id);
-        self.others_suffice(id, &signers)
+        self.others_suffice(core, id, &signers)
             .then_some(Unheard { id, statements, by })
     }
 
     /// Whether these voters are a diverse quorum of those without `id`.
-    fn others_suffice(&self, id: u64, signers: &BTreeSet<u64>) -> bool {
-        let configuration = self.machine.sequence().newest_configuration();
+    fn others_suffice(&self, core: &Core, id: u64, signers: &BTreeSet<u64>) -> bool {
+        let configuration = core.machine.sequence().newest_configuration();
         let others = configuration.voters().iter().filter(|voter| voter.id != id);
         let signed = others.clone().filter(|voter| signers.contains(&voter.id));
         let vendors: BTreeSet<&str> = signed.clone().map(|voter| voter.vendor.as_str()).collect();
-        let rows = self.seen_rows.newest(&self.machine);
+        let rows = core.seen_rows.newest(&core.machine);
         let required = rows.vendors_required(vendors.len());
         signed.count() > others.count() / 2 && vendors.len() >= usize::from(required)
     }
 
     /// Whether a learner may be promoted by what this leader hears.
-    pub(crate) fn may_promote(&self) -> bool {
+    pub(crate) fn may_promote(&self, core: &Core) -> bool {
         let heard = |id: &u64| {
-            let silent_ms = self.hearing.silent_ms(*id, self.ticks);
-            *id == self.id || silent_ms.is_some_and(|ms| ms < SILENT_MS)
+            let silent_ms = self.hearing.silent_ms(*id, core.ticks);
+            *id == core.id || silent_ms.is_some_and(|ms| ms < SILENT_MS)
         };
-        let voters = self.voters();
+        let voters = core.voters();
         let heard = voters.iter().filter(|id| heard(id)).count();
         let bears = |voters: usize, heard: usize| heard.checked_sub(voters / 2 + 1);
         heard == voters.len() || bears(voters.len() + 1, heard + 1) > bears(voters.len(), heard)
     }
 
     /// The voters that this replica has not heard for long, and for how long (milliseconds).
-    pub(crate) fn silent_voters(&self) -> Vec<(u64, u64)> {
-        let silent = self.voters().into_iter().filter_map(|id| {
-            let for_ms = self.hearing.silent_ms(id, self.ticks)?;
+    pub(crate) fn silent_voters(&self, core: &Core) -> Vec<(u64, u64)> {
+        let silent = core.voters().into_iter().filter_map(|id| {
+            let for_ms = self.hearing.silent_ms(id, core.ticks)?;
             (for_ms >= REPLACED_UNHEARD_MS).then_some((id, for_ms))
         });
         silent.collect()

@@ -2,45 +2,32 @@
 //! several files let each of them touch what the others own.
 //!
 //! Two kinds of call count: `self.method(…)` inside an `impl` block, where another file's `impl` block of the same type
-//! has that method; and `anything.method(…)`, where exactly one type of the crate with `impl` blocks in several files,
-//! and no other type of the crate, has a method of that name. Some crates have such a circle of old: it may shrink and
-//! not grow, and no new one may come.
+//! has that method; and `own_requests.method(…)` or `self.own_requests.method(…)`, where a type `OwnRequests` of the
+//! crate has it: a field or variable that bears the name of its type. No crate may have such a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use syn::visit::{self, Visit};
-use syn::{Expr, ExprMethodCall, ImplItem, Item, ItemImpl, Type};
+use syn::{Expr, ExprMethodCall, ImplItem, Item, ItemImpl, Member, Type};
 
 use crate::finding::Finding;
 use crate::sources::{Place, Source, is_for_tests};
 use crate::workspace::Package;
 
-/// How many files may lie on such circles, by package; none in those that are not named.
-const ON_CIRCLES: &[(&str, usize)] = &[("synod-replica", 22)];
-
 /// A module, by its path from the root of its crate.
 type Module = Vec<String>;
 
-/// Checks one package against what is allowed to it.
+/// Checks one package.
 pub(crate) fn check(package: &Package) -> Vec<Finding> {
     let entangled = entangled(&arrows(&package.sources));
-    let allowed = ON_CIRCLES.iter().find(|(name, _)| *name == package.name);
-    let allowed = allowed.map_or(0, |(_, allowed)| *allowed);
-    if entangled.len() == allowed {
+    if entangled.is_empty() {
         return Vec::new();
     }
     let names: Vec<String> = entangled.iter().map(|module| module.join("::")).collect();
-    let found = entangled.len();
-    let message = if found > allowed {
-        format!(
-            "{found} files call each other's methods in circles, {allowed} may: {}",
-            names.join(", ")
-        )
-    } else {
-        format!(
-            "{found} files lie on circles of methods; say so in xtask/src/methods.rs ({allowed} stands there)"
-        )
-    };
+    let message = format!(
+        "these files call each other's methods in circles: {}",
+        names.join(", ")
+    );
     vec![Finding::of(&package.manifest, message)]
 }
 
@@ -71,54 +58,61 @@ fn arrows(sources: &[Source]) -> BTreeMap<Module, BTreeSet<Module>> {
     arrows
 }
 
-/// In which files the types of a crate have their methods.
+/// In which files the types of a crate have their methods: by the type's name, in snake case, and the method's.
 #[derive(Default)]
-struct Homes {
-    /// By type: the files with `impl` blocks of it.
-    blocks: BTreeMap<String, BTreeSet<Module>>,
-    /// By type and method: the file.
-    methods: BTreeMap<(String, String), Module>,
-}
+struct Homes(BTreeMap<(String, String), Module>);
 
 impl Homes {
     fn collect(&mut self, module: &Module, items: &[Item]) {
         for item in items {
             let Item::Impl(block) = item else { continue };
             let Some(of) = inherent(block) else { continue };
-            self.blocks
-                .entry(of.clone())
-                .or_default()
-                .insert(module.clone());
             for item in &block.items {
                 if let ImplItem::Fn(method) = item {
                     let name = method.sig.ident.to_string();
-                    self.methods.insert((of.clone(), name), module.clone());
+                    self.0.insert((of.clone(), name), module.clone());
                 }
             }
         }
     }
 
-    /// The file of a method that is called on `self` inside an `impl` block of this type.
-    fn of_self(&self, of: &str, method: &str) -> Option<&Module> {
-        self.methods.get(&(of.to_owned(), method.to_owned()))
-    }
-
-    /// The file of a method that only one type has, if that type's `impl` blocks stand in several files.
-    fn of_anybody(&self, method: &str) -> Option<&Module> {
-        let mut having = self.methods.iter().filter(|((_, name), _)| name == method);
-        let ((of, _), home) = having.next()?;
-        let is_alone = having.next().is_none();
-        (is_alone && self.blocks[of].len() > 1).then_some(home)
+    fn of(&self, of: &str, method: &str) -> Option<&Module> {
+        self.0.get(&(of.to_owned(), method.to_owned()))
     }
 }
 
-/// The type of an `impl` block that implements no trait.
+/// The type of an `impl` block that implements no trait, in snake case.
 fn inherent(block: &ItemImpl) -> Option<String> {
     if block.trait_.is_some() || is_for_tests(&block.attrs) {
         return None;
     }
     match &*block.self_ty {
-        Type::Path(path) => Some(path.path.segments.last()?.ident.to_string()),
+        Type::Path(path) => Some(snake_case(&path.path.segments.last()?.ident.to_string())),
+        _ => None,
+    }
+}
+
+fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
+}
+
+/// The name of what a method is called on: of a variable, or of a field.
+fn receiver_name(receiver: &Expr) -> Option<String> {
+    match receiver {
+        Expr::Path(path) => path.path.get_ident().map(ToString::to_string),
+        Expr::Field(field) => match &field.member {
+            Member::Named(name) => Some(name.to_string()),
+            Member::Unnamed(_) => None,
+        },
+        Expr::Reference(reference) => receiver_name(&reference.expr),
+        Expr::Paren(inner) => receiver_name(&inner.expr),
         _ => None,
     }
 }
@@ -147,11 +141,12 @@ impl<'ast> Visit<'ast> for Calls<'_> {
 
     fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
         let method = call.method.to_string();
-        let on_self = matches!(&*call.receiver, Expr::Path(path) if path.path.is_ident("self"));
-        let home = match &self.of {
-            Some(of) if on_self => self.homes.of_self(of, &method),
-            _ => self.homes.of_anybody(&method),
+        let receiver = receiver_name(&call.receiver);
+        let of = match receiver.as_deref() {
+            Some("self") => self.of.as_deref(),
+            other => other,
         };
+        let home = of.and_then(|of| self.homes.of(of, &method));
         if let Some(home) = home.filter(|home| *home != self.own) {
             self.called.insert(home.clone());
         }
@@ -213,19 +208,15 @@ mod tests {
     }
 
     #[test]
-    fn calls_through_a_field_count_where_the_name_is_of_one_type() {
+    fn calls_through_a_field_or_variable_that_bears_its_types_name_count() {
         let found = on_circles(&[
             (
                 "a",
-                "impl Room { fn go(&self, core: &Core) { core.drive(); } }",
+                "impl OwnRequests { fn go(&self, core: &Core) { core.drive(); } }",
             ),
             (
                 "b",
-                "impl Core { fn drive(&self, room: &Room) { room.go(); } }",
-            ),
-            (
-                "c",
-                "impl Core { fn rest(&self) {} } impl Room { fn sit(&self) {} }",
+                "impl Core { fn drive(&self) { self.room.own_requests.go(self); } }",
             ),
         ]);
         assert_eq!(found, ["a", "b"]);
@@ -244,16 +235,10 @@ mod tests {
     }
 
     #[test]
-    fn names_that_several_types_have_say_nothing_of_a_field() {
+    fn methods_of_another_type_with_the_same_name_do_not_count() {
         let found = on_circles(&[
-            (
-                "a",
-                "impl Room { fn go(&self) { self.list.push(1); } fn push(&self) {} }",
-            ),
-            (
-                "b",
-                "impl List { fn push(&self) { self.room.go(); } } impl Room { fn b(&self) {} }",
-            ),
+            ("a", "impl Room { fn step(&self) { self.back(); } }"),
+            ("b", "impl Room { fn back(&self) { self.engine.step(); } }"),
         ]);
         assert!(found.is_empty(), "{found:?}");
     }

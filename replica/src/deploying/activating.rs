@@ -13,12 +13,12 @@ use synod_kv::{WRITE_BYTES_MAX, WRITES_MAX};
 use synod_ledger::{CLAIMS_MAX, TxId};
 
 use crate::calls::{CallError, Effects, Notice};
+use crate::core::Core;
 use crate::deploying::{DIGEST, reports};
-use crate::deployment::{OF_PREPARATION, Preparation, Standing, key_of};
+use crate::deployment::{Deploying, OF_PREPARATION, Preparation, Standing, key_of};
 use crate::guest::{AppKey, Completion, Executed, Execution, GuestFault, Task};
 use crate::law;
-use crate::leading::Alone;
-use crate::replica::Replica;
+use crate::proposing::Alone;
 use crate::report::AppVerdict;
 use crate::roll::sound;
 
@@ -35,42 +35,38 @@ enum Due {
     GiveWay(BTreeSet<u64>),
 }
 
-impl Replica {
+impl Deploying {
     /// Takes the next step that an app needs, if this replica leads.
-    pub(crate) fn propose_deployment(&mut self, out: &mut Effects) {
-        self.propose_chunks(out);
-        if self.ticks < self.deploying.step_tick || !self.may_propose() {
+    pub(crate) fn propose(&mut self, core: &mut Core, out: &mut Effects) {
+        self.propose_chunks(core, out);
+        if core.ticks < self.step_tick || !core.may_propose() {
             return;
         }
-        self.deploying.step_tick = self.ticks + 1;
-        if self.propose_sweep(out) {
+        self.step_tick = core.ticks + 1;
+        if self.propose_sweep(core, out) {
             return;
         }
-        if self.deploying.preparation.is_some() {
-            return self.go_on_preparing(out);
+        if self.preparation.is_some() {
+            return self.go_on_preparing(core, out);
         }
-        match self.due_version() {
-            Some(Due::Prepare(app)) => self.begin_preparing(app, out),
-            Some(Due::Fail(app, code)) => self.propose_failure(app, code, out),
-            Some(Due::GiveWay(heirs)) => self.give_way_to(&heirs, out),
+        match self.due_version(core) {
+            Some(Due::Prepare(app)) => self.begin_preparing(core, app, out),
+            Some(Due::Fail(app, code)) => self.propose_failure(core, app, code, out),
+            Some(Due::GiveWay(heirs)) => self.give_way_to(core, &heirs, out),
             None => {}
         }
     }
 
     /// What is due for the first version on its way for which something is.
-    fn due_version(&self) -> Option<Due> {
-        let configuration = self.machine.sequence().newest_configuration();
+    fn due_version(&self, core: &Core) -> Option<Due> {
+        let configuration = core.machine.sequence().newest_configuration();
         let voters: BTreeSet<u64> = configuration
             .voters()
             .iter()
             .map(|voter| voter.id)
             .collect();
         let needed = voters.len() / 2 + 1;
-        let pending = self
-            .deploying
-            .versions
-            .iter()
-            .filter(|(_, version)| version.pending);
+        let pending = self.versions.iter().filter(|(_, version)| version.pending);
         pending.into_iter().find_map(|(app, version)| {
             let heard = version.verdicts.iter();
             let heard: Vec<_> = heard.filter(|(id, _)| voters.contains(id)).collect();
@@ -91,7 +87,7 @@ impl Replica {
             if compiled.len() < needed {
                 return None;
             }
-            match version.verdicts.get(&self.id) {
+            match version.verdicts.get(&core.id) {
                 Some(AppVerdict::Compiled(_)) => Some(Due::Prepare(app.clone())),
                 Some(AppVerdict::Failed(_)) => Some(Due::GiveWay(compiled)),
                 None => None,
@@ -100,61 +96,62 @@ impl Replica {
     }
 
     /// The version in the newest state, with its app's record, if it is still on its way.
-    fn pending_version(&self, app: &AppKey) -> Option<(AppRecord, AppVersion)> {
-        let store = self.machine.store();
+    fn pending_version(&self, core: &Core, app: &AppKey) -> Option<(AppRecord, AppVersion)> {
+        let store = core.machine.store();
         let record = sound(View::new(&store.begin()).app(&app.name))?;
         let version = record.pending.clone();
         let version = version.filter(|version| key_of(&record.name, version) == *app)?;
         Some((record, version))
     }
 
-    fn begin_preparing(&mut self, app: AppKey, out: &mut Effects) {
-        self.deploying.preparation = Some(Preparation {
+    fn begin_preparing(&mut self, core: &mut Core, app: AppKey, out: &mut Effects) {
+        self.preparation = Some(Preparation {
             app,
             execution: 0,
             runs: 0,
-            tx: self.machine.history().certified_tx(0),
+            tx: core.machine.history().certified_tx(0),
             snapshot: 0,
             upgrades: false,
             standing: Standing::Again(0),
         });
-        self.go_on_preparing(out);
+        self.go_on_preparing(core, out);
     }
 
-    fn go_on_preparing(&mut self, out: &mut Effects) {
-        let Some(mut preparation) = self.deploying.preparation.take() else {
+    fn go_on_preparing(&mut self, core: &mut Core, out: &mut Effects) {
+        let Some(mut preparation) = self.preparation.take() else {
             return;
         };
-        let Some((record, _)) = self.pending_version(&preparation.app) else {
+        let Some((record, _)) = self.pending_version(core, &preparation.app) else {
             return;
         };
         match preparation.standing {
-            Standing::Running => self.deploying.preparation = Some(preparation),
-            Standing::Again(tick) if self.ticks < tick => {
-                self.deploying.preparation = Some(preparation);
+            Standing::Running => self.preparation = Some(preparation),
+            Standing::Again(tick) if core.ticks < tick => {
+                self.preparation = Some(preparation);
             }
             Standing::Again(_) => {
-                self.execute_preparation(&mut preparation, &record, out);
-                self.deploying.preparation = Some(preparation);
+                self.execute_preparation(core, &mut preparation, &record, out);
+                self.preparation = Some(preparation);
             }
             Standing::Failed(what) => {
                 let code = code_of(preparation.upgrades, what);
-                self.propose_failure(preparation.app, code, out);
+                self.propose_failure(core, preparation.app, code, out);
             }
             Standing::Ran(completion) => {
                 preparation.standing = Standing::Again(0);
-                self.place(preparation, *completion, out);
+                self.place(core, preparation, *completion, out);
             }
         }
     }
 
     fn execute_preparation(
         &mut self,
+        core: &mut Core,
         preparation: &mut Preparation,
         record: &AppRecord,
         out: &mut Effects,
     ) {
-        let Some(version) = self.deploying.versions.get(&preparation.app) else {
+        let Some(version) = self.versions.get(&preparation.app) else {
             return;
         };
         let manifest = version.manifest.clone();
@@ -162,13 +159,13 @@ impl Replica {
         let task = before.map_or(Task::Init, |active| Task::Migrate {
             from: sound(active.parsed_manifest()).version().to_owned(),
         });
-        self.deploying.preparations += 1;
-        preparation.execution = OF_PREPARATION | self.deploying.preparations;
+        self.preparations += 1;
+        preparation.execution = OF_PREPARATION | self.preparations;
         preparation.runs += 1;
         preparation.upgrades = before.is_some();
-        preparation.tx = self.next_tx();
+        preparation.tx = self.next_tx(core);
         preparation.standing = Standing::Running;
-        let last = self.machine.sequence().last();
+        let last = core.machine.sequence().last();
         let (snapshot, time_ms) = (last.tree_size, last.time_ms);
         preparation.snapshot = snapshot;
         out.execute.push(Execution {
@@ -177,27 +174,27 @@ impl Replica {
             manifest,
             task,
             caller: CallerIdentity::service(),
-            state: self.machine.state().clone(),
+            state: core.machine.state().clone(),
             snapshot,
             tx: preparation.tx,
             time_ms,
-            seed: self.entropy.take(),
+            seed: core.entropy.take(),
             read_only: false,
         });
     }
 
     /// The name of the next transaction of this leader.
-    fn next_tx(&self) -> TxId {
+    fn next_tx(&self, core: &Core) -> TxId {
         TxId {
-            view: self.engine.term(),
-            seqno: self.machine.sequence().next_seqno(),
+            view: core.engine.term(),
+            seqno: core.machine.sequence().next_seqno(),
         }
     }
 
     /// `init` or `migrate` has run.
-    pub(crate) fn prepared(&mut self, executed: Executed, out: &mut Effects) {
-        let later = self.ticks + RETRY_TICKS;
-        let Some(preparation) = &mut self.deploying.preparation else {
+    pub(crate) fn prepared(&mut self, core: &Core, executed: Executed, out: &mut Effects) {
+        let later = core.ticks + RETRY_TICKS;
+        let Some(preparation) = &mut self.preparation else {
             return;
         };
         if preparation.execution != executed.id {
@@ -206,7 +203,7 @@ impl Replica {
         preparation.standing = match executed.result {
             Ok(completion) => {
                 // At once, before others come in between.
-                self.deploying.step_tick = self.ticks;
+                self.step_tick = core.ticks;
                 Standing::Ran(Box::new(completion))
             }
             Err(GuestFault::StateMoved) if preparation.runs >= PREPARATIONS_MAX => {
@@ -224,21 +221,27 @@ impl Replica {
     }
 
     /// Brings the version into force with what it wrote, if what it read still holds.
-    fn place(&mut self, mut preparation: Preparation, ran: Completion, out: &mut Effects) {
-        let holds = self.machine.store().validate(&ran.reads).is_ok()
-            && (!ran.asked_id || preparation.tx == self.next_tx());
+    fn place(
+        &mut self,
+        core: &mut Core,
+        mut preparation: Preparation,
+        ran: Completion,
+        out: &mut Effects,
+    ) {
+        let holds = core.machine.store().validate(&ran.reads).is_ok()
+            && (!ran.asked_id || preparation.tx == self.next_tx(core));
         if !holds {
             if preparation.runs >= PREPARATIONS_MAX {
                 preparation.standing = Standing::Failed(CONTENDED);
             }
-            self.deploying.preparation = Some(preparation);
+            self.preparation = Some(preparation);
             return;
         }
         let deploy = Deploy {
             name: preparation.app.name.clone(),
             step: DeployStep::Activate {
                 number: preparation.app.number,
-                compiled: self.compiled_by(&preparation.app),
+                compiled: self.compiled_by(core, &preparation.app),
             },
         };
         let broken = if ran.writes.map_names().any(|map| !deploy.may_write(map)) {
@@ -250,55 +253,52 @@ impl Replica {
         };
         if let Some(what) = broken {
             preparation.standing = Standing::Failed(what);
-            self.deploying.preparation = Some(preparation);
+            self.preparation = Some(preparation);
             return;
         }
-        self.activate(preparation, deploy, ran, out);
+        self.activate(core, preparation, deploy, ran, out);
     }
 
     fn activate(
         &mut self,
+        core: &mut Core,
         mut preparation: Preparation,
         deploy: Deploy,
         ran: Completion,
         out: &mut Effects,
     ) {
         let input = Input::Deploy(deploy);
-        let index = self.engine.last_index() + 1;
-        let enacted = match self.machine.enact(&input, index) {
+        let index = core.engine.last_index() + 1;
+        let enacted = match core.machine.enact(&input, index) {
             Ok(enacted) => enacted,
-            Err(error) => return self.drop_preparation(&error, out),
+            Err(error) => return self.drop_preparation(core, &error, out),
         };
         let writes = enacted.writes.merge(ran.writes);
         if writes.len() > WRITES_MAX || writes.byte_len() > WRITE_BYTES_MAX {
             preparation.standing = Standing::Failed("too-large");
-            self.deploying.preparation = Some(preparation);
+            self.preparation = Some(preparation);
             return;
         }
         let alone = Alone {
             claims: ran.claims,
             ..Alone::new(writes, law::digest_of(&input))
         };
-        self.propose_alone(alone, out);
+        core.propose_alone(alone, out);
     }
 
     /// Governance does not take the step now: it begins anew a little later.
-    fn drop_preparation(&mut self, error: &CallError, out: &mut Effects) {
-        self.deploying.step_tick = self.ticks + RETRY_TICKS;
+    fn drop_preparation(&mut self, core: &Core, error: &CallError, out: &mut Effects) {
+        self.step_tick = core.ticks + RETRY_TICKS;
         out.notices.push(Notice::Dropped {
-            peer: self.id,
+            peer: core.id,
             why: error.to_string(),
         });
     }
 
     /// The voters' signatures over a version that were heard here, by rising id.
-    fn compiled_by(&self, app: &AppKey) -> Vec<Compiled> {
-        let configuration = self.machine.sequence().newest_configuration();
-        let verdicts = self
-            .deploying
-            .versions
-            .get(app)
-            .map(|version| &version.verdicts);
+    fn compiled_by(&self, core: &Core, app: &AppKey) -> Vec<Compiled> {
+        let configuration = core.machine.sequence().newest_configuration();
+        let verdicts = self.versions.get(app).map(|version| &version.verdicts);
         let heard = verdicts.into_iter().flatten();
         heard
             .filter(|(id, _)| configuration.voter(**id).is_some())
@@ -312,19 +312,19 @@ impl Replica {
             .collect()
     }
 
-    fn propose_failure(&mut self, app: AppKey, code: String, out: &mut Effects) {
-        if self.pending_version(&app).is_some() {
+    fn propose_failure(&mut self, core: &mut Core, app: AppKey, code: String, out: &mut Effects) {
+        if self.pending_version(core, &app).is_some() {
             let number = app.number;
             let step = DeployStep::Fail { number, code };
             let name = app.name;
-            self.propose_step(Deploy { name, step }, out);
+            self.propose_step(core, Deploy { name, step }, out);
         }
     }
 
     /// A leader that cannot run what the others can lets one of them lead.
-    fn give_way_to(&mut self, heirs: &BTreeSet<u64>, out: &mut Effects) {
-        self.deploying.step_tick = self.ticks + RETRY_TICKS;
-        self.hand_over_to(|id| heirs.contains(&id), out);
+    fn give_way_to(&mut self, core: &mut Core, heirs: &BTreeSet<u64>, out: &mut Effects) {
+        self.step_tick = core.ticks + RETRY_TICKS;
+        core.hand_over_to(|id| heirs.contains(&id), out);
     }
 }
 

@@ -9,30 +9,31 @@ use synod_kv::{Transaction, WriteSet};
 use crate::app::{Answer, Caller};
 use crate::calls::{CallError, Effects, Reply};
 use crate::chunk::AppChunk;
-use crate::deployment::{CHUNKS_WAITING_MAX, ChunkCall};
+use crate::core::Core;
+use crate::deployment::{CHUNKS_WAITING_MAX, ChunkCall, Deploying};
 use crate::desk::{Outcome, Resting};
-use crate::leading::Alone;
-use crate::replica::Replica;
+use crate::proposing::Alone;
 use crate::roll::sound;
 
-impl Replica {
+impl Deploying {
     /// Takes a chunk in, if this replica leads.
     pub(crate) fn take_chunk(
         &mut self,
+        core: &Core,
         call: u64,
         caller: Caller,
         chunk: AppChunk,
         out: &mut Effects,
     ) {
-        let refused = if !self.leads() {
-            let leader = self.engine.leader();
+        let refused = if !core.leads() {
+            let leader = core.engine.leader();
             CallError::NotLeader { leader }
-        } else if self.disk_full {
-            self.disk_refusal()
+        } else if core.disk_full {
+            core.disk_refusal()
         } else if chunk.bytes.len() > CHUNK_BYTES {
             let length = chunk.bytes.len();
             CallError::Malformed(format!("a chunk of {length} bytes is too long"))
-        } else if self.deploying.chunks.len() >= CHUNKS_WAITING_MAX {
+        } else if self.chunks.len() >= CHUNKS_WAITING_MAX {
             CallError::Busy
         } else {
             let waiting = ChunkCall {
@@ -40,29 +41,29 @@ impl Replica {
                 caller,
                 chunk,
             };
-            return self.deploying.chunks.push_back(waiting);
+            return self.chunks.push_back(waiting);
         };
         out.replies.push((call, Reply::Failed(refused)));
     }
 
     /// Puts waiting chunks on the ledger, each in a block of its own.
-    pub(super) fn propose_chunks(&mut self, out: &mut Effects) {
-        while self.may_propose() {
-            let Some(waiting) = self.deploying.chunks.pop_front() else {
+    pub(super) fn propose_chunks(&mut self, core: &mut Core, out: &mut Effects) {
+        while core.may_propose() {
+            let Some(waiting) = self.chunks.pop_front() else {
                 return;
             };
-            self.carry_out(waiting, out);
+            self.carry_out(core, waiting, out);
         }
     }
 
-    fn carry_out(&mut self, waiting: ChunkCall, out: &mut Effects) {
+    fn carry_out(&mut self, core: &mut Core, waiting: ChunkCall, out: &mut Effects) {
         let ChunkCall {
             call,
             caller,
             chunk,
         } = waiting;
         let writes = {
-            let store = self.machine.store();
+            let store = core.machine.store();
             writes_of(&store.begin(), caller, &chunk)
         };
         let written = |as_of| Outcome::Answered {
@@ -71,7 +72,7 @@ impl Replica {
             receipt: false,
             repeats: None,
         };
-        let newest = self.machine.store().head();
+        let newest = core.machine.store().head();
         let outcome = match writes {
             Ok(Some(writes)) => {
                 let request = sha256(&[&chunk.bytes]);
@@ -86,14 +87,14 @@ impl Replica {
                     membership: None,
                     call: Some((call, written(newest + 1))),
                 };
-                return self.propose_alone(alone, out);
+                return core.propose_alone(alone, out);
             }
             Ok(None) => written(newest),
             Err(error) => Outcome::Failed(error),
         };
         let tx = None;
-        self.rest_on_newest(vec![Resting { call, tx, outcome }]);
-        self.answer_certified(out);
+        core.rest_on_newest(vec![Resting { call, tx, outcome }]);
+        core.answer_certified(out);
     }
 }
 

@@ -20,8 +20,9 @@ use synod_governance::app::{AppName, AppRecord, chunk_key, component_map};
 use synod_kv::Read;
 
 use crate::calls::Effects;
+use crate::core::Core;
+use crate::deployment::Deploying;
 use crate::guest::{AppKey, Compile, CompileFault, Compiled};
-use crate::replica::Replica;
 use crate::report::AppVerdict;
 use crate::roll::sound;
 
@@ -54,10 +55,10 @@ pub struct Heard {
     pub failed: Option<String>,
 }
 
-impl Replica {
+impl Deploying {
     /// The apps, from certified state, with what is known of who has compiled them.
-    pub fn apps_view(&self) -> Vec<AppView> {
-        let records = sound(View::new(&self.certified_state()).apps());
+    pub(crate) fn apps_view(&self, core: &Core) -> Vec<AppView> {
+        let records = sound(View::new(&core.certified_state()).apps());
         records
             .into_iter()
             .map(|record| self.app_view_of(record))
@@ -65,13 +66,13 @@ impl Replica {
     }
 
     /// One app.
-    pub fn app_view(&self, name: &AppName) -> Option<AppView> {
-        let record = sound(View::new(&self.certified_state()).app(name))?;
+    pub(crate) fn app_view(&self, core: &Core, name: &AppName) -> Option<AppView> {
+        let record = sound(View::new(&core.certified_state()).app(name))?;
         Some(self.app_view_of(record))
     }
 
     fn app_view_of(&self, record: AppRecord) -> AppView {
-        let of_app = self.deploying.versions.iter();
+        let of_app = self.versions.iter();
         let heard = of_app
             .filter(|(key, _)| key.name == record.name)
             .flat_map(|(key, version)| {
@@ -86,45 +87,45 @@ impl Replica {
     }
 
     /// Looks at the state for versions to compile, and tells the voters again what may be lost.
-    pub(crate) fn tick_deploying(&mut self, out: &mut Effects) {
-        if !self.ticks.is_multiple_of(LOOK_TICKS) {
+    pub(crate) fn tick(&mut self, core: &Core, out: &mut Effects) {
+        if !core.ticks.is_multiple_of(LOOK_TICKS) {
             return;
         }
-        self.look_at_apps();
-        self.hand_out_components(out);
-        self.tell_again(out);
+        self.look_at_apps(core);
+        self.hand_out_components(core, out);
+        self.tell_again(core, out);
     }
 
     /// Brings the list of versions up to date after governance has changed.
-    fn look_at_apps(&mut self) {
-        let epoch = self.machine.governance_epoch();
-        let newest = self.machine.store().head();
-        let until = match self.deploying.looked {
+    fn look_at_apps(&mut self, core: &Core) {
+        let epoch = core.machine.governance_epoch();
+        let newest = core.machine.store().head();
+        let until = match self.looked {
             Some((seen, None)) if seen == epoch => return,
             Some((seen, Some(until))) if seen == epoch => until,
             _ => newest,
         };
         // What changed may not be certified yet; then the next look is another one.
-        let certified = self.machine.history().certified_seqno();
+        let certified = core.machine.history().certified_seqno();
         let pending = (certified < until).then_some(until);
-        self.deploying.looked = Some((epoch, pending));
-        let records = sound(View::new(&self.certified_state()).apps());
-        self.deploying.update(records);
+        self.looked = Some((epoch, pending));
+        let records = sound(View::new(&core.certified_state()).apps());
+        self.update(records);
     }
 
     /// Has the versions compiled whose chunks are all certified.
-    fn hand_out_components(&mut self, out: &mut Effects) {
-        let idle = self.deploying.versions.iter();
+    fn hand_out_components(&mut self, core: &Core, out: &mut Effects) {
+        let idle = self.versions.iter();
         let waiting: Vec<AppKey> = idle
             .filter(|(_, version)| !version.handed_out)
             .map(|(key, _)| key.clone())
             .collect();
         for app in waiting {
-            let chunks = self.deploying.versions[&app].chunks;
-            let Some(component) = self.component(&app, chunks) else {
+            let chunks = self.versions[&app].chunks;
+            let Some(component) = self.component(core, &app, chunks) else {
                 continue;
             };
-            if let Some(version) = self.deploying.versions.get_mut(&app) {
+            if let Some(version) = self.versions.get_mut(&app) {
                 version.handed_out = true;
                 let manifest = version.manifest.clone();
                 out.compile.push(Compile {
@@ -137,21 +138,21 @@ impl Replica {
     }
 
     /// The chunks of a version, if all of them are certified.
-    fn component(&self, app: &AppKey, chunks: u32) -> Option<Vec<Bytes>> {
-        let state = self.certified_state();
+    fn component(&self, core: &Core, app: &AppKey, chunks: u32) -> Option<Vec<Bytes>> {
+        let state = core.certified_state();
         let map = component_map(&app.name);
         let chunk = |index| Some(state.get(&map, &chunk_key(app.number, index))?.value);
         (0..chunks).map(chunk).collect()
     }
 
     /// A component was compiled here, or could not be.
-    pub(crate) fn compiled(&mut self, compiled: Compiled, out: &mut Effects) {
+    pub(crate) fn compiled(&mut self, core: &Core, compiled: Compiled, out: &mut Effects) {
         let Compiled { app, result } = compiled;
-        if !self.deploying.versions.contains_key(&app) {
+        if !self.versions.contains_key(&app) {
             return;
         }
         let verdict = match result {
-            Ok(()) => AppVerdict::Compiled(self.sign_compiled(&app)),
+            Ok(()) => AppVerdict::Compiled(self.sign_compiled(core, &app)),
             Err(fault) => {
                 let code = match fault {
                     CompileFault::WrongDigest => DIGEST,
@@ -161,9 +162,9 @@ impl Replica {
                 AppVerdict::Failed(code.to_owned())
             }
         };
-        if let Some(version) = self.deploying.versions.get_mut(&app) {
-            version.verdicts.insert(self.id, verdict);
+        if let Some(version) = self.versions.get_mut(&app) {
+            version.verdicts.insert(core.id, verdict);
         }
-        self.tell(&app, out);
+        self.tell(core, &app, out);
     }
 }

@@ -7,9 +7,10 @@ use synod_crypto::Signature;
 use synod_governance::app::CompiledStatement;
 
 use crate::calls::{Effects, Notice};
+use crate::core::Core;
+use crate::deployment::Deploying;
 use crate::envelope::Envelope;
 use crate::guest::{AppKey, CompileFault};
-use crate::replica::Replica;
 use crate::report::{AppReport, AppVerdict};
 use crate::roll;
 
@@ -18,16 +19,16 @@ const TELL_PENDING_TICKS: u64 = 100;
 /// Of an active one after so many (60 s).
 const TELL_ACTIVE_TICKS: u64 = 3000;
 
-impl Replica {
+impl Deploying {
     /// This replica's signature that it compiled a version.
-    pub(super) fn sign_compiled(&self, app: &AppKey) -> Signature {
-        let statement = self.statement(app);
-        statement.sign(self.id, &self.keys.identity).signature
+    pub(super) fn sign_compiled(&self, core: &Core, app: &AppKey) -> Signature {
+        let statement = self.statement(core, app);
+        statement.sign(core.id, &core.keys.identity).signature
     }
 
-    fn statement(&self, app: &AppKey) -> CompiledStatement {
+    fn statement(&self, core: &Core, app: &AppKey) -> CompiledStatement {
         CompiledStatement {
-            network: self.network,
+            network: core.network,
             name: app.name.clone(),
             number: app.number,
             component: app.component,
@@ -35,33 +36,39 @@ impl Replica {
     }
 
     /// Takes what a peer says of a version that this replica knows of.
-    pub(crate) fn take_report(&mut self, from: u64, report: AppReport, out: &mut Effects) {
+    pub(crate) fn take_report(
+        &mut self,
+        core: &Core,
+        from: u64,
+        report: AppReport,
+        out: &mut Effects,
+    ) {
         let app = AppKey {
             name: report.name,
             number: report.number,
             component: report.component,
         };
-        if !self.deploying.versions.contains_key(&app) {
+        if !self.versions.contains_key(&app) {
             return;
         }
-        let Some(key) = roll::identity_of(&self.machine.store(), from) else {
+        let Some(key) = roll::identity_of(&core.machine.store(), from) else {
             return;
         };
         if let AppVerdict::Compiled(signature) = &report.verdict
-            && self.statement(&app).verify(&key, signature).is_err()
+            && self.statement(core, &app).verify(&key, signature).is_err()
         {
             let why = "it says that it compiled an app, under a wrong signature".to_owned();
             return out.notices.push(Notice::Dropped { peer: from, why });
         }
-        if let Some(version) = self.deploying.versions.get_mut(&app) {
+        if let Some(version) = self.versions.get_mut(&app) {
             version.verdicts.insert(from, report.verdict);
         }
     }
 
     /// Tells the voters what this replica has to say of a version.
-    pub(super) fn tell(&mut self, app: &AppKey, out: &mut Effects) {
-        let (me, ticks) = (self.id, self.ticks);
-        let Some(version) = self.deploying.versions.get_mut(app) else {
+    pub(super) fn tell(&mut self, core: &Core, app: &AppKey, out: &mut Effects) {
+        let (me, ticks) = (core.id, core.ticks);
+        let Some(version) = self.versions.get_mut(app) else {
             return;
         };
         let Some(verdict) = version.verdicts.get(&me).cloned() else {
@@ -74,7 +81,7 @@ impl Replica {
             component: app.component,
             verdict,
         };
-        let voters = self.engine.voters().into_iter();
+        let voters = core.engine.voters().into_iter();
         for voter in voters.filter(|voter| *voter != me) {
             let envelope = Envelope {
                 app_report: Some(Box::new(report.clone())),
@@ -85,10 +92,9 @@ impl Replica {
     }
 
     /// Tells again what may be lost.
-    pub(super) fn tell_again(&mut self, out: &mut Effects) {
-        let (me, ticks) = (self.id, self.ticks);
+    pub(super) fn tell_again(&mut self, core: &Core, out: &mut Effects) {
+        let (me, ticks) = (core.id, core.ticks);
         let due: Vec<AppKey> = self
-            .deploying
             .versions
             .iter()
             .filter(|(_, version)| {
@@ -102,7 +108,7 @@ impl Replica {
             .map(|(key, _)| key.clone())
             .collect();
         for app in due {
-            self.tell(&app, out);
+            self.tell(core, &app, out);
         }
     }
 }

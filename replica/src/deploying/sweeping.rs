@@ -7,8 +7,9 @@ use synod_governance::app::{AppName, AppStatus, Deploy, DeployStep, owner_of_map
 use synod_kv::{KeyRange, LimitExceeded, Store, WriteSet};
 
 use crate::calls::Effects;
-use crate::leading::Alone;
-use crate::replica::Replica;
+use crate::core::Core;
+use crate::deployment::Deploying;
+use crate::proposing::Alone;
 use crate::roll::sound;
 
 /// So many rows of a removed app are deleted in one transaction.
@@ -17,13 +18,13 @@ pub const SWEPT_AT_ONCE_MAX: usize = 1000;
 /// What the leaf of such a transaction binds as its request.
 const SWEEP_LABEL: &[u8] = b"synod-app-sweep-v1\0";
 
-impl Replica {
+impl Deploying {
     /// Deletes the next rows of a removed app, or its record if no row is left. True if something was proposed.
-    pub(super) fn propose_sweep(&mut self, out: &mut Effects) -> bool {
-        let removing: Vec<AppName> = self.deploying.removing.iter().cloned().collect();
+    pub(super) fn propose_sweep(&mut self, core: &mut Core, out: &mut Effects) -> bool {
+        let removing: Vec<AppName> = self.removing.iter().cloned().collect();
         for name in removing {
             let rows = {
-                let store = self.machine.store();
+                let store = core.machine.store();
                 let record = sound(View::new(&store.begin()).app(&name));
                 if record.is_none_or(|record| record.status != AppStatus::Removing) {
                     continue;
@@ -32,10 +33,10 @@ impl Replica {
             };
             if rows.is_empty() {
                 let step = DeployStep::Swept;
-                self.propose_step(Deploy { name, step }, out);
+                self.propose_step(core, Deploy { name, step }, out);
             } else {
                 let request = sha256(&[SWEEP_LABEL, name.as_str().as_bytes()]);
-                self.propose_alone(Alone::new(rows, request), out);
+                core.propose_alone(Alone::new(rows, request), out);
             }
             return true;
         }
@@ -43,8 +44,8 @@ impl Replica {
     }
 
     /// Proposes a step that governance judges.
-    pub(super) fn propose_step(&mut self, deploy: Deploy, out: &mut Effects) {
-        self.propose_input(&Input::Deploy(deploy), out);
+    pub(super) fn propose_step(&mut self, core: &mut Core, deploy: Deploy, out: &mut Effects) {
+        core.propose_input(&Input::Deploy(deploy), out);
     }
 }
 

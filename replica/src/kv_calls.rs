@@ -1,0 +1,181 @@
+//! Operations on maps, as the key-value interface has them: executed on the newest state by the leader, read on certified
+//! state by anybody.
+//!
+//! Invariant: a local read names the seqno that it is as of, and is refused when no leader was heard of for too long.
+
+use std::sync::Arc;
+
+use synod_ledger::{ReplyPreimage, TxId};
+
+use crate::app::{Answer, App, Caller};
+use crate::calls::{Call, CallError, Operate, Reply, Request};
+use crate::core::Core;
+use crate::desk::{Outcome, Resting};
+use crate::idempotency::{self, Once, RememberedAnswer, Said};
+use crate::proposing::{Draft, Ran, label};
+use crate::users::{self, Admission};
+
+/// What runs operations on maps, and who may.
+pub(crate) struct KvCalls {
+    app: Box<dyn App>,
+    admission: Admission,
+}
+
+impl KvCalls {
+    /// Operations are carried out by this.
+    pub(crate) fn new(app: Box<dyn App>) -> Self {
+        Self {
+            app,
+            admission: Admission::default(),
+        }
+    }
+
+    /// Runs one operation on the newest state.
+    pub(crate) fn operate(
+        &mut self,
+        core: &mut Core,
+        call: u64,
+        caller: Caller,
+        operate: &Operate,
+        draft: &mut Draft,
+    ) {
+        let as_of = core.machine.store().head();
+        let outcome = match self.execute(core, caller, operate, draft) {
+            Ok(Executed::Wrote { tx, answer }) => {
+                if !operate.wait {
+                    draft.pending.push((call, tx));
+                    return;
+                }
+                let outcome = Outcome::Answered {
+                    as_of: tx.seqno,
+                    answer,
+                    receipt: operate.receipt,
+                    repeats: None,
+                };
+                draft.resting.push(Resting {
+                    call,
+                    tx: Some(tx),
+                    outcome,
+                });
+                return;
+            }
+            Ok(Executed::Saw(answer)) => Outcome::Answered {
+                as_of,
+                answer,
+                receipt: false,
+                repeats: None,
+            },
+            Ok(Executed::Repeats { tx, answer }) => Outcome::Answered {
+                as_of: tx.seqno,
+                answer,
+                receipt: operate.receipt,
+                repeats: Some(tx),
+            },
+            Err(error) => Outcome::Failed(error),
+        };
+        draft.resting.push(Resting {
+            call,
+            tx: None,
+            outcome,
+        });
+    }
+
+    fn execute(
+        &mut self,
+        core: &mut Core,
+        caller: Caller,
+        operate: &Operate,
+        draft: &mut Draft,
+    ) -> Result<Executed, CallError> {
+        let store = core.machine.store();
+        let mut transaction = store.begin();
+        let epoch = core.machine.governance_epoch();
+        self.admission
+            .authorize(epoch, &transaction, caller, &operate.operation)?;
+        let once = Once {
+            caller,
+            key: operate.idempotency.as_ref(),
+            request: operate.request,
+        };
+        if let Some(remembered) = idempotency::recall(&transaction, &once)? {
+            let RememberedAnswer::Kv(answer) = remembered.answer else {
+                return Err(CallError::KeyReused);
+            };
+            let tx = remembered.tx;
+            return Ok(Executed::Repeats { tx, answer });
+        }
+        let answer = self.app.execute(&mut transaction, &operate.operation)?;
+        if transaction.writes().is_empty() {
+            return Ok(Executed::Saw(answer));
+        }
+        let tx = draft.builder.next_id();
+        idempotency::remember(&mut transaction, &once, tx, &Said::Kv(&answer))?;
+        let (_, writes) = transaction.finish();
+        drop(store);
+        let writes = Arc::new(writes);
+        core.machine.execute(tx.seqno, writes.clone());
+        let reply = ReplyPreimage {
+            salt: core.entropy.take(),
+            request: operate.request,
+            status: answer.status(),
+            response: answer.digest(),
+            claims: Vec::new(),
+        };
+        let caller = label(caller);
+        core.push(
+            draft,
+            Ran {
+                writes,
+                reply,
+                caller,
+                execution: None,
+            },
+        );
+        Ok(Executed::Wrote { tx, answer })
+    }
+
+    /// Reads from this replica's certified state, without asking anybody.
+    pub(crate) fn local_read(&self, core: &Core, call: &Call) -> Reply {
+        if core.is_stale() {
+            return Reply::Failed(CallError::Stale);
+        }
+        self.read(core, call)
+    }
+
+    /// Reads from certified state, which the caller knows to be new enough.
+    pub(crate) fn read(&self, core: &Core, call: &Call) -> Reply {
+        let Request::Operate(operate) = &call.request else {
+            return Reply::Failed(CallError::NotFound);
+        };
+        let as_of = core.machine.history().certified_seqno();
+        match self.read_certified(core, call.caller, operate) {
+            Ok(answer) => Reply::Answered {
+                tx: None,
+                as_of: core.machine.history().certified_tx(as_of),
+                answer,
+                receipt: None,
+                repeated: false,
+            },
+            Err(error) => Reply::Failed(error),
+        }
+    }
+
+    fn read_certified(
+        &self,
+        core: &Core,
+        caller: Caller,
+        operate: &Operate,
+    ) -> Result<Answer, CallError> {
+        let state = core.certified_state();
+        let mut transaction = state.begin();
+        users::authorize(&transaction, caller, &operate.operation)?;
+        Ok(self.app.execute(&mut transaction, &operate.operation)?)
+    }
+}
+
+/// What an operation came to.
+enum Executed {
+    Wrote { tx: TxId, answer: Answer },
+    Saw(Answer),
+    Repeats { tx: TxId, answer: Answer },
+}
