@@ -170,6 +170,40 @@ impl Core {
             .collect()
     }
 
+    /// Panics where the parts do not agree as they must after each step.
+    pub(crate) fn check_invariants(&self) {
+        let (last, certified) = (*self.machine.sequence().last(), self.certified_index());
+        assert_eq!(
+            self.engine.term_at(last.index),
+            Some(last.view),
+            "the newest block stands in the engine's log"
+        );
+        assert!(certified <= last.index, "what is certified is at hand");
+        assert_eq!(
+            self.machine.store().head(),
+            self.machine.sequence().next_seqno() - 1,
+            "state and chain end together"
+        );
+        assert_eq!(
+            self.sealer.is_some(),
+            self.leads() && !self.halted,
+            "whoever leads seals, and nobody else"
+        );
+        let tallied = self.tallies.keys().next();
+        assert!(
+            tallied.is_none_or(|index| self.leads() && *index > certified),
+            "a leader alone counts signatures, over blocks that are not certified"
+        );
+        let kept = self.signatures.keys().next_back();
+        assert!(
+            kept.is_none_or(|index| *index <= self.engine.last_index()),
+            "nothing is signed that the log does not hold"
+        );
+        assert!(self.events.is_empty(), "what the engine said was heard");
+        self.desk.check_invariants(certified);
+        self.rounds.check_invariants();
+    }
+
     /// Stops for good. Calls that wait elsewhere are answered by whom they wait at.
     pub(crate) fn halt(&mut self, why: &str, out: &mut Effects) {
         self.halted = true;

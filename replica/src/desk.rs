@@ -103,6 +103,19 @@ impl Desk {
         self.waiting.len()
     }
 
+    /// Panics where what waits here is not what must be.
+    pub(crate) fn check_invariants(&self, certified: u64) {
+        assert!(
+            self.waiting.len() <= CALLS_WAITING_MAX + 1,
+            "calls that wait are bounded; one may be put back"
+        );
+        let first = self.resting.keys().next();
+        assert!(
+            first.is_none_or(|index| *index > certified),
+            "an answer leaves once its block is certified"
+        );
+    }
+
     /// Lets an answer rest on the block at `index`.
     pub(crate) fn rest(&mut self, index: u64, resting: Resting) {
         self.resting.entry(index).or_default().push(resting);

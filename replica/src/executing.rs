@@ -61,6 +61,11 @@ impl AppCalls {
         self.floor.next_done()
     }
 
+    /// Panics where what is counted is not what is there.
+    pub(crate) fn check_invariants(&self) {
+        self.floor.check_invariants();
+    }
+
     /// How many calls are on their way.
     pub(crate) fn busy(&self) -> usize {
         self.floor.busy()

@@ -191,6 +191,15 @@ impl Lanes {
         gone
     }
 
+    fn check_invariants(&self) {
+        let lanes = self.apps.values();
+        let waiting: usize = lanes.clone().map(|lane| lane.waiting.len()).sum();
+        assert_eq!(waiting, self.waiting, "every call that waits is counted");
+        let running: usize = lanes.map(|lane| lane.running).sum();
+        assert_eq!(running, self.running, "every execution is counted");
+        assert!(running <= EXECUTIONS_UNDER_WAY_MAX && waiting <= APP_CALLS_WAITING_MAX + running);
+    }
+
     /// How many calls wait.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting
@@ -295,6 +304,12 @@ impl Floor {
             }
         }
         gone
+    }
+
+    /// Panics where what is counted is not what is there.
+    pub(crate) fn check_invariants(&self) {
+        self.reads.check_invariants();
+        self.writes.check_invariants();
     }
 
     /// How many calls of apps wait or are under way.

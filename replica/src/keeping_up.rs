@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+/// A learner is promoted once it holds the log, and has certified, up to so many entries below the end.
+pub const PROMOTION_LAG_MAX: u64 = 256;
 /// A voter that has not certified what the leader had certified so many ticks ago (10 s of 20 ms) stays behind.
 pub const CERTIFY_LAG_TICKS: u64 = 500;
 

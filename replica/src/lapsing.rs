@@ -102,7 +102,7 @@ impl Lapses {
         for (id, step) in steps(&lapsed) {
             let done = match step {
                 LapseStep::Demote if !core.stands_without(id) => false,
-                LapseStep::Demote if id == core.id => core.hand_over_to(|_| true, out),
+                LapseStep::Demote if id == core.id => core.transfer_leadership(|_| true, out),
                 LapseStep::Demote | LapseStep::Remove => {
                     core.propose_input(&Input::Lapse(Lapse { id }), out);
                     true
@@ -112,21 +112,16 @@ impl Lapses {
                 return true;
             }
         }
-        self.freshen_for_lapse(core, &lapsed, out)
+        Self::freshen_for_lapse(core, &lapsed, out)
     }
 
     /// An idle ledger's time stands still. If this leader's clock says that something is due, a block asks the others.
-    fn freshen_for_lapse(&mut self, core: &mut Core, lapsed: &[Lapsed], out: &mut Effects) -> bool {
+    fn freshen_for_lapse(core: &mut Core, lapsed: &[Lapsed], out: &mut Effects) -> bool {
         let known: BTreeSet<u64> = steps(lapsed).map(|(id, _)| id).collect();
         let rows = core.seen_rows.newest(&core.machine);
         let soon = rows.lapsed(core.clock.time_ms());
         let due = steps(&soon).any(|(id, _)| !known.contains(&id));
-        if due && core.ticks >= core.freshened_tick + FRESHEN_TICKS {
-            core.freshened_tick = core.ticks;
-            core.propose_empty(out);
-            return true;
-        }
-        false
+        due && core.freshen(FRESHEN_TICKS, out)
     }
 }
 

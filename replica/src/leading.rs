@@ -95,7 +95,7 @@ impl Replica {
                 return true;
             }
         };
-        self.core.freshen(out);
+        self.core.freshen_for_evidence(out);
         match self
             .core
             .machine
@@ -155,7 +155,7 @@ impl Replica {
 
     /// A leader never removes itself: it hands leadership over, and the next leader is asked again.
     fn hand_over(&mut self, call: &Call, out: &mut Effects) {
-        self.core.hand_over_to(|_| true, out);
+        self.core.transfer_leadership(|_| true, out);
         out.replies.push((call.id, Reply::Failed(CallError::Retry)));
     }
 }

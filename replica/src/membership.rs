@@ -7,13 +7,12 @@ use synod_governance::{Input, Learner, Promote, ReplicaRecord, ReplicaStatus};
 
 use crate::calls::Effects;
 use crate::core::Core;
+use crate::keeping_up::PROMOTION_LAG_MAX;
 use crate::lapsing::Lapses;
 use crate::leaving::Leaves;
 use crate::parting::Parting;
 use crate::unheard::Silence;
 
-/// A learner is promoted once it holds the log, and has certified, up to so many entries below the end.
-pub const PROMOTION_LAG_MAX: u64 = 256;
 /// After an input of its own, which governance may have refused, the leader waits so many ticks.
 const RETRY_TICKS: u64 = 50;
 

@@ -30,8 +30,8 @@ pub const BLOCKS_IN_FLIGHT_MAX: usize = 2;
 pub(crate) const TICK_BLOCK_TICKS: u64 = 250;
 /// The ledger's time is brought up to date before a join if it is older than this.
 const FRESH_MS: u64 = 1000;
-/// But not more often than every so many ticks.
-const FRESHEN_TICKS: u64 = 50;
+/// But not more often than every so many ticks (1 s of 20 ms).
+const EVIDENCE_FRESHEN_TICKS: u64 = 50;
 
 /// A block in the making.
 pub(crate) struct Draft {
@@ -153,15 +153,23 @@ impl Core {
         }
     }
 
-    /// An idle ledger's time stands still. Before evidence is judged by it, an empty block brings it up to date.
-    pub(crate) fn freshen(&mut self, out: &mut Effects) {
-        let behind = self.clock.time_ms() > self.machine.sequence().last().time_ms + FRESH_MS;
-        if behind
-            && self.ticks >= self.freshened_tick + FRESHEN_TICKS
-            && self.machine.sequence().pending().is_none()
-        {
-            self.freshened_tick = self.ticks;
-            self.propose_empty(out);
+    /// An idle ledger's time stands still: an empty block brings it up to date. False where the last one that did so is
+    /// not `every_ticks` old, or a change of configuration is under way.
+    pub(crate) fn freshen(&mut self, every_ticks: u64, out: &mut Effects) -> bool {
+        let due = self.ticks >= self.freshened_tick + every_ticks;
+        if !due || self.machine.sequence().pending().is_some() {
+            return false;
+        }
+        self.freshened_tick = self.ticks;
+        self.propose_empty(out);
+        true
+    }
+
+    /// Evidence is judged by the ledger's time: if that is old, it is brought up to date first.
+    pub(crate) fn freshen_for_evidence(&mut self, out: &mut Effects) {
+        let ledger_ms = self.machine.sequence().last().time_ms;
+        if self.clock.time_ms() > ledger_ms + FRESH_MS {
+            self.freshen(EVIDENCE_FRESHEN_TICKS, out);
         }
     }
 

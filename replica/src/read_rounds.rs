@@ -128,6 +128,14 @@ impl ReadRounds {
         calls
     }
 
+    /// Panics where what waits here is not what must be.
+    pub(crate) fn check_invariants(&self) {
+        let under_way = self.rounds.values().flat_map(|round| &round.calls);
+        let bytes: usize = self.reads_new.iter().chain(under_way).map(weight).sum();
+        assert_eq!(bytes, self.read_bytes, "every read that waits is counted");
+        assert!(bytes <= READ_BYTES_MAX, "reads that wait are bounded");
+    }
+
     /// Empties the rounds after leadership was lost: readers are told where to go.
     pub(crate) fn clear(&mut self, leader: Option<u64>) -> Vec<(u64, Reply)> {
         let mut calls = std::mem::take(&mut self.reads_new);

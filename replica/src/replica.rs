@@ -2,7 +2,7 @@
 //!
 //! A replica is sans-IO: [`Replica::step`] takes what happened and returns what to do. What the sub-protocols share is
 //! [`Core`]: the engine, the machine that it replicates, certificates and answers that wait (`driving`, `certifying`,
-//! `proposing`, `following`, `comparing`, `recalling`, `lagging`, `handing_over`, `answers`). Each of the others owns
+//! `proposing`, `following`, `comparing`, `recalling`, `lagging`, `leadership_transfer`, `answers`). Each of the others owns
 //! what it keeps, works on the core alone, and knows none of the rest, unless it is named below:
 //! `reading` (linearizable reads, which it gives to the next two), `kv_calls`, `executing` (calls of apps),
 //! `attesting` (what replicas ask in their own names), `membership` with `lapsing`, `leaving` and `unheard` (who votes),
@@ -163,6 +163,15 @@ impl Replica {
         self.core.seen_rows.decoded()
     }
 
+    /// Checks what must hold after each step, in every part, and panics where it does not. For tests and simulations: the
+    /// cheap checks stand in the product as well, where something is done.
+    pub fn check_invariants(&self) {
+        if !self.core.halted {
+            self.core.check_invariants();
+            self.app_calls.check_invariants();
+        }
+    }
+
     /// Whether certified governance is another than when this was last asked: addresses and keys of peers, who is
     /// trusted, who was removed. The engine's changes of membership alone do not tell all of it.
     fn governance_moved(&mut self) -> bool {
@@ -183,7 +192,7 @@ impl Replica {
         self.deploying.tick(core, out);
         self.membership.lapses.watch(core, out);
         core.mark_position();
-        core.give_way_if_full(out);
+        core.transfer_if_full(out);
     }
 
     fn take_call(&mut self, call: Call, out: &mut Effects) {
@@ -231,7 +240,8 @@ impl Replica {
     /// 4. a change of membership goes before an app's step, and that before users' calls: each stands alone in a block
     ///    and waits until nothing is on its way, so under load it would else never come;
     /// 5. empty blocks come last, where nothing else made one;
-    /// 6. executions begin on the state that all this left.
+    /// 6. executions begin on the state that all this left; a call that is answered instead of executed rests on the newest
+    ///    block, and where that is certified already it is answered now, not with the next step.
     fn settle(&mut self, out: &mut Effects) {
         self.route(out);
         self.core.apply_changes(out);
@@ -250,6 +260,7 @@ impl Replica {
         self.core.propose_tick_block(out);
         self.app_calls
             .start_executions(&mut self.core, &self.deploying, out);
+        self.core.answer_certified(out);
         self.compact();
         self.route(out);
     }

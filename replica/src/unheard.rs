@@ -149,7 +149,7 @@ impl Silence {
             return false;
         };
         if old == core.id {
-            return core.hand_over_to(|id| id == by, out);
+            return core.transfer_leadership(|id| id == by, out);
         }
         let stays = core.voters().contains(&old) && !core.stands_without(old);
         if stays {

@@ -324,7 +324,7 @@ impl Deploying {
     /// A leader that cannot run what the others can lets one of them lead.
     fn give_way_to(&mut self, core: &mut Core, heirs: &BTreeSet<u64>, out: &mut Effects) {
         self.step_tick = core.ticks + RETRY_TICKS;
-        core.hand_over_to(|id| heirs.contains(&id), out);
+        core.transfer_leadership(|id| heirs.contains(&id), out);
     }
 }
 

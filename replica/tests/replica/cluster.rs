@@ -785,6 +785,7 @@ impl Cluster {
         };
         let now = clocks(self.now_ms, node.clock_skew_ms);
         let effects = node.replica.step(now, input);
+        node.replica.check_invariants();
         self.carry_out(id, effects);
     }
 

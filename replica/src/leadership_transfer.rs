@@ -9,7 +9,7 @@ use synod_consensus::{Input as EngineInput, Peer};
 
 use crate::calls::{CallError, Effects};
 use crate::core::Core;
-use crate::membership::PROMOTION_LAG_MAX;
+use crate::keeping_up::PROMOTION_LAG_MAX;
 
 /// A leader whose disk refuses writes tries to hand over every so many ticks (200 ms of 20 ms).
 const TRY_TICKS: u64 = 10;
@@ -24,7 +24,11 @@ impl Core {
     }
 
     /// Hands leadership to the best heir among those that `fit`; false where there is none.
-    pub(crate) fn hand_over_to(&mut self, fit: impl Fn(u64) -> bool, out: &mut Effects) -> bool {
+    pub(crate) fn transfer_leadership(
+        &mut self,
+        fit: impl Fn(u64) -> bool,
+        out: &mut Effects,
+    ) -> bool {
         let heirs = self.heirs().into_iter().filter(|peer| fit(peer.id));
         let Some(heir) = heirs.max_by_key(|peer| peer.matched) else {
             return false;
@@ -54,10 +58,10 @@ impl Core {
     }
 
     /// A leader whose disk refuses writes lets another lead, if that helps.
-    pub(crate) fn give_way_if_full(&mut self, out: &mut Effects) {
+    pub(crate) fn transfer_if_full(&mut self, out: &mut Effects) {
         let due = self.ticks.is_multiple_of(TRY_TICKS) && self.engine.transferring_to().is_none();
         if due && self.leads() && self.disk_full && self.others_can_write() {
-            self.hand_over_to(|_| true, out);
+            self.transfer_leadership(|_| true, out);
         }
     }
 
