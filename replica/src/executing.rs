@@ -95,7 +95,7 @@ impl AppCalls {
                 }
             }
             Err(error) if errand.request.local => Some(error),
-            Err(error) if core.leads() => return self.rest_failure(core, id, error),
+            Err(error) if core.leads() => return Self::rest_failure(core, id, error),
             // A follower may know less than the leader: it judges again when its state is new enough.
             Ok(RouteKind::Read) | Err(_) => {
                 let taken = core.rounds.submit(call_of(errand));
@@ -194,13 +194,13 @@ impl AppCalls {
             other => {
                 self.floor.writes.finish(&errand);
                 let error = other.err().unwrap_or(CallError::AppNotReady);
-                return self.rest_failure(core, errand.call, error);
+                return Self::rest_failure(core, errand.call, error);
             }
         };
         let head = core.machine.newest_state().seqno();
-        if let Some(outcome) = self.repeated(core, &errand) {
+        if let Some(outcome) = Self::repeated(core, &errand) {
             self.floor.writes.finish(&errand);
-            return self.rest_answer(core, errand.call, outcome);
+            return Self::rest_answer(core, errand.call, outcome);
         }
         let tx = TxId {
             view: core.engine.term(),
@@ -217,7 +217,7 @@ impl AppCalls {
     }
 
     /// The answer that the caller's idempotency key has already, or why it has none.
-    fn repeated(&self, core: &Core, errand: &Errand) -> Option<Outcome> {
+    fn repeated(core: &Core, errand: &Errand) -> Option<Outcome> {
         let state = core.machine.newest_state();
         match idempotency::recall(&state, &once(errand)) {
             Ok(None) => None,
@@ -338,7 +338,7 @@ impl AppCalls {
             }
             Err(fault) => {
                 self.floor.writes.finish(&run.errand);
-                return self.rest_failure(core, run.errand.call, error_of(fault));
+                return Self::rest_failure(core, run.errand.call, error_of(fault));
             }
         };
         let refuses = completion.response.status >= 400 && !completion.keep;
@@ -350,7 +350,7 @@ impl AppCalls {
                 receipt: false,
                 repeats: None,
             }));
-            return self.rest_answer(core, run.errand.call, outcome);
+            return Self::rest_answer(core, run.errand.call, outcome);
         }
         self.floor.push_done(Done { run, completion });
     }
@@ -387,7 +387,7 @@ impl AppCalls {
             Ok(_) => return Placement::Moved,
             Err(error) => return Placement::Answered(Outcome::Failed(error)),
         }
-        if let Some(outcome) = self.repeated(core, &run.errand) {
+        if let Some(outcome) = Self::repeated(core, &run.errand) {
             return Placement::Answered(outcome);
         }
         let moved = core.machine.store().validate(&completion.reads).is_err();
@@ -410,11 +410,11 @@ impl AppCalls {
         }
     }
 
-    fn rest_failure(&mut self, core: &mut Core, call: u64, error: CallError) {
-        self.rest_answer(core, call, Outcome::Failed(error));
+    fn rest_failure(core: &mut Core, call: u64, error: CallError) {
+        Self::rest_answer(core, call, Outcome::Failed(error));
     }
 
-    fn rest_answer(&mut self, core: &mut Core, call: u64, outcome: Outcome) {
+    fn rest_answer(core: &mut Core, call: u64, outcome: Outcome) {
         let tx = None;
         core.rest_on_newest(vec![Resting { call, tx, outcome }]);
     }

@@ -45,7 +45,7 @@ impl Core {
         &mut self,
         from: u64,
         mut message: Message,
-        beside: Beside,
+        beside: &Beside,
         out: &mut Effects,
     ) {
         if message.from != from || message.to != self.id {
@@ -65,7 +65,7 @@ impl Core {
         self.note_certified_by(&message, beside.disk_refuses);
         match &message.body {
             Body::Append { .. } => {
-                self.append(from, message, beside.tail, beside.certificate.as_ref(), out)
+                self.append(from, message, beside.tail, beside.certificate.as_ref(), out);
             }
             Body::Accepted { index, .. } => {
                 let index = *index;

@@ -45,7 +45,7 @@ impl Lapses {
             .iter()
             .any(|found| Some(found.id) == leader && found.step == Ok(LapseStep::Demote));
         if let Some(leader) = leader.filter(|_| due) {
-            self.turn_from(core, leader, time_ms, out);
+            Self::turn_from(core, leader, time_ms, out);
         }
     }
 
@@ -74,7 +74,7 @@ impl Lapses {
     }
 
     /// A leader whose demotion has been due for long is not heard any more: an election follows.
-    fn turn_from(&mut self, core: &mut Core, leader: u64, time_ms: u64, out: &mut Effects) {
+    fn turn_from(core: &mut Core, leader: u64, time_ms: u64, out: &mut Effects) {
         let view = core.engine.term();
         let rows = core.seen_rows.network(&core.machine);
         let record = rows.replicas.iter().find(|replica| replica.id == leader);

@@ -38,7 +38,7 @@ impl Leaves {
     }
 
     /// Whether what remains works without voter `id`.
-    pub(crate) fn parting(&self, core: &Core, silence: &Silence, id: u64) -> Parting {
+    pub(crate) fn parting(core: &Core, silence: &Silence, id: u64) -> Parting {
         if id == core.id && core.ticks < core.view_since_tick + OTHERS_FIRST_TICKS {
             return Parting::NotYet;
         }

@@ -56,7 +56,7 @@ impl Membership {
 
     /// Whether what remains works without voter `id`, which wants to go.
     pub(crate) fn parting(&self, core: &Core, id: u64) -> Parting {
-        self.leaves.parting(core, &self.silence, id)
+        Leaves::parting(core, &self.silence, id)
     }
 
     fn due(&self, core: &Core) -> Option<Input> {
@@ -74,12 +74,12 @@ impl Membership {
             return None;
         }
         let mut learners = replicas.filter(|replica| replica.status == ReplicaStatus::Learner);
-        learners.find_map(|replica| self.promotion(core, replica))
+        learners.find_map(|replica| Self::promotion(core, replica))
     }
 
     /// The promotion of a learner that has caught up. What it signed before it became a learner, in an earlier time as a
     /// voter or learner, does not count: one that is dead would else keep all others from being promoted.
-    fn promotion(&self, core: &Core, learner: &ReplicaRecord) -> Option<Input> {
+    fn promotion(core: &Core, learner: &ReplicaRecord) -> Option<Input> {
         let id = learner.id;
         let (index, header_hash, signature) = core.learners.get(&id)?;
         let recent = *index <= core.certified_index()

@@ -28,19 +28,19 @@ pub(crate) struct Reads {
 
 impl Reads {
     /// Starts a round for the reads that came in.
-    pub(crate) fn flush(&mut self, core: &mut Core, out: &mut Effects) {
+    pub(crate) fn flush(core: &mut Core, out: &mut Effects) {
         if core.leads() && !core.is_settled_leader() {
             return;
         }
         if let Some(ctx) = core.rounds.open_round(core.ticks) {
-            self.ask_read_index(core, ctx, out);
+            Self::ask_read_index(core, ctx, out);
         }
     }
 
     /// Asks again for what was lost, and gives up what waited too long.
     pub(crate) fn tick(&mut self, core: &mut Core, out: &mut Effects) {
         for ctx in core.rounds.stale_rounds(core.ticks) {
-            self.ask_read_index(core, ctx, out);
+            Self::ask_read_index(core, ctx, out);
         }
         self.asks.expire(core.ticks);
         let expired = core.rounds.expired_reads(core.ticks);
@@ -53,7 +53,6 @@ impl Reads {
 
     /// Serves the confirmed reads that the certified state covers.
     pub(crate) fn serve(
-        &self,
         core: &mut Core,
         kv_calls: &KvCalls,
         app_calls: &mut AppCalls,
@@ -75,7 +74,7 @@ impl Reads {
     }
 
     /// Has a quorum confirm the reads of `ctx`, by way of the leader where that is another.
-    pub(crate) fn ask_read_index(&mut self, core: &mut Core, ctx: u64, out: &mut Effects) {
+    pub(crate) fn ask_read_index(core: &mut Core, ctx: u64, out: &mut Effects) {
         if core.leads() {
             if core.is_settled_leader() {
                 core.drive(EngineInput::ReadIndex(ctx), out);

@@ -49,7 +49,7 @@ impl Replica {
                 signature: envelope.signature,
                 disk_refuses: envelope.disk_refuses == Some(true),
             };
-            self.core.hear(from, message, beside, out);
+            self.core.hear(from, message, &beside, out);
         }
     }
 }

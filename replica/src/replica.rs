@@ -121,7 +121,7 @@ impl Replica {
             Input::Tick => self.tick(out),
             Input::Call(call) => self.take_call(call, out),
             Input::Flush => {
-                self.reads.flush(core, out);
+                Reads::flush(core, out);
                 self.propose_waiting(out);
             }
             Input::Received { from, envelope } => self.receive(from, envelope, out),
@@ -250,8 +250,7 @@ impl Replica {
         let core = &mut self.core;
         core.answer_certified(out);
         self.own_requests.settle(core, out);
-        self.reads
-            .serve(core, &self.kv_calls, &mut self.app_calls, out);
+        Reads::serve(core, &self.kv_calls, &mut self.app_calls, out);
         core.propose_opening(out);
         self.membership.propose(core, out);
         self.deploying.propose(core, out);

@@ -186,12 +186,11 @@ impl Silence {
         statements.retain(|statement| statement.for_ms >= least_ms);
         let signers: BTreeSet<u64> = statements.iter().map(|one| one.signer).collect();
         let by = successor.map(|replica| replica.id);
-        self.others_suffice(core, id, &signers)
-            .then_some(Unheard { id, statements, by })
+        Self::others_suffice(core, id, &signers).then_some(Unheard { id, statements, by })
     }
 
     /// Whether these voters are a diverse quorum of those without `id`.
-    fn others_suffice(&self, core: &Core, id: u64, signers: &BTreeSet<u64>) -> bool {
+    fn others_suffice(core: &Core, id: u64, signers: &BTreeSet<u64>) -> bool {
         let configuration = core.machine.sequence().newest_configuration();
         let others = configuration.voters().iter().filter(|voter| voter.id != id);
         let signed = others.clone().filter(|voter| signers.contains(&voter.id));

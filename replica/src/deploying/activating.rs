@@ -51,7 +51,7 @@ impl Deploying {
         }
         match self.due_version(core) {
             Some(Due::Prepare(app)) => self.begin_preparing(core, app, out),
-            Some(Due::Fail(app, code)) => self.propose_failure(core, app, code, out),
+            Some(Due::Fail(app, code)) => Self::propose_failure(core, app, code, out),
             Some(Due::GiveWay(heirs)) => self.give_way_to(core, &heirs, out),
             None => {}
         }
@@ -96,7 +96,7 @@ impl Deploying {
     }
 
     /// The version in the newest state, with its app's record, if it is still on its way.
-    fn pending_version(&self, core: &Core, app: &AppKey) -> Option<(AppRecord, AppVersion)> {
+    fn pending_version(core: &Core, app: &AppKey) -> Option<(AppRecord, AppVersion)> {
         let store = core.machine.store();
         let record = sound(View::new(&store.begin()).app(&app.name))?;
         let version = record.pending.clone();
@@ -121,7 +121,7 @@ impl Deploying {
         let Some(mut preparation) = self.preparation.take() else {
             return;
         };
-        let Some((record, _)) = self.pending_version(core, &preparation.app) else {
+        let Some((record, _)) = Self::pending_version(core, &preparation.app) else {
             return;
         };
         match preparation.standing {
@@ -135,7 +135,7 @@ impl Deploying {
             }
             Standing::Failed(what) => {
                 let code = code_of(preparation.upgrades, what);
-                self.propose_failure(core, preparation.app, code, out);
+                Self::propose_failure(core, preparation.app, code, out);
             }
             Standing::Ran(completion) => {
                 preparation.standing = Standing::Again(0);
@@ -163,7 +163,7 @@ impl Deploying {
         preparation.execution = OF_PREPARATION | self.preparations;
         preparation.runs += 1;
         preparation.upgrades = before.is_some();
-        preparation.tx = self.next_tx(core);
+        preparation.tx = Self::next_tx(core);
         preparation.standing = Standing::Running;
         let last = core.machine.sequence().last();
         let (snapshot, time_ms) = (last.tree_size, last.time_ms);
@@ -184,7 +184,7 @@ impl Deploying {
     }
 
     /// The name of the next transaction of this leader.
-    fn next_tx(&self, core: &Core) -> TxId {
+    fn next_tx(core: &Core) -> TxId {
         TxId {
             view: core.engine.term(),
             seqno: core.machine.sequence().next_seqno(),
@@ -229,7 +229,7 @@ impl Deploying {
         out: &mut Effects,
     ) {
         let holds = core.machine.store().validate(&ran.reads).is_ok()
-            && (!ran.asked_id || preparation.tx == self.next_tx(core));
+            && (!ran.asked_id || preparation.tx == Self::next_tx(core));
         if !holds {
             if preparation.runs >= PREPARATIONS_MAX {
                 preparation.standing = Standing::Failed(CONTENDED);
@@ -312,12 +312,12 @@ impl Deploying {
             .collect()
     }
 
-    fn propose_failure(&mut self, core: &mut Core, app: AppKey, code: String, out: &mut Effects) {
-        if self.pending_version(core, &app).is_some() {
+    fn propose_failure(core: &mut Core, app: AppKey, code: String, out: &mut Effects) {
+        if Self::pending_version(core, &app).is_some() {
             let number = app.number;
             let step = DeployStep::Fail { number, code };
             let name = app.name;
-            self.propose_step(core, Deploy { name, step }, out);
+            Self::propose_step(core, Deploy { name, step }, out);
         }
     }
 

@@ -52,11 +52,11 @@ impl Deploying {
             let Some(waiting) = self.chunks.pop_front() else {
                 return;
             };
-            self.carry_out(core, waiting, out);
+            Self::carry_out(core, waiting, out);
         }
     }
 
-    fn carry_out(&mut self, core: &mut Core, waiting: ChunkCall, out: &mut Effects) {
+    fn carry_out(core: &mut Core, waiting: ChunkCall, out: &mut Effects) {
         let ChunkCall {
             call,
             caller,

@@ -122,7 +122,7 @@ impl Deploying {
             .collect();
         for app in waiting {
             let chunks = self.versions[&app].chunks;
-            let Some(component) = self.component(core, &app, chunks) else {
+            let Some(component) = Self::component(core, &app, chunks) else {
                 continue;
             };
             if let Some(version) = self.versions.get_mut(&app) {
@@ -138,7 +138,7 @@ impl Deploying {
     }
 
     /// The chunks of a version, if all of them are certified.
-    fn component(&self, core: &Core, app: &AppKey, chunks: u32) -> Option<Vec<Bytes>> {
+    fn component(core: &Core, app: &AppKey, chunks: u32) -> Option<Vec<Bytes>> {
         let state = core.certified_state();
         let map = component_map(&app.name);
         let chunk = |index| Some(state.get(&map, &chunk_key(app.number, index))?.value);
@@ -152,7 +152,7 @@ impl Deploying {
             return;
         }
         let verdict = match result {
-            Ok(()) => AppVerdict::Compiled(self.sign_compiled(core, &app)),
+            Ok(()) => AppVerdict::Compiled(Self::sign_compiled(core, &app)),
             Err(fault) => {
                 let code = match fault {
                     CompileFault::WrongDigest => DIGEST,

@@ -21,12 +21,12 @@ const TELL_ACTIVE_TICKS: u64 = 3000;
 
 impl Deploying {
     /// This replica's signature that it compiled a version.
-    pub(super) fn sign_compiled(&self, core: &Core, app: &AppKey) -> Signature {
-        let statement = self.statement(core, app);
+    pub(super) fn sign_compiled(core: &Core, app: &AppKey) -> Signature {
+        let statement = Self::statement(core, app);
         statement.sign(core.id, &core.keys.identity).signature
     }
 
-    fn statement(&self, core: &Core, app: &AppKey) -> CompiledStatement {
+    fn statement(core: &Core, app: &AppKey) -> CompiledStatement {
         CompiledStatement {
             network: core.network,
             name: app.name.clone(),
@@ -55,7 +55,7 @@ impl Deploying {
             return;
         };
         if let AppVerdict::Compiled(signature) = &report.verdict
-            && self.statement(core, &app).verify(&key, signature).is_err()
+            && Self::statement(core, &app).verify(&key, signature).is_err()
         {
             let why = "it says that it compiled an app, under a wrong signature".to_owned();
             return out.notices.push(Notice::Dropped { peer: from, why });

@@ -33,7 +33,7 @@ impl Deploying {
             };
             if rows.is_empty() {
                 let step = DeployStep::Swept;
-                self.propose_step(core, Deploy { name, step }, out);
+                Self::propose_step(core, Deploy { name, step }, out);
             } else {
                 let request = sha256(&[SWEEP_LABEL, name.as_str().as_bytes()]);
                 core.propose_alone(Alone::new(rows, request), out);
@@ -44,7 +44,7 @@ impl Deploying {
     }
 
     /// Proposes a step that governance judges.
-    pub(super) fn propose_step(&mut self, core: &mut Core, deploy: Deploy, out: &mut Effects) {
+    pub(super) fn propose_step(core: &mut Core, deploy: Deploy, out: &mut Effects) {
         core.propose_input(&Input::Deploy(deploy), out);
     }
 }
