@@ -1,6 +1,7 @@
 //! Claims about replicas that fall behind: they reach the others again, and the service can bear the next losses.
 
 use synod_attestation::Tee;
+use synod_node::Beginning;
 
 use crate::load::Load;
 use crate::synod::{Node, Synod, votes};
@@ -14,8 +15,13 @@ async fn follower_held_up_while_the_voters_change_catches_up_and_can_stand_in_fo
     let load = Load::start(synod.service());
     load.await_more(20).await;
     synod.nodes[sleeper].suspend();
-    // Of four voters three are heard, so that the fifth is promoted meanwhile.
-    let fifth = Node::start(synod.joiner("5", Tee::Nitro));
+    // Of four voters three are heard, so that the fifth is promoted meanwhile; it asks none that does not answer.
+    let mut config = synod.joiner("5", Tee::Nitro);
+    let Beginning::Join { services, .. } = &mut config.beginning else {
+        panic!("it joins")
+    };
+    services.remove(sleeper);
+    let fifth = Node::start(config);
     let url = fifth.url();
     synod.nodes.push(fifth);
     synod
