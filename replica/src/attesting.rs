@@ -183,7 +183,7 @@ impl OwnRequests {
     fn submit_for(&mut self, core: &mut Core, replica: u64, goal: Goal, request: Bytes) {
         // What finds no room is sent again.
         if self.waiting.insert(replica) {
-            let taken = core.desk.submit(Call {
+            let taken = core.submit(Call {
                 id: OF_PEER | replica,
                 caller: Caller::default(),
                 request: match goal {
