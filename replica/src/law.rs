@@ -173,7 +173,7 @@ pub(crate) fn enact(
     };
     let mut transaction = store.begin();
     let outcome = execute(&mut transaction, input, &context)
-        .map_err(|refusal| CallError::Refused(refusal.to_string()))?;
+        .map_err(|refusal| CallError::Governance(Box::new(refusal)))?;
     let (_, writes) = transaction.finish();
     Ok(Enacted {
         writes,

@@ -107,7 +107,7 @@ impl Replica {
                     tx: None,
                     outcome: Outcome::Failed(error),
                 }]);
-                }
+            }
         }
         true
     }
