@@ -30,6 +30,9 @@ pub struct Problem {
     /// What was wrong with this request in particular.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// Why governance refuses it: a stable code of its own, such as `wrong-sequence`, to be matched by programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// What the caller can do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
@@ -53,6 +56,7 @@ impl Problem {
             status: code.status(),
             code,
             detail: None,
+            reason: None,
             hint: (!hint.is_empty()).then(|| hint.to_owned()),
             transaction_id: None,
         }
@@ -61,6 +65,12 @@ impl Problem {
     /// Says what was wrong with this request in particular; a public sentence.
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// Says why governance refuses it, by a code of its own.
+    pub fn with_reason(mut self, reason: &str) -> Self {
+        self.reason = Some(reason.to_owned());
         self
     }
 
@@ -186,9 +196,6 @@ error_codes! {
         "the header `Allow` lists the methods";
     /// The request did not arrive whole in time.
     RequestTimeout = "request_timeout", 408, "the request took too long to arrive", "";
-    /// The transaction met a concurrent change, as often as it was retried.
-    Conflict = "conflict", 409, "the transaction conflicts with others",
-        "nothing was written; repeat the request";
     /// The transaction stands in the log and is not certified yet.
     TransactionPending = "transaction_pending", 409, "the transaction is not committed yet",
         "ask again in a moment";

@@ -8,6 +8,7 @@ use synod_api::{
 };
 use synod_crypto::{Digest, sha256};
 use synod_gateway as door;
+use synod_governance::{OpeningRefusal, Refusal};
 use synod_kv::MapName;
 use synod_ledger::TxId;
 use synod_replica::{
@@ -346,6 +347,7 @@ pub fn problem(error: &CallError) -> Problem {
         }
         CallError::App(AppError::ReadsTooMuch) => ErrorCode::AnswerTooLarge,
         CallError::App(AppError::Limit(_)) => ErrorCode::TransactionTooLarge,
+        CallError::Governance(refusal) => return refused(refusal),
         CallError::Refused(_) => ErrorCode::ActionRefused,
         CallError::Malformed(_) => ErrorCode::InvalidBody,
         CallError::KeyReused => ErrorCode::IdempotencyKeyReused,
@@ -363,7 +365,24 @@ pub fn problem(error: &CallError) -> Problem {
         CallError::NotYet { tx } => {
             return Problem::new(ErrorCode::TransactionPending).with_transaction(*tx);
         }
+        CallError::Invalid { tx } => {
+            return Problem::new(ErrorCode::TransactionInvalid).with_transaction(*tx);
+        }
         CallError::Halted => ErrorCode::Halted,
     };
     Problem::new(code).with_detail(error.to_string())
+}
+
+/// What governance refuses, with its own code for the reason.
+fn refused(refusal: &Refusal) -> Problem {
+    let code = match refusal {
+        Refusal::WrongSequence { .. } => ErrorCode::SequenceMismatch,
+        Refusal::Opening(OpeningRefusal::AlreadyOpen) | Refusal::AlreadyRemoved { .. } => {
+            ErrorCode::AlreadyDone
+        }
+        _ => ErrorCode::ActionRefused,
+    };
+    Problem::new(code)
+        .with_detail(refusal.to_string())
+        .with_reason(refusal.code())
 }

@@ -463,9 +463,10 @@ impl Running {
                 tx,
                 replica: Some(id),
             } => Ok(Reply::Cbor(joiner::joined(tx, id))),
-            synod_replica::Reply::Failed(CallError::Refused(why)) => {
+            synod_replica::Reply::Failed(CallError::Governance(refusal)) => {
                 Err(Problem::new(ErrorCode::EvidenceRefused)
-                    .with_detail(why)
+                    .with_detail(refusal.to_string())
+                    .with_reason(refusal.code())
                     .into())
             }
             other => self.failed(other),

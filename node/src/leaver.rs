@@ -95,10 +95,11 @@ impl Leaver {
             let request = Request::Leave(Input::Leave(leave).encode().into());
             match self.core.ask(Caller::default(), request).await {
                 Some(Reply::Governed { .. }) => return Ok(()),
-                Some(Reply::Failed(CallError::Refused(why) | CallError::Malformed(why))) => {
-                    return Err(why);
-                }
                 Some(Reply::Failed(error @ CallError::Halted)) => return Err(error.to_string()),
+                Some(Reply::Failed(error)) => match error.refusal() {
+                    Some(why) => return Err(why),
+                    None => sleep(PAUSE).await,
+                },
                 _ => sleep(PAUSE).await,
             }
         }

@@ -178,10 +178,10 @@ impl Reattester {
         let request = Request::Reattest(request.into());
         match self.core.ask(Caller::default(), request).await {
             Some(Reply::Governed { tx, .. }) => Ok(tx),
-            Some(Reply::Failed(CallError::Refused(why) | CallError::Malformed(why))) => {
-                Err(AttestError::Refused(why))
-            }
-            Some(Reply::Failed(error)) => Err(AttestError::NotRecorded(error.to_string())),
+            Some(Reply::Failed(error)) => Err(match error.refusal() {
+                Some(why) => AttestError::Refused(why),
+                None => AttestError::NotRecorded(error.to_string()),
+            }),
             Some(_) => Err(AttestError::NotRecorded("another answer".to_owned())),
             None => Err(AttestError::Stopping),
         }

@@ -70,7 +70,8 @@ impl Core {
         match self.machine.history().status(tx) {
             TxStatus::Committed => {}
             TxStatus::Pending => return Err(CallError::NotYet { tx }),
-            TxStatus::Invalid | TxStatus::Unknown => return Err(CallError::NotFound),
+            TxStatus::Invalid => return Err(CallError::Invalid { tx }),
+            TxStatus::Unknown => return Err(CallError::NotFound),
         }
         let interior = self.machine.interior(tx.seqno);
         let mine = interior.filter(|interior| {

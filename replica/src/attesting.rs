@@ -183,7 +183,7 @@ impl OwnRequests {
     fn submit_for(&mut self, core: &mut Core, replica: u64, goal: Goal, request: Bytes) {
         // What finds no room is sent again.
         if self.waiting.insert(replica) {
-            let taken = core.desk.submit(Call {
+            let taken = core.submit(Call {
                 id: OF_PEER | replica,
                 caller: Caller::default(),
                 request: match goal {
@@ -209,21 +209,25 @@ impl OwnRequests {
         for (call, reply) in of_peers {
             let peer = call & !OF_PEER;
             self.waiting.remove(&peer);
-            if let Reply::Failed(error @ (CallError::Refused(_) | CallError::Malformed(_))) = reply
+            if let Reply::Failed(error) = reply
+                && let Some(why) = error.refusal()
             {
-                self.tell_refusal(core, peer, error, out);
+                self.tell_refusal(core, peer, error, why, out);
             }
         }
     }
 
-    fn tell_refusal(&mut self, core: &Core, peer: u64, error: CallError, out: &mut Effects) {
+    fn tell_refusal(
+        &mut self,
+        core: &Core,
+        peer: u64,
+        error: CallError,
+        mut why: String,
+        out: &mut Effects,
+    ) {
         if peer == core.id {
             return self.end_submission(Reply::Failed(error), out);
         }
-        let mut why = match error {
-            CallError::Refused(why) | CallError::Malformed(why) => why,
-            other => other.to_string(),
-        };
         why.truncate(why.floor_char_boundary(REFUSAL_BYTES_MAX));
         let envelope = Envelope {
             refusal: Some(why),

@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 use synod_crypto::Digest;
+use synod_governance::Refusal;
 use synod_governance::app::BadPath;
 use synod_ledger::{Record, TxId};
 
@@ -173,12 +174,21 @@ pub enum CallError {
     /// The app did not run to an answer. Nothing of the call is kept.
     #[error(transparent)]
     Guest(#[from] GuestFault),
-    /// A governance act or a join was refused.
+    /// Governance refuses an act, a join, or what a replica asks in its own name.
+    #[error("refused: {0}")]
+    Governance(Box<Refusal>),
+    /// It is refused for what is no fact of the ledger: whom the leader hears, or what it told the replica that asked.
     #[error("refused: {0}")]
     Refused(String),
     /// The encoding of a governance act or a join is wrong.
     #[error("malformed: {0}")]
     Malformed(String),
+    /// The transaction was given up and will never be committed.
+    #[error("transaction {tx} will never be committed")]
+    Invalid {
+        /// The transaction.
+        tx: TxId,
+    },
     /// The idempotency key was used for another request.
     #[error("the idempotency key belongs to another request")]
     KeyReused,
@@ -203,6 +213,17 @@ pub enum CallError {
     /// This replica has stopped for good: what it knows contradicts what others proved.
     #[error("this replica has halted")]
     Halted,
+}
+
+impl CallError {
+    /// Why the request is refused for good; `None` for what passes, so that it may be asked for again.
+    pub fn refusal(&self) -> Option<String> {
+        match self {
+            Self::Governance(refusal) => Some(refusal.to_string()),
+            Self::Refused(why) | Self::Malformed(why) => Some(why.clone()),
+            _ => None,
+        }
+    }
 }
 
 /// One thing that happens to a replica.

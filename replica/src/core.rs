@@ -13,7 +13,7 @@ use synod_consensus::{Engine, Fetch, Groups, ReadReady, Role, RoleChange};
 use synod_crypto::{Digest, Entropy};
 use synod_ledger::{BlockSignature, Certificate, Record, Sealer, Tally};
 
-use crate::calls::{Effects, Notice};
+use crate::calls::{Call, Effects, Notice};
 use crate::desk::Desk;
 use crate::histories::Histories;
 use crate::keeping_up::KeepingUp;
@@ -168,6 +168,11 @@ impl Core {
             .iter()
             .map(|voter| voter.id)
             .collect()
+    }
+
+    /// Takes a call that writes (or may). False where too many wait, for their turn or with an answer that wrote nothing.
+    pub(crate) fn submit(&mut self, call: Call) -> bool {
+        self.desk.submit(call, self.rounds.answers())
     }
 
     /// Panics where the parts do not agree as they must after each step.

@@ -2,7 +2,8 @@
 //!
 //! Invariants
 //! - every call is answered exactly once, and leaves this desk with its answer;
-//! - an answer leaves only when the block that it rests on is certified;
+//! - an answer leaves only when the block that it rests on is certified; one that wrote nothing has a quorum's word
+//!   before it rests here (`read_rounds`);
 //! - what waits is bounded: past the bound a call is refused at once.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -70,9 +71,9 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    /// Takes a call that writes (or may). False where too many wait.
-    pub(crate) fn submit(&mut self, call: Call) -> bool {
-        let room = self.waiting.len() < CALLS_WAITING_MAX;
+    /// Takes a call that writes (or may). False where too many wait, `elsewhere` among them.
+    pub(crate) fn submit(&mut self, call: Call, elsewhere: usize) -> bool {
+        let room = self.waiting.len() + elsewhere < CALLS_WAITING_MAX;
         if room {
             self.waiting.push_back(call);
         }

@@ -2,13 +2,16 @@
 //!
 //! Invariants
 //! - blocks ascend by index; certificates ascend by index, each over a block that is or was kept;
-//! - nothing certified is ever retracted; only the oldest certified blocks are forgotten, past a stated bound.
+//! - nothing certified is ever retracted; only the oldest certified blocks are forgotten, past a stated bound;
+//! - the head of every block that governance can still ask for is at hand, however soon the block itself was forgotten:
+//!   what is recomputed must not depend on how much one replica keeps.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use synod_consensus::{Entry, Payload, TermRun};
 use synod_crypto::Digest;
-use synod_ledger::{Block, Certificate, TxId};
+use synod_governance::{FRESH_BLOCKS, FRESH_MS, UNHEARD_FRESH_BLOCKS, UNHEARD_FRESH_MS};
+use synod_ledger::{Block, Certificate, Head, TxId};
 
 use crate::calls::TxStatus;
 use crate::change::{self, Membership};
@@ -16,11 +19,17 @@ use crate::change::{self, Membership};
 /// The most bytes of blocks that are kept in memory; receipts of older transactions are not given from here.
 pub const HISTORY_BYTES_MAX: usize = 1 << 30;
 
+// Governance asks for no block that is older and deeper than this; the other rule of freshness asks for less.
+const _: () = assert!(FRESH_MS >= UNHEARD_FRESH_MS && FRESH_BLOCKS >= UNHEARD_FRESH_BLOCKS);
+
 /// Blocks and certificates in memory.
 #[derive(Debug)]
 pub struct History {
     bytes_max: usize,
     blocks: VecDeque<Block>,
+    /// The heads of forgotten blocks that governance can still ask for, ascending. Ten minutes of blocks: at a hundred
+    /// blocks a second 8 MB.
+    heads: VecDeque<Head>,
     /// The changes of membership that blocks make, by index; forgotten blocks' too, which can be read back.
     changes: BTreeMap<u64, Membership>,
     certificates: VecDeque<Certificate>,
@@ -35,6 +44,7 @@ impl Default for History {
         Self {
             bytes_max: HISTORY_BYTES_MAX,
             blocks: VecDeque::new(),
+            heads: VecDeque::new(),
             changes: BTreeMap::new(),
             certificates: VecDeque::new(),
             views: Vec::new(),
@@ -67,6 +77,7 @@ impl History {
         let gone = self.blocks.pop_front().expect("there is an oldest block");
         let index = gone.header().index;
         self.bytes -= gone.bytes().len();
+        self.keep_head(gone.head());
         // One certificate below the oldest block stays: whoever takes that block next may need it.
         while self
             .certificates
@@ -74,6 +85,19 @@ impl History {
             .is_some_and(|certificate| certificate.index <= index)
         {
             self.certificates.pop_front();
+        }
+    }
+
+    /// Keeps the head of a certified block that goes. Whatever comes later is of its time or a later one, so that heads
+    /// too old for it are too old for ever.
+    fn keep_head(&mut self, newest: Head) {
+        self.heads.push_back(newest);
+        let is_over = |head: &Head| {
+            newest.time_ms.saturating_sub(head.time_ms) > FRESH_MS
+                && newest.index - head.index > FRESH_BLOCKS
+        };
+        while self.heads.front().is_some_and(is_over) {
+            self.heads.pop_front();
         }
     }
 
@@ -152,6 +176,15 @@ impl History {
         self.blocks
             .get(at)
             .filter(|block| block.header().index == index)
+    }
+
+    /// The head of the block at `index`, also where the block itself is forgotten, as long as governance can ask for it.
+    pub(crate) fn head(&self, index: u64) -> Option<Head> {
+        let kept = self.block(index).map(Block::head);
+        kept.or_else(|| {
+            let at = self.heads.binary_search_by_key(&index, |head| head.index);
+            Some(self.heads[at.ok()?])
+        })
     }
 
     /// Hash of the newest block at or below `index`.

@@ -11,9 +11,7 @@ use synod_governance::{
     SignedAction, execute, map, recompute,
 };
 use synod_kv::{MapName, Store, WriteSet};
-use synod_ledger::{
-    Block, BlockSignature, Configuration, ConfigurationError, Header, Sequence, Voter,
-};
+use synod_ledger::{BlockSignature, Configuration, ConfigurationError, Header, Sequence, Voter};
 
 use crate::calls::CallError;
 use crate::change::Membership;
@@ -62,7 +60,7 @@ impl Facts for LedgerFacts<'_> {
         if self.certified_only && index > sequence.certified().index {
             return None;
         }
-        let head = self.history?.block(index)?.head();
+        let head = self.history?.head(index)?;
         Some(CertifiedBlock {
             hash: head.hash,
             time_ms: head.time_ms,
@@ -80,8 +78,7 @@ impl Facts for LedgerFacts<'_> {
             return false;
         };
         let head = history
-            .block(block.index)
-            .map(Block::head)
+            .head(block.index)
             .filter(|head| head.hash == block.hash);
         let signature = minicbor::decode::<BlockSignature>(signature)
             .ok()
@@ -176,7 +173,7 @@ pub(crate) fn enact(
     };
     let mut transaction = store.begin();
     let outcome = execute(&mut transaction, input, &context)
-        .map_err(|refusal| CallError::Refused(refusal.to_string()))?;
+        .map_err(|refusal| CallError::Governance(Box::new(refusal)))?;
     let (_, writes) = transaction.finish();
     Ok(Enacted {
         writes,

@@ -73,7 +73,6 @@ impl Replica {
         if draft.builder.is_empty() {
             let resting = std::mem::take(&mut draft.resting);
             self.core.rest_on_newest(resting);
-            self.core.answer_certified(out);
         } else {
             self.core.propose(draft, None, out);
         }
@@ -108,7 +107,6 @@ impl Replica {
                     tx: None,
                     outcome: Outcome::Failed(error),
                 }]);
-                self.core.answer_certified(out);
             }
         }
         true

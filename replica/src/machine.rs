@@ -37,6 +37,8 @@ pub struct Machine {
     history: History,
     changes: Changes,
     recorder: Recorder,
+    /// The chain records as they go to clients, each encoded once.
+    encoded_records: Vec<Bytes>,
     /// Block 0, encoded.
     genesis: Bytes,
     governance_epoch: u64,
@@ -157,6 +159,7 @@ impl Machine {
             history: History::default(),
             changes: Changes::default(),
             recorder: Recorder::new(),
+            encoded_records: Vec::new(),
             genesis: bytes,
             governance_epoch: 0,
             governance_seqnos: Vec::new(),
@@ -246,8 +249,7 @@ impl Machine {
         let before = self.sequence.certified().index;
         let certified = self.sequence.certify(&certificate)?;
         if certified.index() > before {
-            self.recorder.certified(&certificate, &self.sequence);
-            self.history.certify(certificate);
+            self.record(certificate);
         }
         Ok(certified)
     }
@@ -256,9 +258,15 @@ impl Machine {
     pub fn advance(&mut self, certificate: Certificate, certified: &Certified) {
         if certified.index() > self.sequence.certified().index {
             self.sequence.advance(certified);
-            self.recorder.certified(&certificate, &self.sequence);
-            self.history.certify(certificate);
+            self.record(certificate);
         }
+    }
+
+    /// Keeps a certificate that moved the certified position, and the chain record that it may complete.
+    fn record(&mut self, certificate: Certificate) {
+        let record = self.recorder.certified(&certificate, &self.sequence);
+        self.encoded_records.extend(record.map(ChainRecord::encode));
+        self.history.certify(certificate);
     }
 
     /// The chain.
@@ -346,6 +354,11 @@ impl Machine {
     /// The steps from configuration to configuration, for whoever follows the chain offline.
     pub fn chain_records(&self) -> &[ChainRecord] {
         self.recorder.records()
+    }
+
+    /// The same, encoded; cheap to clone.
+    pub fn encoded_chain_records(&self) -> &[Bytes] {
+        &self.encoded_records
     }
 
     /// The secrets that open sealed parts.

@@ -347,12 +347,13 @@ impl Core {
             .extend(calls.map(|call| (call, Reply::Failed(CallError::Retry))));
     }
 
-    /// Answers that wrote nothing rest on the newest block: they saw its state.
+    /// Answers that wrote nothing rest on the newest block, whose state they saw, and on a quorum's word that this
+    /// replica still leads: it may have been replaced, and that state be of the past.
     pub(crate) fn rest_on_newest(&mut self, resting: Vec<Resting>) {
         let newest = self.machine.sequence().last().index;
         resting
             .into_iter()
-            .for_each(|resting| self.desk.rest(newest, resting));
+            .for_each(|resting| self.rounds.keep_answer(newest, resting));
     }
 
     /// Applies committed changes of membership: at once, or for a leader once they are certified.

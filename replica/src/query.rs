@@ -193,11 +193,10 @@ impl Replica {
 
     /// What it takes to follow the configurations offline.
     pub fn chain(&self) -> ChainParts {
-        let records = self.core.machine.chain_records().iter();
         ChainParts {
             block0: self.core.machine.genesis().clone(),
             opening: self.governance_view().opening.clone(),
-            records: records.map(synod_ledger::ChainRecord::encode).collect(),
+            records: self.core.machine.encoded_chain_records().to_vec(),
         }
     }
 

@@ -1,14 +1,17 @@
 //! Linearizable reads that wait for a quorum's word, in rounds: all that came in since the last one are asked for
 //! together.
 //!
+//! Answers that wrote nothing share the rounds: a leader that was replaced, and does not know it, would else tell of a
+//! state of the past.
+//!
 //! Invariants
-//! - every read leaves with its answer, or as one that was given up, exactly once;
+//! - every read leaves with its answer, or as one that was given up, exactly once; so does every answer that waits;
 //! - what waits is bounded, in number and in bytes.
 
 use std::collections::BTreeMap;
 
 use crate::calls::{Call, CallError, Reply, Request};
-use crate::desk::CALLS_WAITING_MAX;
+use crate::desk::{CALLS_WAITING_MAX, Resting};
 
 /// The most bytes of requests that wait for a quorum's word.
 const READ_BYTES_MAX: usize = 256 << 20;
@@ -21,6 +24,8 @@ pub(crate) const READ_TICKS_MAX: u64 = 250;
 #[derive(Debug)]
 pub(crate) struct ReadRound {
     calls: Vec<Call>,
+    /// Answers that wrote nothing, with the index of the block that they saw.
+    answers: Vec<(u64, Resting)>,
     since_tick: u64,
     asked_tick: u64,
     /// The index that the state must cover, once the quorum has spoken.
@@ -31,6 +36,7 @@ pub(crate) struct ReadRound {
 #[derive(Debug, Default)]
 pub(crate) struct ReadRounds {
     reads_new: Vec<Call>,
+    answers_new: Vec<(u64, Resting)>,
     rounds: BTreeMap<u64, ReadRound>,
     next_ctx: u64,
     /// Bytes of the reads that wait.
@@ -52,15 +58,17 @@ impl ReadRounds {
 
     /// Starts a round for the reads that came since the last one; returns its context.
     pub(crate) fn open_round(&mut self, tick: u64) -> Option<u64> {
-        if self.reads_new.is_empty() {
+        if self.reads_new.is_empty() && self.answers_new.is_empty() {
             return None;
         }
         let ctx = self.next_context();
         let calls = std::mem::take(&mut self.reads_new);
+        let answers = std::mem::take(&mut self.answers_new);
         self.rounds.insert(
             ctx,
             ReadRound {
                 calls,
+                answers,
                 since_tick: tick,
                 asked_tick: tick,
                 index: None,
@@ -82,8 +90,8 @@ impl ReadRounds {
         }
     }
 
-    /// The reads whose index is covered by `certified`.
-    pub(crate) fn ready_reads(&mut self, certified: u64) -> Vec<Call> {
+    /// The reads and the answers of rounds whose index is covered by `certified`.
+    pub(crate) fn ready(&mut self, certified: u64) -> (Vec<Call>, Vec<(u64, Resting)>) {
         let ready = |round: &ReadRound| round.index.is_some_and(|index| index <= certified);
         self.take_rounds(ready)
     }
@@ -110,22 +118,51 @@ impl ReadRounds {
             .collect()
     }
 
-    /// The reads that waited longer than [`READ_TICKS_MAX`].
-    pub(crate) fn expired_reads(&mut self, tick: u64) -> Vec<Call> {
-        self.take_rounds(|round| tick >= round.since_tick + READ_TICKS_MAX)
+    /// The calls whose rounds waited longer than [`READ_TICKS_MAX`].
+    pub(crate) fn expired(&mut self, tick: u64) -> Vec<u64> {
+        let expired = |round: &ReadRound| tick >= round.since_tick + READ_TICKS_MAX;
+        let (calls, answers) = self.take_rounds(expired);
+        let answers = answers.into_iter().map(|(_, resting)| resting.call);
+        calls
+            .into_iter()
+            .map(|call| call.id)
+            .chain(answers)
+            .collect()
     }
 
-    fn take_rounds(&mut self, wanted: impl Fn(&ReadRound) -> bool) -> Vec<Call> {
+    fn take_rounds(
+        &mut self,
+        wanted: impl Fn(&ReadRound) -> bool,
+    ) -> (Vec<Call>, Vec<(u64, Resting)>) {
         let taken: Vec<u64> = self
             .rounds
             .iter()
             .filter(|(_, round)| wanted(round))
             .map(|(ctx, _)| *ctx)
             .collect();
-        let rounds = taken.iter().filter_map(|ctx| self.rounds.remove(ctx));
-        let calls: Vec<Call> = rounds.flat_map(|round| round.calls).collect();
+        let (mut calls, mut answers) = (Vec::new(), Vec::new());
+        for round in taken.iter().filter_map(|ctx| self.rounds.remove(ctx)) {
+            calls.extend(round.calls);
+            answers.extend(round.answers);
+        }
         self.read_bytes -= calls.iter().map(weight).sum::<usize>();
-        calls
+        (calls, answers)
+    }
+
+    /// Lets an answer that wrote nothing, and saw the state at `index`, wait for a quorum's word.
+    pub(crate) fn keep_answer(&mut self, index: u64, resting: Resting) {
+        self.answers_new.push((index, resting));
+    }
+
+    /// Whether answers wait for a round to begin.
+    pub(crate) fn has_new_answers(&self) -> bool {
+        !self.answers_new.is_empty()
+    }
+
+    /// How many answers wait for a quorum's word.
+    pub(crate) fn answers(&self) -> usize {
+        let under_way: usize = self.rounds.values().map(|round| round.answers.len()).sum();
+        self.answers_new.len() + under_way
     }
 
     /// Panics where what waits here is not what must be.
@@ -138,11 +175,15 @@ impl ReadRounds {
 
     /// Empties the rounds after leadership was lost: readers are told where to go.
     pub(crate) fn clear(&mut self, leader: Option<u64>) -> Vec<(u64, Reply)> {
-        let mut calls = std::mem::take(&mut self.reads_new);
-        calls.extend(self.take_rounds(|_| true));
+        let (under_way, answers) = self.take_rounds(|_| true);
+        let calls = std::mem::take(&mut self.reads_new)
+            .into_iter()
+            .chain(under_way);
         self.read_bytes = 0;
         let not_leader = |call: Call| (call.id, Reply::Failed(CallError::NotLeader { leader }));
-        calls.into_iter().map(not_leader).collect()
+        let answers = answers.into_iter().chain(self.answers_new.drain(..));
+        let retry = |(_, resting): (u64, Resting)| (resting.call, Reply::Failed(CallError::Retry));
+        calls.map(not_leader).chain(answers.map(retry)).collect()
     }
 }
 

@@ -37,28 +37,40 @@ impl Reads {
         }
     }
 
+    /// Starts a round for answers that wrote nothing. Reads wait for a flush, so that many share a round.
+    pub(crate) fn confirm_answers(core: &mut Core, out: &mut Effects) {
+        if core.rounds.has_new_answers() {
+            Self::flush(core, out);
+        }
+    }
+
     /// Asks again for what was lost, and gives up what waited too long.
     pub(crate) fn tick(&mut self, core: &mut Core, out: &mut Effects) {
         for ctx in core.rounds.stale_rounds(core.ticks) {
             Self::ask_read_index(core, ctx, out);
         }
         self.asks.expire(core.ticks);
-        let expired = core.rounds.expired_reads(core.ticks);
+        let expired = core.rounds.expired(core.ticks);
         out.replies.extend(
             expired
                 .into_iter()
-                .map(|call| (call.id, Reply::Failed(CallError::Stale))),
+                .map(|call| (call, Reply::Failed(CallError::Stale))),
         );
     }
 
-    /// Serves the confirmed reads that the certified state covers.
+    /// Serves the confirmed reads that the certified state covers, and lets confirmed answers leave with their blocks.
     pub(crate) fn serve(
         core: &mut Core,
         kv_calls: &KvCalls,
         app_calls: &mut AppCalls,
         out: &mut Effects,
     ) {
-        for call in core.rounds.ready_reads(core.certified_index()) {
+        let (calls, answers) = core.rounds.ready(core.certified_index());
+        for (index, answer) in answers {
+            core.desk.rest(index, answer);
+        }
+        core.answer_certified(out);
+        for call in calls {
             let id = call.id;
             let reply = match &call.request {
                 Request::App(_) => app_calls.begin_read(call),

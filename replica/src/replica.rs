@@ -226,7 +226,7 @@ impl Replica {
                 (!core.rounds.submit(call)).then_some(CallError::Busy)
             }
             _ if core.disk_full => Some(core.disk_refusal()),
-            _ => (!core.desk.submit(call)).then_some(CallError::Busy),
+            _ => (!core.submit(call)).then_some(CallError::Busy),
         };
         if let Some(error) = refused {
             out.replies.push((id, Reply::Failed(error)));
@@ -240,8 +240,9 @@ impl Replica {
     /// 4. a change of membership goes before an app's step, and that before users' calls: each stands alone in a block
     ///    and waits until nothing is on its way, so under load it would else never come;
     /// 5. empty blocks come last, where nothing else made one;
-    /// 6. executions begin on the state that all this left; a call that is answered instead of executed rests on the newest
-    ///    block, and where that is certified already it is answered now, not with the next step.
+    /// 6. executions begin on the state that all this left;
+    /// 7. answers that wrote nothing, of calls that were placed or refused on the way, ask for a quorum's word at once; a
+    ///    sole voter has it, and answers in this step.
     fn settle(&mut self, out: &mut Effects) {
         self.route(out);
         self.core.apply_changes(out);
@@ -259,9 +260,10 @@ impl Replica {
         self.core.propose_tick_block(out);
         self.app_calls
             .start_executions(&mut self.core, &self.deploying, out);
-        self.core.answer_certified(out);
-        self.compact();
+        Reads::confirm_answers(&mut self.core, out);
         self.route(out);
+        Reads::serve(&mut self.core, &self.kv_calls, &mut self.app_calls, out);
+        self.compact();
     }
 
     /// Tells those whose business it is what the engine said. They may drive it again, so this goes on until nothing is

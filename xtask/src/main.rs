@@ -9,6 +9,7 @@
 
 mod circles;
 mod dependencies;
+mod error_codes;
 mod finding;
 mod floors;
 mod guests;
@@ -30,7 +31,7 @@ const USAGE: &str = "usage: cargo xtask tidy
        cargo xtask guests [--bless]
        cargo xtask wasm [--compare]
 
-  tidy    check floors, circles of modules and of methods, sans-IO rules, sizes, names and reasons of dependencies
+  tidy    check floors, circles of modules and of methods, sans-IO rules, error codes, sizes, names and reasons of dependencies
   guests  build the components of the apps in Rust, and compare them with those that are
           committed; with `--bless`, write those anew
   wasm    build the verifier for wasm32 and run recorded evidence through it under Node;
@@ -95,6 +96,7 @@ fn check(workspace: &Workspace) -> Vec<Finding> {
     findings.extend(floors::check(&workspace.packages));
     findings.extend(dependencies::check(workspace));
     findings.extend(sans_io::check(workspace));
+    findings.extend(error_codes::check(&workspace.packages));
     for package in &workspace.packages {
         findings.extend(circles::check(package));
         findings.extend(methods::check(package));

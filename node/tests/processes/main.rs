@@ -6,6 +6,7 @@ mod doors;
 mod faults;
 mod life;
 mod load;
+mod opening;
 mod restarts;
 mod synod;
 

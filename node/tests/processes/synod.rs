@@ -46,7 +46,7 @@ pub(crate) struct Synod {
     sequence: u64,
 }
 
-fn member(number: u8) -> SigningKey {
+pub(crate) fn member(number: u8) -> SigningKey {
     SigningKey::from_seed(&Secret::new([0x80 + number; 32]))
 }
 

@@ -379,7 +379,7 @@ fn an_action_is_carried_out_once() {
     ));
     let again = cluster.ask(request, user());
     assert!(
-        matches!(again, Reply::Failed(CallError::Refused(_))),
+        matches!(again, Reply::Failed(CallError::Governance(_))),
         "{again:?}"
     );
 }
@@ -399,7 +399,7 @@ fn a_join_with_evidence_of_another_key_is_refused() {
         request.attested.evidence = other.attested.evidence;
     });
     assert!(
-        matches!(reply, Reply::Failed(CallError::Refused(_))),
+        matches!(reply, Reply::Failed(CallError::Governance(_))),
         "{reply:?}"
     );
 }
@@ -431,7 +431,7 @@ fn a_join_for_another_network_is_refused() {
         user(),
     );
     assert!(
-        matches!(reply, Reply::Failed(CallError::Refused(_))),
+        matches!(reply, Reply::Failed(CallError::Governance(_))),
         "{reply:?}"
     );
 }
@@ -447,7 +447,7 @@ fn a_join_replayed_is_refused() {
     ));
     let again = cluster.ask(Request::Join(bytes), user());
     assert!(
-        matches!(again, Reply::Failed(CallError::Refused(_))),
+        matches!(again, Reply::Failed(CallError::Governance(_))),
         "{again:?}"
     );
 }

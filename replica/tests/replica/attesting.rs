@@ -274,9 +274,9 @@ fn refusal_comes_back_with_its_explanation_to_follower_and_leader() {
         let request = Reattest::sign(id, request.attested, request.block, &identity);
         let before = cluster.record(id);
         let call = submit(&mut cluster, id, request);
-        let CallError::Refused(why) = failed(&mut cluster, call) else {
-            panic!("not refused")
-        };
+        let why = failed(&mut cluster, call)
+            .refusal()
+            .expect("it is refused for good");
         assert!(why.contains("rule `binding`"), "{why}");
         assert_eq!(cluster.record(id), before);
     }

@@ -4,7 +4,9 @@ use bytes::Bytes;
 use synod_attestation::Tee;
 use synod_governance::Act;
 use synod_ledger::Scanner;
-use synod_replica::{Answer, CallError, Input, Intake, Reply, Request, TxStatus};
+use synod_replica::{
+    Answer, CallError, Condition, Input, Intake, Operation, Reply, Request, TxStatus,
+};
 
 use crate::cluster::{Cluster, user};
 
@@ -54,6 +56,59 @@ fn a_leader_without_a_quorum_answers_nothing_and_steps_down() {
     assert_eq!(
         cluster.nodes[&old].replica.machine().history().status(tx),
         TxStatus::Invalid
+    );
+}
+
+/// A write on the condition that the key has a value.
+fn put_if_present(key: &str) -> Request {
+    let Request::Operate(mut operate) = Cluster::put_request("records", key, "again") else {
+        panic!("a put is an operation")
+    };
+    if let Operation::Put { condition, .. } = &mut operate.operation {
+        *condition = Condition::Present;
+    }
+    Request::Operate(operate)
+}
+
+/// That a condition does not hold is read from the state, so it is answered like a read: by a leader that a quorum
+/// confirms.
+#[test]
+fn a_leader_that_was_replaced_refuses_no_condition_by_its_old_state() {
+    let mut cluster = Cluster::three(23);
+    let old = cluster.leader();
+    let refused = cluster.ask(put_if_present("k"), user());
+    assert!(
+        matches!(
+            &refused,
+            Reply::Answered {
+                answer: Answer::ConditionFailed { .. },
+                ..
+            }
+        ),
+        "{refused:?}"
+    );
+    let others: Vec<u64> = cluster
+        .nodes
+        .keys()
+        .copied()
+        .filter(|id| *id != old)
+        .collect();
+    others.iter().for_each(|id| cluster.cut(old, *id));
+    // To the one that is alone, the key has no value; the others may have another leader at any time.
+    let call = cluster.send(old, put_if_present("k"), user());
+    cluster.run(300);
+    assert!(
+        !cluster.replies.contains_key(&call),
+        "nobody confirmed that it leads"
+    );
+    cluster.run(4000);
+    let reply = cluster
+        .replies
+        .remove(&call)
+        .expect("an answer once leadership is lost");
+    assert!(
+        matches!(reply, Reply::Failed(CallError::Retry)),
+        "{reply:?}"
     );
 }
 

@@ -42,7 +42,7 @@ fn leave_and_stop(cluster: &mut Cluster, id: u64) {
 
 fn refusal(reply: Reply) -> String {
     match reply {
-        Reply::Failed(CallError::Refused(why)) => why,
+        Reply::Failed(error) => error.refusal().expect("it is refused for good"),
         other => panic!("{other:?}"),
     }
 }

@@ -1,8 +1,8 @@
 //! Followers that are so far behind that the leader has forgotten what they need.
 
-use synod_governance::Act;
+use synod_governance::{Act, Input};
 use synod_ledger::Record;
-use synod_replica::Notice;
+use synod_replica::{Notice, Reply, Request};
 
 use synod_attestation::Tee;
 
@@ -103,5 +103,37 @@ fn misread_files_are_not_sent_on_and_nobody_is_accused() {
     assert_eq!(
         certified(&cluster, behind),
         certified(&cluster, cluster.leader())
+    );
+}
+
+/// What a block does to governance follows from the ledger alone, not from how much of it one replica keeps in memory.
+#[test]
+fn follower_that_forgot_a_block_judges_evidence_made_from_it_as_the_leader_does() {
+    let mut cluster = Cluster::found_on(72, &manifest(2));
+    cluster.history_bytes_max = Some(16 * 1024);
+    cluster.join(Tee::Tdx);
+    cluster.join(Tee::Nitro);
+    cluster.open();
+    assert_eq!(
+        cluster.leader(),
+        1,
+        "the founder leads, and forgets nothing"
+    );
+    let (_, request) = cluster.join_request(Tee::SevSnp);
+    let named = request.block.index;
+    for n in 0..50 {
+        cluster.put(&format!("k{n}"), &"v".repeat(1000));
+    }
+    for (id, node) in &cluster.nodes {
+        let kept = node.replica.machine().history().block(named).is_some();
+        assert_eq!(kept, *id == 1, "replica {id}");
+    }
+    let request = Request::Join(Input::Join(Box::new(request)).encode().into());
+    let reply = cluster.ask(request, user());
+    assert!(matches!(reply, Reply::Governed { .. }), "{reply:?}");
+    cluster.put("after", "v");
+    assert!(
+        !accused(&cluster),
+        "nobody is accused of an input that is sound"
     );
 }

@@ -69,7 +69,7 @@ fn a_name_that_is_being_swept_cannot_be_set() {
     ));
     let refused = cluster.replies.remove(&again);
     assert!(
-        matches!(&refused, Some(Reply::Failed(CallError::Refused(why))) if why.contains("being removed")),
+        matches!(&refused, Some(Reply::Failed(CallError::Governance(why))) if why.code() == "app-removing"),
         "{refused:?}"
     );
 }
