@@ -13,7 +13,7 @@ use synod_governance::{
     AttestedStatement, BlockRef, Input, Reattest, ReplicaRecord, ReplicaStatus, join_nonce,
 };
 use synod_ledger::TxId;
-use synod_replica::{CallError, Caller, Replica, Reply, Request};
+use synod_replica::{Caller, Replica, Reply, Request};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
