@@ -392,7 +392,7 @@ mod tests {
     use synod_crypto::Digest;
     use synod_governance::app::{AppManifest, CallerIdentity};
     use synod_ledger::TxId;
-    use synod_replica::guest::{AppKey, Task};
+    use synod_replica::guest::{AppKey, ExecutionId, Task};
     use synod_replica::state::StateHandle;
 
     use super::*;
@@ -466,7 +466,7 @@ mod tests {
             match self.reports.recv_timeout(Duration::from_secs(10)) {
                 Ok(Report::Executed(executed)) => {
                     let trapped = matches!(executed.result, Err(GuestFault::Trapped));
-                    (executed.id, trapped)
+                    (number(executed.id), trapped)
                 }
                 other => panic!("no execution ended: {other:?}"),
             }
@@ -489,9 +489,15 @@ mod tests {
         }
     }
 
+    fn number(id: ExecutionId) -> u64 {
+        match id {
+            ExecutionId::Call(number) | ExecutionId::Preparation(number) => number,
+        }
+    }
+
     fn execution(app: &str, id: u64) -> Execution {
         Execution {
-            id,
+            id: ExecutionId::Call(id),
             app: key(app),
             manifest: manifest(app),
             task: Task::Init,
@@ -533,7 +539,7 @@ mod tests {
         queue.add(execution("b", 10));
         queue.add(execution("b", 11));
         let order: Vec<_> = std::iter::from_fn(|| queue.take())
-            .map(|execution| execution.id)
+            .map(|execution| number(execution.id))
             .collect();
         assert_eq!(order, [0, 10, 1, 11, 2, 3]);
         for app in ["a", "a", "a", "a", "b", "b"] {

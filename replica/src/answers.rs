@@ -15,9 +15,9 @@ impl Core {
     /// Hands out the answers that rest on certified blocks.
     pub(crate) fn answer_certified(&mut self, out: &mut Effects) {
         for resting in self.desk.certified(self.certified_index()) {
-            let call = resting.call;
+            let asker = resting.asker;
             let reply = self.reply_of(resting);
-            out.replies.push((call, reply));
+            out.reply(asker, reply);
         }
     }
 

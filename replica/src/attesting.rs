@@ -14,8 +14,9 @@ use bytes::Bytes;
 use synod_governance::{Input, ReplicaStatus};
 
 use crate::app::Caller;
-use crate::calls::{Call, CallError, Effects, Notice, Reply, Request};
+use crate::calls::{Asker, CallError, Effects, Notice, Reply, Request};
 use crate::core::Core;
+use crate::desk::Queued;
 use crate::envelope::{Envelope, REFUSAL_BYTES_MAX};
 use crate::submission::{Goal, Submission};
 
@@ -23,8 +24,6 @@ use crate::submission::{Goal, Submission};
 const RESEND_TICKS: u64 = 50;
 /// And given up after so many (10 s).
 const GIVE_UP_TICKS: u64 = 500;
-/// Calls of peers bear their replica's id above this bit; the door counts from 1 and never gets there.
-const OF_PEER: u64 = 1 << 63;
 
 /// What replicas ask in their own names: this one's request on its way to the ledger, and those that wait here.
 #[derive(Debug, Default)]
@@ -183,8 +182,8 @@ impl OwnRequests {
     fn submit_for(&mut self, core: &mut Core, replica: u64, goal: Goal, request: Bytes) {
         // What finds no room is sent again.
         if self.waiting.insert(replica) {
-            let taken = core.submit(Call {
-                id: OF_PEER | replica,
+            let taken = core.submit(Queued {
+                asker: Asker::Peer(replica),
                 caller: Caller::default(),
                 request: match goal {
                     Goal::Attested { .. } => Request::Reattest(request),
@@ -199,15 +198,7 @@ impl OwnRequests {
 
     /// Turns replies to peers' calls into messages. A peer sees its success on the ledger; it is told of refusals.
     pub(crate) fn answer_peers(&mut self, core: &Core, out: &mut Effects) {
-        if self.waiting.is_empty() {
-            return;
-        }
-        let (of_peers, own) = std::mem::take(&mut out.replies)
-            .into_iter()
-            .partition::<Vec<_>, _>(|(call, _)| call & OF_PEER != 0);
-        out.replies = own;
-        for (call, reply) in of_peers {
-            let peer = call & !OF_PEER;
+        for (peer, reply) in std::mem::take(&mut out.replies_to_peers) {
             self.waiting.remove(&peer);
             if let Reply::Failed(error) = reply
                 && let Some(why) = error.refusal()

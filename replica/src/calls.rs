@@ -215,6 +215,25 @@ pub enum CallError {
     Halted,
 }
 
+/// Who waits for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asker {
+    /// The door, with the id that it chose.
+    Door(u64),
+    /// A replica, with its id.
+    Peer(u64),
+}
+
+impl Effects {
+    /// Answers whoever asked.
+    pub(crate) fn reply(&mut self, asker: Asker, reply: Reply) {
+        match asker {
+            Asker::Door(call) => self.replies.push((call, reply)),
+            Asker::Peer(id) => self.replies_to_peers.push((id, reply)),
+        }
+    }
+}
+
 impl CallError {
     /// Why the request is refused for good; `None` for what passes, so that it may be asked for again.
     pub fn refusal(&self) -> Option<String> {
@@ -267,6 +286,8 @@ pub struct Effects {
     pub send: Vec<(u64, Envelope)>,
     /// Answers.
     pub replies: Vec<(u64, Reply)>,
+    /// The same for replicas that asked in their own names, by their ids; they are told over their channels.
+    pub(crate) replies_to_peers: Vec<(u64, Reply)>,
     /// What the operator should know.
     pub notices: Vec<Notice>,
     /// Calls of apps to execute beside the replica, then to report as [`Input::Executed`].

@@ -13,8 +13,8 @@ use synod_consensus::{Engine, Fetch, Groups, ReadReady, Role, RoleChange};
 use synod_crypto::{Digest, Entropy};
 use synod_ledger::{BlockSignature, Certificate, Record, Sealer, Tally};
 
-use crate::calls::{Call, Effects, Notice};
-use crate::desk::Desk;
+use crate::calls::{Effects, Notice};
+use crate::desk::{Desk, Queued};
 use crate::histories::Histories;
 use crate::keeping_up::KeepingUp;
 use crate::keys::Keys;
@@ -171,7 +171,7 @@ impl Core {
     }
 
     /// Takes a call that writes (or may). False where too many wait, for their turn or with an answer that wrote nothing.
-    pub(crate) fn submit(&mut self, call: Call) -> bool {
+    pub(crate) fn submit(&mut self, call: Queued) -> bool {
         self.desk.submit(call, self.rounds.answers())
     }
 
@@ -213,8 +213,11 @@ impl Core {
     pub(crate) fn halt(&mut self, why: &str, out: &mut Effects) {
         self.halted = true;
         out.send.clear();
-        out.replies = self.desk.clear(None);
-        out.replies.extend(self.rounds.clear(None));
+        out.replies.clear();
+        let waiting = self.desk.clear(None).into_iter();
+        for (asker, reply) in waiting.chain(self.rounds.clear(None)) {
+            out.reply(asker, reply);
+        }
         out.execute.clear();
         out.notices.push(Notice::Halted(why.to_owned()));
     }

@@ -9,15 +9,12 @@ use synod_ledger::TxId;
 use crate::app::Caller;
 use crate::calls::{CallError, Reply};
 use crate::chunk::AppChunk;
-use crate::guest::{AppKey, Completion};
+use crate::guest::{AppKey, Completion, ExecutionId};
 use crate::report::AppVerdict;
 use crate::roll::sound;
 
 /// So many chunks wait at a time (each of up to 512 KiB).
 pub const CHUNKS_WAITING_MAX: usize = 32;
-
-/// Executions of `init` and `migrate` bear ids above this bit; those of calls never get there.
-pub(crate) const OF_PREPARATION: u64 = 1 << 63;
 
 /// After so many runs of `migrate` that came to nothing, the app's callers are asked to wait.
 const RUNS_BEFORE_HOLDING: u32 = 3;
@@ -61,7 +58,7 @@ pub(crate) struct Version {
 pub(crate) struct Preparation {
     pub(crate) app: AppKey,
     /// The id of the newest execution.
-    pub(crate) execution: u64,
+    pub(crate) execution: ExecutionId,
     /// How often it ran.
     pub(crate) runs: u32,
     pub(crate) tx: TxId,
@@ -86,11 +83,6 @@ pub(crate) struct ChunkCall {
     pub(crate) call: u64,
     pub(crate) caller: Caller,
     pub(crate) chunk: AppChunk,
-}
-
-/// Whether the id is that of an execution of `init` or `migrate`.
-pub(crate) fn is_preparation(id: u64) -> bool {
-    id & OF_PREPARATION != 0
 }
 
 impl Deploying {

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use synod_ledger::TxId;
 
-use crate::app::Answer;
-use crate::calls::{Call, CallError, Reply};
+use crate::app::{Answer, Caller};
+use crate::calls::{Asker, CallError, Reply, Request};
 use crate::guest::AppResponse;
 
 /// The most calls that wait to be carried out.
@@ -20,8 +20,8 @@ pub const CALLS_WAITING_MAX: usize = 65_536;
 /// An answer that rests on a block.
 #[derive(Debug)]
 pub(crate) struct Resting {
-    /// The call.
-    pub call: u64,
+    /// Who is answered.
+    pub asker: Asker,
     /// The transaction, where one was made.
     pub tx: Option<TxId>,
     /// What to answer once the block is certified.
@@ -63,16 +63,24 @@ pub(crate) struct AppOutcome {
     pub repeats: Option<TxId>,
 }
 
+/// A call that waits for its turn.
+#[derive(Debug)]
+pub(crate) struct Queued {
+    pub asker: Asker,
+    pub caller: Caller,
+    pub request: Request,
+}
+
 /// Calls that wait, and answers that rest.
 #[derive(Debug, Default)]
 pub(crate) struct Desk {
-    waiting: VecDeque<Call>,
+    waiting: VecDeque<Queued>,
     resting: BTreeMap<u64, Vec<Resting>>,
 }
 
 impl Desk {
     /// Takes a call that writes (or may). False where too many wait, `elsewhere` among them.
-    pub(crate) fn submit(&mut self, call: Call, elsewhere: usize) -> bool {
+    pub(crate) fn submit(&mut self, call: Queued, elsewhere: usize) -> bool {
         let room = self.waiting.len() + elsewhere < CALLS_WAITING_MAX;
         if room {
             self.waiting.push_back(call);
@@ -81,7 +89,7 @@ impl Desk {
     }
 
     /// The next call to carry out, if `wanted` says so.
-    pub(crate) fn next_if(&mut self, wanted: impl FnOnce(&Call) -> bool) -> Option<Call> {
+    pub(crate) fn next_if(&mut self, wanted: impl FnOnce(&Queued) -> bool) -> Option<Queued> {
         if self.waiting.front().is_some_and(wanted) {
             self.waiting.pop_front()
         } else {
@@ -90,7 +98,7 @@ impl Desk {
     }
 
     /// Puts a call back, first in line.
-    pub(crate) fn put_back(&mut self, call: Call) {
+    pub(crate) fn put_back(&mut self, call: Queued) {
         self.waiting.push_front(call);
     }
 
@@ -131,15 +139,16 @@ impl Desk {
 
     /// Empties the desk after leadership was lost: what never ran is told where to go, what stands in the
     /// log is told its transaction.
-    pub(crate) fn clear(&mut self, leader: Option<u64>) -> Vec<(u64, Reply)> {
-        let not_leader = |call: Call| (call.id, Reply::Failed(CallError::NotLeader { leader }));
-        let mut replies: Vec<(u64, Reply)> = self.waiting.drain(..).map(not_leader).collect();
+    pub(crate) fn clear(&mut self, leader: Option<u64>) -> Vec<(Asker, Reply)> {
+        let not_leader =
+            |call: Queued| (call.asker, Reply::Failed(CallError::NotLeader { leader }));
+        let mut replies: Vec<(Asker, Reply)> = self.waiting.drain(..).map(not_leader).collect();
         let resting = std::mem::take(&mut self.resting);
         replies.extend(resting.into_values().flatten().map(|resting| {
             let error = resting
                 .tx
                 .map_or(CallError::Retry, |tx| CallError::Interrupted { tx });
-            (resting.call, Reply::Failed(error))
+            (resting.asker, Reply::Failed(error))
         }));
         replies
     }

@@ -21,12 +21,14 @@ use synod_ledger::{CLAIMS_MAX, ReplyPreimage, TxId};
 
 use crate::app::AppError;
 use crate::apps::{Apps, Judged, check_own_maps};
-use crate::calls::{Call, CallError, Effects, Reply, Request};
+use crate::calls::{Asker, Call, CallError, Effects, Reply, Request};
 use crate::core::Core;
 use crate::deployment::Deploying;
 use crate::desk::{AppOutcome, Outcome, Resting};
 use crate::floor::{Done, EXECUTIONS_MAX, Errand, Floor, Purpose, Run};
-use crate::guest::{AppReply, Compiled, Completion, Executed, Execution, GuestFault, Task};
+use crate::guest::{
+    AppReply, Compiled, Completion, Executed, Execution, ExecutionId, GuestFault, Task,
+};
 use crate::idempotency::{self, Once, RememberedAnswer, Said};
 use crate::proposing::{Draft, Ran, label};
 
@@ -264,7 +266,7 @@ impl AppCalls {
             Purpose::Write(run)
         };
         out.execute.push(Execution {
-            id: self.floor.begin(purpose),
+            id: ExecutionId::Call(self.floor.begin(purpose)),
             app: app.key.clone(),
             manifest: app.manifest.clone(),
             task,
@@ -280,7 +282,10 @@ impl AppCalls {
 
     /// An execution came to its end.
     pub(crate) fn executed(&mut self, core: &mut Core, executed: Executed, out: &mut Effects) {
-        match self.floor.end(executed.id) {
+        let ExecutionId::Call(id) = executed.id else {
+            return;
+        };
+        match self.floor.end(id) {
             Some(Purpose::Read(run)) => self.read_executed(*run, executed.result, out),
             Some(Purpose::Write(run)) => self.write_executed(core, *run, executed.result),
             Some(Purpose::Abandoned) | None => {}
@@ -364,7 +369,7 @@ impl AppCalls {
         }
         self.floor.writes.give_up(&errand);
         Some(Resting {
-            call: errand.call,
+            asker: Asker::Door(errand.call),
             tx: None,
             outcome: Outcome::Failed(CallError::Contended),
         })
@@ -416,7 +421,8 @@ impl AppCalls {
 
     fn rest_answer(core: &mut Core, call: u64, outcome: Outcome) {
         let tx = None;
-        core.rest_on_newest(vec![Resting { call, tx, outcome }]);
+        let asker = Asker::Door(call);
+        core.rest_on_newest(vec![Resting { asker, tx, outcome }]);
     }
 
     /// Leadership was lost: what never ran is told where to go, what ran is to be tried again.
@@ -469,7 +475,7 @@ impl AppCalls {
         };
         self.floor.writes.finish(&done.run.errand);
         draft.resting.push(Resting {
-            call: done.run.errand.call,
+            asker: Asker::Door(done.run.errand.call),
             tx: None,
             outcome,
         });
@@ -503,7 +509,7 @@ impl AppCalls {
         core.push(draft, ran);
         self.floor.writes.finish(&run.errand);
         if !request.wait {
-            draft.pending.push((run.errand.call, tx));
+            draft.pending.push((Asker::Door(run.errand.call), tx));
             return;
         }
         let outcome = Outcome::App(Box::new(AppOutcome {
@@ -513,7 +519,7 @@ impl AppCalls {
             repeats: None,
         }));
         draft.resting.push(Resting {
-            call: run.errand.call,
+            asker: Asker::Door(run.errand.call),
             tx: Some(tx),
             outcome,
         });

@@ -70,11 +70,20 @@ pub struct AppResponse {
     pub body: Bytes,
 }
 
+/// Which execution: its result bears it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ExecutionId {
+    /// Of a call.
+    Call(u64),
+    /// Of `init` or `migrate`.
+    Preparation(u64),
+}
+
 /// What to execute.
 #[derive(Debug, Clone)]
 pub struct Execution {
     /// [`Executed`] bears it.
-    pub id: u64,
+    pub id: ExecutionId,
     /// What is to run.
     pub app: AppKey,
     /// Its manifest.
@@ -122,7 +131,7 @@ pub enum Task {
 #[derive(Debug)]
 pub struct Executed {
     /// Which execution.
-    pub id: u64,
+    pub id: ExecutionId,
     /// What it came to; after a fault nothing of it counts.
     pub result: Result<Completion, GuestFault>,
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use synod_ledger::{ReplyPreimage, TxId};
 
 use crate::app::{Answer, App, Caller};
-use crate::calls::{Call, CallError, Operate, Reply, Request};
+use crate::calls::{Asker, Call, CallError, Operate, Reply, Request};
 use crate::core::Core;
 use crate::desk::{Outcome, Resting};
 use crate::idempotency::{self, Once, RememberedAnswer, Said};
@@ -34,7 +34,7 @@ impl KvCalls {
     pub(crate) fn operate(
         &mut self,
         core: &mut Core,
-        call: u64,
+        asker: Asker,
         caller: Caller,
         operate: &Operate,
         draft: &mut Draft,
@@ -43,7 +43,7 @@ impl KvCalls {
         let outcome = match self.execute(core, caller, operate, draft) {
             Ok(Executed::Wrote { tx, answer }) => {
                 if !operate.wait {
-                    draft.pending.push((call, tx));
+                    draft.pending.push((asker, tx));
                     return;
                 }
                 let outcome = Outcome::Answered {
@@ -53,7 +53,7 @@ impl KvCalls {
                     repeats: None,
                 };
                 draft.resting.push(Resting {
-                    call,
+                    asker,
                     tx: Some(tx),
                     outcome,
                 });
@@ -74,7 +74,7 @@ impl KvCalls {
             Err(error) => Outcome::Failed(error),
         };
         draft.resting.push(Resting {
-            call,
+            asker,
             tx: None,
             outcome,
         });

@@ -4,9 +4,9 @@
 
 use synod_governance::Input;
 
-use crate::calls::{Call, CallError, Effects, Reply, Request};
+use crate::calls::{CallError, Effects, Reply, Request};
 use crate::change::Membership;
-use crate::desk::{Outcome, Resting};
+use crate::desk::{Outcome, Queued, Resting};
 use crate::law::{self, Enacted};
 use crate::leaving::Leaves;
 use crate::parting::Parting;
@@ -64,10 +64,10 @@ impl Replica {
             else {
                 break;
             };
-            let id = call.id;
+            let asker = call.asker;
             if let Request::Operate(operate) = call.request {
                 self.kv_calls
-                    .operate(&mut self.core, id, call.caller, &operate, &mut draft);
+                    .operate(&mut self.core, asker, call.caller, &operate, &mut draft);
             }
         }
         if draft.builder.is_empty() {
@@ -80,7 +80,7 @@ impl Replica {
     }
 
     /// Carries out a governance act or a join, in a block of its own. False if it has to wait.
-    fn govern(&mut self, call: Call, out: &mut Effects) -> bool {
+    fn govern(&mut self, call: Queued, out: &mut Effects) -> bool {
         let decoded = match &call.request {
             Request::Join(bytes) => law::decode_join(bytes),
             Request::Govern(bytes) => law::decode_action(bytes),
@@ -90,7 +90,7 @@ impl Replica {
         let input = match decoded {
             Ok(input) => input,
             Err(error) => {
-                out.replies.push((call.id, Reply::Failed(error)));
+                out.reply(call.asker, Reply::Failed(error));
                 return true;
             }
         };
@@ -103,7 +103,7 @@ impl Replica {
             Ok(enacted) => return self.place_enacted(enacted, &input, call, out),
             Err(error) => {
                 self.core.rest_on_newest(vec![Resting {
-                    call: call.id,
+                    asker: call.asker,
                     tx: None,
                     outcome: Outcome::Failed(error),
                 }]);
@@ -117,7 +117,7 @@ impl Replica {
         &mut self,
         enacted: Enacted,
         input: &Input,
-        call: Call,
+        call: Queued,
         out: &mut Effects,
     ) -> bool {
         let leaving = Leaves::leaving_voter(&self.core, input);
@@ -136,24 +136,22 @@ impl Replica {
                 })
             };
         }
-        let failed = |error| (call.id, Reply::Failed(error));
+        let asker = call.asker;
         match parting {
-            Parting::Now => self
-                .core
-                .propose_enacted(enacted, input, Some(call.id), out),
+            Parting::Now => self.core.propose_enacted(enacted, input, Some(asker), out),
             Parting::Hold => {
                 self.core.desk.put_back(call);
                 return false;
             }
-            Parting::NotYet => out.replies.push(failed(CallError::Retry)),
-            Parting::Never(why) => out.replies.push(failed(CallError::Refused(why))),
+            Parting::NotYet => out.reply(asker, Reply::Failed(CallError::Retry)),
+            Parting::Never(why) => out.reply(asker, Reply::Failed(CallError::Refused(why))),
         }
         true
     }
 
     /// A leader never removes itself: it hands leadership over, and the next leader is asked again.
-    fn hand_over(&mut self, call: &Call, out: &mut Effects) {
+    fn hand_over(&mut self, call: &Queued, out: &mut Effects) {
         self.core.transfer_leadership(|_| true, out);
-        out.replies.push((call.id, Reply::Failed(CallError::Retry)));
+        out.reply(call.asker, Reply::Failed(CallError::Retry));
     }
 }

@@ -18,7 +18,7 @@ use synod_ledger::{
 };
 
 use crate::app::Caller;
-use crate::calls::{CallError, Effects, Notice, Reply};
+use crate::calls::{Asker, CallError, Effects, Notice, Reply};
 use crate::change::{self, Membership};
 use crate::core::{Core, groups};
 use crate::desk::{Outcome, Resting};
@@ -38,7 +38,7 @@ pub(crate) struct Draft {
     pub(crate) builder: BlockBuilder,
     pub(crate) resting: Vec<Resting>,
     /// Calls that are answered `Pending` as soon as the block stands in the log.
-    pub(crate) pending: Vec<(u64, TxId)>,
+    pub(crate) pending: Vec<(Asker, TxId)>,
 }
 
 /// A transaction for a block of its own.
@@ -50,8 +50,8 @@ pub(crate) struct Alone {
     /// Who made it; empty for the service itself.
     pub(crate) caller: Bytes,
     pub(crate) membership: Option<Membership>,
-    /// The call that is answered once it is certified, and how.
-    pub(crate) call: Option<(u64, Outcome)>,
+    /// Who is answered once it is certified, and how.
+    pub(crate) answers: Option<(Asker, Outcome)>,
 }
 
 impl Alone {
@@ -63,7 +63,7 @@ impl Alone {
             claims: Vec::new(),
             caller: Bytes::new(),
             membership: None,
-            call: None,
+            answers: None,
         }
     }
 }
@@ -103,8 +103,10 @@ impl Core {
         let led = self.sealer.take().is_some();
         if led {
             self.tallies.clear();
-            out.replies.extend(self.desk.clear(leader));
-            out.replies.extend(self.rounds.clear(leader));
+            let waiting = self.desk.clear(leader).into_iter();
+            for (asker, reply) in waiting.chain(self.rounds.clear(leader)) {
+                out.reply(asker, reply);
+            }
         }
         led
     }
@@ -223,12 +225,12 @@ impl Core {
         &mut self,
         enacted: Enacted,
         input: &Input,
-        call: Option<u64>,
+        asker: Option<Asker>,
         out: &mut Effects,
     ) {
         let alone = Alone {
             membership: enacted.membership,
-            call: call.map(|call| (call, Outcome::Governed(enacted.replica))),
+            answers: asker.map(|asker| (asker, Outcome::Governed(enacted.replica))),
             ..Alone::new(enacted.writes, law::digest_of(input))
         };
         self.propose_alone(alone, out);
@@ -256,9 +258,9 @@ impl Core {
                 execution: None,
             },
         );
-        if let Some((call, outcome)) = alone.call {
+        if let Some((asker, outcome)) = alone.answers {
             draft.resting.push(Resting {
-                call,
+                asker,
                 tx: Some(tx),
                 outcome,
             });
@@ -308,12 +310,9 @@ impl Core {
                 .resting
                 .into_iter()
                 .for_each(|resting| self.desk.rest(index, resting));
-            out.replies.extend(
-                draft
-                    .pending
-                    .into_iter()
-                    .map(|(call, tx)| (call, Reply::Pending(tx))),
-            );
+            for (asker, tx) in draft.pending {
+                out.reply(asker, Reply::Pending(tx));
+            }
         } else {
             self.tallies.remove(&index);
             self.machine
@@ -331,7 +330,7 @@ impl Core {
     fn drop_draft(
         &mut self,
         resting: Vec<Resting>,
-        pending: Vec<(u64, TxId)>,
+        pending: Vec<(Asker, TxId)>,
         why: &str,
         out: &mut Effects,
     ) {
@@ -339,12 +338,10 @@ impl Core {
             peer: self.id,
             why: why.to_owned(),
         });
-        let calls = resting
-            .into_iter()
-            .map(|resting| resting.call)
-            .chain(pending.into_iter().map(|(call, _)| call));
-        out.replies
-            .extend(calls.map(|call| (call, Reply::Failed(CallError::Retry))));
+        let resting = resting.into_iter().map(|resting| resting.asker);
+        for asker in resting.chain(pending.into_iter().map(|(asker, _)| asker)) {
+            out.reply(asker, Reply::Failed(CallError::Retry));
+        }
     }
 
     /// Answers that wrote nothing rest on the newest block, whose state they saw, and on a quorum's word that this

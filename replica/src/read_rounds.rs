@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::calls::{Call, CallError, Reply, Request};
+use crate::calls::{Asker, Call, CallError, Reply, Request};
 use crate::desk::{CALLS_WAITING_MAX, Resting};
 
 /// The most bytes of requests that wait for a quorum's word.
@@ -119,13 +119,13 @@ impl ReadRounds {
     }
 
     /// The calls whose rounds waited longer than [`READ_TICKS_MAX`].
-    pub(crate) fn expired(&mut self, tick: u64) -> Vec<u64> {
+    pub(crate) fn expired(&mut self, tick: u64) -> Vec<Asker> {
         let expired = |round: &ReadRound| tick >= round.since_tick + READ_TICKS_MAX;
         let (calls, answers) = self.take_rounds(expired);
-        let answers = answers.into_iter().map(|(_, resting)| resting.call);
+        let answers = answers.into_iter().map(|(_, resting)| resting.asker);
         calls
             .into_iter()
-            .map(|call| call.id)
+            .map(|call| Asker::Door(call.id))
             .chain(answers)
             .collect()
     }
@@ -174,15 +174,20 @@ impl ReadRounds {
     }
 
     /// Empties the rounds after leadership was lost: readers are told where to go.
-    pub(crate) fn clear(&mut self, leader: Option<u64>) -> Vec<(u64, Reply)> {
+    pub(crate) fn clear(&mut self, leader: Option<u64>) -> Vec<(Asker, Reply)> {
         let (under_way, answers) = self.take_rounds(|_| true);
         let calls = std::mem::take(&mut self.reads_new)
             .into_iter()
             .chain(under_way);
         self.read_bytes = 0;
-        let not_leader = |call: Call| (call.id, Reply::Failed(CallError::NotLeader { leader }));
+        let not_leader = |call: Call| {
+            (
+                Asker::Door(call.id),
+                Reply::Failed(CallError::NotLeader { leader }),
+            )
+        };
         let answers = answers.into_iter().chain(self.answers_new.drain(..));
-        let retry = |(_, resting): (u64, Resting)| (resting.call, Reply::Failed(CallError::Retry));
+        let retry = |(_, resting): (u64, Resting)| (resting.asker, Reply::Failed(CallError::Retry));
         calls.map(not_leader).chain(answers.map(retry)).collect()
     }
 }

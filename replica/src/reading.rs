@@ -51,11 +51,9 @@ impl Reads {
         }
         self.asks.expire(core.ticks);
         let expired = core.rounds.expired(core.ticks);
-        out.replies.extend(
-            expired
-                .into_iter()
-                .map(|call| (call, Reply::Failed(CallError::Stale))),
-        );
+        for asker in expired {
+            out.reply(asker, Reply::Failed(CallError::Stale));
+        }
     }
 
     /// Serves the confirmed reads that the certified state covers, and lets confirmed answers leave with their blocks.

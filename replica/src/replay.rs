@@ -11,7 +11,7 @@ use synod_kv::{OutOfWindow, WriteSet};
 use synod_ledger::TxId;
 
 use crate::apps::{active, is_own_map};
-use crate::guest::{AppKey, Completion, Execution, GuestFault, Task};
+use crate::guest::{AppKey, Completion, Execution, ExecutionId, GuestFault, Task};
 use crate::machine::Machine;
 use crate::record::{ExecutionRecord, MalformedRecord};
 use crate::state::StateAt;
@@ -113,7 +113,7 @@ fn execution(
     let routed = app.manifest.route(&request.method, &path)?;
     let (route, params) = (routed.pattern.to_string(), routed.params);
     Ok(Execution {
-        id: 0,
+        id: ExecutionId::Call(0),
         app: app.key,
         manifest: Arc::clone(&app.manifest),
         task: Task::Handle {

@@ -15,10 +15,12 @@ use synod_crypto::Entropy;
 
 use crate::app::App;
 use crate::attesting::OwnRequests;
-use crate::calls::{Call, CallError, Effects, Input, Notice, Reply, Request};
+use crate::calls::{Asker, Call, CallError, Effects, Input, Notice, Reply, Request};
 use crate::core::{Core, Event, members};
-use crate::deployment::{self, Deploying};
+use crate::deployment::Deploying;
+use crate::desk::Queued;
 use crate::executing::AppCalls;
+use crate::guest::ExecutionId;
 use crate::keys::Keys;
 use crate::kv_calls::KvCalls;
 use crate::ledger_clock::Now;
@@ -131,10 +133,10 @@ impl Replica {
             Input::Unreachable(peer) => {
                 core.drive(EngineInput::Unreachable(peer), out);
             }
-            Input::Executed(executed) if deployment::is_preparation(executed.id) => {
-                self.deploying.prepared(core, executed, out);
-            }
-            Input::Executed(executed) => self.app_calls.executed(core, executed, out),
+            Input::Executed(executed) => match executed.id {
+                ExecutionId::Preparation(_) => self.deploying.prepared(core, executed, out),
+                ExecutionId::Call(_) => self.app_calls.executed(core, executed, out),
+            },
             Input::Compiled(compiled) => {
                 self.app_calls.note_compiled(&compiled);
                 self.deploying.compiled(core, compiled, out);
@@ -226,7 +228,14 @@ impl Replica {
                 (!core.rounds.submit(call)).then_some(CallError::Busy)
             }
             _ if core.disk_full => Some(core.disk_refusal()),
-            _ => (!core.submit(call)).then_some(CallError::Busy),
+            _ => {
+                let queued = Queued {
+                    asker: Asker::Door(id),
+                    caller: call.caller,
+                    request: call.request,
+                };
+                (!core.submit(queued)).then_some(CallError::Busy)
+            }
         };
         if let Some(error) = refused {
             out.replies.push((id, Reply::Failed(error)));

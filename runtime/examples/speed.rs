@@ -143,7 +143,7 @@ fn execution(app: &AppKey, manifest: &Arc<AppManifest>) -> Execution {
         body: Bytes::from_static(&[b'a'; 128]),
     };
     Execution {
-        id: 1,
+        id: synod_replica::guest::ExecutionId::Call(1),
         app: app.clone(),
         manifest: Arc::clone(manifest),
         task: Task::Handle {

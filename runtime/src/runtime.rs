@@ -333,7 +333,7 @@ fn joined(compile: &Compile) -> Result<Vec<u8>, ComponentError> {
 mod tests {
     use synod_governance::app::CallerIdentity;
     use synod_ledger::TxId;
-    use synod_replica::guest::AppRequest;
+    use synod_replica::guest::{AppRequest, ExecutionId};
     use synod_replica::state::StateHandle;
 
     use super::*;
@@ -355,7 +355,7 @@ mod tests {
             body: bytes::Bytes::new(),
         };
         Execution {
-            id: 1,
+            id: ExecutionId::Call(1),
             app: app.clone(),
             manifest: Arc::clone(manifest),
             task: Task::Handle {

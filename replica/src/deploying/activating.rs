@@ -15,8 +15,8 @@ use synod_ledger::{CLAIMS_MAX, TxId};
 use crate::calls::{CallError, Effects, Notice};
 use crate::core::Core;
 use crate::deploying::{DIGEST, reports};
-use crate::deployment::{Deploying, OF_PREPARATION, Preparation, Standing, key_of};
-use crate::guest::{AppKey, Completion, Executed, Execution, GuestFault, Task};
+use crate::deployment::{Deploying, Preparation, Standing, key_of};
+use crate::guest::{AppKey, Completion, Executed, Execution, ExecutionId, GuestFault, Task};
 use crate::law;
 use crate::proposing::Alone;
 use crate::report::AppVerdict;
@@ -107,7 +107,7 @@ impl Deploying {
     fn begin_preparing(&mut self, core: &mut Core, app: AppKey, out: &mut Effects) {
         self.preparation = Some(Preparation {
             app,
-            execution: 0,
+            execution: ExecutionId::Preparation(0),
             runs: 0,
             tx: core.machine.history().certified_tx(0),
             snapshot: 0,
@@ -160,7 +160,7 @@ impl Deploying {
             from: sound(active.parsed_manifest()).version().to_owned(),
         });
         self.preparations += 1;
-        preparation.execution = OF_PREPARATION | self.preparations;
+        preparation.execution = ExecutionId::Preparation(self.preparations);
         preparation.runs += 1;
         preparation.upgrades = before.is_some();
         preparation.tx = Self::next_tx(core);

@@ -7,7 +7,7 @@ use synod_governance::app::{CHUNK_BYTES, chunk_key, component_map};
 use synod_kv::{Transaction, WriteSet};
 
 use crate::app::{Answer, Caller};
-use crate::calls::{CallError, Effects, Reply};
+use crate::calls::{Asker, CallError, Effects, Reply};
 use crate::chunk::AppChunk;
 use crate::core::Core;
 use crate::deployment::{CHUNKS_WAITING_MAX, ChunkCall, Deploying};
@@ -85,7 +85,7 @@ impl Deploying {
                     claims: Vec::new(),
                     caller,
                     membership: None,
-                    call: Some((call, written(newest + 1))),
+                    answers: Some((Asker::Door(call), written(newest + 1))),
                 };
                 return core.propose_alone(alone, out);
             }
@@ -93,7 +93,11 @@ impl Deploying {
             Err(error) => Outcome::Failed(error),
         };
         let tx = None;
-        core.rest_on_newest(vec![Resting { call, tx, outcome }]);
+        core.rest_on_newest(vec![Resting {
+            asker: Asker::Door(call),
+            tx,
+            outcome,
+        }]);
     }
 }
 

@@ -10,7 +10,7 @@ use synod_crypto::Digest;
 use synod_governance::app::{AppManifest, AppPath, CallerIdentity, CallerKind, RouteKind};
 use synod_kv::{Bytes, Store, WriteSet};
 use synod_ledger::TxId;
-use synod_replica::guest::{AppKey, AppRequest, Compile, Completion, Execution, Task};
+use synod_replica::guest::{AppKey, AppRequest, Compile, Completion, Execution, ExecutionId, Task};
 use synod_replica::state::StateHandle;
 use synod_runtime::{LogLine, LogOrigin, LogSink, Runtime, TICK_MS, inspect};
 
@@ -143,7 +143,7 @@ impl Host {
         self.calls = self.calls.wrapping_add(1);
         let snapshot = store.head();
         let execution = Execution {
-            id: 1,
+            id: ExecutionId::Call(1),
             app: self.app.clone(),
             manifest: Arc::clone(&self.manifest),
             task,

@@ -7,7 +7,9 @@ use std::time::Duration;
 use synod_governance::app::{AppManifest, CallerIdentity};
 use synod_kv::{Bytes, MapName, Store, WriteSet};
 use synod_ledger::TxId;
-use synod_replica::guest::{AppKey, AppRequest, Compile, Completion, Execution, GuestFault, Task};
+use synod_replica::guest::{
+    AppKey, AppRequest, Compile, Completion, Execution, ExecutionId, GuestFault, Task,
+};
 use synod_replica::state::StateHandle;
 use synod_runtime::{ComponentError, LogLine, LogOrigin, LogSink, Reservation, Runtime, TICK_MS};
 
@@ -110,7 +112,7 @@ impl Bench {
     /// What would be executed for a POST to `/`.
     pub(crate) fn execution(&self) -> Execution {
         Execution {
-            id: 7,
+            id: ExecutionId::Call(7),
             app: self.app.clone(),
             manifest: Arc::clone(&self.manifest),
             task: Task::Handle {
@@ -131,7 +133,7 @@ impl Bench {
     /// Executes it.
     pub(crate) fn run(&self, execution: Execution) -> Result<Completion, GuestFault> {
         let executed = self.runtime.execute(execution);
-        assert_eq!(executed.id, 7);
+        assert_eq!(executed.id, ExecutionId::Call(7));
         executed.result
     }
 
