@@ -1,4 +1,4 @@
-//! The ledger's clock (DESIGN §5.4 rule 8).
+//! The ledger's clock.
 //!
 //! A block's time is the lower median, over the voters of the configuration that
 //! its header names, of their signed readings; a voter without a reading counts

@@ -12,7 +12,7 @@
 //! - What the writes of a block *mean* is not judged here, with one exception:
 //!   configurations.
 //!
-//! Rule for configurations (DESIGN §5.4 rule 10). A block that writes
+//! Rule for configurations. A block that writes
 //! configuration k+1 names k, and nothing is pending. It is pending until a later
 //! header names it, for which a certificate at or above that block is needed. In
 //! between only the first block of a view may name k.

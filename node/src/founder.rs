@@ -1,4 +1,4 @@
-//! How a founder comes to be (DESIGN §5.2).
+//! How a founder comes to be.
 //!
 //! The founder shows its evidence, bound to the manifest's digest, and waits. The members appraise it and sign;
 //! with enough approvals it makes block 0, whose hash is the network id. Nothing is served to users before.

@@ -1,4 +1,4 @@
-//! How a joiner comes to be (DESIGN §5.3): mutual attestation, keys, the whole ledger verified, then a learner.
+//! How a joiner comes to be: mutual attestation, keys, the whole ledger verified, then a learner.
 //!
 //! 1. The joiner verifies the service as a client would: evidence, chain from the pinned network id, TLS key.
 //! 2. It attests itself with a nonce made from a recent certified block, and asks to join; the verdict on it goes

@@ -1,4 +1,5 @@
-//! What a replica checks before the engine sees a peer's message (DESIGN §5.4 rules 4 and 5).
+//! What a replica checks before the engine sees a peer's message: the engine compares terms and indices alone, and
+//! believes the channel.
 //!
 //! Invariants
 //! - a block enters the engine's log only after the machine took it up, and leaves both together;

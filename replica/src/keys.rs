@@ -1,4 +1,4 @@
-//! The release of keys to a trusted replica (DESIGN §5.3).
+//! The release of keys to a trusted replica.
 //!
 //! Keys are an effect of the commit that trusts a replica: any trusted replica gives them, from certified state,
 //! sealed to the HPKE key of the statement that the verdict was about. Whoever asks gets the same sealed bytes'

@@ -1,4 +1,4 @@
-//! A replica's part in the ledger's clock (DESIGN §5.4 rule 8): what it reads, and what it was told by others.
+//! A replica's part in the ledger's clock: what it reads, and what it was told by others.
 //!
 //! The host sets the wall clock, so a reading never follows it at once. A replica keeps an *estimate* of the time
 //! that runs with its monotonic clock and is steered towards the wall clock: never faster than
