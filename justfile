@@ -30,6 +30,10 @@ deny:
 openapi:
     SYNOD_BLESS=1 cargo test --package synod-api --test openapi_document
 
+# Whole networks under seeds, ten of each profile that must pass; `just sim --profile churn --seed 4 --trace` for one.
+sim *options="--profile all --seeds 10":
+    cargo run --profile sim --package synod-sim -- {{options}}
+
 # One fuzz target for some seconds. Needs a nightly compiler and `cargo install cargo-fuzz`.
 fuzz target seconds="60":
     cd fuzz && cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}}

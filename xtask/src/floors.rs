@@ -79,6 +79,7 @@ const FLOORS: &[Floor] = &[
     ),
     floor(6, "synod-node", ALL_BELOW_PROGRAMS),
     floor(7, "synod-testbed", PROGRAMS_TOO),
+    floor(7, "synod-sim", ALL_BELOW_PROGRAMS),
     floor(8, "synod-cli", EVERYTHING),
     floor(8, "xtask", &["synod-componentize"]),
 ];

@@ -1,0 +1,312 @@
+//! Clients at work in the world, and the checks of what they are told; and what is looked at every second.
+
+use synod_governance::ReplicaStatus;
+use synod_replica::{CallError, Caller, Operate, Reply, Request};
+
+use crate::birth::user;
+use crate::checks::answers::Answered;
+use crate::clients::{TIMEOUT_US, told};
+use crate::events::{Asker, Event};
+use crate::history::{Ask, Done};
+use crate::world::World;
+
+/// Clients wait so long at most between two operations (microseconds).
+const THINK_US_MAX: u64 = 300_000;
+const SECOND_US: u64 = 1_000_000;
+
+impl World {
+    /// Clients begin.
+    pub(crate) fn begin_clients(&mut self) {
+        for client in 0..self.clients.len() {
+            self.wake_in(client, THINK_US_MAX);
+        }
+    }
+
+    fn wake_in(&mut self, client: usize, wait_us: u64) {
+        let wait_us = self.clients[client]
+            .random
+            .between(1_000, wait_us.max(1_001));
+        self.queue
+            .plan(self.now_us + wait_us, Event::Wake { client });
+    }
+
+    pub(crate) fn wake(&mut self, number: usize) {
+        let (event, now_us, known) = (self.trace.events(), self.now_us, self.known);
+        let client = &mut self.clients[number];
+        if client
+            .pending
+            .as_ref()
+            .is_some_and(|pending| pending.call.is_some())
+        {
+            return;
+        }
+        if client.pending.is_none() {
+            client.think(number, event, now_us, known);
+        }
+        let Some(host) = self.contact(number) else {
+            return self.wake_in(number, 500_000);
+        };
+        let client = &self.clients[number];
+        let Some((request, pending)) = client.request().zip(client.pending.as_ref()) else {
+            return;
+        };
+        let asker = Asker::Client {
+            client: number,
+            partition: pending.partition,
+            ask: pending.ask.clone(),
+            known,
+            known_first: pending.known,
+        };
+        self.note(format_args!(
+            "client {number} asks host {host}: {}",
+            brief(&request)
+        ));
+        let call = self.call(host, asker, user(number), request);
+        if let Some(pending) = &mut self.clients[number].pending {
+            pending.call = Some(call);
+        }
+        self.queue.plan(
+            now_us + TIMEOUT_US,
+            Event::Timeout {
+                client: number,
+                call,
+            },
+        );
+    }
+
+    /// The host that the client asks.
+    fn contact(&mut self, number: usize) -> Option<u64> {
+        let running = self.running();
+        let client = &mut self.clients[number];
+        if let Some((host, until_us)) = client.captive {
+            if self.now_us < until_us && running.contains(&host) {
+                return Some(host);
+            }
+            client.captive = None;
+        }
+        let leader = client.leader.and_then(|id| self.places.get(&id).copied());
+        // Also where the adversary runs the leader: the product's code answers inside.
+        match leader.filter(|host| self.hosts[host].process.is_some()) {
+            Some(host) if client.random.chance(600) => Some(host),
+            _ => client.random.pick(&running),
+        }
+    }
+
+    pub(crate) fn timed_out(&mut self, number: usize, call: u64) {
+        let now_us = self.now_us;
+        let client = &mut self.clients[number];
+        let Some(pending) = &mut client.pending else {
+            return;
+        };
+        if pending.call != Some(call) {
+            return;
+        }
+        pending.call = None;
+        client.leader = None;
+        let gives_up = now_us >= pending.given_up_us;
+        if gives_up && let Some(pending) = client.pending.take() {
+            self.history.push(Done {
+                partition: pending.partition,
+                ask: pending.ask,
+                asked: pending.asked,
+                told_at: None,
+                told: None,
+                seqno: None,
+            });
+        }
+        self.wake_in(number, 20_000);
+    }
+
+    pub(crate) fn client_told(&mut self, number: usize, call: u64, reply: &Reply, host: u64) {
+        let client = &mut self.clients[number];
+        if client
+            .pending
+            .as_ref()
+            .is_none_or(|pending| pending.call != Some(call))
+        {
+            return;
+        }
+        match reply {
+            Reply::Answered {
+                tx, as_of, answer, ..
+            } => {
+                let seen = tx.map_or(as_of.seqno, |tx| tx.seqno);
+                let Some(told) = told(answer) else { return };
+                self.finish(number, told, tx.map(|tx| tx.seqno), seen);
+            }
+            Reply::Failed(error) => {
+                let wait_us = if let CallError::NotLeader { leader } = error {
+                    client.leader = *leader;
+                    10_000
+                } else {
+                    client.leader = None;
+                    300_000
+                };
+                if let Some(pending) = &mut client.pending {
+                    pending.call = None;
+                }
+                self.wake_in(number, wait_us);
+            }
+            other => self.fail(format!(
+                "client {number} asked host {host} and was told {other:?}"
+            )),
+        }
+    }
+
+    fn finish(&mut self, number: usize, told: crate::history::Told, seqno: Option<u64>, seen: u64) {
+        let told_at = self.trace.events();
+        let client = &mut self.clients[number];
+        let Some(pending) = client.pending.take() else {
+            return;
+        };
+        client.learn(pending.partition, &pending.ask, &told, seqno);
+        client.written_in_calm |= seqno.is_some() && pending.asked_us >= self.calm_since_us;
+        if !matches!(pending.ask, Ask::Get { local: true, .. }) {
+            self.known = self.known.max(seen);
+        }
+        self.note(format_args!("client {number} is told {told:?}"));
+        self.history.push(Done {
+            partition: pending.partition,
+            ask: pending.ask,
+            asked: pending.asked,
+            told_at: Some(told_at),
+            told: Some(told),
+            seqno,
+        });
+        self.wake_in(number, THINK_US_MAX);
+    }
+
+    /// Holds a reply against the ledger before it leaves.
+    pub(crate) fn check_reply(
+        &mut self,
+        host: u64,
+        call: u64,
+        reply: &Reply,
+    ) -> Result<(), String> {
+        let Some(asked) = self.calls.get(&call) else {
+            return Ok(());
+        };
+        let Some(process) = &self.hosts[&host].process else {
+            return Ok(());
+        };
+        match (&asked.asker, reply) {
+            (
+                Asker::Client {
+                    partition,
+                    ask,
+                    known,
+                    known_first,
+                    ..
+                },
+                Reply::Answered {
+                    tx,
+                    as_of,
+                    answer,
+                    receipt,
+                    repeated,
+                },
+            ) => {
+                let told = told(answer).ok_or("an answer of another kind than asked for")?;
+                let answered = Answered {
+                    partition: *partition,
+                    ask,
+                    told: &told,
+                    tx: *tx,
+                    as_of: *as_of,
+                    repeated: *repeated,
+                    known_by_call: *known,
+                    known_by_operation: *known_first,
+                };
+                answered.check(&self.checks.ledger)?;
+                match (tx, receipt) {
+                    (Some(tx), Some(receipt)) if self.random.chance(250) => self
+                        .checks
+                        .receipts
+                        .given(*tx, receipt, &process.replica, &mut self.random),
+                    _ => Ok(()),
+                }
+            }
+            (
+                Asker::Client { .. },
+                Reply::Failed(
+                    error @ (CallError::UnknownCaller
+                    | CallError::Forbidden
+                    | CallError::App(_)
+                    | CallError::KeyReused),
+                ),
+            ) => Err(format!("a client is refused without reason: {error}")),
+            (Asker::Renewal { tx }, Reply::Receipt(receipt)) => {
+                self.checks.receipts.renewed(*tx, receipt, &process.replica)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What is looked at every second: states, receipts of the past, replicas that are out.
+    pub(crate) fn audit(&mut self) {
+        self.queue.plan(self.now_us + SECOND_US, Event::Audit);
+        for host in self.hosts.values() {
+            let Some(process) = host.honest() else {
+                continue;
+            };
+            if let Err(what) = self.checks.ledger.audit(process.id, &process.replica) {
+                return self.fail(what);
+            }
+        }
+        self.stop_what_is_out();
+        let running = self.running();
+        let tx = self.checks.receipts.to_renew(&mut self.random);
+        if let Some((tx, host)) = tx.zip(self.random.pick(&running)) {
+            self.call(
+                host,
+                Asker::Renewal { tx },
+                Caller::default(),
+                Request::Receipt(tx),
+            );
+        }
+    }
+
+    /// Operators stop processes whose replicas are out, as the network's leader tells.
+    fn stop_what_is_out(&mut self) {
+        let Some(process) = self.serving().and_then(|host| self.hosts[&host].honest()) else {
+            return;
+        };
+        let view = process.replica.network_view();
+        let is_out = |id: u64| {
+            let mut records = view.replicas.iter();
+            records.any(|record| record.id == id && record.status == ReplicaStatus::Removed)
+        };
+        let out: Vec<u64> = self
+            .hosts
+            .iter()
+            .filter(|(_, host)| host.honest().is_some_and(|process| is_out(process.id)))
+            .map(|(id, _)| *id)
+            .collect();
+        for host_id in out {
+            self.crash(host_id);
+            self.hosts.get_mut(&host_id).expect("the host").restart_us =
+                self.now_us + 2 * SECOND_US;
+        }
+    }
+}
+
+/// A request in a few words, without its bytes.
+fn brief(request: &Request) -> String {
+    match request {
+        Request::Operate(Operate {
+            operation, local, ..
+        }) => {
+            let name = match operation {
+                synod_replica::Operation::Put { key, .. } => format!("put {key:?}"),
+                synod_replica::Operation::Delete { key, .. } => format!("delete {key:?}"),
+                synod_replica::Operation::Get { key, .. } => format!("get {key:?}"),
+                synod_replica::Operation::List(_) => "list".to_owned(),
+                synod_replica::Operation::Batch { compares, steps } => {
+                    format!("{} steps on {} compares", steps.len(), compares.len())
+                }
+            };
+            format!("{name}, local: {local}")
+        }
+        _ => "another request".to_owned(),
+    }
+}
