@@ -114,7 +114,7 @@ impl Client {
         match self.random.below(10) {
             0 | 1 => Want::Present,
             2 | 3 => Want::Absent,
-            4 | 5 => match self.seen.get(&(partition, side)) {
+            4..9 => match self.seen.get(&(partition, side)) {
                 Some(Some((_, version))) if *version > 0 => Want::Version(*version),
                 _ => Want::Any,
             },

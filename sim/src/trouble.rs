@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use synod_governance::Act;
+use synod_governance::{Act, ReplicaStatus};
 use synod_ledger::{Configuration, Sequence};
 use synod_replica::Input;
 
@@ -155,6 +155,21 @@ impl World {
                 let named = sequence.configuration_named(&sequence.certified().configuration);
                 named.map_or(0, |named| named.number())
             });
+        // A learner that has ended may still be made a voter, by what it signed before.
+        let waits = |status| matches!(status, ReplicaStatus::Trusted | ReplicaStatus::Learner);
+        let dead_learners = self
+            .hosts
+            .values()
+            .filter_map(|host| host.honest())
+            .map(|process| {
+                let replicas = process.replica.network_view().replicas;
+                let dead = replicas
+                    .iter()
+                    .filter(|it| waits(it.status) && !alive.contains(&it.id));
+                dead.count()
+            })
+            .max()
+            .unwrap_or(0);
         // What a certified block has superseded certifies nothing any more.
         let in_force = certified.max().unwrap_or(0);
         known.range(in_force..).all(|(_, configuration)| {
@@ -163,7 +178,7 @@ impl World {
                 .iter()
                 .filter(|voter| alive.contains(&voter.id));
             let vendors: BTreeSet<&str> = running.clone().map(|voter| &voter.vendor[..]).collect();
-            running.count() >= configuration.quorum() && vendors.len() >= 2
+            2 * running.count() > configuration.voters().len() + dead_learners && vendors.len() >= 2
         })
     }
 
@@ -177,11 +192,13 @@ impl World {
             .copied()
             .filter(|_| self.random.chance(400))
             .collect();
+        let until_us = self.now_us + self.random.between(CUT_US.0, CUT_US.1);
         // A leader that is alone, and that clients still reach, is the one to watch.
         if let Some(leader) = self.serving().filter(|_| self.random.chance(350)) {
             (places, side) = (self.hosts.keys().copied().collect(), vec![leader]);
+            let client = self.random.below(self.clients.len() as u64) as usize;
+            self.clients[client].captive = Some((leader, until_us));
         }
-        let until_us = self.now_us + self.random.between(CUT_US.0, CUT_US.1);
         let flaps = self
             .random
             .chance(250)

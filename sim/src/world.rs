@@ -33,6 +33,8 @@ use crate::trace::Trace;
 
 /// A replica's clock ticks this often (milliseconds).
 const TICK_MS: u64 = 20;
+/// What peers sent to a process that stood still is read within this time.
+const READ_LATE_US: u64 = 30_000;
 /// Hosts on which nothing runs at first.
 const SPARE_HOSTS: u64 = 2;
 /// What a process that stands still keeps of what comes in.
@@ -729,7 +731,12 @@ impl World {
             inbox.len()
         ));
         for event in inbox {
-            self.queue.plan(self.now_us, event);
+            // Peers' connections are read beside those of clients: a call may be heard before what was sent earlier.
+            let wait_us = match event {
+                Event::Deliver { .. } => self.random.below(READ_LATE_US),
+                _ => 0,
+            };
+            self.queue.plan(self.now_us + wait_us, event);
         }
     }
 
