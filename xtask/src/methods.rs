@@ -3,7 +3,7 @@
 //!
 //! Two kinds of call count: `self.method(…)` inside an `impl` block, where another file's `impl` block of the same type
 //! has that method; and `own_requests.method(…)` or `self.own_requests.method(…)`, where a type `OwnRequests` of the
-//! crate has it: a field or variable that bears the name of its type. No crate may have such a circle.
+//! crate has it: a field or variable that bears the name of its type. No product may have such a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,13 +14,18 @@ use crate::finding::Finding;
 use crate::sources::{Place, Source, is_for_tests};
 use crate::workspace::Package;
 
+/// How many files may lie on such circles, by package; none in those that are not named. In the simulator's world
+/// everything happens to everything else, and nobody's product rests on it.
+const ON_CIRCLES: &[(&str, usize)] = &[("synod-sim", 6)];
+
 /// A module, by its path from the root of its crate.
 type Module = Vec<String>;
 
 /// Checks one package.
 pub(crate) fn check(package: &Package) -> Vec<Finding> {
     let entangled = entangled(&arrows(&package.sources));
-    if entangled.is_empty() {
+    let allowed = ON_CIRCLES.iter().find(|(name, _)| *name == package.name);
+    if entangled.len() <= allowed.map_or(0, |(_, allowed)| *allowed) {
         return Vec::new();
     }
     let names: Vec<String> = entangled.iter().map(|module| module.join("::")).collect();
