@@ -34,6 +34,10 @@ openapi:
 sim *options="--profile all --seeds 10":
     cargo run --profile sim --package synod-sim -- {{options}}
 
+# Known faults in the protocol, each of which the simulator must find.
+mutations *names:
+    cargo xtask mutations {{names}}
+
 # One fuzz target for some seconds. Needs a nightly compiler and `cargo install cargo-fuzz`.
 fuzz target seconds="60":
     cd fuzz && cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}}

@@ -296,8 +296,21 @@ impl Engine {
         sole && self.role() != Role::Leader && !self.in_flight.is_empty()
     }
 
-    fn receive(&mut self, message: Message) -> Result<(), Refused> {
+    fn receive(&mut self, mut message: Message) -> Result<(), Refused> {
         admission::check(self, &message)?;
+        if let Body::Vote {
+            last_index,
+            last_term,
+            ..
+        } = &mut message.body
+        {
+            if cfg!(synod_mutation = "vote-twice") {
+                (self.node.raft.vote, self.node.raft.leader_id) = (0, 0);
+            }
+            if cfg!(synod_mutation = "vote-for-shorter-logs") {
+                (*last_index, *last_term) = (u64::MAX >> 2, message.term);
+            }
+        }
         let from = message.from;
         self.node
             .step(message_to_raft(message))
@@ -565,7 +578,9 @@ impl Engine {
     /// the disk; of repeated calls for a vote only the newest waits.
     fn hold_or_send(&mut self, number: u64, raw: &eraftpb::Message, effects: &mut Effects) {
         let message = message_from_raft(raw);
-        if matches!(message.body, Body::HeartbeatReply { .. }) {
+        let may_leave = matches!(message.body, Body::HeartbeatReply { .. })
+            || cfg!(synod_mutation = "acknowledge-before-persist");
+        if may_leave {
             effects.send.push(message);
             return;
         }

@@ -348,9 +348,13 @@ impl Core {
     /// replica still leads: it may have been replaced, and that state be of the past.
     pub(crate) fn rest_on_newest(&mut self, resting: Vec<Resting>) {
         let newest = self.machine.sequence().last().index;
-        resting
-            .into_iter()
-            .for_each(|resting| self.rounds.keep_answer(newest, resting));
+        for resting in resting {
+            if cfg!(synod_mutation = "refuse-from-the-past") {
+                self.desk.rest(newest, resting);
+            } else {
+                self.rounds.keep_answer(newest, resting);
+            }
+        }
     }
 
     /// Applies committed changes of membership: at once, or for a leader once they are certified.

@@ -6,6 +6,9 @@
 //! `cargo xtask guests` builds the components of the apps in Rust, and compares them with those that are committed.
 //!
 //! `cargo xtask wasm` builds the verifier for wasm32 and tests it; it writes below `target` alone.
+//!
+//! `cargo xtask mutations` builds simulators with known faults in the protocol, which they must find; it writes below
+//! `target` alone.
 
 mod circles;
 mod dependencies;
@@ -15,6 +18,7 @@ mod floors;
 mod guests;
 mod imports;
 mod methods;
+mod mutations;
 mod sans_io;
 mod shape;
 mod sources;
@@ -30,12 +34,15 @@ use workspace::Workspace;
 const USAGE: &str = "usage: cargo xtask tidy
        cargo xtask guests [--bless]
        cargo xtask wasm [--compare]
+       cargo xtask mutations [NAME...]
 
   tidy    check floors, circles of modules and of methods, sans-IO rules, error codes, sizes, names and reasons of dependencies
   guests  build the components of the apps in Rust, and compare them with those that are
           committed; with `--bless`, write those anew
   wasm    build the verifier for wasm32 and run recorded evidence through it under Node;
-          with `--compare`, also natively, with the times of both";
+          with `--compare`, also natively, with the times of both
+  mutations
+          put each known fault into the protocol, and have the simulator find it";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -46,6 +53,7 @@ fn main() -> ExitCode {
         ["guests", "--bless"] => told(guests::run_guests(true)),
         ["wasm"] => told(wasm::run(false)),
         ["wasm", "--compare"] => told(wasm::run(true)),
+        ["mutations", ref names @ ..] => mutations::run(names),
         _ => {
             eprintln!("{USAGE}");
             ExitCode::from(1)
