@@ -6,10 +6,11 @@
 //!   change is certified and applied;
 //! - what was executed is either proposed or rolled back, in the same step.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use synod_consensus::{Groups, Input as EngineInput, Role};
+use synod_consensus::{Change, Groups, Input as EngineInput, Role};
 use synod_crypto::Digest;
 use synod_governance::Input;
 use synod_kv::WriteSet;
@@ -359,14 +360,34 @@ impl Core {
 
     /// Applies committed changes of membership: at once, or for a leader once they are certified.
     pub(crate) fn apply_changes(&mut self, out: &mut Effects) {
-        while let Some((index, _)) = self.engine.pending_change() {
+        while let Some((index, change)) = self.engine.pending_change() {
             if self.leads() && index > self.certified_index() {
                 return;
             }
-            let groups = groups(&self.machine);
-            self.drive(EngineInput::Apply { index, groups }, out);
+            let groups = self.groups_after(change);
+            if !self.drive(EngineInput::Apply { index, groups }, out) {
+                return;
+            }
             out.membership_changed = true;
         }
+    }
+
+    /// The groups once the change is applied. Where others follow it, as for a replica whose disk was slow, the rule of
+    /// the newest block may ask for more vendors than the voters on the way have; they certify nothing any more.
+    fn groups_after(&self, change: Change) -> Groups {
+        let mut groups = groups(&self.machine);
+        let (peer, stays) = match change {
+            Change::AddLearner(_) => (0, false),
+            Change::Promote(peer) => (peer, true),
+            Change::Demote(peer) | Change::Remove(peer) => (peer, false),
+        };
+        let others = self.engine.voters().into_iter().filter(|id| *id != peer);
+        let voters = others.chain(stays.then_some(peer));
+        let spanned: BTreeSet<_> = voters.filter_map(|id| groups.of.get(&id)).collect();
+        if spanned.len() < usize::from(groups.required) {
+            groups.required = 1;
+        }
+        groups
     }
 
     /// Tells the engine how many vendors a commit must span, once a configuration with another rule and the same

@@ -22,9 +22,6 @@ pub(crate) fn members(store: &Store, required_vendors: u8) -> Members {
             .iter()
             .filter(move |replica| replica.status == status)
     };
-    let in_engine = replicas
-        .iter()
-        .filter(|r| matches!(r.status, ReplicaStatus::Voter | ReplicaStatus::Learner));
     let vendors: BTreeSet<&str> = replicas.iter().map(ReplicaRecord::vendor).collect();
     let group = |vendor: &str| {
         vendors
@@ -32,7 +29,9 @@ pub(crate) fn members(store: &Store, required_vendors: u8) -> Members {
             .position(|known| *known == vendor)
             .map_or(0, |at| at as u64 + 1)
     };
-    let of: BTreeMap<u64, u64> = in_engine
+    // Those that are out as well: whoever applies several changes at once still meets them on the way.
+    let of: BTreeMap<u64, u64> = replicas
+        .iter()
         .map(|replica| (replica.id, group(replica.vendor())))
         .collect();
     Members {

@@ -247,3 +247,30 @@ fn every_replica_tells_of_certified_governance_and_not_only_of_who_votes() {
         "{before:?} {after:?}"
     );
 }
+
+/// Its disk comes back when several changes are certified already, and it applies them at once. The state that it has by
+/// then knows the first of those removed no more.
+#[test]
+fn follower_whose_disk_hung_across_two_removals_applies_both() {
+    let mut cluster = Cluster::three(95);
+    cluster.join(Tee::SevSnp);
+    cluster.join(Tee::Tdx);
+    let others = followers(&cluster);
+    let (slow, gone) = (others[0], [others[1], others[2]]);
+    cluster.nodes.get_mut(&slow).expect("a node").disk_works = false;
+    for id in gone {
+        cluster.act(Act::RemoveReplica {
+            id,
+            cause: "two at once".to_owned(),
+        });
+        cluster.stop(id);
+        cluster.put("after", &id.to_string());
+    }
+    cluster.nodes.get_mut(&slow).expect("a node").disk_works = true;
+    assert!(catches_up(&mut cluster, slow));
+    let view = cluster.nodes[&slow].replica.network_view();
+    assert!(
+        gone.iter()
+            .all(|id| view.configuration.voter(*id).is_none())
+    );
+}
