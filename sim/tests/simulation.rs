@@ -13,6 +13,15 @@ fn run_seed(seed: u64, profile: &str, seconds: u64) -> Outcome {
     })
 }
 
+/// What was counted, without the bytes: evidence is signed with ECDSA and RSA-PSS, which draw their own randomness, and
+/// the length of an ECDSA signature follows from it.
+fn drawn_counts(outcome: &Outcome) -> Vec<(String, u64)> {
+    let counts = outcome.counts.iter().cloned();
+    counts
+        .filter(|(counted, _)| counted != "bytes searched for secrets")
+        .collect()
+}
+
 #[test]
 fn equal_seeds_give_equal_runs_event_by_event() {
     let runs = |seed| {
@@ -25,7 +34,7 @@ fn equal_seeds_give_equal_runs_event_by_event() {
     assert_eq!(one.failure, None);
     assert!(one.events > 1000, "{} events", one.events);
     assert_eq!((one.trace, one.events), (other.trace, other.events));
-    assert_eq!(one.counts, other.counts);
+    assert_eq!(drawn_counts(&one), drawn_counts(&other));
     let another = run_seed(8, "everything", 8);
     assert_ne!(another.trace, one.trace);
 }
