@@ -78,7 +78,8 @@ impl Membership {
     }
 
     /// The promotion of a learner that has caught up. What it signed before it became a learner, in an earlier time as a
-    /// voter or learner, does not count: one that is dead would else keep all others from being promoted.
+    /// voter or learner, does not count: one that is dead would else keep all others from being promoted. Nor does what it
+    /// signed before it fell silent: a dead voter costs the service a loss that it could have borne.
     fn promotion(core: &Core, learner: &ReplicaRecord) -> Option<Input> {
         let id = learner.id;
         let (index, header_hash, signature) = core.learners.get(&id)?;
@@ -88,7 +89,9 @@ impl Membership {
         let caught_up = core.engine.matched(id)? + PROMOTION_LAG_MAX >= core.engine.last_index();
         let certifies =
             core.keeping_up.acknowledged(id) + PROMOTION_LAG_MAX >= core.certified_index();
-        if !recent || !caught_up || !certifies {
+        let mut peers = core.engine.peers().into_iter();
+        let is_heard = peers.any(|peer| peer.id == id && peer.active);
+        if !recent || !caught_up || !certifies || !is_heard {
             return None;
         }
         let signature = minicbor::to_vec(signature).expect("encoding into memory does not fail");

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use synod_attestation::Tee;
-use synod_governance::Act;
+use synod_governance::{Act, ReplicaStatus};
 use synod_ledger::Certificate;
 use synod_replica::{Envelope, Input, Reply};
 
@@ -273,4 +273,22 @@ fn follower_whose_disk_hung_across_two_removals_applies_both() {
         gone.iter()
             .all(|id| view.configuration.voter(*id).is_none())
     );
+}
+
+/// The learner waits while a voter is silent, and dies meanwhile. Its signature is still recent when the voter is back.
+#[test]
+fn learner_that_died_is_not_promoted_on_what_it_signed_before() {
+    let mut cluster = Cluster::three(96);
+    cluster.isolate(followers(&cluster)[0]);
+    cluster.run(3000);
+    let learner = cluster.join_only(Tee::SevSnp);
+    cluster.run(3000);
+    cluster.put("signed", "by the learner as well");
+    cluster.run(1000);
+    assert_eq!(cluster.record(learner).status, ReplicaStatus::Learner);
+    cluster.stop(learner);
+    cluster.run(3000);
+    cluster.heal();
+    cluster.run(5000);
+    assert_eq!(cluster.record(learner).status, ReplicaStatus::Learner);
 }
