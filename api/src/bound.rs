@@ -6,8 +6,9 @@
 //! (RFC 8949 §4.2).
 
 use minicbor::Encoder;
+use synod_kv::Condition;
 
-use crate::store::{Expectation, Operation, TxnRequest};
+use crate::kv::{Expectation, Operation, TxnRequest};
 
 /// A request whose transaction gets a receipt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub enum BoundRequest<'a> {
         /// The value.
         value: &'a [u8],
         /// What had to hold.
-        condition: BoundCondition,
+        condition: Condition,
     },
     /// `DELETE /v1/kv/{map}/{key}`.
     Delete {
@@ -30,7 +31,7 @@ pub enum BoundRequest<'a> {
         /// The key.
         key: &'a [u8],
         /// What had to hold.
-        condition: BoundCondition,
+        condition: Condition,
     },
     /// `POST /v1/kv/txn`.
     Transact(&'a TxnRequest),
@@ -50,20 +51,6 @@ pub enum BoundRequest<'a> {
         /// The body.
         body: &'a [u8],
     },
-}
-
-/// What had to hold of the key that a request writes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BoundCondition {
-    /// Nothing.
-    #[default]
-    Always,
-    /// `If-Match` with this version.
-    Version(u64),
-    /// `If-Match: *`.
-    Present,
-    /// `If-None-Match: *`.
-    Absent,
 }
 
 const LABEL: &str = "synod-request-v1";
@@ -128,12 +115,12 @@ fn write_optional(out: &mut Encoder<Vec<u8>>, text: Option<&str>) -> Encoded {
     Ok(())
 }
 
-fn write_condition(out: &mut Encoder<Vec<u8>>, condition: BoundCondition) -> Encoded {
+fn write_condition(out: &mut Encoder<Vec<u8>>, condition: Condition) -> Encoded {
     match condition {
-        BoundCondition::Always => out.null()?,
-        BoundCondition::Version(version) => out.u64(version)?,
-        BoundCondition::Present => out.bool(true)?,
-        BoundCondition::Absent => out.bool(false)?,
+        Condition::Always => out.null()?,
+        Condition::Version(version) => out.u64(version)?,
+        Condition::Present => out.bool(true)?,
+        Condition::Absent => out.bool(false)?,
     };
     Ok(())
 }
@@ -190,13 +177,9 @@ mod tests {
 
     use super::*;
     use crate::blob::Blob;
-    use crate::store::{Compare, KeyRef, KeyValue};
+    use crate::kv::{Compare, KeyRef, KeyValue};
 
-    fn put(
-        map: &'static str,
-        key: &'static [u8],
-        condition: BoundCondition,
-    ) -> BoundRequest<'static> {
+    fn put(map: &'static str, key: &'static [u8], condition: Condition) -> BoundRequest<'static> {
         BoundRequest::Put {
             map,
             key,
@@ -243,19 +226,19 @@ mod tests {
             operations,
         });
         let mut messages = vec![
-            put("m", b"k", BoundCondition::Always).message(),
-            put("m", b"k", BoundCondition::Version(1)).message(),
-            put("m", b"k", BoundCondition::Version(2)).message(),
-            put("m", b"k", BoundCondition::Present).message(),
-            put("m", b"k", BoundCondition::Absent).message(),
-            put("mk", b"", BoundCondition::Always).message(),
-            put("m", b"kv", BoundCondition::Always).message(),
+            put("m", b"k", Condition::Always).message(),
+            put("m", b"k", Condition::Version(1)).message(),
+            put("m", b"k", Condition::Version(2)).message(),
+            put("m", b"k", Condition::Present).message(),
+            put("m", b"k", Condition::Absent).message(),
+            put("mk", b"", Condition::Always).message(),
+            put("m", b"kv", Condition::Always).message(),
         ];
         messages.push(
             BoundRequest::Delete {
                 map: "m",
                 key: b"k",
-                condition: BoundCondition::Always,
+                condition: Condition::Always,
             }
             .message(),
         );

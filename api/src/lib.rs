@@ -7,12 +7,15 @@
 //! * The [`openapi()`] document is made from [`ROUTES`] and these types; a checked-in copy stands
 //!   in `spec/openapi.json`, and a test fails when they drift apart.
 
+mod app;
 mod app_routes;
-mod apps;
 mod blob;
 mod bound;
 mod chain_file;
+mod governance;
 pub mod headers;
+mod kv;
+mod ledger;
 pub mod limits;
 mod network;
 mod openapi;
@@ -20,29 +23,31 @@ mod percent;
 mod problem;
 mod route;
 mod routes;
-mod store;
+mod tx_status;
 mod tx_text;
 
-pub use apps::{
+pub use app::{
     AppFailureInfo, AppInfo, AppLogLine, AppLogReply, AppStatus, AppVersionInfo, AppsReply,
-    ChunkReply, PendingAppInfo, WatchChange, WatchEvent,
+    ChunkReply, PendingAppInfo,
 };
 pub use blob::{Base64, Blob, read_cursor, write_cursor};
-pub use bound::{BoundCondition, BoundRequest, bound_response};
+pub use bound::{BoundRequest, bound_response};
 pub use chain_file::{ChainFile, ChainFileError};
+pub use governance::{ActionReply, ActionRequest, GovernanceReply, MemberInfo, UserInfo};
+pub use kv::{
+    Compare, Consistency, Entry, Expectation, KeyRef, KeyValue, ListReply, Operation,
+    OperationResult, TxnReply, TxnRequest, WatchChange, WatchEvent, WriteReply,
+};
+pub use ledger::TxReply;
 pub use limits::Limits;
 pub use network::{
-    ActionReply, ActionRequest, AttestationReply, CertifiedBlock, Demotion, Departure,
-    DepartureReason, GovernanceReply, HealthReply, MemberInfo, NetworkReply, ReplicaInfo, Role,
-    SessionProof, SessionReply, Standing, UserInfo, freshness_message,
+    AttestationReply, CertifiedBlock, Demotion, Departure, DepartureReason, HealthReply,
+    NetworkReply, ReplicaInfo, Role, SessionProof, SessionReply, Standing, freshness_message,
 };
 pub use openapi::{openapi, openapi_json};
 pub use percent::{percent_decode, percent_encode};
 pub use problem::{ErrorCode, PROBLEM_CONTENT_TYPE, Problem};
 pub use route::{Access, Answer, Body, Parameter, Place, Route};
 pub use routes::ROUTES;
-pub use store::{
-    Compare, Entry, Expectation, KeyRef, KeyValue, ListReply, Operation, OperationResult, TxReply,
-    TxStatus, TxnReply, TxnRequest, WriteReply,
-};
-pub use synod_ledger::TxId;
+pub use synod_kv::Condition;
+pub use synod_ledger::{TxId, TxStatus};

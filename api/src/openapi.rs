@@ -12,16 +12,15 @@ use utoipa::openapi::{
     ResponseBuilder, Schema,
 };
 
-use crate::apps::{AppInfo, AppLogReply, AppsReply, ChunkReply, WatchEvent};
+use crate::app::{AppInfo, AppLogReply, AppsReply, ChunkReply};
+use crate::governance::{ActionReply, ActionRequest, GovernanceReply};
 use crate::headers;
-use crate::network::{
-    ActionReply, ActionRequest, AttestationReply, GovernanceReply, HealthReply, NetworkReply,
-    SessionReply,
-};
+use crate::kv::{ListReply, TxnReply, TxnRequest, WatchEvent, WriteReply};
+use crate::ledger::TxReply;
+use crate::network::{AttestationReply, HealthReply, NetworkReply, SessionReply};
 use crate::problem::{ErrorCode, PROBLEM_CONTENT_TYPE, Problem};
 use crate::route::{Access, Answer, Body, Parameter, Place, Route};
 use crate::routes::{COMMON_PROBLEMS, ROUTES};
-use crate::store::{ListReply, TxReply, TxnReply, TxnRequest, WriteReply};
 
 /// The schemas of all bodies; those they refer to come along.
 #[derive(utoipa::OpenApi)]

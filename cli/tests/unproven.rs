@@ -6,10 +6,11 @@ use std::process::{Command, Output};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use synod_api::{ChainFile, ErrorCode, Limits, Problem, TxId};
+use synod_api::{ChainFile, ErrorCode, Limits, TxId};
 use synod_channel::{Clock, PublicDoor, ServiceCa, TlsKey};
 use synod_crypto::{Digest, Secret};
-use synod_gateway::{AppAnswer, Backend, Call, Caller, Gateway, Reply};
+use synod_gateway::app::AppAnswer;
+use synod_gateway::{Answer, Backend, Caller, Gateway, app, governance, kv, ledger, network};
 use synod_ledger::{Record, SegmentHeader};
 use synod_replica::Request;
 use synod_testbed::{Synod, Workshop};
@@ -41,8 +42,13 @@ impl Truth {
                 roles: ["read".to_owned()].into(),
             })
             .expect("committed");
-        let asked = synod.ask(Request::Receipt(id), synod_replica::Caller::default());
-        let Ok(synod_replica::Reply::Receipt(receipt)) = asked else {
+        let asked = synod.ask(
+            Request::Ledger(synod_replica::ledger::Request::Receipt(id)),
+            synod_replica::Caller::default(),
+        );
+        let Ok(synod_replica::Reply::Ledger(synod_replica::ledger::Reply::Receipt(receipt))) =
+            asked
+        else {
             panic!("no receipt: {asked:?}")
         };
         Self {
@@ -63,22 +69,44 @@ struct Says {
 }
 
 impl Backend for Says {
-    async fn call(&self, _caller: Caller, call: Call) -> Reply {
+    async fn kv(&self, _caller: Caller, _call: kv::Call) -> Answer<kv::Reply> {
+        Err(ErrorCode::NotReady.into())
+    }
+
+    async fn app(&self, _caller: Caller, call: app::Call) -> Answer<app::Reply> {
         match call {
-            Call::Chain => Reply::Chain(self.chain.clone()),
-            Call::Receipt(transaction) => Reply::Receipt {
-                transaction,
-                file: self.receipt.clone(),
-            },
-            Call::App(_) => Reply::App(Box::new(AppAnswer {
+            app::Call::Request(_) => Ok(app::Reply::Answered(Box::new(AppAnswer {
                 status: 200,
                 headers: Vec::new(),
                 body: Bytes::new(),
                 transaction: self.id,
                 receipt: Some(self.receipt.clone()),
-            })),
-            _ => Problem::new(ErrorCode::NotReady).into(),
+            }))),
+            _ => Err(ErrorCode::NotReady.into()),
         }
+    }
+
+    async fn ledger(&self, _caller: Caller, call: ledger::Call) -> Answer<ledger::Reply> {
+        match call {
+            ledger::Call::Chain => Ok(ledger::Reply::Chain(self.chain.clone())),
+            ledger::Call::Receipt(transaction) => Ok(ledger::Reply::Receipt {
+                transaction,
+                file: self.receipt.clone(),
+            }),
+            _ => Err(ErrorCode::NotReady.into()),
+        }
+    }
+
+    async fn governance(
+        &self,
+        _caller: Caller,
+        _call: governance::Call,
+    ) -> Answer<governance::Reply> {
+        Err(ErrorCode::NotReady.into())
+    }
+
+    async fn network(&self, _caller: Caller, _call: network::Call) -> Answer<network::Reply> {
+        Err(ErrorCode::NotReady.into())
     }
 }
 

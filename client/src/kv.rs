@@ -6,8 +6,8 @@
 use bytes::Bytes;
 use http::{HeaderName, Method, header};
 use synod_api::{
-    BoundCondition, BoundRequest, ErrorCode, ListReply, Operation, OperationResult, TxId, TxStatus,
-    TxnReply, TxnRequest, WriteReply, headers, percent_encode,
+    BoundRequest, Condition, Consistency, ErrorCode, ListReply, Operation, OperationResult, TxId,
+    TxStatus, TxnReply, TxnRequest, WriteReply, headers, percent_encode,
 };
 
 use crate::bound::Bound;
@@ -20,23 +20,13 @@ use crate::service::Service;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WriteOptions {
     /// What must hold of the key before.
-    pub condition: BoundCondition,
+    pub condition: Condition,
     /// Answer at once, before the commit: the write may still be lost.
     pub pending: bool,
     /// Have the receipt in the answer. Not together with `pending`.
     pub receipt: bool,
     /// The caller's own idempotency key, instead of a fresh one.
     pub idempotency_key: Option<String>,
-}
-
-/// How fresh a read must be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Consistency {
-    /// As if there were one copy.
-    #[default]
-    Linearizable,
-    /// The certified state of the replica that is asked; it names the transaction it is as of.
-    Local,
 }
 
 /// A write that was answered.
@@ -303,14 +293,14 @@ fn with_idempotency(request: Request, options: &WriteOptions) -> Result<Request,
     }
 }
 
-fn with_condition(request: Request, condition: BoundCondition) -> Result<Request, ClientError> {
+fn with_condition(request: Request, condition: Condition) -> Result<Request, ClientError> {
     match condition {
-        BoundCondition::Always => Ok(request),
-        BoundCondition::Version(version) => {
+        Condition::Always => Ok(request),
+        Condition::Version(version) => {
             request.with_header(header::IF_MATCH, &format!("\"{version}\""))
         }
-        BoundCondition::Present => request.with_header(header::IF_MATCH, "*"),
-        BoundCondition::Absent => request.with_header(header::IF_NONE_MATCH, "*"),
+        Condition::Present => request.with_header(header::IF_MATCH, "*"),
+        Condition::Absent => request.with_header(header::IF_NONE_MATCH, "*"),
     }
 }
 
@@ -363,17 +353,17 @@ mod tests {
                 .map(|value| value.to_str().unwrap().to_owned())
         };
         assert_eq!(
-            header_of(BoundCondition::Version(7), header::IF_MATCH).unwrap(),
+            header_of(Condition::Version(7), header::IF_MATCH).unwrap(),
             "\"7\""
         );
         assert_eq!(
-            header_of(BoundCondition::Present, header::IF_MATCH).unwrap(),
+            header_of(Condition::Present, header::IF_MATCH).unwrap(),
             "*"
         );
         assert_eq!(
-            header_of(BoundCondition::Absent, header::IF_NONE_MATCH).unwrap(),
+            header_of(Condition::Absent, header::IF_NONE_MATCH).unwrap(),
             "*"
         );
-        assert_eq!(header_of(BoundCondition::Always, header::IF_MATCH), None);
+        assert_eq!(header_of(Condition::Always, header::IF_MATCH), None);
     }
 }

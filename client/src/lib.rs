@@ -66,7 +66,7 @@ pub use error::ClientError;
 pub use event_stream::{BadEvent, EVENT_BYTES_MAX, Event, EventReader};
 pub use genesis::FoundingError;
 pub use head::{CertifiedHead, HeadError, HeadProof};
-pub use kv::{Consistency, Listing, Transacted, Value, WriteOptions, Written, put_request};
+pub use kv::{Listing, Transacted, Value, WriteOptions, Written, put_request};
 pub use ledger::{LedgerStream, ReceiptFailure, RenewFailure, verify_answer, verify_receipt};
 pub use load::{Load, LoadReport, Percentiles, Target, run_load};
 pub use memory::{Memory, MemoryError, ReceiptMemoryError};

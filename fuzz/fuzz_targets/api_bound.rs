@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use synod_api::{BoundCondition, BoundRequest, TxnRequest};
+use synod_api::{Condition, BoundRequest, TxnRequest};
 
 /// A request made of the fuzzer's bytes.
 fn request<'a>(bytes: &'a [u8], txn: Option<&'a TxnRequest>) -> Option<BoundRequest<'a>> {
@@ -12,10 +12,10 @@ fn request<'a>(bytes: &'a [u8], txn: Option<&'a TxnRequest>) -> Option<BoundRequ
     let (key, value) = rest.split_at_checked(usize::from(key % 16))?;
     let map = std::str::from_utf8(map).ok()?;
     let condition = match kind >> 2 {
-        0 => BoundCondition::Always,
-        1 => BoundCondition::Present,
-        2 => BoundCondition::Absent,
-        version => BoundCondition::Version(u64::from(version)),
+        0 => Condition::Always,
+        1 => Condition::Present,
+        2 => Condition::Absent,
+        version => Condition::Version(u64::from(version)),
     };
     Some(match kind % 4 {
         0 | 1 => BoundRequest::Put {

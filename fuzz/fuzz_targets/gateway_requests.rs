@@ -2,15 +2,31 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use synod_api::{ErrorCode, Limits, Problem};
-use synod_gateway::{Backend, Call, Caller, Gateway, Reply};
+use synod_api::{ErrorCode, Limits};
+use synod_gateway::{Answer, Backend, Caller, Gateway, app, governance, kv, ledger, network};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 struct Refusing;
 
 impl Backend for Refusing {
-    async fn call(&self, _caller: Caller, _call: Call) -> Reply {
-        Problem::new(ErrorCode::NotReady).into()
+    async fn kv(&self, _caller: Caller, _call: kv::Call) -> Answer<kv::Reply> {
+        Err(ErrorCode::NotReady.into())
+    }
+
+    async fn app(&self, _caller: Caller, _call: app::Call) -> Answer<app::Reply> {
+        Err(ErrorCode::NotReady.into())
+    }
+
+    async fn ledger(&self, _caller: Caller, _call: ledger::Call) -> Answer<ledger::Reply> {
+        Err(ErrorCode::NotReady.into())
+    }
+
+    async fn governance(&self, _caller: Caller, _call: governance::Call) -> Answer<governance::Reply> {
+        Err(ErrorCode::NotReady.into())
+    }
+
+    async fn network(&self, _caller: Caller, _call: network::Call) -> Answer<network::Reply> {
+        Err(ErrorCode::NotReady.into())
     }
 }
 

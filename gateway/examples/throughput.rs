@@ -9,8 +9,8 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use synod_api::{ErrorCode, Limits, Problem, TxId, TxStatus, WriteReply};
-use synod_gateway::{Backend, Call, Caller, Gateway, Reply};
+use synod_api::{ErrorCode, Limits, TxId, TxStatus, WriteReply};
+use synod_gateway::{Answer, Backend, Caller, Gateway, app, governance, kv, ledger, network};
 
 const REQUESTS_PER_CLIENT: usize = 3_000;
 const CLIENTS: usize = 64;
@@ -18,19 +18,39 @@ const CLIENTS: usize = 64;
 struct Immediate;
 
 impl Backend for Immediate {
-    async fn call(&self, _caller: Caller, call: Call) -> Reply {
+    async fn kv(&self, _caller: Caller, call: kv::Call) -> Answer<kv::Reply> {
         // As with a real replica, the answer comes from elsewhere and a moment later.
         tokio::task::yield_now().await;
         let transaction_id = TxId { view: 2, seqno: 17 };
         match call {
-            Call::Put { .. } => Reply::Written(WriteReply {
+            kv::Call::Put { .. } => Ok(kv::Reply::Written(WriteReply {
                 transaction_id,
                 status: TxStatus::Committed,
                 version: 17,
                 receipt: None,
-            }),
-            _ => Problem::new(ErrorCode::NotReady).into(),
+            })),
+            _ => Err(ErrorCode::NotReady.into()),
         }
+    }
+
+    async fn app(&self, _caller: Caller, _call: app::Call) -> Answer<app::Reply> {
+        Err(ErrorCode::NotReady.into())
+    }
+
+    async fn ledger(&self, _caller: Caller, _call: ledger::Call) -> Answer<ledger::Reply> {
+        Err(ErrorCode::NotReady.into())
+    }
+
+    async fn governance(
+        &self,
+        _caller: Caller,
+        _call: governance::Call,
+    ) -> Answer<governance::Reply> {
+        Err(ErrorCode::NotReady.into())
+    }
+
+    async fn network(&self, _caller: Caller, _call: network::Call) -> Answer<network::Reply> {
+        Err(ErrorCode::NotReady.into())
     }
 }
 

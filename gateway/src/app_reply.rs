@@ -10,9 +10,9 @@ use http::header::{
 use synod_api::headers;
 use synod_api::limits::APP_RECEIPT_BYTES_MAX;
 
+use crate::app::AppAnswer;
 use crate::app_request::{is_of_connection, is_own};
 use crate::body::Content;
-use crate::port::AppAnswer;
 use crate::rendered::{Rendered, ascii};
 
 const RECEIPT: HeaderName = HeaderName::from_static(headers::APP_RECEIPT);

@@ -1,4 +1,4 @@
-//! Requests to apps, and pieces of their components.
+//! Requests to apps, as the apps see them.
 //!
 //! Invariants
 //! - path and query below an app are handed on byte for byte, but for the parameter `consistency`;
@@ -9,14 +9,13 @@ use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, header};
 use hyper::body::Body;
-use synod_api::limits::{APP_NAME_CHARS_MAX, COMPONENT_CHUNK_BYTES, COMPONENT_CHUNKS_MAX};
-use synod_api::{ErrorCode, headers};
+use synod_api::{Consistency, headers};
 
-use crate::body::{Bounds, expect_no_body, read_body, read_whole};
+use crate::app::{AppRequest, Call, app_name};
+use crate::body::{Bounds, expect_no_body, read_whole};
 use crate::conditions::{idempotency, invalid, single};
-use crate::parameters::{Parameters, decimal};
-use crate::port::{AppRequest, Call, Consistency};
-use crate::refusal::{Refused, quoted, refuse};
+use crate::parameters::Parameters;
+use crate::refusal::{Refused, quoted};
 
 /// The headers that concern one connection (RFC 9110 section 7.6.1), beside those that `Connection` names.
 const HOP_BY_HOP: &[&str] = &[
@@ -37,7 +36,7 @@ const TAKEN_OFF: &[&str] = &["host", "content-length", "expect", headers::IDEMPO
 const OWN: &str = "synod-";
 const RECEIPT: HeaderName = HeaderName::from_static(headers::APP_RECEIPT);
 
-/// Reads a call of an app; `path` is what follows the name.
+/// Reads a request to an app; `path` is what follows the name.
 pub(crate) async fn read_app<B>(
     name: &str,
     path: String,
@@ -68,18 +67,7 @@ where
     } else {
         request.body = read_whole(body, bounds).await?;
     }
-    Ok(Call::App(Box::new(request)))
-}
-
-/// The name of an app; what cannot be one names no app.
-pub(crate) fn app_name(text: &str) -> Result<String, Refused> {
-    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let starts = text.starts_with(|first: char| first.is_ascii_lowercase());
-    if !starts || text.len() > APP_NAME_CHARS_MAX || !text.bytes().all(fits) {
-        let detail = format!("{} is no name of an app", quoted(text));
-        return Err(refuse(ErrorCode::AppNotFound, detail));
-    }
-    Ok(text.to_owned())
+    Ok(Call::Request(Box::new(request)))
 }
 
 /// Takes `consistency` off a query; all else stays as it is, in its order.
@@ -151,57 +139,10 @@ fn wants_receipt(all: &HeaderMap) -> Result<bool, Refused> {
     }
 }
 
-/// Where a piece of a component belongs.
-pub(crate) struct ChunkPlace {
-    name: String,
-    number: u64,
-    index: u32,
-}
-
-/// Reads the place of a piece out of its path.
-pub(crate) fn chunk_place(name: &str, number: &str, index: &str) -> Result<ChunkPlace, Refused> {
-    let parse = |what: &str, text: &str| {
-        decimal(text).ok_or_else(|| {
-            let detail = format!("the {what} {} is no number", quoted(text));
-            refuse(ErrorCode::InvalidParameter, detail)
-        })
-    };
-    let at = parse("index", index)?;
-    let index = u32::try_from(at)
-        .ok()
-        .filter(|at| *at < COMPONENT_CHUNKS_MAX);
-    Ok(ChunkPlace {
-        name: app_name(name)?,
-        number: parse("number", number)?,
-        index: index.ok_or_else(|| {
-            let detail = format!("a component has at most {COMPONENT_CHUNKS_MAX} pieces");
-            refuse(ErrorCode::InvalidParameter, detail)
-        })?,
-    })
-}
-
-/// Reads a piece of a component.
-pub(crate) async fn read_chunk<B>(
-    place: ChunkPlace,
-    body: B,
-    bounds: Bounds<'_>,
-) -> Result<Call, Refused>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
-    let max = COMPONENT_CHUNK_BYTES.min(bounds.limits.body_bytes_max);
-    let (limits, budget) = (bounds.limits, bounds.budget);
-    let bytes = read_body(body, max, ErrorCode::BodyTooLarge, limits, budget).await?;
-    Ok(Call::AppChunk {
-        name: place.name,
-        number: place.number,
-        index: place.index,
-        bytes,
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use synod_api::ErrorCode;
+
     use super::*;
 
     #[test]
@@ -235,30 +176,6 @@ mod tests {
         ] {
             let refused = split_query(Some(query)).unwrap_err();
             assert_eq!(refused.0.code, ErrorCode::InvalidParameter, "{query}");
-        }
-    }
-
-    #[test]
-    fn names_that_no_app_can_have_name_no_app() {
-        for name in ["a", "a-1", &"a".repeat(32)] {
-            assert_eq!(app_name(name).unwrap(), *name);
-        }
-        for name in [
-            "",
-            "A",
-            "1a",
-            "-a",
-            "a_b",
-            "a.b",
-            "%61",
-            "ä",
-            &"a".repeat(33),
-        ] {
-            assert_eq!(
-                app_name(name).unwrap_err().0.code,
-                ErrorCode::AppNotFound,
-                "{name}"
-            );
         }
     }
 }

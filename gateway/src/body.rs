@@ -13,8 +13,8 @@ use synod_api::{ErrorCode, Limits};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
-use crate::port::{Broken, Records};
-use crate::refusal::{Refused, refuse};
+use crate::refusal::{Refused, quoted, refuse};
+use crate::stream::{Broken, Records};
 use crate::watch::{InWork, Sending};
 
 /// Bodies up to this size are copied out of the connection's read buffer, so that a small value
@@ -335,4 +335,24 @@ impl Body for ReplyBody {
             Content::Stream(_) => SizeHint::default(),
         }
     }
+}
+
+/// Reads a body in JSON.
+pub(crate) async fn read_json<T, B>(body: B, bounds: Bounds<'_>) -> Result<T, Refused>
+where
+    T: serde::de::DeserializeOwned,
+    B: Body<Data = Bytes> + Unpin,
+{
+    let bytes = read_whole(body, bounds).await?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let code = if error.is_data() {
+            ErrorCode::InvalidBody
+        } else {
+            ErrorCode::MalformedRequest
+        };
+        refuse(
+            code,
+            format!("the JSON cannot be read: {}", quoted(&error.to_string())),
+        )
+    })
 }

@@ -5,8 +5,8 @@ use synod_api::limits::IDEMPOTENCY_KEY_CHARS_MAX;
 use synod_api::{ErrorCode, headers};
 
 use crate::parameters::decimal;
-use crate::port::Condition;
 use crate::refusal::{Refused, quoted, refuse};
+use synod_api::Condition;
 
 /// What `If-Match` and `If-None-Match` ask of a key.
 pub(crate) fn condition(headers: &HeaderMap) -> Result<Condition, Refused> {

@@ -9,10 +9,16 @@
 //! * A client that is slow, silent or gone costs bounded memory and bounded time, see
 //!   [`synod_api::Limits`].
 
+pub mod app;
 mod app_reply;
 mod app_request;
 mod body;
 mod conditions;
+pub mod governance;
+pub mod kv;
+pub mod ledger;
+mod map_query;
+pub mod network;
 mod parameters;
 mod place;
 mod port;
@@ -22,12 +28,11 @@ mod reply;
 mod request;
 mod server;
 mod source;
+mod stream;
 mod watch;
 
-pub use port::{
-    AppAnswer, AppRequest, Backend, Broken, Call, Caller, Condition, Consistency, Key, Page,
-    Records, Reply, Watching, WriteMode,
-};
+pub use port::{Answer, Backend, Call, Caller, Refusal, Reply};
 pub use server::Gateway;
 pub use source::Source;
+pub use stream::{Broken, Records};
 pub use watch::{Activity, Standing};

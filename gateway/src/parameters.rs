@@ -1,13 +1,14 @@
 //! Query parameters, read strictly: unknown, repeated and unreadable ones are refused.
 
 use bytes::Bytes;
+use http::request::Parts;
 use synod_api::limits::{
     KEY_BYTES_MAX, LIST_ENTRIES_DEFAULT, LIST_ENTRIES_MAX, LOG_LINES_DEFAULT, LOG_LINES_MAX,
     NONCE_BYTES,
 };
-use synod_api::{ErrorCode, percent_decode, read_cursor};
+use synod_api::{Consistency, ErrorCode, percent_decode, read_cursor};
 
-use crate::port::{Consistency, Page, Watching};
+use crate::map_query::{Page, Watching};
 use crate::refusal::{Refused, quoted, refuse};
 
 /// No place takes more parameters than this.
@@ -234,6 +235,14 @@ fn nibble(digit: u8) -> Option<u8> {
         b'a'..=b'f' => Some(digit - b'a' + 10),
         _ => None,
     }
+}
+
+/// The parameters of a request, of which no other than these may be given.
+pub(crate) fn parameters<'a>(
+    parts: &'a Parts,
+    allowed: &'static [&'static str],
+) -> Result<Parameters<'a>, Refused> {
+    Parameters::read(parts.uri.query(), allowed)
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! An answer before it is sent: its head, and what it brings.
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, ETAG, HeaderMap, HeaderName, HeaderValue};
+use http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
+};
 use http::{Response, StatusCode};
+use serde::Serialize;
 use synod_api::{TxId, TxStatus, headers};
 
 use crate::body::{AnswerShare, Content, ReplyBody};
@@ -61,4 +64,27 @@ impl Rendered {
 /// A header's value out of text that is known to be ASCII.
 pub(crate) fn ascii(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("digits, names and quotes are visible ASCII")
+}
+
+/// An answer with this content, of this media type.
+pub(crate) fn content(content: Content, media: &'static str) -> Rendered {
+    let mut headers = HeaderMap::with_capacity(6);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Rendered {
+        status: StatusCode::OK,
+        headers,
+        content,
+    }
+}
+
+/// An answer with these bytes, of this media type.
+pub(crate) fn bytes(bytes: Bytes, media: &'static str) -> Rendered {
+    content(Content::Whole(bytes), media)
+}
+
+/// An answer in JSON.
+pub(crate) fn json<T: Serialize>(value: &T) -> Rendered {
+    let text = serde_json::to_vec(value).expect("answers hold string keys only");
+    bytes(text.into(), headers::JSON)
 }

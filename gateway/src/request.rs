@@ -1,24 +1,19 @@
-//! From HTTP to a [`Call`]: one function per family of places, each strict.
+//! From HTTP to a [`Call`]: the place is found here, each domain reads its own requests. Strict everywhere.
 
 use bytes::Bytes;
 use http::Method;
 use http::request::Parts;
 use hyper::body::Body;
-use synod_api::limits::{
-    ACTION_BYTES_MAX, ACTION_SIGNATURES_MAX, HEADER_FIELDS_MAX, KEY_BYTES_MAX, MAP_NAME_BYTES_MAX,
-    TXN_STEPS_MAX, URI_BYTES_MAX, VALUE_BYTES_MAX,
-};
-use synod_api::{
-    ActionRequest, ErrorCode, Expectation, Operation, TxId, TxnRequest, headers, percent_decode,
-};
+use synod_api::ErrorCode;
+use synod_api::limits::{HEADER_FIELDS_MAX, URI_BYTES_MAX};
 
-use crate::app_request::{app_name, chunk_place, read_app, read_chunk};
-use crate::body::{Bounds, expect_no_body, read_body, read_whole};
-use crate::conditions::{condition, idempotency, last_event, media_type};
-use crate::parameters::Parameters;
+use crate::app_request::read_app;
+use crate::body::{Bounds, expect_no_body};
+use crate::parameters::parameters;
 use crate::place::Place;
-use crate::port::{Call, Caller, Key, WriteMode};
+use crate::port::{Call, Caller};
 use crate::refusal::{Refused, quoted, refuse};
+use crate::{app, governance, kv, ledger, network};
 
 /// What a request asks for.
 #[derive(Debug)]
@@ -46,9 +41,8 @@ where
     }
     if let Place::App { name, path } = place {
         let (name, path) = (name.to_owned(), path.to_owned());
-        return read_app(&name, path, parts, body, bounds)
-            .await
-            .map(Asked::Call);
+        let call = read_app(&name, path, parts, body, bounds).await?;
+        return Ok(Asked::Call(Call::App(call)));
     }
     if parts.method == Method::GET || parts.method == Method::DELETE {
         expect_no_body(&body)?;
@@ -107,32 +101,20 @@ fn find_place(parts: &Parts) -> Result<Place<'_>, Refused> {
 /// Requests without a body.
 fn read_plain(place: Place<'_>, parts: &Parts) -> Result<Asked, Refused> {
     let call = match place {
-        Place::Key { map, key } if parts.method == Method::DELETE => Call::Delete {
-            at: read_key(map, key)?,
-            condition: condition(&parts.headers)?,
-            mode: write_mode(parts)?,
-        },
-        Place::Key { map, key } => Call::Get {
-            at: read_key(map, key)?,
-            consistency: parameters(parts, &["consistency"])?.consistency()?,
-        },
-        Place::Map { map } => read_page(map, parts)?,
-        Place::Txn => read_page("txn", parts)?,
-        Place::Ledger => Call::Ledger {
+        Place::Key { map, key } => Call::Kv(kv::read_key_request(map, key, parts)?),
+        Place::Map { map } => Call::Kv(kv::read_page(map, parts)?),
+        Place::Txn => Call::Kv(kv::read_page("txn", parts)?),
+        Place::Watch => Call::Kv(kv::read_watch(parts)?),
+        Place::AppLogs { name } => Call::App(app::read_logs(name, parts)?),
+        Place::Ledger => Call::Ledger(ledger::Call::Records {
             from: parameters(parts, &["from"])?.first_index()?,
-        },
-        Place::Attestation => Call::Attest {
+        }),
+        Place::Attestation => Call::Network(network::Call::Attest {
             nonce: parameters(parts, &["nonce"])?.nonce()?,
-        },
-        Place::Session => Call::Session {
+        }),
+        Place::Session => Call::Network(network::Call::Session {
             nonce: parameters(parts, &["nonce"])?.nonce()?,
-        },
-        Place::AppLogs { name } => {
-            let (after, limit) = parameters(parts, &["after", "limit"])?.lines()?;
-            let name = app_name(name)?;
-            Call::AppLogs { name, after, limit }
-        }
-        Place::Watch => read_watch(parts)?,
+        }),
         other => {
             parameters(parts, &[])?;
             return read_bare(other);
@@ -144,25 +126,25 @@ fn read_plain(place: Place<'_>, parts: &Parts) -> Result<Asked, Refused> {
 /// Requests that are all said by their path.
 fn read_bare(place: Place<'_>) -> Result<Asked, Refused> {
     Ok(Asked::Call(match place {
-        Place::Transaction { id } => Call::Status(read_id(id)?),
-        Place::Receipt { id } => Call::Receipt(read_id(id)?),
-        Place::Chain => Call::Chain,
-        Place::Network => Call::Network,
-        Place::Governance => Call::Governance,
-        Place::Live => Call::Live,
-        Place::Ready => Call::Ready,
-        Place::Metrics => Call::Metrics,
+        Place::Transaction { id } => Call::Ledger(ledger::Call::Status(ledger::read_id(id)?)),
+        Place::Receipt { id } => Call::Ledger(ledger::Call::Receipt(ledger::read_id(id)?)),
+        Place::Chain => Call::Ledger(ledger::Call::Chain),
+        Place::Network => Call::Network(network::Call::Describe),
+        Place::Live => Call::Network(network::Call::Live),
+        Place::Ready => Call::Network(network::Call::Ready),
+        Place::Metrics => Call::Network(network::Call::Metrics),
+        Place::Governance => Call::Governance(governance::Call::Describe),
         Place::OpenApi => return Ok(Asked::OpenApi),
-        Place::Apps => Call::Apps,
-        Place::AppInfo { name } => Call::AppInfo {
-            name: app_name(name)?,
-        },
-        Place::AppComponent { name } => Call::AppComponent {
-            name: app_name(name)?,
-        },
-        Place::AppDescription { name } => Call::AppDescription {
-            name: app_name(name)?,
-        },
+        Place::Apps => Call::App(app::Call::List),
+        Place::AppInfo { name } => Call::App(app::Call::Describe {
+            name: app::app_name(name)?,
+        }),
+        Place::AppComponent { name } => Call::App(app::Call::Component {
+            name: app::app_name(name)?,
+        }),
+        Place::AppDescription { name } => Call::App(app::Call::OpenApi {
+            name: app::app_name(name)?,
+        }),
         other => unreachable!("{other:?} has a body or parameters"),
     }))
 }
@@ -177,235 +159,24 @@ async fn read_with_body<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    match place {
-        Place::Key { map, key } => {
-            let at = read_key(map, key)?;
-            let condition = condition(&parts.headers)?;
-            let mode = write_mode(parts)?;
-            let value = read_value(body, bounds).await?;
-            Ok(Call::Put {
-                at,
-                value,
-                condition,
-                mode,
-            })
-        }
-        Place::Txn => {
-            media_type(&parts.headers, headers::JSON)?;
-            let mode = write_mode(parts)?;
-            let txn: TxnRequest = read_json(body, bounds).await?;
-            check_txn(&txn)?;
-            Ok(Call::Transact { txn, mode })
-        }
-        Place::Actions => {
-            media_type(&parts.headers, headers::JSON)?;
-            let receipt = parameters(parts, &["receipt"])?.receipt()?;
-            let request: ActionRequest = read_json(body, bounds).await?;
-            Ok(Call::Act {
-                signatures: read_signatures(request)?,
-                receipt,
-            })
-        }
+    use governance::Call as Governance;
+    Ok(match place {
+        Place::Key { map, key } => Call::Kv(kv::read_put(map, key, parts, body, bounds).await?),
+        Place::Txn => Call::Kv(kv::read_txn(parts, body, bounds).await?),
         Place::AppChunk {
             name,
             number,
             index,
-        } => {
-            parameters(parts, &[])?;
-            let place = chunk_place(name, number, index)?;
-            read_chunk(place, body, bounds).await
-        }
+        } => Call::App(app::read_chunk((name, number, index), parts, body, bounds).await?),
+        Place::Actions => Call::Governance(governance::read_act(parts, body, bounds).await?),
         other => {
-            media_type(&parts.headers, headers::CBOR)?;
-            parameters(parts, &[])?;
-            let bytes = read_whole(body, bounds).await?;
-            Ok(match other {
-                Place::Join => Call::Join(bytes),
-                Place::JoinKeys => Call::JoinKeys(bytes),
-                Place::Bootstrap => Call::Bootstrap(bytes),
+            let call = match other {
+                Place::Join => Governance::Join,
+                Place::JoinKeys => Governance::JoinKeys,
+                Place::Bootstrap => Governance::Bootstrap,
                 _ => unreachable!("{other:?} takes no body"),
-            })
+            };
+            Call::Governance(governance::read_cbor(call, parts, body, bounds).await?)
         }
-    }
-}
-
-fn read_watch(parts: &Parts) -> Result<Call, Refused> {
-    let mut watching = parameters(parts, &["map", "prefix", "from"])?.watching()?;
-    check_map(&watching.map)?;
-    // A browser that connects again repeats its first URL, and says here how far it came.
-    watching.from = last_event(&parts.headers)?.or(watching.from);
-    Ok(Call::Watch(watching))
-}
-
-fn parameters<'a>(
-    parts: &'a Parts,
-    allowed: &'static [&'static str],
-) -> Result<Parameters<'a>, Refused> {
-    Parameters::read(parts.uri.query(), allowed)
-}
-
-fn write_mode(parts: &Parts) -> Result<WriteMode, Refused> {
-    let parameters = parameters(parts, &["wait", "receipt"])?;
-    let (pending, receipt) = (parameters.pending()?, parameters.receipt()?);
-    if pending && receipt {
-        let detail = "`receipt=inline` needs the commit, and `wait=none` does not wait for it";
-        return Err(refuse(ErrorCode::InvalidParameter, detail));
-    }
-    Ok(WriteMode {
-        pending,
-        receipt,
-        idempotency: idempotency(&parts.headers)?,
-    })
-}
-
-fn read_page(map: &str, parts: &Parts) -> Result<Call, Refused> {
-    const ALLOWED: &[&str] = &["prefix", "from", "to", "limit", "cursor", "consistency"];
-    let parameters = parameters(parts, ALLOWED)?;
-    check_map(map)?;
-    Ok(Call::List {
-        page: parameters.page(map.to_owned())?,
-        consistency: parameters.consistency()?,
-    })
-}
-
-fn read_key(map: &str, key: &str) -> Result<Key, Refused> {
-    check_map(map)?;
-    let key = percent_decode(key)
-        .ok_or_else(|| refuse(ErrorCode::InvalidKey, "its percent-encoding is broken"))?;
-    check_key(&key)?;
-    Ok(Key {
-        map: map.to_owned(),
-        key,
-    })
-}
-
-fn check_map(map: &str) -> Result<(), Refused> {
-    let fits = |byte: u8| {
-        byte.is_ascii_lowercase()
-            || byte.is_ascii_digit()
-            || matches!(byte, b'.' | b'_' | b':' | b'-')
-    };
-    if map.is_empty() || map.len() > MAP_NAME_BYTES_MAX || !map.bytes().all(fits) {
-        return Err(refuse(
-            ErrorCode::InvalidMapName,
-            format!("it is {}", quoted(map)),
-        ));
-    }
-    Ok(())
-}
-
-fn check_key(key: &[u8]) -> Result<(), Refused> {
-    if key.is_empty() || key.len() > KEY_BYTES_MAX {
-        return Err(refuse(
-            ErrorCode::InvalidKey,
-            format!("it has {} bytes", key.len()),
-        ));
-    }
-    Ok(())
-}
-
-fn check_value(value: &[u8]) -> Result<(), Refused> {
-    if value.len() > VALUE_BYTES_MAX {
-        return Err(refuse(
-            ErrorCode::ValueTooLarge,
-            format!("it has {} bytes", value.len()),
-        ));
-    }
-    Ok(())
-}
-
-fn read_id(text: &str) -> Result<TxId, Refused> {
-    text.parse().map_err(|_| {
-        let detail = format!("{} is not a transaction id `view.seqno`", quoted(text));
-        refuse(ErrorCode::InvalidParameter, detail)
-    })
-}
-
-fn check_txn(txn: &TxnRequest) -> Result<(), Refused> {
-    let (compares, operations) = (txn.compares.len(), txn.operations.len());
-    if compares > TXN_STEPS_MAX || operations > TXN_STEPS_MAX {
-        let detail = format!("it has {compares} compares and {operations} operations");
-        return Err(refuse(ErrorCode::TransactionTooLarge, detail));
-    }
-    if operations == 0 {
-        return Err(refuse(
-            ErrorCode::InvalidBody,
-            "a transaction has at least one operation",
-        ));
-    }
-    for compare in &txn.compares {
-        check_map(&compare.map)?;
-        check_key(&compare.key.0)?;
-        if let Expectation::Value(value) = &compare.expect {
-            check_value(&value.0)?;
-        }
-    }
-    txn.operations.iter().try_for_each(check_operation)
-}
-
-fn check_operation(operation: &Operation) -> Result<(), Refused> {
-    let (map, key) = match operation {
-        Operation::Get(at) | Operation::Delete(at) => (&at.map, &at.key),
-        Operation::Put(put) => {
-            check_value(&put.value.0)?;
-            (&put.map, &put.key)
-        }
-    };
-    check_map(map)?;
-    check_key(&key.0)
-}
-
-fn read_signatures(request: ActionRequest) -> Result<Vec<Bytes>, Refused> {
-    let count = request.signatures.len();
-    if count == 0 || count > ACTION_SIGNATURES_MAX {
-        let detail = format!("an action has 1 to {ACTION_SIGNATURES_MAX} signatures, not {count}");
-        return Err(refuse(ErrorCode::InvalidBody, detail));
-    }
-    if request
-        .signatures
-        .iter()
-        .any(|signed| signed.0.len() > ACTION_BYTES_MAX)
-    {
-        let detail = format!("a signed action has at most {ACTION_BYTES_MAX} bytes");
-        return Err(refuse(ErrorCode::BodyTooLarge, detail));
-    }
-    Ok(request
-        .signatures
-        .into_iter()
-        .map(|signed| signed.0)
-        .collect())
-}
-
-async fn read_value<B>(body: B, bounds: Bounds<'_>) -> Result<Bytes, Refused>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
-    let max = VALUE_BYTES_MAX.min(bounds.limits.body_bytes_max);
-    read_body(
-        body,
-        max,
-        ErrorCode::ValueTooLarge,
-        bounds.limits,
-        bounds.budget,
-    )
-    .await
-}
-
-async fn read_json<T, B>(body: B, bounds: Bounds<'_>) -> Result<T, Refused>
-where
-    T: serde::de::DeserializeOwned,
-    B: Body<Data = Bytes> + Unpin,
-{
-    let bytes = read_whole(body, bounds).await?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        let code = if error.is_data() {
-            ErrorCode::InvalidBody
-        } else {
-            ErrorCode::MalformedRequest
-        };
-        refuse(
-            code,
-            format!("the JSON cannot be read: {}", quoted(&error.to_string())),
-        )
     })
 }

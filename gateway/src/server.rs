@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch::Receiver;
 
 use crate::body::{AnswerRoom, AnswerShare, Bounds, Budget, ReplyBody};
-use crate::port::{Backend, Caller, Reply};
+use crate::port::{Answer, Backend, Call, Caller, Reply};
 use crate::reply::{held_bytes, render, render_openapi};
 use crate::request::{Asked, read_request};
 use crate::watch::{Activity, Watched};
@@ -156,26 +156,26 @@ impl<B: Backend> Shared<B> {
         let arriving = in_work.arriving();
         let asked = read_request(&parts, body, caller, bounds).await;
         drop(arriving);
-        let reply = match asked {
+        let answer = match asked {
             Ok(Asked::Call(call)) => self.ask(caller, call).await,
             Ok(Asked::OpenApi) => return render_openapi(in_work),
-            Err(refused) => Reply::Problem(refused.0),
+            Err(refused) => Err(refused.0.into()),
         };
-        let (reply, share) = self.make_room(reply, &parts.method, own_room).await;
-        render(reply, &parts.method, &parts.uri, in_work, share)
+        let (answer, share) = self.make_room(answer, &parts.method, own_room).await;
+        render(answer, &parts.method, &parts.uri, in_work, share)
     }
 
     /// Waits until the answer can be held until it is sent. Where that takes too long, the answer is that: of a read
     /// that it can be repeated, of anything else that nobody knows.
     async fn make_room(
         &self,
-        reply: Reply,
+        answer: Answer<Reply>,
         method: &Method,
         own_room: &AnswerRoom,
-    ) -> (Reply, AnswerShare) {
-        let share = AnswerShare::take(own_room, &self.answers, held_bytes(&reply));
+    ) -> (Answer<Reply>, AnswerShare) {
+        let share = AnswerShare::take(own_room, &self.answers, held_bytes(&answer));
         if let Ok(share) = tokio::time::timeout(self.limits.answer_timeout, share).await {
-            return (reply, share);
+            return (answer, share);
         }
         let code = if method.is_safe() {
             ErrorCode::Overloaded
@@ -183,14 +183,24 @@ impl<B: Backend> Shared<B> {
             ErrorCode::AnswerTimeout
         };
         let problem = Problem::new(code).with_detail("too many answers wait for their readers");
-        (problem.into(), AnswerShare::default())
+        (Err(problem.into()), AnswerShare::default())
     }
 
-    async fn ask(&self, caller: Caller, call: crate::port::Call) -> Reply {
-        let answer = self.backend.call(caller, call);
-        match tokio::time::timeout(self.limits.answer_timeout, answer).await {
-            Ok(reply) => reply,
-            Err(_) => Problem::new(ErrorCode::AnswerTimeout).into(),
-        }
+    async fn ask(&self, caller: Caller, call: Call) -> Answer<Reply> {
+        let backend = &self.backend;
+        let answer = async {
+            match call {
+                Call::Kv(call) => backend.kv(caller, call).await.map(Reply::Kv),
+                Call::App(call) => backend.app(caller, call).await.map(Reply::App),
+                Call::Ledger(call) => backend.ledger(caller, call).await.map(Reply::Ledger),
+                Call::Governance(call) => {
+                    let reply = backend.governance(caller, call).await;
+                    reply.map(Reply::Governance)
+                }
+                Call::Network(call) => backend.network(caller, call).await.map(Reply::Network),
+            }
+        };
+        let in_time = tokio::time::timeout(self.limits.answer_timeout, answer).await;
+        in_time.unwrap_or_else(|_| Err(ErrorCode::AnswerTimeout.into()))
     }
 }

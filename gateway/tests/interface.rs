@@ -4,13 +4,15 @@ mod door;
 
 use bytes::Bytes;
 use door::{Answer, Door, TRANSACTION, USER, obliging, request, with_body};
+use synod_api::Condition;
+use synod_api::Consistency;
 use synod_api::{
     ErrorCode, HealthReply, ListReply, OperationResult, Problem, TxReply, TxStatus, TxnReply,
     WriteReply,
 };
-use synod_gateway::{
-    Broken, Call, Caller, Condition, Consistency, Key, Page, Records, Reply, WriteMode,
-};
+use synod_gateway::kv::{Key, Page, WriteMode};
+use synod_gateway::{Broken, Call, Caller, Records, Refusal, Reply};
+use synod_gateway::{governance, kv, ledger, network};
 
 fn key(map: &str, key: &'static [u8]) -> Key {
     Key {
@@ -39,12 +41,12 @@ async fn put_becomes_a_call_and_its_commit_an_answer() {
     let condition = Condition::Version(4);
     assert_eq!(
         call,
-        Call::Put {
+        Call::Kv(kv::Call::Put {
             at: key("a.b", b"k/\xff"),
             value,
             condition,
             mode
-        }
+        })
     );
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("etag"), "\"17\"");
@@ -69,11 +71,11 @@ async fn pending_write_is_accepted_and_bears_no_version_tag() {
     };
     assert_eq!(
         call,
-        Call::Delete {
+        Call::Kv(kv::Call::Delete {
             at: key("a", b"k"),
             condition: Condition::Always,
             mode
-        }
+        })
     );
     assert_eq!((answer.status, answer.header("etag")), (202, ""));
     assert_eq!(answer.header("synod-transaction-id"), "2.17");
@@ -88,10 +90,10 @@ async fn value_comes_back_as_bytes_with_its_version() {
     let (_, call) = door.heard().unwrap();
     assert_eq!(
         call,
-        Call::Get {
+        Call::Kv(kv::Call::Get {
             at: key("a", b"k"),
             consistency: Consistency::Local
-        }
+        })
     );
     assert_eq!(answer.body, "value");
     assert_eq!(answer.header("content-type"), "application/octet-stream");
@@ -103,11 +105,11 @@ async fn value_comes_back_as_bytes_with_its_version() {
 async fn listing_carries_its_bounds_and_its_cursor() {
     let door = Door::new(|_| {
         let next_cursor = Some("YQ".to_owned());
-        Some(Reply::Listed(ListReply {
+        Some(Ok(Reply::Kv(kv::Reply::Listed(ListReply {
             transaction_id: TRANSACTION,
             entries: vec![],
             next_cursor,
-        }))
+        }))))
     });
     let path = "/v1/kv/txn?prefix=a&from=ab&to=b&limit=5&cursor=YQ";
     let answer = door.http1(USER, request("GET", path)).await;
@@ -122,10 +124,10 @@ async fn listing_carries_its_bounds_and_its_cursor() {
     };
     assert_eq!(
         call,
-        Call::List {
+        Call::Kv(kv::Call::List {
             page,
             consistency: Consistency::Linearizable
-        }
+        })
     );
     assert_eq!(
         serde_json::from_slice::<ListReply>(&answer.body)
@@ -146,7 +148,7 @@ async fn transaction_is_handed_on_whole() {
             results,
             receipt: None,
         };
-        Some(Reply::Transacted(reply))
+        Some(Ok(Reply::Kv(kv::Reply::Transacted(reply))))
     });
     let json = r#"{"operations":[{"put":{"map":"a","key":"k","value":"v"}}]}"#;
     let headers = [("content-type", "application/json")];
@@ -158,7 +160,7 @@ async fn transaction_is_handed_on_whole() {
         .await;
     assert_eq!(answer.status, 200);
     let (_, call) = door.heard().unwrap();
-    let Call::Transact { txn, mode } = call else {
+    let Call::Kv(kv::Call::Transact { txn, mode }) = call else {
         panic!("{call:?}")
     };
     assert_eq!(
@@ -172,20 +174,30 @@ async fn transaction_is_handed_on_whole() {
 async fn anybody_may_ask_what_needs_no_certificate() {
     let door = Door::new(|call| {
         Some(match call {
-            Call::Status(transaction_id) => Reply::Status(TxReply {
-                transaction_id: *transaction_id,
-                status: TxStatus::Unknown,
-            }),
-            Call::Ready => Reply::Health(HealthReply {
-                ok: false,
-                state: "joining".to_owned(),
-            }),
-            Call::Metrics => Reply::Metrics("synod_blocks 1\n".to_owned()),
-            Call::Join(bytes) | Call::JoinKeys(bytes) | Call::Bootstrap(bytes) => {
-                Reply::Cbor(bytes.clone())
+            Call::Ledger(ledger::Call::Status(transaction_id)) => {
+                Ok(Reply::Ledger(ledger::Reply::Status(TxReply {
+                    transaction_id: *transaction_id,
+                    status: TxStatus::Unknown,
+                })))
             }
-            Call::Chain => Reply::Chain(Bytes::from_static(b"chain")),
-            _ => Problem::new(ErrorCode::NotReady).into(),
+            Call::Network(network::Call::Ready) => {
+                Ok(Reply::Network(network::Reply::Health(HealthReply {
+                    ok: false,
+                    state: "joining".to_owned(),
+                })))
+            }
+            Call::Network(network::Call::Metrics) => Ok(Reply::Network(network::Reply::Metrics(
+                "synod_blocks 1\n".to_owned(),
+            ))),
+            Call::Governance(
+                governance::Call::Join(bytes)
+                | governance::Call::JoinKeys(bytes)
+                | governance::Call::Bootstrap(bytes),
+            ) => Ok(Reply::Governance(governance::Reply::Cbor(bytes.clone()))),
+            Call::Ledger(ledger::Call::Chain) => Ok(Reply::Ledger(ledger::Reply::Chain(
+                Bytes::from_static(b"chain"),
+            ))),
+            _ => Err(Problem::new(ErrorCode::NotReady).into()),
         })
     });
     let nobody = Caller::default();
@@ -216,32 +228,44 @@ async fn anybody_may_ask_what_needs_no_certificate() {
 
 #[tokio::test]
 async fn attestation_nonce_and_ledger_index_are_handed_on() {
-    let door = Door::new(|_| Some(Problem::new(ErrorCode::NotReady).into()));
+    let door = Door::new(|_| Some(Err(Problem::new(ErrorCode::NotReady).into())));
     let nonce = "ab".repeat(32);
     door.http1(
         USER,
         request("GET", &format!("/v1/attestation?nonce={nonce}")),
     )
     .await;
-    assert_eq!(door.heard().unwrap().1, Call::Attest { nonce: [0xab; 32] });
+    assert_eq!(
+        door.heard().unwrap().1,
+        Call::Network(network::Call::Attest { nonce: [0xab; 32] })
+    );
     let path = format!("/v1/session?nonce={nonce}");
     door.http1(USER, request("GET", &path)).await;
     assert_eq!(
         door.heard().unwrap(),
-        (USER, Call::Session { nonce: [0xab; 32] })
+        (
+            USER,
+            Call::Network(network::Call::Session { nonce: [0xab; 32] })
+        )
     );
     door.http1(USER, request("GET", "/v1/ledger?from=12")).await;
-    assert_eq!(door.heard().unwrap().1, Call::Ledger { from: 12 });
+    assert_eq!(
+        door.heard().unwrap().1,
+        Call::Ledger(ledger::Call::Records { from: 12 })
+    );
     door.http1(USER, request("GET", "/v1/ledger")).await;
-    assert_eq!(door.heard().unwrap().1, Call::Ledger { from: 1 });
+    assert_eq!(
+        door.heard().unwrap().1,
+        Call::Ledger(ledger::Call::Records { from: 1 })
+    );
 }
 
 #[tokio::test]
 async fn follower_sends_the_client_to_the_same_path_at_the_leader() {
     let door = Door::new(|_| {
-        Some(Reply::Leader {
+        Some(Err(Refusal::Leader {
             url: "https://127.0.0.1:8443/".to_owned(),
-        })
+        }))
     });
     let answer = door
         .http1(
@@ -257,11 +281,8 @@ async fn follower_sends_the_client_to_the_same_path_at_the_leader() {
 #[tokio::test]
 async fn lost_leadership_names_the_transaction_to_ask_for() {
     let door = Door::new(|_| {
-        Some(
-            Problem::new(ErrorCode::LeadershipLost)
-                .with_transaction(TRANSACTION)
-                .into(),
-        )
+        let lost = Problem::new(ErrorCode::LeadershipLost).with_transaction(TRANSACTION);
+        Some(Err(lost.into()))
     });
     let answer = door
         .http1(USER, with_body("PUT", "/v1/kv/a/k", &[], "v"))
@@ -274,7 +295,7 @@ async fn lost_leadership_names_the_transaction_to_ask_for() {
 #[tokio::test]
 async fn every_problem_code_is_answered_with_its_status() {
     for code in ErrorCode::ALL {
-        let door = Door::new(|_| Some(Problem::new(*code).into()));
+        let door = Door::new(|_| Some(Err(Problem::new(*code).into())));
         let answer = door.http1(USER, request("GET", "/v1/network")).await;
         assert_eq!(answer.problem().code, *code);
     }
@@ -284,7 +305,11 @@ async fn every_problem_code_is_answered_with_its_status() {
 async fn ledger_is_streamed_piece_by_piece() {
     let (pieces, receiver) = tokio::sync::mpsc::channel(1);
     let receiver = std::sync::Mutex::new(Some(receiver));
-    let door = Door::new(move |_| Some(Reply::Ledger(Records(receiver.lock().unwrap().take()?))));
+    let door = Door::new(move |_| {
+        Some(Ok(Reply::Ledger(ledger::Reply::Records(Records(
+            receiver.lock().unwrap().take()?,
+        )))))
+    });
     let feed = tokio::spawn(async move {
         for n in 0..100_u8 {
             pieces.send(Ok(Bytes::from(vec![n; 10_000]))).await.unwrap();
@@ -300,7 +325,11 @@ async fn ledger_is_streamed_piece_by_piece() {
 async fn broken_ledger_stream_is_cut_off_rather_than_ended() {
     let (pieces, receiver) = tokio::sync::mpsc::channel(2);
     let receiver = std::sync::Mutex::new(Some(receiver));
-    let door = Door::new(move |_| Some(Reply::Ledger(Records(receiver.lock().unwrap().take()?))));
+    let door = Door::new(move |_| {
+        Some(Ok(Reply::Ledger(ledger::Reply::Records(Records(
+            receiver.lock().unwrap().take()?,
+        )))))
+    });
     pieces.send(Ok(Bytes::from_static(b"half"))).await.unwrap();
     pieces.send(Err(Broken)).await.unwrap();
     let mut client = door.http2(USER).await;
@@ -319,7 +348,7 @@ async fn broken_ledger_stream_is_cut_off_rather_than_ended() {
 async fn requests_of_one_http2_connection_run_side_by_side() {
     // The first request is never answered; the others must not wait for it.
     let door = Door::new(|call| match call {
-        Call::Get { at, .. } if at.key == "0" => None,
+        Call::Kv(kv::Call::Get { at, .. }) if at.key == "0" => None,
         other => obliging(other),
     });
     let client = door.http2(USER).await;
@@ -345,7 +374,11 @@ async fn stopping_answers_what_is_in_work_and_closes() {
     let (release, wait) = tokio::sync::watch::channel(false);
     let (pieces, receiver) = tokio::sync::mpsc::channel(1);
     let receiver = std::sync::Mutex::new(Some(receiver));
-    let door = Door::new(move |_| Some(Reply::Ledger(Records(receiver.lock().unwrap().take()?))));
+    let door = Door::new(move |_| {
+        Some(Ok(Reply::Ledger(ledger::Reply::Records(Records(
+            receiver.lock().unwrap().take()?,
+        )))))
+    });
     let mut client = door.http2(USER).await;
     let response = client
         .send_request(request("GET", "http://synod/v1/ledger"))

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use door::{Answer, Door, USER, obliging, request};
+use door::{Answer, Door, Said, USER, obliging, request};
 use synod_api::ErrorCode;
 use synod_gateway::{Activity, Backend, Call, Caller, Gateway, Records, Reply, Standing};
+use synod_gateway::{app, governance, kv, ledger, network};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -165,7 +166,11 @@ async fn replica_that_does_not_answer_is_not_waited_for() {
 async fn client_that_takes_no_byte_of_a_stream_is_given_up() {
     let (pieces, receiver) = tokio::sync::mpsc::channel(1);
     let receiver = std::sync::Mutex::new(Some(receiver));
-    let door = Door::new(move |_| Some(Reply::Ledger(Records(receiver.lock().unwrap().take()?))));
+    let door = Door::new(move |_| {
+        Some(Ok(Reply::Ledger(ledger::Reply::Records(Records(
+            receiver.lock().unwrap().take()?,
+        )))))
+    });
     let mut stream = door.connect(USER);
     stream
         .write_all(b"GET /v1/ledger HTTP/1.1\r\nhost: s\r\n\r\n")
@@ -186,13 +191,13 @@ async fn client_that_takes_no_byte_of_a_stream_is_given_up() {
 }
 
 /// Every value has so many bytes.
-fn long_values(bytes: usize) -> impl Fn(&Call) -> Option<Reply> + Send + Sync + 'static {
+fn long_values(bytes: usize) -> impl Fn(&Call) -> Option<Said> + Send + Sync + 'static {
     move |_| {
-        Some(Reply::Value {
+        Some(Ok(Reply::Kv(kv::Reply::Value {
             value: bytes::Bytes::from(vec![7; bytes]),
             version: 1,
             as_of: door::TRANSACTION,
-        })
+        })))
     }
 }
 
@@ -335,11 +340,45 @@ impl Drop for OnDrop {
     }
 }
 
-impl Backend for Waiting {
-    async fn call(&self, _caller: Caller, _call: Call) -> Reply {
+impl Waiting {
+    async fn for_ever<T>(&self) -> synod_gateway::Answer<T> {
         self.begun.fetch_add(1, Ordering::SeqCst);
         let _guard = OnDrop(Arc::clone(&self.dropped));
         std::future::pending().await
+    }
+}
+
+impl Backend for Waiting {
+    async fn kv(&self, _caller: Caller, _call: kv::Call) -> synod_gateway::Answer<kv::Reply> {
+        self.for_ever().await
+    }
+
+    async fn app(&self, _caller: Caller, _call: app::Call) -> synod_gateway::Answer<app::Reply> {
+        self.for_ever().await
+    }
+
+    async fn ledger(
+        &self,
+        _caller: Caller,
+        _call: ledger::Call,
+    ) -> synod_gateway::Answer<ledger::Reply> {
+        self.for_ever().await
+    }
+
+    async fn governance(
+        &self,
+        _caller: Caller,
+        _call: governance::Call,
+    ) -> synod_gateway::Answer<governance::Reply> {
+        self.for_ever().await
+    }
+
+    async fn network(
+        &self,
+        _caller: Caller,
+        _call: network::Call,
+    ) -> synod_gateway::Answer<network::Reply> {
+        self.for_ever().await
     }
 }
 

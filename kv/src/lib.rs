@@ -15,6 +15,7 @@
 
 mod chain;
 mod codec;
+mod condition;
 mod key;
 mod limits;
 mod name;
@@ -28,6 +29,7 @@ mod writes;
 
 pub use bytes::Bytes;
 pub use codec::DecodeError;
+pub use condition::Condition;
 pub use limits::{KEY_MAX, LimitExceeded, MAP_NAME_MAX, VALUE_MAX, WRITE_BYTES_MAX, WRITES_MAX};
 pub use name::{BadMapName, MapName, PUBLIC_PREFIX};
 pub use range::KeyRange;

@@ -67,7 +67,7 @@ pub use crate::shown::{NotShown, ShownBlock, Standing};
 pub use crate::signature::{BlockSignature, block_signature_message, protected_header};
 pub use crate::transaction::{
     CALLER_BYTES_MAX, CLAIMS_MAX, INTERIOR_BYTES_MAX, Interior, LEAF_BYTES_MAX, LEAF_VERSION, Leaf,
-    REPLY_BYTES_MAX, ReplyPreimage, TxId, TxIdError,
+    REPLY_BYTES_MAX, ReplyPreimage, TxId, TxIdError, TxStatus,
 };
 pub use crate::tree::{
     InclusionProof, ProofError, Tree, leaf_hash, node_hash, root_from_inclusion,

@@ -75,6 +75,30 @@ fn decimal(text: &str) -> Result<u64, TxIdError> {
     text.parse().map_err(|_| TxIdError)
 }
 
+/// How far a transaction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TxStatus {
+    /// It stands in the log of a leader and is not certified: it may still be lost.
+    Pending,
+    /// It is certified: it will never be lost, and has a receipt.
+    Committed,
+    /// A certified block of a later view holds its sequence number: it will never be committed.
+    Invalid,
+    /// This replica has not seen it, and cannot say more.
+    Unknown,
+}
+
+impl fmt::Display for TxStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pending => "pending",
+            Self::Committed => "committed",
+            Self::Invalid => "invalid",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
 /// A transaction's entry in the RFC 9162 tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use synod_api::{AppLogLine, TxId};
 use synod_governance::app::AppName;
-use synod_replica::guest::{AppKey, Compile, CompileFault, Executed, Execution};
+use synod_replica::app::{AppKey, Compile, CompileFault, Executed, Execution};
 use synod_runtime::{
     ComponentError, EXECUTOR_STACK_BYTES, EngineError, LogLine, LogOrigin, LogSink, Runtime,
     RuntimeCounts, TICK_MS, cut_log_line,

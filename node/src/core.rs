@@ -12,9 +12,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use synod_replica::guest::{Compile, Execution};
+use synod_replica::app::{Compile, Execution};
 use synod_replica::{
-    Batch, Call, Caller, Effects, Envelope, Input, Notice, Recall, Replica, Reply, Request,
+    Ask, Batch, Call, CallError, Caller, Effects, Envelope, Input, Notice, Recall, Replica, Reply,
+    Request,
 };
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -93,15 +94,19 @@ impl Core {
 
     /// Asks and waits for the answer. Dropping the future drops the answer, not the call. None once the thread
     /// has ended.
-    pub(crate) async fn ask(&self, caller: Caller, request: Request) -> Option<Reply> {
+    pub(crate) async fn ask<A: Ask>(
+        &self,
+        caller: Caller,
+        asked: A,
+    ) -> Option<Result<A::Answer, CallError>> {
         let (answer, waiting) = oneshot::channel();
         let asked = ToCore::Asked {
             caller,
-            request,
+            request: asked.into(),
             answer,
         };
         self.sender.send(asked).ok()?;
-        waiting.await.ok()
+        waiting.await.ok().map(A::answer)
     }
 
     /// Looks at the replica. None once the thread has ended.

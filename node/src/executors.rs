@@ -14,9 +14,7 @@ use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use synod_governance::app::AppName;
-use synod_replica::guest::{
-    AppKey, Compile, CompileFault, Compiled, Executed, Execution, GuestFault,
-};
+use synod_replica::app::{AppFault, AppKey, Compile, CompileFault, Compiled, Executed, Execution};
 
 use crate::{log, vital};
 
@@ -284,7 +282,7 @@ fn execute_all<E: Engine>(engine: &E, shared: &Shared, report: &impl Fn(Report))
                 "apps",
                 format_args!("a call of `{app}` failed in our own code"),
             );
-            let result = Err(GuestFault::Trapped);
+            let result = Err(AppFault::Trapped);
             Executed { id, result }
         });
         shared.done(&app);
@@ -392,7 +390,7 @@ mod tests {
     use synod_crypto::Digest;
     use synod_governance::app::{AppManifest, CallerIdentity};
     use synod_ledger::TxId;
-    use synod_replica::guest::{AppKey, ExecutionId, Task};
+    use synod_replica::app::{AppKey, ExecutionId, Task};
     use synod_replica::state::StateHandle;
 
     use super::*;
@@ -421,7 +419,7 @@ mod tests {
                 let all = self.release.wait_while(released, |released| !*released);
                 drop(all.unwrap());
             }
-            let (id, result) = (execution.id, Err(GuestFault::NotInstalled));
+            let (id, result) = (execution.id, Err(AppFault::NotInstalled));
             Executed { id, result }
         }
 
@@ -465,7 +463,7 @@ mod tests {
         fn ended(&self) -> (u64, bool) {
             match self.reports.recv_timeout(Duration::from_secs(10)) {
                 Ok(Report::Executed(executed)) => {
-                    let trapped = matches!(executed.result, Err(GuestFault::Trapped));
+                    let trapped = matches!(executed.result, Err(AppFault::Trapped));
                     (number(executed.id), trapped)
                 }
                 other => panic!("no execution ended: {other:?}"),

@@ -11,7 +11,7 @@ use synod_consensus::Tuning;
 use synod_crypto::{Digest, SigningKey};
 use synod_governance::{Address, AttestedStatement, Founder, Manifest, ManifestError};
 use synod_ledger::Record;
-use synod_replica::{Boot, FoundError, Intake, IntakeError, KvApp, found};
+use synod_replica::{Boot, FoundError, Intake, IntakeError, Maps, found};
 
 use crate::begun::Begun;
 use crate::born::{BirthError, Born};
@@ -139,7 +139,7 @@ impl Waiting {
             keys: born.keys(),
             machine,
             service_key: service_key.duplicate(),
-            app: Box::new(KvApp),
+            kv: Box::new(Maps),
             tuning: Tuning::default(),
             entropy: born.entropy.fork("replica"),
         };

@@ -22,7 +22,7 @@ use synod_crypto::Digest;
 use synod_governance::{Address, AttestedStatement, BlockRef, Input, Join, join_nonce};
 use synod_ledger::{Damage, LedgerSecret, SEGMENT_HEADER_LEN, Scanner, SegmentHeader, TxId};
 use synod_replica::{
-    Boot, Intake, IntakeError, KeyRing, KeyRingError, KvApp, Machine, receive_keys,
+    Boot, Intake, IntakeError, KeyRing, KeyRingError, Machine, Maps, receive_keys,
 };
 use tokio::time::{sleep, timeout};
 
@@ -140,7 +140,7 @@ pub(crate) async fn join(
         keys: born.keys(),
         machine,
         service_key: ring.service_key.duplicate(),
-        app: Box::new(KvApp),
+        kv: Box::new(Maps),
         tuning: Tuning::default(),
         entropy: born.entropy.fork("replica"),
     };

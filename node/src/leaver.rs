@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use synod_crypto::{Digest, SigningKey};
 use synod_governance::{BlockRef, Input, Leave, ReplicaStatus};
-use synod_replica::{CallError, Caller, Replica, Reply, Request};
+use synod_replica::governance::Request;
+use synod_replica::{CallError, Caller, Replica};
 use tokio::time::{sleep, timeout};
 
 use crate::core::Core;
-use crate::door::Running;
+use crate::running::Running;
 
 /// The pause before it is asked again where nobody could answer.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -94,13 +95,13 @@ impl Leaver {
             let leave = Leave::sign(&self.network, id, standing.newest, &self.identity);
             let request = Request::Leave(Input::Leave(leave).encode().into());
             match self.core.ask(Caller::default(), request).await {
-                Some(Reply::Governed { .. }) => return Ok(()),
-                Some(Reply::Failed(error @ CallError::Halted)) => return Err(error.to_string()),
-                Some(Reply::Failed(error)) => match error.refusal() {
+                Some(Ok(_)) => return Ok(()),
+                Some(Err(error @ CallError::Halted)) => return Err(error.to_string()),
+                Some(Err(error)) => match error.refusal() {
                     Some(why) => return Err(why),
                     None => sleep(PAUSE).await,
                 },
-                _ => sleep(PAUSE).await,
+                None => sleep(PAUSE).await,
             }
         }
     }

@@ -1,9 +1,8 @@
 //! `node`: the program that carries out a replica's effects. It owns the clock, the threads, the files and
 //! the sockets; it decides nothing.
 
-mod answers;
-mod app_answers;
-mod app_door;
+mod app;
+mod app_call;
 mod app_engine;
 mod app_logs;
 mod app_views;
@@ -27,20 +26,29 @@ mod evidence_source;
 mod executors;
 mod former;
 mod founder;
+mod founding;
+mod governance;
 mod governance_news;
 mod joiner;
 mod known;
+mod kv;
+mod kv_operation;
 mod leaver;
+mod ledger;
 mod ledger_files;
 mod ledger_places;
 mod ledger_reader;
 mod log;
 mod metrics;
+mod network;
 mod peer_session;
 mod peers;
 mod places;
+mod problems;
+mod proof;
 mod reattester;
 mod run;
+mod running;
 #[cfg(test)]
 mod sample;
 mod segments;
@@ -53,7 +61,6 @@ mod watch_flow;
 mod watch_right;
 mod watching;
 
-pub use answers::problem;
 pub use apps_config::AppsConfig;
 pub use born::{BirthError, measurement};
 pub use config::{
@@ -63,5 +70,6 @@ pub use config::{
 pub use endorsements::{ENDORSEMENT_FOLDERS_MAX, EndorsementsConfig, EndorsingError};
 pub use evidence_source::{EvidenceError, EvidenceSource};
 pub use leaver::Ended;
+pub use problems::problem;
 pub use run::{NodeError, NodeFault, run};
 pub use segments::segment_files;

@@ -13,7 +13,8 @@ use synod_governance::{
     AttestedStatement, BlockRef, Input, Reattest, ReplicaRecord, ReplicaStatus, join_nonce,
 };
 use synod_ledger::TxId;
-use synod_replica::{Caller, Replica, Reply, Request};
+use synod_replica::governance::Request;
+use synod_replica::{Caller, Replica};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -177,12 +178,11 @@ impl Reattester {
         let request = Input::Reattest(Box::new(request)).encode();
         let request = Request::Reattest(request.into());
         match self.core.ask(Caller::default(), request).await {
-            Some(Reply::Governed { tx, .. }) => Ok(tx),
-            Some(Reply::Failed(error)) => Err(match error.refusal() {
+            Some(Ok(recorded)) => Ok(recorded.tx),
+            Some(Err(error)) => Err(match error.refusal() {
                 Some(why) => AttestError::Refused(why),
                 None => AttestError::NotRecorded(error.to_string()),
             }),
-            Some(_) => Err(AttestError::NotRecorded("another answer".to_owned())),
             None => Err(AttestError::Stopping),
         }
     }

@@ -20,13 +20,13 @@ use synod_crypto::{Digest, PublicKey, SigningKey};
 use synod_gateway::Gateway;
 use synod_governance::Address;
 use synod_ledger::TxId;
-use synod_replica::guest::{Compile, Execution};
+use synod_replica::app::{Compile, Execution};
 use synod_replica::{Batch, Envelope, Input, Notice, Recall, Replica};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::app_door::AppDoor;
+use crate::app::AppDoor;
 use crate::app_engine::AppEngine;
 use crate::app_logs::AppLogs;
 use crate::authority::{AuthorityError, Issuer};
@@ -38,12 +38,13 @@ use crate::core::{self, Core, Outlets};
 use crate::descriptors;
 use crate::disk::{Disk, DiskReport};
 use crate::disk_trouble::DiskTrouble;
-use crate::door::{Door, Founding, Running, Stage};
+use crate::door::{Door, Stage};
 use crate::evidence::{self, Evident};
 use crate::evidence_certificate::EvidenceCertificate;
 use crate::executors::{Executors, Report};
 use crate::former;
 use crate::founder::{FounderError, Waiting};
+use crate::founding::Founding;
 use crate::joiner::{self, JoinerError};
 use crate::known::Known;
 use crate::leaver::{Ended, Leaver};
@@ -54,6 +55,7 @@ use crate::log;
 use crate::peer_session::Prover;
 use crate::peers::{Peers, Wiring};
 use crate::reattester::{self, Reattester};
+use crate::running::Running;
 use crate::serve::{HANDSHAKE_DESCRIPTORS, PublicListener};
 use crate::told::{Told, Word};
 use crate::watching::Watchers;
@@ -395,6 +397,7 @@ impl Node {
             urls: RwLock::new(BTreeMap::new()),
             calls: Semaphore::new(self.config.limits.calls_max),
             joins: Semaphore::new(1),
+            watchers: apps.watchers.clone(),
             apps: apps.clone(),
         });
         let leaver = Leaver::of(&running, id);

@@ -9,7 +9,8 @@ use synod_governance::app::{
     AppManifest, AppMap, AppMapKind, AppName, CallerIdentity, CallerKind, is_app_map, owner_of_map,
 };
 use synod_kv::MapName;
-use synod_replica::{Caller, ROLE_READ, ROLE_WRITE, Replica, may_read};
+use synod_replica::kv::may_read;
+use synod_replica::{Caller, ROLE_READ, ROLE_WRITE, Replica};
 
 /// Whether the caller may watch the rows of `map` whose keys begin with `prefix`, now.
 ///

@@ -25,6 +25,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use cluster::{Cluster, user};
 use synod_replica::{Reply, Request};
+use synod_replica::{app, kv};
 
 fn main() {
     let mut arguments = std::env::args()
@@ -51,7 +52,7 @@ fn main() {
                 continue;
             }
             let mut request = Cluster::put_request("records", &format!("key{}", done + n), &value);
-            if let Request::Operate(operate) = &mut request {
+            if let Request::Kv(operate) = &mut request {
                 operate.receipt = false;
             }
             cluster.enqueue(leader, request, user());
@@ -62,11 +63,10 @@ fn main() {
         }
         cluster.run(20);
         let answered = std::mem::take(&mut cluster.replies);
-        assert!(
-            answered
-                .values()
-                .all(|reply| matches!(reply, Reply::Answered { .. } | Reply::App(_)))
-        );
+        assert!(answered.values().all(|reply| matches!(
+            reply,
+            Reply::Kv(kv::Reply::Answered { .. }) | Reply::App(app::Reply::Called(_))
+        )));
         done += answered.len();
     }
     let seconds = begun.elapsed().as_secs_f64();

@@ -2,11 +2,14 @@
 
 use synod_ledger::{InclusionProof, ReceiptIssuer, ReplyPreimage, TxId};
 
-use crate::app::Caller;
-use crate::calls::{CallError, Effects, Reply, TxStatus};
+use crate::app::{self, AppReply, ChunkTaken};
+use crate::caller::Caller;
+use crate::calls::{CallError, Effects, Reply};
 use crate::core::Core;
 use crate::desk::{AppOutcome, Outcome, Resting};
-use crate::guest::AppReply;
+use crate::governance::Recorded;
+use crate::kv;
+use synod_ledger::TxStatus;
 
 /// A replica that heard of no leader for so many ticks (5 s of 20 ms) answers no local reads.
 pub(crate) const LOCAL_READ_TICKS_MAX: u64 = 250;
@@ -24,12 +27,16 @@ impl Core {
     fn reply_of(&mut self, resting: Resting) -> Reply {
         match resting.outcome {
             Outcome::Failed(error) => Reply::Failed(error),
-            Outcome::Governed(replica) => match resting.tx {
-                Some(tx) => Reply::Governed { tx, replica },
+            Outcome::Governance(replica) => match resting.tx {
+                Some(tx) => Reply::Governance(Recorded { tx, replica }),
                 None => Reply::Failed(CallError::Retry),
             },
+            Outcome::Chunk { as_of } => Reply::App(app::Reply::ChunkTaken(ChunkTaken {
+                tx: resting.tx,
+                as_of: self.machine.history().certified_tx(as_of),
+            })),
             Outcome::App(outcome) => self.app_reply_of(resting.tx, *outcome),
-            Outcome::Answered {
+            Outcome::Kv {
                 as_of,
                 answer,
                 receipt,
@@ -40,13 +47,13 @@ impl Core {
                 let receipt = tx
                     .filter(|_| receipt)
                     .and_then(|tx| self.receipt_with_opening(tx));
-                Reply::Answered {
+                Reply::Kv(kv::Reply::Answered {
                     tx,
                     as_of,
                     answer,
                     receipt,
                     repeated: repeats.is_some(),
-                }
+                })
             }
         }
     }
@@ -56,13 +63,13 @@ impl Core {
         let receipt = tx
             .filter(|_| outcome.receipt)
             .and_then(|tx| self.receipt_with_opening(tx));
-        Reply::App(Box::new(AppReply {
+        Reply::App(app::Reply::Called(Box::new(AppReply {
             tx,
             as_of: self.machine.history().certified_tx(outcome.as_of),
             response: outcome.response,
             receipt,
             repeated: outcome.repeats.is_some(),
-        }))
+        })))
     }
 
     /// The receipt of a committed transaction. Whoever made it gets the reply opened, others the bare leaf.

@@ -1,273 +1,322 @@
-//! The port through which a request meets the confidential state.
+//! What is said between a replica and those who run apps for it.
 //!
-//! An [`App`] is a deterministic function of a transaction and a call: it has no clock, no randomness and no
-//! way out but its answer. The replica runs it on the leader only; followers apply the write sets that it left.
-//!
-//! Invariants
-//! - the built-in app writes no map of the service or of another app (`synod.*`, `app.*`, public or not), and sees
-//!   the public ones only: [`may_write`] and [`may_read`] are asked first;
-//! - an error leaves no write behind: the transaction is dropped whole.
+//! The replica runs no component itself. It says what is to be executed, on which snapshot and for whom
+//! ([`Execution`]), and hears what came of it ([`Executed`]); until it has validated and certified that, nothing of
+//! it counts. Executors may run many at once, in any order, and may take as long as the app's limits allow.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use synod_crypto::Digest;
-use synod_governance::app::is_reserved_name;
-use synod_kv::{MapName, Transaction};
+use synod_governance::app::{AppManifest, AppName, CallerIdentity};
+use synod_kv::{ReadSet, WriteSet};
+use synod_ledger::TxId;
 
-/// Who asks, as the door saw it: nothing here is believed before the ledger's own tables were asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Caller {
-    /// SHA-256 of the subject public key info of the caller's TLS certificate; none for an anonymous caller.
-    pub fingerprint: Option<Digest>,
+use crate::state::StateHandle;
+
+/// One version of one app.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AppKey {
+    /// The app.
+    pub name: AppName,
+    /// The version's number: each that is set has another.
+    pub number: u64,
+    /// SHA-256 of the component.
+    pub component: Digest,
 }
 
-/// What a caller asks of the key-value app.
+/// A request to an app, as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Operation {
-    /// Writes one value.
-    Put {
-        /// The map.
-        map: MapName,
-        /// The key within the map.
-        key: Bytes,
-        /// The value.
-        value: Bytes,
-        /// What must hold of the present value.
-        condition: Condition,
-    },
-    /// Removes one value.
-    Delete {
-        /// The map.
-        map: MapName,
-        /// The key within the map.
-        key: Bytes,
-        /// What must hold of the present value.
-        condition: Condition,
-    },
-    /// Reads one value.
-    Get {
-        /// The map.
-        map: MapName,
-        /// The key within the map.
-        key: Bytes,
-    },
-    /// Reads a page of a map, in key order.
-    List(Page),
-    /// Compares, then operates: all or nothing.
-    Batch {
-        /// What must hold before anything is written.
-        compares: Vec<Compare>,
-        /// The steps, in order; a later step sees what an earlier one wrote.
-        steps: Vec<Step>,
-    },
+pub struct AppRequest {
+    /// The method, in capitals.
+    pub method: String,
+    /// The path below `/app/NAME`, percent-encoded as it came.
+    pub path: String,
+    /// The query without `?`, percent-encoded as it came, without what the service itself takes of it.
+    pub query: Option<String>,
+    /// The header fields that concern the app; names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Bytes,
 }
 
-/// A condition on the present value of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Condition {
-    /// Anything.
-    #[default]
-    Any,
-    /// The key has a value.
-    Present,
-    /// The key has no value.
-    Absent,
-    /// The value was last written by the transaction with this seqno.
-    Version(u64),
-}
-
-/// One comparison of a batch.
+/// A request to an app, with the manner of its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Compare {
-    /// The map.
-    pub map: MapName,
-    /// The key within the map.
-    pub key: Bytes,
-    /// What must stand there.
-    pub expect: Expect,
+pub struct AppCall {
+    /// The app's name as the caller gave it.
+    pub app: String,
+    /// The request.
+    pub request: AppRequest,
+    /// Digest of the request as the client sent it; the receipt binds it.
+    pub digest: Digest,
+    /// Read as of this replica's newest certified block, without asking the others.
+    pub local: bool,
+    /// Send the receipt along.
+    pub receipt: bool,
+    /// The same key of the same caller runs at most once, while it is remembered.
+    pub idempotency: Option<Bytes>,
 }
 
-/// What a comparison expects to stand at its key.
+/// What an app answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Expect {
-    /// The value last written by the transaction with this seqno; 0: no value.
-    Version(u64),
-    /// Exactly this value.
-    Value(Bytes),
+pub struct AppResponse {
+    /// The HTTP status.
+    pub status: u16,
+    /// Header fields; names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Bytes,
 }
 
-/// One step of a batch.
+/// Which execution: its result bears it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ExecutionId {
+    /// Of a call.
+    Call(u64),
+    /// Of `init` or `migrate`.
+    Preparation(u64),
+}
+
+/// What to execute.
+#[derive(Debug, Clone)]
+pub struct Execution {
+    /// [`Executed`] bears it.
+    pub id: ExecutionId,
+    /// What is to run.
+    pub app: AppKey,
+    /// Its manifest.
+    pub manifest: Arc<AppManifest>,
+    /// What it is to do.
+    pub task: Task,
+    /// Who calls.
+    pub caller: CallerIdentity,
+    /// The state to run on, with [`DetachedTransaction`](crate::state::DetachedTransaction).
+    pub state: StateHandle,
+    /// The seqno of that state.
+    pub snapshot: u64,
+    /// The name of the transaction if it takes effect; for a read, the newest transaction seen.
+    pub tx: TxId,
+    /// The ledger's time, Unix milliseconds: that of the newest block seen.
+    pub time_ms: u64,
+    /// The seed of all randomness that the app gets.
+    pub seed: [u8; 32],
+    /// Whether it must not write.
+    pub read_only: bool,
+}
+
+/// What an app is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// Writes one value.
-    Put {
-        /// The map.
-        map: MapName,
-        /// The key within the map.
-        key: Bytes,
-        /// The value.
-        value: Bytes,
+pub enum Task {
+    /// Answers a request.
+    Handle {
+        /// The request.
+        request: AppRequest,
+        /// The pattern of its route.
+        route: String,
+        /// What stands in the places of the pattern's names, decoded, in its order.
+        params: Vec<(String, String)>,
     },
-    /// Removes one value.
-    Delete {
-        /// The map.
-        map: MapName,
-        /// The key within the map.
-        key: Bytes,
-    },
-    /// Reads one value, as the earlier steps left it.
-    Get {
-        /// The map.
-        map: MapName,
-        /// The key within the map.
-        key: Bytes,
-    },
-}
-
-/// Which page of a map: keys that start with `prefix`, not before `from`, before `to`, at most `limit`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
-    /// The map.
-    pub map: MapName,
-    /// Keys must start with this; empty for all.
-    pub prefix: Bytes,
-    /// The first key, inclusive.
-    pub from: Option<Bytes>,
-    /// The end, exclusive.
-    pub to: Option<Bytes>,
-    /// Where the page before ended: keys up to and including it are left out.
-    pub after: Option<Bytes>,
-    /// At most so many entries.
-    pub limit: usize,
-}
-
-/// Most bytes of keys and values in one answer (4 MiB): a page ends there, and a batch that reads more is refused.
-/// Every key with its value is far shorter, so a page gets on.
-pub const READ_BYTES_MAX: usize = 4 << 20;
-
-/// A value with the seqno of the transaction that wrote it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Item {
-    /// The key.
-    pub key: Bytes,
-    /// The value.
-    pub value: Bytes,
-    /// Seqno of the writing transaction; 0 while it stands in this very transaction.
-    pub version: u64,
-}
-
-impl Item {
-    /// The bytes of its key and value.
-    pub fn byte_len(&self) -> usize {
-        self.key.len() + self.value.len()
-    }
-}
-
-/// What the app answers. Every form may rest on state, so none leaves before that state is certified.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// The writes were made.
-    Written,
-    /// The value asked for.
-    Found(Item),
-    /// There is no such key.
-    Missing,
-    /// A page; `more` says that keys follow the last one.
-    Page {
-        /// The entries, in key order.
-        items: Vec<Item>,
-        /// Whether more keys follow.
-        more: bool,
-    },
-    /// A batch was carried out; one result for each of its `Get` steps, in order.
-    Batch(Vec<Option<Item>>),
-    /// A condition did not hold; nothing was written. For a batch, `at` is the comparison's position.
-    ConditionFailed {
-        /// Which comparison, from 0.
-        at: usize,
-        /// The version that stands there; 0 where the key has no value.
-        version: u64,
+    /// Prepares the maps of an app that is set for the first time.
+    Init,
+    /// Brings the maps of an earlier version to this one's form.
+    Migrate {
+        /// The earlier version's `version`.
+        from: String,
     },
 }
 
-impl Answer {
-    /// The HTTP status that this answer stands for; it is bound into the receipt.
-    pub fn status(&self) -> u16 {
-        match self {
-            Self::Missing => 404,
-            Self::ConditionFailed { .. } => 412,
-            _ => 200,
-        }
-    }
-
-    /// The digest of the answer that a receipt binds: SHA-256 over the keys and values returned, each
-    /// preceded by its length as eight bytes, big-endian; of nothing where nothing is returned.
-    pub fn digest(&self) -> Digest {
-        let mut parts = Vec::new();
-        match self {
-            Self::Found(item) => push_item(&mut parts, item),
-            Self::Page { items, .. } => items.iter().for_each(|item| push_item(&mut parts, item)),
-            Self::Batch(items) => items
-                .iter()
-                .flatten()
-                .for_each(|item| push_item(&mut parts, item)),
-            Self::Written | Self::Missing | Self::ConditionFailed { .. } => {}
-        }
-        synod_crypto::sha256(&[&parts])
-    }
+/// What came of an [`Execution`].
+#[derive(Debug)]
+pub struct Executed {
+    /// Which execution.
+    pub id: ExecutionId,
+    /// What it came to; after a fault nothing of it counts.
+    pub result: Result<Completion, AppFault>,
 }
 
-fn push_item(parts: &mut Vec<u8>, item: &Item) {
-    for field in [&item.key, &item.value] {
-        parts.extend_from_slice(&(field.len() as u64).to_be_bytes());
-        parts.extend_from_slice(field);
-    }
+/// An execution that ran to its end. For `init` and `migrate` the response stands for nothing.
+#[derive(Debug)]
+pub struct Completion {
+    /// The answer.
+    pub response: AppResponse,
+    /// What was read.
+    pub reads: ReadSet,
+    /// What is to be written.
+    pub writes: WriteSet,
+    /// The claims that the app bound, in order.
+    pub claims: Vec<Digest>,
+    /// Whether the app asked for its transaction's id, which must be right then.
+    pub asked_id: bool,
+    /// Whether the writes are kept even if the status is 400 or above.
+    pub keep: bool,
 }
 
-/// Why an app could not run to an answer. The transaction is dropped.
+/// Why an execution did not run to its end. Nothing that it wrote is kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AppError {
-    /// The map is the service's own, or an app's.
-    #[error("map `{0}` is the service's own or an app's and cannot be written by users")]
-    Reserved(MapName),
-    /// The operations read more than one answer can hold.
-    #[error("the operations read more than {READ_BYTES_MAX} bytes of keys and values")]
-    ReadsTooMuch,
-    /// A key, value or the number of writes is over its limit.
-    #[error("{0}")]
-    Limit(String),
+pub enum AppFault {
+    /// The component trapped.
+    #[error("the app failed")]
+    Trapped,
+    /// It ran longer than it may.
+    #[error("the app took longer than {max_ms} ms")]
+    TimeExceeded {
+        /// Its limit in milliseconds.
+        max_ms: u64,
+    },
+    /// It wanted more memory than it may have.
+    #[error("the app wanted more than {max_bytes} bytes of memory")]
+    MemoryExceeded {
+        /// Its limit.
+        max_bytes: u64,
+    },
+    /// Its calls are nested too deeply.
+    #[error("the app nested its calls too deeply")]
+    StackExceeded,
+    /// Its response is too long.
+    #[error("the app's response is longer than {max_bytes} bytes")]
+    ResponseTooLarge {
+        /// Its limit.
+        max_bytes: u64,
+    },
+    /// Its response breaks a rule, named here.
+    #[error("the app's response is wrong: {0}")]
+    BadResponse(&'static str),
+    /// It named a map that its manifest does not declare.
+    #[error("the app named the map `{0}`, which its manifest does not declare")]
+    UndeclaredMap(String),
+    /// It wrote in a route that only reads.
+    #[error("the app wrote in a query")]
+    WriteInQuery,
+    /// It used maps too often.
+    #[error("the app used maps more than {max} times")]
+    MapOperationsExceeded {
+        /// Its limit.
+        max: u64,
+    },
+    /// A key, value or all writes together are over the limits of the store, named here.
+    #[error("the app wrote too much: {0}")]
+    KeyOrValueTooLarge(String),
+    /// A claim that is not 32 bytes.
+    #[error("the app bound a claim that is no SHA-256 digest")]
+    BadClaim,
+    /// More claims than a receipt holds.
+    #[error("the app bound too many claims")]
+    TooManyClaims,
+    /// Too many random bytes at once.
+    #[error("the app asked for too many random bytes at once")]
+    RandomTooMuch,
+    /// `init` or `migrate` said no. The text is for the app's log only.
+    #[error("the app refused to be set")]
+    LifecycleRefused(String),
+    /// This replica has not compiled it.
+    #[error("the app is not compiled on this replica")]
+    NotInstalled,
+    /// The snapshot is gone. Executed again; never shown to a caller.
+    #[error("the state moved on under the execution")]
+    StateMoved,
+    /// Those who execute have too much to do.
+    #[error("too many calls of apps are under way")]
+    Overloaded,
 }
 
-/// An application: a deterministic function of the state it is shown.
-pub trait App: Send {
-    /// Runs one operation inside `transaction`.
+/// What to compile.
+#[derive(Debug, Clone)]
+pub struct Compile {
+    /// Which version; [`Compiled`] bears it.
+    pub app: AppKey,
+    /// Its manifest.
+    pub manifest: Arc<AppManifest>,
+    /// The component, in pieces.
+    pub component: Vec<Bytes>,
+}
+
+/// Why a component cannot run here. A code and no more: what a compiler says may quote the component, and the host reads
+/// what becomes of this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CompileFault {
+    /// The pieces do not make the component that the members signed.
+    #[error("wrong-digest")]
+    WrongDigest,
+    /// It cannot be compiled, for the reason that this code names.
+    #[error("{0}")]
+    Refused(&'static str),
+}
+
+impl Compile {
+    /// The component in one piece. For those who compile: it takes its time.
     ///
     /// # Errors
-    /// [`AppError`]: nothing of the transaction is kept.
-    fn execute(
-        &self,
-        transaction: &mut Transaction<'_>,
-        operation: &Operation,
-    ) -> Result<Answer, AppError>;
-}
-
-impl Operation {
-    /// Whether the operation cannot write, so that it may run on a snapshot.
-    pub fn is_read(&self) -> bool {
-        match self {
-            Self::Get { .. } | Self::List(_) => true,
-            Self::Put { .. } | Self::Delete { .. } => false,
-            Self::Batch { steps, .. } => steps.iter().all(|step| matches!(step, Step::Get { .. })),
+    /// [`CompileFault::WrongDigest`].
+    pub fn joined(&self) -> Result<Vec<u8>, CompileFault> {
+        let component = self.component.concat();
+        if synod_crypto::sha256(&[&component]) == self.app.component {
+            Ok(component)
+        } else {
+            Err(CompileFault::WrongDigest)
         }
     }
 }
 
-/// Whether users may write `map` through the key-value interface: everything but what is the service's or an app's.
-pub fn may_write(map: &MapName) -> bool {
-    !is_reserved_name(map)
+/// What came of a [`Compile`].
+#[derive(Debug)]
+pub struct Compiled {
+    /// Which version.
+    pub app: AppKey,
+    /// Why it cannot run here, if it cannot.
+    pub result: Result<(), CompileFault>,
 }
 
-/// Whether users may read `map` through the key-value interface: everything but the private maps of the service and
-/// its apps.
-pub fn may_read(map: &MapName) -> bool {
-    map.is_public() || !is_reserved_name(map)
+/// An app's answer, certified as far as it rests on state.
+#[derive(Debug, Clone)]
+pub struct AppReply {
+    /// The transaction, where something was written.
+    pub tx: Option<TxId>,
+    /// The newest transaction whose state was seen.
+    pub as_of: TxId,
+    /// What the app said.
+    pub response: AppResponse,
+    /// The receipt, if it was asked for and something was written.
+    pub receipt: Option<Bytes>,
+    /// Whether this repeats the answer to an earlier call with the same idempotency key.
+    pub repeated: bool,
+}
+
+/// A chunk of a component.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppChunk {
+    /// The app.
+    pub app: AppName,
+    /// The number of the version that is on its way.
+    pub number: u64,
+    /// Which chunk, from 0.
+    pub index: u32,
+    /// Its bytes.
+    pub bytes: Bytes,
+}
+
+/// A chunk is on the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkTaken {
+    /// The transaction, unless the chunk stood there before.
+    pub tx: Option<TxId>,
+    /// The newest transaction whose state was seen.
+    pub as_of: TxId,
+}
+
+/// What is asked of apps.
+#[derive(Debug, Clone)]
+pub enum Request {
+    /// A request to an app.
+    Call(Box<AppCall>),
+    /// A chunk of a component that the members set. Any user or member may bring it.
+    Chunk(AppChunk),
+}
+
+/// The answer to a [`Request`].
+#[derive(Debug, Clone)]
+pub enum Reply {
+    /// The app has answered, and all that it rests on is certified.
+    Called(Box<AppReply>),
+    /// The chunk is on the ledger.
+    ChunkTaken(ChunkTaken),
 }

@@ -14,9 +14,9 @@ use synod_governance::app::{
 };
 use synod_kv::{MapName, Read, WriteSet};
 
-use crate::app::Caller;
+use crate::app::{AppFault, AppKey, AppRequest};
+use crate::caller::Caller;
 use crate::calls::CallError;
-use crate::guest::{AppKey, AppRequest, GuestFault};
 use crate::roll::sound;
 
 /// So many callers, and so many names of apps, are remembered at a time.
@@ -203,10 +203,10 @@ pub(crate) fn identity(reader: &impl Read, fingerprint: &Digest) -> CallerIdenti
 /// Whether all maps that are written are the app's own. The executor sees to it; this sees to the executor.
 ///
 /// # Errors
-/// [`GuestFault::UndeclaredMap`] names the first that is not.
-pub(crate) fn check_own_maps(app: &AppName, writes: &WriteSet) -> Result<(), GuestFault> {
+/// [`AppFault::UndeclaredMap`] names the first that is not.
+pub(crate) fn check_own_maps(app: &AppName, writes: &WriteSet) -> Result<(), AppFault> {
     match writes.map_names().find(|map| !is_own_map(app, map)) {
-        Some(map) => Err(GuestFault::UndeclaredMap(map.to_string())),
+        Some(map) => Err(AppFault::UndeclaredMap(map.to_string())),
         None => Ok(()),
     }
 }

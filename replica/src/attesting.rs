@@ -13,11 +13,12 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use synod_governance::{Input, ReplicaStatus};
 
-use crate::app::Caller;
-use crate::calls::{Asker, CallError, Effects, Notice, Reply, Request};
+use crate::caller::Caller;
+use crate::calls::{Asker, CallError, Effects, Notice, Reply};
 use crate::core::Core;
-use crate::desk::Queued;
+use crate::desk::{Queued, Work};
 use crate::envelope::{Envelope, REFUSAL_BYTES_MAX};
+use crate::governance::{Recorded, Request};
 use crate::submission::{Goal, Submission};
 
 /// A request is sent anew after so many ticks (1 s of 20 ms).
@@ -149,7 +150,7 @@ impl OwnRequests {
         if let Some(seqno) = reached {
             let tx = core.machine.history().certified_tx(seqno);
             let replica = Some(core.id);
-            self.end_submission(Reply::Governed { tx, replica }, out);
+            self.end_submission(Reply::Governance(Recorded { tx, replica }), out);
         }
     }
 
@@ -185,10 +186,10 @@ impl OwnRequests {
             let taken = core.submit(Queued {
                 asker: Asker::Peer(replica),
                 caller: Caller::default(),
-                request: match goal {
+                work: Work::Governance(match goal {
                     Goal::Attested { .. } => Request::Reattest(request),
                     Goal::Left => Request::Leave(request),
-                },
+                }),
             });
             if !taken {
                 self.waiting.remove(&replica);

@@ -9,12 +9,12 @@ use synod_governance::Refusal;
 use synod_governance::app::BadPath;
 use synod_ledger::{Record, TxId};
 
-use crate::app::{Answer, AppError, Caller, Operation};
-use crate::chunk::AppChunk;
+use crate::app::{AppFault, Compile, CompileFault, Compiled, Executed, Execution};
+use crate::caller::Caller;
 use crate::envelope::Envelope;
-use crate::guest::{
-    AppCall, AppReply, Compile, CompileFault, Compiled, Executed, Execution, GuestFault,
-};
+use crate::governance::Recorded;
+use crate::kv::{KvError, Operate};
+use crate::{app, governance, kv, ledger};
 
 /// One request, as the door hands it in.
 #[derive(Debug, Clone)]
@@ -27,94 +27,32 @@ pub struct Call {
     pub request: Request,
 }
 
-/// What is asked of a replica.
+/// What is asked of a replica, by domain.
 #[derive(Debug, Clone)]
 pub enum Request {
-    /// An operation of the built-in app.
-    Operate(Operate),
-    /// A request to an app that the members set.
-    App(Box<AppCall>),
-    /// A chunk of a component that the members set. Any user or member may bring it.
-    AppChunk(AppChunk),
-    /// Act of the members, a [`synod_governance::SignedAction`] in its encoding.
-    Govern(Bytes),
-    /// A joiner's request, a [`synod_governance::Input`] of the joining kind in its encoding.
-    Join(Bytes),
-    /// Fresh evidence of this very replica, a [`synod_governance::Input::Reattest`] in its encoding. The leader is
-    /// asked for it, whoever that is; the answer comes once the result is certified here.
-    Reattest(Bytes),
-    /// This very replica leaves, a [`synod_governance::Input::Leave`] in its encoding. The leader is asked for it; the
-    /// answer comes once this replica sees itself out of the network in certified state.
-    Leave(Bytes),
-    /// What became of a transaction.
-    Status(TxId),
-    /// The receipt of a transaction.
-    Receipt(TxId),
+    /// An operation on maps.
+    Kv(Operate),
+    /// Something for an app that the members set.
+    App(app::Request),
+    /// Something that governance decides.
+    Governance(governance::Request),
+    /// What the ledger holds.
+    Ledger(ledger::Request),
 }
 
-/// An operation with the manner of its answer.
-#[derive(Debug, Clone)]
-pub struct Operate {
-    /// The operation.
-    pub operation: Operation,
-    /// Digest of the request as the client sent it; the receipt binds it.
-    pub request: Digest,
-    /// Answer `Pending` at once instead of after commit.
-    pub wait: bool,
-    /// Read as of this replica's newest certified block, without asking the others.
-    pub local: bool,
-    /// Send the receipt along.
-    pub receipt: bool,
-    /// The same key of the same caller runs at most once, while it is remembered.
-    pub idempotency: Option<Bytes>,
-}
-
-/// The answer to a [`Call`].
+/// The answer to a [`Call`], by domain.
 #[derive(Debug, Clone)]
 pub enum Reply {
-    /// The operation ran and all that it rests on is certified.
-    Answered {
-        /// The transaction, where something was written.
-        tx: Option<TxId>,
-        /// The newest transaction whose state was seen.
-        as_of: TxId,
-        /// What the app said.
-        answer: Answer,
-        /// The receipt, if it was asked for and something was written.
-        receipt: Option<Bytes>,
-        /// Whether this repeats the answer to an earlier call with the same idempotency key.
-        repeated: bool,
-    },
-    /// An app that the members set has answered, and all that it rests on is certified.
-    App(Box<AppReply>),
-    /// The transaction stands in this replica's log; ask for its status later.
-    Pending(TxId),
-    /// A governance act or a join is on the ledger.
-    Governed {
-        /// Its transaction.
-        tx: TxId,
-        /// The joiner's replica id, for a join.
-        replica: Option<u64>,
-    },
-    /// What became of a transaction.
-    Status(TxStatus),
-    /// A receipt file.
-    Receipt(Bytes),
+    /// To an operation on maps.
+    Kv(kv::Reply),
+    /// To something for an app.
+    App(app::Reply),
+    /// Governance's decision is on the ledger.
+    Governance(Recorded),
+    /// From the ledger.
+    Ledger(ledger::Reply),
     /// No answer of this kind; nothing was written.
     Failed(CallError),
-}
-
-/// What became of a transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TxStatus {
-    /// In the log, not certified.
-    Pending,
-    /// Certified: it stands for ever.
-    Committed,
-    /// A certified block of a higher view holds its seqno: it never will commit.
-    Invalid,
-    /// Not known here.
-    Unknown,
 }
 
 /// Why a call has no answer.
@@ -144,9 +82,9 @@ pub enum CallError {
     /// The caller's roles do not allow it.
     #[error("the caller has no role that allows this")]
     Forbidden,
-    /// The app refused.
+    /// The operation has no answer.
     #[error(transparent)]
-    App(#[from] AppError),
+    Kv(#[from] KvError),
     /// No app has this name, or it is not active yet.
     #[error("there is no such app")]
     AppNotFound,
@@ -173,7 +111,7 @@ pub enum CallError {
     Contended,
     /// The app did not run to an answer. Nothing of the call is kept.
     #[error(transparent)]
-    Guest(#[from] GuestFault),
+    App(#[from] AppFault),
     /// Governance refuses an act, a join, or what a replica asks in its own name.
     #[error("refused: {0}")]
     Governance(Box<Refusal>),

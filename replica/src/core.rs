@@ -13,7 +13,7 @@ use synod_consensus::{Engine, Fetch, Groups, ReadReady, Role, RoleChange};
 use synod_crypto::{Digest, Entropy};
 use synod_ledger::{BlockSignature, Certificate, Record, Sealer, Tally};
 
-use crate::calls::{Effects, Notice};
+use crate::calls::{CallError, Effects, Notice};
 use crate::desk::{Desk, Queued};
 use crate::histories::Histories;
 use crate::keeping_up::KeepingUp;
@@ -168,6 +168,13 @@ impl Core {
             .iter()
             .map(|voter| voter.id)
             .collect()
+    }
+
+    /// The refusal of what only a leader can do.
+    pub(crate) fn not_leader(&self) -> CallError {
+        CallError::NotLeader {
+            leader: self.engine.leader(),
+        }
     }
 
     /// Takes a call that writes (or may). False where too many wait, for their turn or with an answer that wrote nothing.

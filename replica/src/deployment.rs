@@ -6,10 +6,9 @@ use std::sync::Arc;
 use synod_governance::app::{AppManifest, AppName, AppRecord, AppStatus, AppVersion};
 use synod_ledger::TxId;
 
-use crate::app::Caller;
+use crate::app::{AppChunk, AppKey, Completion, ExecutionId};
+use crate::caller::Caller;
 use crate::calls::{CallError, Reply};
-use crate::chunk::AppChunk;
-use crate::guest::{AppKey, Completion, ExecutionId};
 use crate::report::AppVerdict;
 use crate::roll::sound;
 

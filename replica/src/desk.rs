@@ -10,9 +10,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use synod_ledger::TxId;
 
-use crate::app::{Answer, Caller};
-use crate::calls::{Asker, CallError, Reply, Request};
-use crate::guest::AppResponse;
+use crate::app::AppResponse;
+use crate::caller::Caller;
+use crate::calls::{Asker, CallError, Reply};
+use crate::governance;
+use crate::kv::Answer;
+use crate::kv::Operate;
 
 /// The most calls that wait to be carried out.
 pub const CALLS_WAITING_MAX: usize = 65_536;
@@ -31,26 +34,31 @@ pub(crate) struct Resting {
 /// What a resting call came to.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// An app's answer.
-    Answered {
+    /// An operation's on maps.
+    Kv {
         /// The seqno whose state was seen.
         as_of: u64,
-        /// What the app said.
+        /// What it came to.
         answer: Answer,
         /// Whether the receipt goes along.
         receipt: bool,
         /// The earlier transaction that this repeats, if so.
         repeats: Option<TxId>,
     },
-    /// An app's that the members set.
+    /// An app's.
     App(Box<AppOutcome>),
-    /// A governance act or join was carried out; the joiner's id for a join.
-    Governed(Option<u64>),
+    /// A chunk of a component stands on the ledger.
+    Chunk {
+        /// The seqno whose state was seen.
+        as_of: u64,
+    },
+    /// Governance has decided; the joiner's id for a join.
+    Governance(Option<u64>),
     /// A refusal that rests on state.
     Failed(CallError),
 }
 
-/// What an app that the members set came to.
+/// What a call of an app came to.
 #[derive(Debug)]
 pub(crate) struct AppOutcome {
     /// The seqno whose state was seen.
@@ -68,7 +76,14 @@ pub(crate) struct AppOutcome {
 pub(crate) struct Queued {
     pub asker: Asker,
     pub caller: Caller,
-    pub request: Request,
+    pub work: Work,
+}
+
+/// What a call that waits for its turn is about. Calls of apps and chunks wait elsewhere.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Kv(Operate),
+    Governance(governance::Request),
 }
 
 /// Calls that wait, and answers that rest.

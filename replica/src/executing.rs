@@ -19,18 +19,19 @@ use synod_governance::app::RouteKind;
 use synod_kv::{Transaction, WriteSet};
 use synod_ledger::{CLAIMS_MAX, ReplyPreimage, TxId};
 
-use crate::app::AppError;
+use crate::app::{
+    self, AppFault, AppReply, Compiled, Completion, Executed, Execution, ExecutionId, Task,
+};
 use crate::apps::{Apps, Judged, check_own_maps};
-use crate::calls::{Asker, Call, CallError, Effects, Reply, Request};
+use crate::calls::{Asker, CallError, Effects, Reply};
 use crate::core::Core;
 use crate::deployment::Deploying;
 use crate::desk::{AppOutcome, Outcome, Resting};
 use crate::floor::{Done, EXECUTIONS_MAX, Errand, Floor, Purpose, Run};
-use crate::guest::{
-    AppReply, Compiled, Completion, Executed, Execution, ExecutionId, GuestFault, Task,
-};
 use crate::idempotency::{self, Once, RememberedAnswer, Said};
+use crate::kv::KvError;
 use crate::proposing::{Draft, Ran, label};
+use crate::read_rounds::ReadCall;
 
 /// A snapshot so many transactions behind the certified one is not kept any more.
 const PINNED_SEQNOS_MAX: u64 = 1 << 18;
@@ -74,15 +75,14 @@ impl AppCalls {
     }
 
     /// Certified state is new enough for this read; a reply only where there is no room for it.
-    pub(crate) fn begin_read(&mut self, call: Call) -> Option<Reply> {
-        let refused = self.floor.reads.submit(errand(call)?).err();
+    pub(crate) fn begin_read(&mut self, errand: Errand) -> Option<Reply> {
+        let refused = self.floor.reads.submit(errand).err();
         refused.map(|_| Reply::Failed(CallError::Busy))
     }
 
     /// Takes a request to an app.
-    pub(crate) fn take_app(&mut self, core: &mut Core, call: Call, out: &mut Effects) {
-        let id = call.id;
-        let Some(errand) = errand(call) else { return };
+    pub(crate) fn take_app(&mut self, core: &mut Core, errand: Errand, out: &mut Effects) {
+        let id = errand.call;
         let refused = match self.first_judgement(core, &errand) {
             Ok(RouteKind::Write) if !core.leads() => Some(CallError::NotLeader {
                 leader: core.engine.leader(),
@@ -100,7 +100,7 @@ impl AppCalls {
             Err(error) if core.leads() => return Self::rest_failure(core, id, error),
             // A follower may know less than the leader: it judges again when its state is new enough.
             Ok(RouteKind::Read) | Err(_) => {
-                let taken = core.rounds.submit(call_of(errand));
+                let taken = core.rounds.submit(ReadCall::App(errand));
                 (!taken).then_some(CallError::Busy)
             }
         };
@@ -190,7 +190,7 @@ impl AppCalls {
             Ok(judged) if judged.kind == RouteKind::Read => {
                 // The app's routes changed since it came in.
                 self.floor.writes.finish(&errand);
-                return self.take_app(core, call_of(errand), out);
+                return self.take_app(core, errand, out);
             }
             Ok(judged) if self.is_ready_for(deploying, &judged) => judged,
             other => {
@@ -302,10 +302,10 @@ impl AppCalls {
     fn read_executed(
         &mut self,
         mut run: Run,
-        result: Result<Completion, GuestFault>,
+        result: Result<Completion, AppFault>,
         out: &mut Effects,
     ) {
-        let moved = matches!(result, Err(GuestFault::StateMoved));
+        let moved = matches!(result, Err(AppFault::StateMoved));
         run.errand.executions += 1;
         if moved && run.errand.executions < EXECUTIONS_MAX {
             return self.floor.reads.again(run.errand);
@@ -313,29 +313,24 @@ impl AppCalls {
         self.floor.reads.finish(&run.errand);
         let reply = match result {
             Ok(completion) if !completion.writes.is_empty() => {
-                Reply::Failed(GuestFault::WriteInQuery.into())
+                Reply::Failed(AppFault::WriteInQuery.into())
             }
-            Ok(completion) => Reply::App(Box::new(AppReply {
+            Ok(completion) => Reply::App(app::Reply::Called(Box::new(AppReply {
                 tx: None,
                 as_of: run.tx,
                 response: completion.response,
                 receipt: None,
                 repeated: false,
-            })),
+            }))),
             Err(fault) => Reply::Failed(error_of(fault)),
         };
         out.replies.push((run.errand.call, reply));
     }
 
-    fn write_executed(
-        &mut self,
-        core: &mut Core,
-        run: Run,
-        result: Result<Completion, GuestFault>,
-    ) {
+    fn write_executed(&mut self, core: &mut Core, run: Run, result: Result<Completion, AppFault>) {
         let completion = match result {
             Ok(completion) => completion,
-            Err(GuestFault::StateMoved) => {
+            Err(AppFault::StateMoved) => {
                 if let Some(resting) = self.run_again(run.errand) {
                     core.rest_on_newest(vec![resting]);
                 }
@@ -404,7 +399,7 @@ impl AppCalls {
             return failed(fault.into());
         }
         if completion.claims.len() > CLAIMS_MAX {
-            return failed(GuestFault::TooManyClaims.into());
+            return failed(AppFault::TooManyClaims.into());
         }
         let writes = std::mem::take(&mut completion.writes);
         let state = core.machine.newest_state();
@@ -508,10 +503,6 @@ impl AppCalls {
         };
         core.push(draft, ran);
         self.floor.writes.finish(&run.errand);
-        if !request.wait {
-            draft.pending.push((Asker::Door(run.errand.call), tx));
-            return;
-        }
         let outcome = Outcome::App(Box::new(AppOutcome {
             as_of: tx.seqno,
             response: completion.response,
@@ -528,27 +519,6 @@ impl AppCalls {
 
 fn busy(_: Errand) -> CallError {
     CallError::Busy
-}
-
-/// The call's way to an app; none for calls of another kind.
-pub(crate) fn errand(call: Call) -> Option<Errand> {
-    let Request::App(request) = call.request else {
-        return None;
-    };
-    Some(Errand {
-        call: call.id,
-        caller: call.caller,
-        request,
-        executions: 0,
-    })
-}
-
-fn call_of(errand: Errand) -> Call {
-    Call {
-        id: errand.call,
-        caller: errand.caller,
-        request: Request::App(errand.request),
-    }
 }
 
 fn once(errand: &Errand) -> Once<'_> {
@@ -574,16 +544,16 @@ fn with_memory(
             Some(value) => writes.put(map, key.clone(), value.clone()),
             None => writes.delete(map, key.clone()),
         };
-        added.map_err(|error| AppError::Limit(error.to_string()))?;
+        added.map_err(|error| KvError::Limit(error.to_string()))?;
     }
     Ok(writes)
 }
 
-fn error_of(fault: GuestFault) -> CallError {
+fn error_of(fault: AppFault) -> CallError {
     match fault {
-        GuestFault::NotInstalled => CallError::AppNotReady,
-        GuestFault::Overloaded => CallError::Busy,
-        GuestFault::StateMoved => CallError::Contended,
-        fault => CallError::Guest(fault),
+        AppFault::NotInstalled => CallError::AppNotReady,
+        AppFault::Overloaded => CallError::Busy,
+        AppFault::StateMoved => CallError::Contended,
+        fault => CallError::App(fault),
     }
 }

@@ -14,9 +14,9 @@ use std::ops::Bound;
 
 use synod_ledger::TxId;
 
-use crate::app::Caller;
+use crate::app::{AppCall, Completion};
 use crate::apps::Judged;
-use crate::guest::{AppCall, Completion};
+use crate::caller::Caller;
 use crate::record::ExecutionRecord;
 
 /// The most executions under way at once, reads and writes each.
@@ -39,6 +39,18 @@ pub(crate) struct Errand {
     pub request: Box<AppCall>,
     /// How often it was executed.
     pub executions: u32,
+}
+
+impl Errand {
+    /// A call that has not been executed yet.
+    pub(crate) fn new(call: u64, caller: Caller, request: Box<AppCall>) -> Self {
+        Self {
+            call,
+            caller,
+            request,
+            executions: 0,
+        }
+    }
 }
 
 impl Errand {
@@ -321,7 +333,7 @@ impl Floor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guest::AppRequest;
+    use crate::app::AppRequest;
     use synod_crypto::Digest;
 
     fn errand(app: &str, body: usize) -> Errand {
@@ -338,7 +350,6 @@ mod tests {
                     body: vec![0; body].into(),
                 },
                 digest: Digest::ZERO,
-                wait: true,
                 local: false,
                 receipt: false,
                 idempotency: None,

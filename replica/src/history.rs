@@ -13,8 +13,8 @@ use synod_crypto::Digest;
 use synod_governance::{FRESH_BLOCKS, FRESH_MS, UNHEARD_FRESH_BLOCKS, UNHEARD_FRESH_MS};
 use synod_ledger::{Block, Certificate, Head, TxId};
 
-use crate::calls::TxStatus;
 use crate::change::{self, Membership};
+use synod_ledger::TxStatus;
 
 /// The most bytes of blocks that are kept in memory; receipts of older transactions are not given from here.
 pub const HISTORY_BYTES_MAX: usize = 1 << 30;

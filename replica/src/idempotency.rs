@@ -11,9 +11,10 @@ use synod_crypto::{Digest, sha256};
 use synod_kv::{MapName, Read, Transaction};
 use synod_ledger::TxId;
 
-use crate::app::{Answer, AppError, Caller, Item};
+use crate::app::AppResponse;
+use crate::caller::Caller;
 use crate::calls::CallError;
-use crate::guest::AppResponse;
+use crate::kv::{Answer, Item, KvError};
 
 /// So many answers are remembered at most, over all callers, each for at least so many transactions.
 pub const REMEMBERED_MAX: u64 = 16_384;
@@ -162,7 +163,7 @@ fn item_of(wire: Option<WireItem>) -> Option<Item> {
 /// Remembers the answer under the caller's key, if there is one, and forgets the oldest past the bound.
 ///
 /// # Errors
-/// [`AppError::Limit`] where the answer is too long to be remembered.
+/// [`KvError::Limit`] where the answer is too long to be remembered.
 pub(crate) fn remember(
     transaction: &mut Transaction<'_>,
     once: &Once<'_>,
@@ -178,10 +179,10 @@ pub(crate) fn remember(
         let text = format!(
             "the answer is longer than the {ANSWER_BYTES_MAX} bytes that an idempotency key can keep"
         );
-        return Err(AppError::Limit(text).into());
+        return Err(KvError::Limit(text).into());
     }
     write(transaction, key, value.into(), tx.seqno)
-        .map_err(|error| AppError::Limit(error.to_string()).into())
+        .map_err(|error| KvError::Limit(error.to_string()).into())
 }
 
 fn wire(once: &Once<'_>, tx: TxId, said: &Said<'_>) -> Wire {

@@ -7,25 +7,26 @@ use std::sync::Arc;
 
 use synod_ledger::{ReplyPreimage, TxId};
 
-use crate::app::{Answer, App, Caller};
-use crate::calls::{Asker, Call, CallError, Operate, Reply, Request};
+use crate::caller::Caller;
+use crate::calls::{Asker, CallError, Reply};
 use crate::core::Core;
 use crate::desk::{Outcome, Resting};
 use crate::idempotency::{self, Once, RememberedAnswer, Said};
+use crate::kv::{self, Answer, KeyValuePort, Operate};
 use crate::proposing::{Draft, Ran, label};
 use crate::users::{self, Admission};
 
 /// What runs operations on maps, and who may.
 pub(crate) struct KvCalls {
-    app: Box<dyn App>,
+    port: Box<dyn KeyValuePort>,
     admission: Admission,
 }
 
 impl KvCalls {
     /// Operations are carried out by this.
-    pub(crate) fn new(app: Box<dyn App>) -> Self {
+    pub(crate) fn new(port: Box<dyn KeyValuePort>) -> Self {
         Self {
-            app,
+            port,
             admission: Admission::default(),
         }
     }
@@ -46,7 +47,7 @@ impl KvCalls {
                     draft.pending.push((asker, tx));
                     return;
                 }
-                let outcome = Outcome::Answered {
+                let outcome = Outcome::Kv {
                     as_of: tx.seqno,
                     answer,
                     receipt: operate.receipt,
@@ -59,13 +60,13 @@ impl KvCalls {
                 });
                 return;
             }
-            Ok(Executed::Saw(answer)) => Outcome::Answered {
+            Ok(Executed::Saw(answer)) => Outcome::Kv {
                 as_of,
                 answer,
                 receipt: false,
                 repeats: None,
             },
-            Ok(Executed::Repeats { tx, answer }) => Outcome::Answered {
+            Ok(Executed::Repeats { tx, answer }) => Outcome::Kv {
                 as_of: tx.seqno,
                 answer,
                 receipt: operate.receipt,
@@ -104,7 +105,7 @@ impl KvCalls {
             let tx = remembered.tx;
             return Ok(Executed::Repeats { tx, answer });
         }
-        let answer = self.app.execute(&mut transaction, &operate.operation)?;
+        let answer = self.port.execute(&mut transaction, &operate.operation)?;
         if transaction.writes().is_empty() {
             return Ok(Executed::Saw(answer));
         }
@@ -135,27 +136,24 @@ impl KvCalls {
     }
 
     /// Reads from this replica's certified state, without asking anybody.
-    pub(crate) fn local_read(&self, core: &Core, call: &Call) -> Reply {
+    pub(crate) fn local_read(&self, core: &Core, caller: Caller, operate: &Operate) -> Reply {
         if core.is_stale() {
             return Reply::Failed(CallError::Stale);
         }
-        self.read(core, call)
+        self.read(core, caller, operate)
     }
 
     /// Reads from certified state, which the caller knows to be new enough.
-    pub(crate) fn read(&self, core: &Core, call: &Call) -> Reply {
-        let Request::Operate(operate) = &call.request else {
-            return Reply::Failed(CallError::NotFound);
-        };
+    pub(crate) fn read(&self, core: &Core, caller: Caller, operate: &Operate) -> Reply {
         let as_of = core.machine.history().certified_seqno();
-        match self.read_certified(core, call.caller, operate) {
-            Ok(answer) => Reply::Answered {
+        match self.read_certified(core, caller, operate) {
+            Ok(answer) => Reply::Kv(kv::Reply::Answered {
                 tx: None,
                 as_of: core.machine.history().certified_tx(as_of),
                 answer,
                 receipt: None,
                 repeated: false,
-            },
+            }),
             Err(error) => Reply::Failed(error),
         }
     }
@@ -169,7 +167,7 @@ impl KvCalls {
         let state = core.certified_state();
         let mut transaction = state.begin();
         users::authorize(&transaction, caller, &operate.operation)?;
-        Ok(self.app.execute(&mut transaction, &operate.operation)?)
+        Ok(self.port.execute(&mut transaction, &operate.operation)?)
     }
 }
 

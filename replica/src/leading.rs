@@ -4,9 +4,10 @@
 
 use synod_governance::Input;
 
-use crate::calls::{CallError, Effects, Reply, Request};
+use crate::calls::{CallError, Effects, Reply};
 use crate::change::Membership;
-use crate::desk::{Outcome, Queued, Resting};
+use crate::desk::{Outcome, Queued, Resting, Work};
+use crate::governance::Request;
 use crate::law::{self, Enacted};
 use crate::leaving::Leaves;
 use crate::parting::Parting;
@@ -31,7 +32,7 @@ impl Replica {
             let governs = self
                 .core
                 .desk
-                .next_if(|call| !matches!(call.request, Request::Operate(_)));
+                .next_if(|call| matches!(call.work, Work::Governance(_)));
             let done = match governs {
                 Some(call) => self.govern(call, out),
                 None => self.operate_waiting(out),
@@ -60,12 +61,12 @@ impl Replica {
             let Some(call) = self
                 .core
                 .desk
-                .next_if(|call| matches!(call.request, Request::Operate(_)))
+                .next_if(|call| matches!(call.work, Work::Kv(_)))
             else {
                 break;
             };
             let asker = call.asker;
-            if let Request::Operate(operate) = call.request {
+            if let Work::Kv(operate) = call.work {
                 self.kv_calls
                     .operate(&mut self.core, asker, call.caller, &operate, &mut draft);
             }
@@ -81,11 +82,13 @@ impl Replica {
 
     /// Carries out a governance act or a join, in a block of its own. False if it has to wait.
     fn govern(&mut self, call: Queued, out: &mut Effects) -> bool {
-        let decoded = match &call.request {
-            Request::Join(bytes) => law::decode_join(bytes),
-            Request::Govern(bytes) => law::decode_action(bytes),
-            Request::Reattest(bytes) | Request::Leave(bytes) => law::decode_own(bytes),
-            _ => Err(CallError::NotFound),
+        let decoded = match &call.work {
+            Work::Governance(Request::Join(bytes)) => law::decode_join(bytes),
+            Work::Governance(Request::Act(bytes)) => law::decode_action(bytes),
+            Work::Governance(Request::Reattest(bytes) | Request::Leave(bytes)) => {
+                law::decode_own(bytes)
+            }
+            Work::Kv(_) => unreachable!("only governance's calls come here"),
         };
         let input = match decoded {
             Ok(input) => input,

@@ -7,14 +7,15 @@
 //! acknowledgements → certificate → [`Reply`]. Nothing that rests on an uncertified block leaves, but `Pending`.
 
 mod answers;
-mod app;
+pub mod app;
 mod apps;
+mod ask;
 mod attesting;
+mod caller;
 mod calls;
 mod certifying;
 mod change;
 pub mod changes;
-mod chunk;
 mod comparing;
 mod core;
 mod deploying;
@@ -26,8 +27,8 @@ mod executing;
 mod floor;
 mod following;
 mod founding;
+pub mod governance;
 mod governance_view;
-pub mod guest;
 mod hearing;
 mod histories;
 mod history;
@@ -35,7 +36,7 @@ mod idempotency;
 mod intake;
 mod keeping_up;
 mod keys;
-mod kv_app;
+pub mod kv;
 mod kv_calls;
 mod lagging;
 mod lapsing;
@@ -43,8 +44,10 @@ mod law;
 mod leadership_transfer;
 mod leading;
 mod leaving;
+pub mod ledger;
 mod ledger_clock;
 mod machine;
+mod maps;
 mod membership;
 mod parked;
 mod parting;
@@ -68,15 +71,10 @@ mod submission;
 mod unheard;
 mod users;
 
-pub use app::{
-    Answer, App, AppError, Caller, Compare, Condition, Expect, Item, Operation, Page,
-    READ_BYTES_MAX, Step, may_read, may_write,
-};
 pub use apps::ActiveApp;
-pub use calls::{
-    Batch, Call, CallError, Effects, Input, Notice, Operate, Recall, Reply, Request, TxStatus,
-};
-pub use chunk::AppChunk;
+pub use ask::Ask;
+pub use caller::Caller;
+pub use calls::{Batch, Call, CallError, Effects, Input, Notice, Recall, Reply, Request};
 pub use deploying::{AppView, Heard, SWEPT_AT_ONCE_MAX};
 pub use deployment::CHUNKS_WAITING_MAX;
 pub use desk::CALLS_WAITING_MAX;
@@ -94,12 +92,13 @@ pub use idempotency::{ANSWER_BYTES_MAX, REMEMBERED_MAX};
 pub use intake::{Counts, Intake, IntakeError};
 pub use keeping_up::{CERTIFY_LAG_TICKS, PROMOTION_LAG_MAX};
 pub use keys::{KeyRing, KeyRingError, Keys, receive as receive_keys};
-pub use kv_app::KvApp;
+
 pub use lapsing::LEADER_LAPSED_MAX_MS;
 pub use law::LawError;
 pub use leading::{BLOCK_BYTES_TARGET, BLOCK_TRANSACTIONS_MAX};
 pub use ledger_clock::{BEHIND_MAX_MS, FASTEST, LEAD_MAX_MS, Now, SLOWEST};
 pub use machine::{BlockFault, Machine, Taken};
+pub use maps::Maps;
 pub use proposing::BLOCKS_IN_FLIGHT_MAX;
 pub use query::{ChainParts, Gauges, NetworkView};
 pub use recalling::RECALL_BYTES_MAX;

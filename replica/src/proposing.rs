@@ -18,11 +18,12 @@ use synod_ledger::{
     BlockBuilder, Interior, LedgerSecret, Purpose, ReplyPreimage, Sealer, Tally, Terms, TxId,
 };
 
-use crate::app::Caller;
+use crate::caller::Caller;
 use crate::calls::{Asker, CallError, Effects, Notice, Reply};
 use crate::change::{self, Membership};
 use crate::core::{Core, groups};
 use crate::desk::{Outcome, Resting};
+use crate::kv;
 use crate::law::{self, Enacted};
 
 /// Blocks on their way at once.
@@ -38,7 +39,7 @@ const EVIDENCE_FRESHEN_TICKS: u64 = 50;
 pub(crate) struct Draft {
     pub(crate) builder: BlockBuilder,
     pub(crate) resting: Vec<Resting>,
-    /// Calls that are answered `Pending` as soon as the block stands in the log.
+    /// Operations on maps that are answered `Pending` as soon as the block stands in the log.
     pub(crate) pending: Vec<(Asker, TxId)>,
 }
 
@@ -231,7 +232,7 @@ impl Core {
     ) {
         let alone = Alone {
             membership: enacted.membership,
-            answers: asker.map(|asker| (asker, Outcome::Governed(enacted.replica))),
+            answers: asker.map(|asker| (asker, Outcome::Governance(enacted.replica))),
             ..Alone::new(enacted.writes, law::digest_of(input))
         };
         self.propose_alone(alone, out);
@@ -312,7 +313,7 @@ impl Core {
                 .into_iter()
                 .for_each(|resting| self.desk.rest(index, resting));
             for (asker, tx) in draft.pending {
-                out.reply(asker, Reply::Pending(tx));
+                out.reply(asker, Reply::Kv(kv::Reply::Pending(tx)));
             }
         } else {
             self.tallies.remove(&index);

@@ -9,13 +9,13 @@ use synod_governance::app::{AppName, CallerIdentity};
 use synod_governance::{Lapsed, ReplicaRecord, ServiceRecord};
 use synod_ledger::{Configuration, TxId};
 
-use crate::app::Caller;
+use crate::app::{AppFault, Completion, Execution};
 use crate::apps::{self, ActiveApp};
+use crate::caller::Caller;
 use crate::calls::CallError;
 use crate::changes::{Change, ChangesError};
 use crate::deploying::AppView;
 use crate::governance_view::GovernanceView;
-use crate::guest::{Completion, Execution, GuestFault};
 use crate::keys::{self, Trusted};
 use crate::replay::{self, ReplayError, Replayed};
 use crate::replica::Replica;
@@ -173,7 +173,7 @@ impl Replica {
     pub fn replay(
         &mut self,
         seqno: u64,
-        execute: impl FnOnce(Execution) -> Result<Completion, GuestFault>,
+        execute: impl FnOnce(Execution) -> Result<Completion, AppFault>,
     ) -> Result<Replayed, ReplayError> {
         replay::replay(&mut self.core.machine, seqno, execute)
     }

@@ -10,8 +10,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::calls::{Asker, Call, CallError, Reply, Request};
+use crate::caller::Caller;
+use crate::calls::{Asker, CallError, Reply};
 use crate::desk::{CALLS_WAITING_MAX, Resting};
+use crate::floor::Errand;
+use crate::kv::Operate;
 
 /// The most bytes of requests that wait for a quorum's word.
 const READ_BYTES_MAX: usize = 256 << 20;
@@ -20,10 +23,45 @@ pub(crate) const READ_RETRY_TICKS: u64 = 10;
 /// A linearizable read that no quorum confirmed is given up after so many ticks.
 pub(crate) const READ_TICKS_MAX: u64 = 250;
 
+/// A call that reads, and waits for a quorum's word.
+#[derive(Debug)]
+pub(crate) enum ReadCall {
+    /// An operation on maps.
+    Kv {
+        /// The door's number of the call.
+        id: u64,
+        /// Who asks.
+        caller: Caller,
+        /// What is asked.
+        operate: Box<Operate>,
+    },
+    /// A request to an app.
+    App(Errand),
+}
+
+impl ReadCall {
+    /// Who is answered.
+    pub(crate) fn asker(&self) -> Asker {
+        match self {
+            Self::Kv { id, .. } => Asker::Door(*id),
+            Self::App(errand) => Asker::Door(errand.call),
+        }
+    }
+
+    /// About how many bytes of memory it holds.
+    fn weight(&self) -> usize {
+        let body = match self {
+            Self::Kv { .. } => 0,
+            Self::App(errand) => errand.request.request.body.len(),
+        };
+        body + 512
+    }
+}
+
 /// A round of reads that waits for a quorum to confirm the leader.
 #[derive(Debug)]
 pub(crate) struct ReadRound {
-    calls: Vec<Call>,
+    calls: Vec<ReadCall>,
     /// Answers that wrote nothing, with the index of the block that they saw.
     answers: Vec<(u64, Resting)>,
     since_tick: u64,
@@ -35,7 +73,7 @@ pub(crate) struct ReadRound {
 /// Reads that wait.
 #[derive(Debug, Default)]
 pub(crate) struct ReadRounds {
-    reads_new: Vec<Call>,
+    reads_new: Vec<ReadCall>,
     answers_new: Vec<(u64, Resting)>,
     rounds: BTreeMap<u64, ReadRound>,
     next_ctx: u64,
@@ -45,9 +83,9 @@ pub(crate) struct ReadRounds {
 
 impl ReadRounds {
     /// Takes a call that reads. False where too many wait.
-    pub(crate) fn submit(&mut self, call: Call) -> bool {
+    pub(crate) fn submit(&mut self, call: ReadCall) -> bool {
         let out: usize = self.rounds.values().map(|round| round.calls.len()).sum();
-        let bytes = self.read_bytes + weight(&call);
+        let bytes = self.read_bytes + call.weight();
         let room = self.reads_new.len() + out < CALLS_WAITING_MAX && bytes <= READ_BYTES_MAX;
         if room {
             self.read_bytes = bytes;
@@ -91,7 +129,7 @@ impl ReadRounds {
     }
 
     /// The reads and the answers of rounds whose index is covered by `certified`.
-    pub(crate) fn ready(&mut self, certified: u64) -> (Vec<Call>, Vec<(u64, Resting)>) {
+    pub(crate) fn ready(&mut self, certified: u64) -> (Vec<ReadCall>, Vec<(u64, Resting)>) {
         let ready = |round: &ReadRound| round.index.is_some_and(|index| index <= certified);
         self.take_rounds(ready)
     }
@@ -125,7 +163,7 @@ impl ReadRounds {
         let answers = answers.into_iter().map(|(_, resting)| resting.asker);
         calls
             .into_iter()
-            .map(|call| Asker::Door(call.id))
+            .map(|call| call.asker())
             .chain(answers)
             .collect()
     }
@@ -133,7 +171,7 @@ impl ReadRounds {
     fn take_rounds(
         &mut self,
         wanted: impl Fn(&ReadRound) -> bool,
-    ) -> (Vec<Call>, Vec<(u64, Resting)>) {
+    ) -> (Vec<ReadCall>, Vec<(u64, Resting)>) {
         let taken: Vec<u64> = self
             .rounds
             .iter()
@@ -145,7 +183,7 @@ impl ReadRounds {
             calls.extend(round.calls);
             answers.extend(round.answers);
         }
-        self.read_bytes -= calls.iter().map(weight).sum::<usize>();
+        self.read_bytes -= calls.iter().map(ReadCall::weight).sum::<usize>();
         (calls, answers)
     }
 
@@ -168,7 +206,12 @@ impl ReadRounds {
     /// Panics where what waits here is not what must be.
     pub(crate) fn check_invariants(&self) {
         let under_way = self.rounds.values().flat_map(|round| &round.calls);
-        let bytes: usize = self.reads_new.iter().chain(under_way).map(weight).sum();
+        let bytes: usize = self
+            .reads_new
+            .iter()
+            .chain(under_way)
+            .map(ReadCall::weight)
+            .sum();
         assert_eq!(bytes, self.read_bytes, "every read that waits is counted");
         assert!(bytes <= READ_BYTES_MAX, "reads that wait are bounded");
     }
@@ -180,22 +223,10 @@ impl ReadRounds {
             .into_iter()
             .chain(under_way);
         self.read_bytes = 0;
-        let not_leader = |call: Call| {
-            (
-                Asker::Door(call.id),
-                Reply::Failed(CallError::NotLeader { leader }),
-            )
-        };
+        let not_leader =
+            |call: ReadCall| (call.asker(), Reply::Failed(CallError::NotLeader { leader }));
         let answers = answers.into_iter().chain(self.answers_new.drain(..));
         let retry = |(_, resting): (u64, Resting)| (resting.asker, Reply::Failed(CallError::Retry));
         calls.map(not_leader).chain(answers.map(retry)).collect()
     }
-}
-
-fn weight(call: &Call) -> usize {
-    let body = match &call.request {
-        Request::App(call) => call.request.body.len(),
-        _ => 0,
-    };
-    body + 512
 }

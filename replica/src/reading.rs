@@ -12,12 +12,13 @@
 
 use synod_consensus::Input as EngineInput;
 
-use crate::calls::{CallError, Effects, Reply, Request};
+use crate::calls::{CallError, Effects, Reply};
 use crate::core::Core;
 use crate::envelope::{Envelope, ReadWord};
 use crate::executing::AppCalls;
 use crate::kv_calls::KvCalls;
 use crate::peer_asks::{PeerAsk, PeerAsks};
+use crate::read_rounds::ReadCall;
 
 /// Reads for which a quorum is asked; those of this replica wait in [`Core`], those of peers here.
 #[derive(Debug, Default)]
@@ -69,12 +70,16 @@ impl Reads {
         }
         core.answer_certified(out);
         for call in calls {
-            let id = call.id;
-            let reply = match &call.request {
-                Request::App(_) => app_calls.begin_read(call),
-                _ => Some(kv_calls.read(core, &call)),
+            let asker = call.asker();
+            let reply = match call {
+                ReadCall::App(errand) => app_calls.begin_read(errand),
+                ReadCall::Kv {
+                    caller, operate, ..
+                } => Some(kv_calls.read(core, caller, &operate)),
             };
-            out.replies.extend(reply.map(|reply| (id, reply)));
+            if let Some(reply) = reply {
+                out.reply(asker, reply);
+            }
         }
     }
 

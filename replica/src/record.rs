@@ -9,7 +9,7 @@ use minicbor::{Decode, Encode};
 use synod_crypto::Digest;
 use synod_governance::app::{AppName, CallerIdentity, CallerKind};
 
-use crate::guest::{AppKey, AppRequest};
+use crate::app::{AppKey, AppRequest};
 
 /// What is recorded of an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use synod_governance::app::{AppPath, NoRoute};
 use synod_kv::{OutOfWindow, WriteSet};
 use synod_ledger::TxId;
 
+use crate::app::{AppFault, AppKey, Completion, Execution, ExecutionId, Task};
 use crate::apps::{active, is_own_map};
-use crate::guest::{AppKey, Completion, Execution, ExecutionId, GuestFault, Task};
 use crate::machine::Machine;
 use crate::record::{ExecutionRecord, MalformedRecord};
 use crate::state::StateAt;
@@ -57,7 +57,7 @@ pub enum ReplayError {
     Route(#[from] NoRoute),
     /// The execution did not run to its end.
     #[error(transparent)]
-    Fault(#[from] GuestFault),
+    Fault(#[from] AppFault),
 }
 
 /// Executes transaction `seqno` again on the state before it, through `execute`, and compares.
@@ -69,7 +69,7 @@ pub enum ReplayError {
 pub fn replay(
     machine: &mut Machine,
     seqno: u64,
-    execute: impl FnOnce(Execution) -> Result<Completion, GuestFault>,
+    execute: impl FnOnce(Execution) -> Result<Completion, AppFault>,
 ) -> Result<Replayed, ReplayError> {
     let not_at_hand = ReplayError::NotAtHand(seqno);
     let Some(interior) = machine.interior(seqno) else {

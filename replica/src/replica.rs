@@ -13,21 +13,25 @@
 use synod_consensus::{Engine, Input as EngineInput, Role, RoleChange, Start, StartError, Tuning};
 use synod_crypto::Entropy;
 
-use crate::app::App;
+use crate::app::ExecutionId;
 use crate::attesting::OwnRequests;
+use crate::caller::Caller;
 use crate::calls::{Asker, Call, CallError, Effects, Input, Notice, Reply, Request};
 use crate::core::{Core, Event, members};
 use crate::deployment::Deploying;
-use crate::desk::Queued;
+use crate::desk::{Queued, Work};
 use crate::executing::AppCalls;
-use crate::guest::ExecutionId;
+use crate::floor::Errand;
 use crate::keys::Keys;
+use crate::kv::{KeyValuePort, Operate};
 use crate::kv_calls::KvCalls;
 use crate::ledger_clock::Now;
 use crate::machine::Machine;
 use crate::membership::Membership;
+use crate::read_rounds::ReadCall;
 use crate::reading::Reads;
 use crate::unheard::Silence;
+use crate::{app, governance, ledger};
 
 /// What a replica starts from: a ledger that was verified to its end, and keys.
 pub struct Boot {
@@ -40,7 +44,7 @@ pub struct Boot {
     /// The secret key with which all trusted replicas certify their TLS keys for ordinary clients.
     pub service_key: synod_crypto::Secret<32>,
     /// What runs the users' operations.
-    pub app: Box<dyn App>,
+    pub kv: Box<dyn KeyValuePort>,
     /// Sizes and times of the engine.
     pub tuning: Tuning,
     /// Randomness of this replica alone.
@@ -72,7 +76,7 @@ impl Replica {
         let silence = Silence::new(boot.tuning.tick_ms);
         let mut replica = Self {
             service_key: boot.service_key,
-            kv_calls: KvCalls::new(boot.app),
+            kv_calls: KvCalls::new(boot.kv),
             core: Core::new(boot.id, boot.keys, engine, boot.machine, boot.entropy, now),
             app_calls: AppCalls::default(),
             reads: Reads::default(),
@@ -198,47 +202,84 @@ impl Replica {
     }
 
     fn take_call(&mut self, call: Call, out: &mut Effects) {
-        let (id, core) = (call.id, &mut self.core);
-        if let Request::AppChunk(chunk) = call.request {
-            return self.deploying.take_chunk(core, id, call.caller, chunk, out);
+        let Call {
+            id,
+            caller,
+            request,
+        } = call;
+        let core = &mut self.core;
+        match request {
+            Request::Kv(operate) => self.take_operation(id, caller, operate, out),
+            Request::App(app::Request::Call(request)) => {
+                let errand = Errand::new(id, caller, request);
+                self.app_calls.take_app(core, errand, out);
+            }
+            Request::App(app::Request::Chunk(chunk)) => {
+                self.deploying.take_chunk(core, id, caller, chunk, out);
+            }
+            Request::Governance(governance::Request::Reattest(request)) => {
+                self.own_requests.take_reattest(core, id, &request, out);
+            }
+            Request::Governance(governance::Request::Leave(request)) => {
+                self.own_requests.take_leave(core, id, &request, out);
+            }
+            Request::Governance(request) => {
+                self.queue(id, caller, Work::Governance(request), out);
+            }
+            Request::Ledger(ledger::Request::Status(tx)) => {
+                let status = core.machine.history().status(tx);
+                let reply = Reply::Ledger(ledger::Reply::Status(status));
+                out.replies.push((id, reply));
+            }
+            Request::Ledger(ledger::Request::Receipt(tx)) => {
+                let receipt = core.receipt(tx, caller).map(ledger::Reply::Receipt);
+                let reply = receipt.map_or_else(Reply::Failed, Reply::Ledger);
+                out.replies.push((id, reply));
+            }
         }
-        let refused = match &call.request {
-            Request::Status(tx) => {
-                let status = core.machine.history().status(*tx);
-                return out.replies.push((id, Reply::Status(status)));
-            }
-            Request::Receipt(tx) => {
-                let receipt = core.receipt(*tx, call.caller);
-                let reply = receipt.map_or_else(Reply::Failed, Reply::Receipt);
-                return out.replies.push((id, reply));
-            }
-            Request::Reattest(request) => {
-                return self.own_requests.take_reattest(core, id, request, out);
-            }
-            Request::Leave(request) => return self.own_requests.take_leave(core, id, request, out),
-            Request::App(_) => return self.app_calls.take_app(core, call, out),
-            Request::Operate(operate) if operate.operation.is_read() && operate.local => {
-                let reply = self.kv_calls.local_read(core, &call);
-                return out.replies.push((id, reply));
-            }
-            _ if !core.leads() => Some(CallError::NotLeader {
-                leader: core.engine.leader(),
-            }),
-            Request::Operate(operate) if operate.operation.is_read() => {
-                (!core.rounds.submit(call)).then_some(CallError::Busy)
-            }
-            _ if core.disk_full => Some(core.disk_refusal()),
-            _ => {
-                let queued = Queued {
-                    asker: Asker::Door(id),
-                    caller: call.caller,
-                    request: call.request,
-                };
-                (!core.submit(queued)).then_some(CallError::Busy)
-            }
+    }
+
+    fn take_operation(&mut self, id: u64, caller: Caller, operate: Operate, out: &mut Effects) {
+        let core = &mut self.core;
+        if !operate.operation.is_read() {
+            return self.queue(id, caller, Work::Kv(operate), out);
+        }
+        let refused = if operate.local {
+            let reply = self.kv_calls.local_read(core, caller, &operate);
+            return out.replies.push((id, reply));
+        } else if core.leads() {
+            let read = ReadCall::Kv {
+                id,
+                caller,
+                operate: Box::new(operate),
+            };
+            (!core.rounds.submit(read)).then_some(CallError::Busy)
+        } else {
+            Some(core.not_leader())
         };
         if let Some(error) = refused {
             out.replies.push((id, Reply::Failed(error)));
+        }
+    }
+
+    /// Lets a call that may write wait for its turn, where this replica leads.
+    fn queue(&mut self, id: u64, caller: Caller, work: Work, out: &mut Effects) {
+        let core = &mut self.core;
+        let asker = Asker::Door(id);
+        let refused = if !core.leads() {
+            Some(core.not_leader())
+        } else if core.disk_full {
+            Some(core.disk_refusal())
+        } else {
+            let queued = Queued {
+                asker,
+                caller,
+                work,
+            };
+            (!core.submit(queued)).then_some(CallError::Busy)
+        };
+        if let Some(error) = refused {
+            out.reply(asker, Reply::Failed(error));
         }
     }
 

@@ -6,8 +6,9 @@ use synod_crypto::Digest;
 use synod_governance::View;
 use synod_kv::Transaction;
 
-use crate::app::{Caller, Operation, Step, may_read};
+use crate::caller::Caller;
 use crate::calls::CallError;
+use crate::kv::{Operation, Step, may_read};
 use crate::roll::sound;
 
 /// Users with this role may read and write.

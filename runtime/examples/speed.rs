@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use synod_governance::app::{AppManifest, CallerIdentity, IMPORTS};
 use synod_kv::Bytes;
 use synod_ledger::TxId;
-use synod_replica::guest::{AppKey, AppRequest, Execution, Task};
+use synod_replica::app::{AppKey, AppRequest, Execution, Task};
 use synod_replica::state::StateHandle;
 use synod_runtime::{LogLine, LogOrigin, LogSink, Runtime};
 
@@ -143,7 +143,7 @@ fn execution(app: &AppKey, manifest: &Arc<AppManifest>) -> Execution {
         body: Bytes::from_static(&[b'a'; 128]),
     };
     Execution {
-        id: synod_replica::guest::ExecutionId::Call(1),
+        id: synod_replica::app::ExecutionId::Call(1),
         app: app.clone(),
         manifest: Arc::clone(manifest),
         task: Task::Handle {

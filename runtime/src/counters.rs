@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use synod_replica::guest::GuestFault;
+use synod_replica::app::AppFault;
 
 /// The kinds of faults, as counters name them.
 pub const FAULT_KINDS: [&str; 17] = [
@@ -53,7 +53,7 @@ impl Counters {
         self.instances_begun.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn executed(&self, fault: Option<&GuestFault>) {
+    pub(crate) fn executed(&self, fault: Option<&AppFault>) {
         self.executions.fetch_add(1, Ordering::Relaxed);
         if let Some(fault) = fault {
             self.faults[kind(fault)].fetch_add(1, Ordering::Relaxed);
@@ -76,24 +76,24 @@ impl Counters {
 }
 
 /// The fault's place in [`FAULT_KINDS`].
-fn kind(fault: &GuestFault) -> usize {
+fn kind(fault: &AppFault) -> usize {
     match fault {
-        GuestFault::Trapped => 0,
-        GuestFault::TimeExceeded { .. } => 1,
-        GuestFault::MemoryExceeded { .. } => 2,
-        GuestFault::StackExceeded => 3,
-        GuestFault::ResponseTooLarge { .. } => 4,
-        GuestFault::BadResponse(_) => 5,
-        GuestFault::UndeclaredMap(_) => 6,
-        GuestFault::WriteInQuery => 7,
-        GuestFault::MapOperationsExceeded { .. } => 8,
-        GuestFault::KeyOrValueTooLarge(_) => 9,
-        GuestFault::BadClaim => 10,
-        GuestFault::TooManyClaims => 11,
-        GuestFault::RandomTooMuch => 12,
-        GuestFault::LifecycleRefused(_) => 13,
-        GuestFault::NotInstalled => 14,
-        GuestFault::StateMoved => 15,
-        GuestFault::Overloaded => 16,
+        AppFault::Trapped => 0,
+        AppFault::TimeExceeded { .. } => 1,
+        AppFault::MemoryExceeded { .. } => 2,
+        AppFault::StackExceeded => 3,
+        AppFault::ResponseTooLarge { .. } => 4,
+        AppFault::BadResponse(_) => 5,
+        AppFault::UndeclaredMap(_) => 6,
+        AppFault::WriteInQuery => 7,
+        AppFault::MapOperationsExceeded { .. } => 8,
+        AppFault::KeyOrValueTooLarge(_) => 9,
+        AppFault::BadClaim => 10,
+        AppFault::TooManyClaims => 11,
+        AppFault::RandomTooMuch => 12,
+        AppFault::LifecycleRefused(_) => 13,
+        AppFault::NotInstalled => 14,
+        AppFault::StateMoved => 15,
+        AppFault::Overloaded => 16,
     }
 }

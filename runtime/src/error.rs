@@ -1,6 +1,6 @@
 //! What can be wrong with a component, before any of it runs.
 
-use synod_replica::guest::CompileFault;
+use synod_replica::app::CompileFault;
 
 /// The component cannot be run here; its author is at fault, but for [`ComponentError::Surroundings`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

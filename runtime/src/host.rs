@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use synod_crypto::{Digest, Entropy, Secret};
 use synod_kv::{KEY_MAX, MapName, VALUE_MAX};
-use synod_replica::guest::{Execution, GuestFault};
+use synod_replica::app::{AppFault, Execution};
 use synod_replica::state::{DetachedTransaction, StateMoved};
 use wasmtime::ResourceLimiter;
 
@@ -35,11 +35,11 @@ const NAME_SHOWN_MAX: usize = 80;
 /// Ends a call from within a function of the host.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct Halt(pub(crate) GuestFault);
+pub(crate) struct Halt(pub(crate) AppFault);
 
 impl From<StateMoved> for Halt {
     fn from(_: StateMoved) -> Self {
-        Self(GuestFault::StateMoved)
+        Self(AppFault::StateMoved)
     }
 }
 
@@ -63,7 +63,7 @@ impl Host {
 
     /// The call in work.
     pub(crate) fn call(&mut self) -> Result<&mut Call, Halt> {
-        self.call.as_mut().ok_or(Halt(GuestFault::Trapped))
+        self.call.as_mut().ok_or(Halt(AppFault::Trapped))
     }
 
     /// The map of that name, for one use of it.
@@ -71,7 +71,7 @@ impl Host {
         let shown = || guest_name.chars().take(NAME_SHOWN_MAX).collect();
         self.scope
             .map(guest_name)
-            .ok_or_else(|| Halt(GuestFault::UndeclaredMap(shown())))
+            .ok_or_else(|| Halt(AppFault::UndeclaredMap(shown())))
     }
 }
 
@@ -111,7 +111,7 @@ impl Call {
         self.map_operations_left = self
             .map_operations_left
             .checked_sub(times)
-            .ok_or(Halt(GuestFault::MapOperationsExceeded { max }))?;
+            .ok_or(Halt(AppFault::MapOperationsExceeded { max }))?;
         Ok(())
     }
 
@@ -125,7 +125,7 @@ impl Call {
     /// Whether this call may write at all.
     pub(crate) fn may_write(&self) -> Result<(), Halt> {
         if self.execution.read_only {
-            return Err(Halt(GuestFault::WriteInQuery));
+            return Err(Halt(AppFault::WriteInQuery));
         }
         Ok(())
     }
@@ -133,7 +133,7 @@ impl Call {
     /// Binds a claim.
     pub(crate) fn bind(&mut self, claim: [u8; 32]) -> Result<(), Halt> {
         if self.claims.len() == CLAIMS_MAX {
-            return Err(Halt(GuestFault::TooManyClaims));
+            return Err(Halt(AppFault::TooManyClaims));
         }
         self.claims.push(Digest::from(claim));
         Ok(())
@@ -143,7 +143,7 @@ impl Call {
     pub(crate) fn random(&mut self, length: u32) -> Result<Vec<u8>, Halt> {
         let left = self.random_left.checked_sub(u64::from(length));
         let left = left.filter(|_| length <= RANDOM_BYTES_MAX);
-        self.random_left = left.ok_or(Halt(GuestFault::RandomTooMuch))?;
+        self.random_left = left.ok_or(Halt(AppFault::RandomTooMuch))?;
         let mut bytes = vec![0; length as usize];
         self.entropy.fill(&mut bytes);
         Ok(bytes)
@@ -152,7 +152,7 @@ impl Call {
     /// The next random number.
     pub(crate) fn random_u64(&mut self) -> Result<u64, Halt> {
         let left = self.random_left.checked_sub(8);
-        self.random_left = left.ok_or(Halt(GuestFault::RandomTooMuch))?;
+        self.random_left = left.ok_or(Halt(AppFault::RandomTooMuch))?;
         Ok(u64::from_le_bytes(self.entropy.take()))
     }
 
@@ -195,7 +195,7 @@ fn within<'a>(what: &str, bytes: &'a [u8], max: usize) -> Result<&'a [u8], Halt>
     if bytes.len() > max {
         let found = bytes.len();
         let text = format!("{what} of {found} bytes is longer than {max}");
-        return Err(Halt(GuestFault::KeyOrValueTooLarge(text)));
+        return Err(Halt(AppFault::KeyOrValueTooLarge(text)));
     }
     Ok(bytes)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use synod_replica::guest::{AppRequest, AppResponse, Execution, GuestFault, Task};
+use synod_replica::app::{AppFault, AppRequest, AppResponse, Execution, Task};
 use wasmtime::component::{ComponentExportIndex, Instance, TypedFunc};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
@@ -35,7 +35,7 @@ pub(crate) enum NotBegun {
     /// As many instances live as there can be.
     NoRoom(Box<Call>),
     /// What it does at its beginning failed.
-    Fault(Box<Call>, GuestFault),
+    Fault(Box<Call>, AppFault),
 }
 
 impl Live {
@@ -66,10 +66,10 @@ impl Live {
     }
 
     /// Runs the call that it has. After a fault the instance is to be dropped.
-    pub(crate) fn run(&mut self, prepared: &Prepared) -> Result<AppResponse, GuestFault> {
+    pub(crate) fn run(&mut self, prepared: &Prepared) -> Result<AppResponse, AppFault> {
         self.calls += 1;
         let Some(call) = &self.store.data().call else {
-            return Err(GuestFault::Trapped);
+            return Err(AppFault::Trapped);
         };
         let execution = Arc::clone(&call.execution);
         let outcome = match &execution.task {
@@ -144,7 +144,7 @@ impl Live {
                 .instance
                 .get_typed_func::<P, Verdict>(&mut self.store, index)?;
             let (verdict,) = function.call(&mut self.store, params)?;
-            verdict.map_err(|text| Halt(GuestFault::LifecycleRefused(crate::logs::cut(&text))))?;
+            verdict.map_err(|text| Halt(AppFault::LifecycleRefused(crate::logs::cut(&text))))?;
         }
         Ok(AppResponse {
             status: 200,
@@ -190,14 +190,14 @@ fn not_begun(mut store: Store<Host>, error: &wasmtime::Error) -> NotBegun {
 }
 
 /// Tells an end that was not the planned one, in full to the log, and by its kind to everybody else.
-fn told(host: &mut Host, error: &wasmtime::Error) -> GuestFault {
+fn told(host: &mut Host, error: &wasmtime::Error) -> AppFault {
     let fault = fault(host, error);
     if let Some(call) = &mut host.call
-        && fault != GuestFault::StateMoved
+        && fault != AppFault::StateMoved
     {
         let line = match &fault {
             // The app's own words: this log is the one place where they may stand.
-            GuestFault::LifecycleRefused(text) => format!("{fault}: {text}"),
+            AppFault::LifecycleRefused(text) => format!("{fault}: {text}"),
             _ => format!("{fault}: {error:#}"),
         };
         call.host_line(LogLevel::Error, &line);
@@ -205,26 +205,26 @@ fn told(host: &mut Host, error: &wasmtime::Error) -> GuestFault {
     fault
 }
 
-fn fault(host: &Host, error: &wasmtime::Error) -> GuestFault {
+fn fault(host: &Host, error: &wasmtime::Error) -> AppFault {
     let limits = &host.scope.limits;
     if let Some(Halt(fault)) = error.downcast_ref() {
         return fault.clone();
     }
     match error.downcast_ref::<Trap>() {
-        Some(Trap::StackOverflow) => GuestFault::StackExceeded,
-        Some(Trap::Interrupt) => GuestFault::TimeExceeded {
+        Some(Trap::StackOverflow) => AppFault::StackExceeded,
+        Some(Trap::Interrupt) => AppFault::TimeExceeded {
             max_ms: host
                 .call
                 .as_ref()
                 .map_or(0, |call| time_ms(&call.execution)),
         },
-        _ if host.memory.refused => GuestFault::MemoryExceeded {
+        _ if host.memory.refused => AppFault::MemoryExceeded {
             max_bytes: limits.memory_bytes,
         },
         _ if error.root_cause().to_string().contains(CROSSING_EXHAUSTED) => {
             let text = format!("more than {CROSSING_BYTES_MAX} bytes handed over at once");
-            GuestFault::KeyOrValueTooLarge(text)
+            AppFault::KeyOrValueTooLarge(text)
         }
-        _ => GuestFault::Trapped,
+        _ => AppFault::Trapped,
     }
 }

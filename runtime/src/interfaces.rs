@@ -7,7 +7,7 @@ use std::ops::Bound;
 
 use synod_governance::app::CallerKind;
 use synod_kv::{KeyRange, LimitExceeded, MapName};
-use synod_replica::guest::GuestFault;
+use synod_replica::app::AppFault;
 use wasmtime::component::{Linker, WasmList, WasmStr};
 use wasmtime::{Engine, StoreContextMut};
 
@@ -148,7 +148,7 @@ fn claims(linker: &mut Linker<Host>) -> Outcome<()> {
     let mut claims = linker.instance(&full_name("claims"))?;
     claims.func_wrap("bind", |mut cx: Context<'_>, (digest,): (Octets,)| {
         let claim = digest.as_le_slice(&cx);
-        let claim = <[u8; 32]>::try_from(claim).map_err(|_| Halt(GuestFault::BadClaim))?;
+        let claim = <[u8; 32]>::try_from(claim).map_err(|_| Halt(AppFault::BadClaim))?;
         Ok(cx.data_mut().call()?.bind(claim)?)
     })
 }
@@ -241,5 +241,5 @@ fn cut_to_size(rows: &mut Vec<(Bytes, Bytes)>) -> usize {
 }
 
 fn written(outcome: Result<(), LimitExceeded>) -> Outcome<()> {
-    outcome.map_err(|limit| Halt(GuestFault::KeyOrValueTooLarge(limit.to_string())).into())
+    outcome.map_err(|limit| Halt(AppFault::KeyOrValueTooLarge(limit.to_string())).into())
 }

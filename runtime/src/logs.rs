@@ -3,7 +3,7 @@
 //! Lines wait in the call and go out together when it ends, whatever its end. A call that is executed again, since
 //! another took its place, has its lines twice. A call whose snapshot is gone leaves none.
 
-use synod_replica::guest::AppKey;
+use synod_replica::app::AppKey;
 
 use crate::wire::Level;
 

@@ -1,7 +1,7 @@
 //! What a guest answered, checked before it becomes an answer of the service.
 
 use bytes::Bytes;
-use synod_replica::guest::{AppResponse, GuestFault};
+use synod_replica::app::{AppFault, AppResponse};
 
 use crate::wire::{FieldOut, ResponseOut};
 
@@ -28,14 +28,14 @@ const NOT_FOR_APPS: [&str; 11] = [
 const SERVICE_PREFIX: &str = "synod-";
 
 /// Checks a response.
-pub(crate) fn checked(response: ResponseOut, max_bytes: u64) -> Result<AppResponse, GuestFault> {
+pub(crate) fn checked(response: ResponseOut, max_bytes: u64) -> Result<AppResponse, AppFault> {
     if response.body.len() as u64 > max_bytes {
-        return Err(GuestFault::ResponseTooLarge { max_bytes });
+        return Err(AppFault::ResponseTooLarge { max_bytes });
     }
     if !(200..=599).contains(&response.status) {
-        return Err(GuestFault::BadResponse("its status is not from 200 to 599"));
+        return Err(AppFault::BadResponse("its status is not from 200 to 599"));
     }
-    let headers = headers(response.headers).map_err(GuestFault::BadResponse)?;
+    let headers = headers(response.headers).map_err(AppFault::BadResponse)?;
     Ok(AppResponse {
         status: response.status,
         headers,
@@ -119,17 +119,14 @@ mod tests {
     fn a_body_over_the_limit_is_refused() {
         let max_bytes = 8;
         let refused = checked(response(200, &[], 9), max_bytes);
-        assert_eq!(refused, Err(GuestFault::ResponseTooLarge { max_bytes }));
+        assert_eq!(refused, Err(AppFault::ResponseTooLarge { max_bytes }));
     }
 
     #[test]
     fn a_status_that_is_none_is_refused() {
         for status in [0, 99, 101, 199, 600, u16::MAX] {
             let refused = checked(response(status, &[], 0), 8);
-            assert!(
-                matches!(refused, Err(GuestFault::BadResponse(_))),
-                "{status}"
-            );
+            assert!(matches!(refused, Err(AppFault::BadResponse(_))), "{status}");
         }
     }
 
@@ -153,7 +150,7 @@ mod tests {
         for field in bad {
             let refused = checked(response(200, &[field], 0), 8);
             assert!(
-                matches!(refused, Err(GuestFault::BadResponse(_))),
+                matches!(refused, Err(AppFault::BadResponse(_))),
                 "{field:?}"
             );
         }

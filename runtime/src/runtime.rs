@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use synod_crypto::sha256;
 use synod_governance::app::AppManifest;
 use synod_kv::WriteSet;
-use synod_replica::guest::{
-    AppKey, AppResponse, Compile, Completion, Executed, Execution, GuestFault, Task,
+use synod_replica::app::{
+    AppFault, AppKey, AppResponse, Compile, Completion, Executed, Execution, Task,
 };
 use wasmtime::Engine;
 use wasmtime::component::Linker;
@@ -154,7 +154,7 @@ impl Runtime {
         let id = execution.id;
         let result = match self.find(&execution.app) {
             Some(installed) => self.run(&installed, execution),
-            None => Err(GuestFault::NotInstalled),
+            None => Err(AppFault::NotInstalled),
         };
         self.counters.executed(result.as_ref().err());
         Executed { id, result }
@@ -178,7 +178,7 @@ impl Runtime {
         all.get(app).cloned()
     }
 
-    fn run(&self, installed: &Installed, execution: Execution) -> Result<Completion, GuestFault> {
+    fn run(&self, installed: &Installed, execution: Execution) -> Result<Completion, AppFault> {
         let is_request = matches!(execution.task, Task::Handle { .. });
         let mut live = match self.instance(installed, execution, is_request) {
             Ok(live) => live,
@@ -186,7 +186,7 @@ impl Runtime {
         };
         let outcome = live.run(&installed.prepared);
         let Some(call) = live.end() else {
-            return Err(GuestFault::Trapped);
+            return Err(AppFault::Trapped);
         };
         // Its slot is free before its lines are handed on.
         if outcome.is_ok() && is_request {
@@ -203,7 +203,7 @@ impl Runtime {
         installed: &Installed,
         execution: Execution,
         is_request: bool,
-    ) -> Result<Live, (Box<Call>, GuestFault)> {
+    ) -> Result<Live, (Box<Call>, AppFault)> {
         let call = Call::new(Arc::new(execution));
         if is_request && let Some(mut live) = installed.kept().pop() {
             live.take_up(call);
@@ -222,12 +222,12 @@ impl Runtime {
         &self,
         installed: &Installed,
         call: &Call,
-    ) -> Result<Live, (Box<Call>, GuestFault)> {
+    ) -> Result<Live, (Box<Call>, AppFault)> {
         self.drop_kept();
         let call = Call::new(Arc::clone(&call.execution));
         Live::begin(&installed.prepared, call).map_err(|refused| match refused {
             NotBegun::Fault(call, fault) => (call, fault),
-            NotBegun::NoRoom(call) => (call, GuestFault::Overloaded),
+            NotBegun::NoRoom(call) => (call, AppFault::Overloaded),
         })
     }
 
@@ -246,12 +246,12 @@ impl Runtime {
     fn conclude(
         &self,
         mut call: Call,
-        outcome: Result<AppResponse, GuestFault>,
-    ) -> Result<Completion, GuestFault> {
+        outcome: Result<AppResponse, AppFault>,
+    ) -> Result<Completion, AppFault> {
         let lines = std::mem::take(&mut call.lines);
         let execution = Arc::clone(&call.execution);
         let concluded = completed(call, outcome);
-        if !matches!(concluded, Err(GuestFault::StateMoved)) && !lines.is_empty() {
+        if !matches!(concluded, Err(AppFault::StateMoved)) && !lines.is_empty() {
             self.logs.take(origin_of(&execution), lines);
         }
         concluded
@@ -276,14 +276,11 @@ impl Installed {
 }
 
 /// What came of a call. An answer from 400 on keeps nothing unless the app asked for it.
-fn completed(
-    call: Call,
-    outcome: Result<AppResponse, GuestFault>,
-) -> Result<Completion, GuestFault> {
+fn completed(call: Call, outcome: Result<AppResponse, AppFault>) -> Result<Completion, AppFault> {
     let (reads, mut writes) = call
         .transaction
         .finish()
-        .map_err(|_| GuestFault::StateMoved)?;
+        .map_err(|_| AppFault::StateMoved)?;
     let response = outcome?;
     let mut claims = call.claims;
     if response.status >= 400 && !call.keep {
@@ -333,7 +330,7 @@ fn joined(compile: &Compile) -> Result<Vec<u8>, ComponentError> {
 mod tests {
     use synod_governance::app::CallerIdentity;
     use synod_ledger::TxId;
-    use synod_replica::guest::{AppRequest, ExecutionId};
+    use synod_replica::app::{AppRequest, ExecutionId};
     use synod_replica::state::StateHandle;
 
     use super::*;
@@ -396,7 +393,7 @@ mod tests {
         };
         let mut at_work: Vec<Live> = (0..INSTANCES_MAX).map(live).collect();
         let call = || runtime.execute(execution(&key(2), &manifest)).result;
-        assert_eq!(call().expect_err("no room"), GuestFault::Overloaded);
+        assert_eq!(call().expect_err("no room"), AppFault::Overloaded);
         first.kept().extend(at_work.pop());
         assert_eq!(call().expect("room").response.status, 200);
         assert_eq!(first.kept().len(), 0, "what only waited made room");

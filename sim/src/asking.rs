@@ -1,7 +1,9 @@
 //! Clients at work in the world, and the checks of what they are told; and what is looked at every second.
 
 use synod_governance::ReplicaStatus;
-use synod_replica::{CallError, Caller, Operate, Reply, Request};
+use synod_replica::kv::Operate;
+use synod_replica::{CallError, Caller, Reply, Request};
+use synod_replica::{kv, ledger};
 
 use crate::birth::user;
 use crate::checks::answers::Answered;
@@ -127,9 +129,9 @@ impl World {
             return;
         }
         match reply {
-            Reply::Answered {
+            Reply::Kv(kv::Reply::Answered {
                 tx, as_of, answer, ..
-            } => {
+            }) => {
                 let seen = tx.map_or(as_of.seqno, |tx| tx.seqno);
                 let Some(told) = told(answer) else { return };
                 self.finish(number, told, tx.map(|tx| tx.seqno), seen);
@@ -198,13 +200,13 @@ impl World {
                     known_first,
                     ..
                 },
-                Reply::Answered {
+                Reply::Kv(kv::Reply::Answered {
                     tx,
                     as_of,
                     answer,
                     receipt,
                     repeated,
-                },
+                }),
             ) => {
                 let told = told(answer).ok_or("an answer of another kind than asked for")?;
                 let answered = Answered {
@@ -231,11 +233,11 @@ impl World {
                 Reply::Failed(
                     error @ (CallError::UnknownCaller
                     | CallError::Forbidden
-                    | CallError::App(_)
+                    | CallError::Kv(_)
                     | CallError::KeyReused),
                 ),
             ) => Err(format!("a client is refused without reason: {error}")),
-            (Asker::Renewal { tx }, Reply::Receipt(receipt)) => {
+            (Asker::Renewal { tx }, Reply::Ledger(ledger::Reply::Receipt(receipt))) => {
                 self.checks.receipts.renewed(*tx, receipt, &process.replica)
             }
             _ => Ok(()),
@@ -261,7 +263,7 @@ impl World {
                 host,
                 Asker::Renewal { tx },
                 Caller::default(),
-                Request::Receipt(tx),
+                Request::Ledger(ledger::Request::Receipt(tx)),
             );
         }
     }
@@ -293,15 +295,15 @@ impl World {
 /// A request in a few words, without its bytes.
 fn brief(request: &Request) -> String {
     match request {
-        Request::Operate(Operate {
+        Request::Kv(Operate {
             operation, local, ..
         }) => {
             let name = match operation {
-                synod_replica::Operation::Put { key, .. } => format!("put {key:?}"),
-                synod_replica::Operation::Delete { key, .. } => format!("delete {key:?}"),
-                synod_replica::Operation::Get { key, .. } => format!("get {key:?}"),
-                synod_replica::Operation::List(_) => "list".to_owned(),
-                synod_replica::Operation::Batch { compares, steps } => {
+                synod_replica::kv::Operation::Put { key, .. } => format!("put {key:?}"),
+                synod_replica::kv::Operation::Delete { key, .. } => format!("delete {key:?}"),
+                synod_replica::kv::Operation::Get { key, .. } => format!("get {key:?}"),
+                synod_replica::kv::Operation::List(_) => "list".to_owned(),
+                synod_replica::kv::Operation::Batch { compares, steps } => {
                     format!("{} steps on {} compares", steps.len(), compares.len())
                 }
             };

@@ -7,6 +7,7 @@ use synod_governance::{
     Act, Action, Address, Approval, AttestedStatement, BlockRef, Founder, Input, Join, JoinRule,
     Manifest, ManifestFile, MemberEntry, Reattest, SignedAction, UserEntry, join_nonce,
 };
+use synod_replica::governance;
 use synod_replica::{Caller, Founded, Keys, Request};
 
 use crate::clock::START_MS;
@@ -197,7 +198,9 @@ impl Birth {
         let nonce = join_nonce(&block.hash, &identity.public());
         let attested = self.attest(network, nonce, now_ms);
         let join = Join::sign(attested, block, address(host), replaces, &identity);
-        Request::Join(Input::Join(Box::new(join)).encode().into())
+        Request::Governance(governance::Request::Join(
+            Input::Join(Box::new(join)).encode().into(),
+        ))
     }
 
     /// Asks for a fresh verdict.
@@ -212,12 +215,16 @@ impl Birth {
         let nonce = join_nonce(&block.hash, &identity.public());
         let attested = self.attest(network, nonce, now_ms);
         let reattest = Reattest::sign(id, attested, block, &identity);
-        Request::Reattest(Input::Reattest(Box::new(reattest)).encode().into())
+        Request::Governance(governance::Request::Reattest(
+            Input::Reattest(Box::new(reattest)).encode().into(),
+        ))
     }
 
     /// Asks to leave.
     pub(crate) fn leave(&self, network: Digest, id: u64, block: BlockRef) -> Request {
         let leave = synod_governance::Leave::sign(&network, id, block, &self.keys().identity);
-        Request::Leave(Input::Leave(leave).encode().into())
+        Request::Governance(governance::Request::Leave(
+            Input::Leave(leave).encode().into(),
+        ))
     }
 }

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use synod_crypto::{Digest, sha256};
-use synod_replica::{Answer, Compare, Condition, Expect, Item, Operate, Operation, Request, Step};
+use synod_replica::Request;
+use synod_replica::kv::{Answer, Compare, Condition, Expect, Item, Operate, Operation, Step};
 
 use crate::history::{Ask, Expected, Told, TxStep, Versioned, Want};
 use crate::random::Random;
@@ -156,7 +157,7 @@ impl Client {
         let pending = self.pending.as_ref()?;
         let operation = operation(pending.partition, &pending.ask);
         let key = (!pending.ask.is_read()).then(|| pending.key.clone());
-        Some(Request::Operate(Operate {
+        Some(Request::Kv(Operate {
             operation,
             request: request_digest(&pending.key),
             wait: true,
@@ -249,7 +250,7 @@ fn operation(partition: u64, ask: &Ask) -> Operation {
 
 fn condition(want: Want) -> Condition {
     match want {
-        Want::Any => Condition::Any,
+        Want::Any => Condition::Always,
         Want::Present => Condition::Present,
         Want::Absent => Condition::Absent,
         Want::Version(version) => Condition::Version(version),

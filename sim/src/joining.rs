@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use synod_governance::BlockRef;
 use synod_ledger::Scanner;
+use synod_replica::governance::Recorded;
 use synod_replica::{CallError, Caller, Intake, Machine, Reply, receive_keys};
 
 use crate::birth::Birth;
@@ -132,10 +133,10 @@ impl World {
             return;
         }
         let wait_us = match reply {
-            Reply::Governed {
+            Reply::Governance(Recorded {
                 tx,
                 replica: Some(id),
-            } => {
+            }) => {
                 (joining.stage, joining.tries) = (Stage::Keys { id: *id, tx: *tx }, 0);
                 5_000
             }

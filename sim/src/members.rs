@@ -2,6 +2,8 @@
 //! has ended.
 
 use synod_governance::{Act, BlockRef};
+use synod_replica::governance;
+use synod_replica::governance::Recorded;
 use synod_replica::{CallError, Reply, Request};
 
 use crate::birth::{self, user};
@@ -88,7 +90,7 @@ impl World {
         let process = self.hosts[&host].honest().expect("it serves");
         let sequence = process.replica.governance_view().governance.next_sequence;
         let signed = birth::signed(self.network_id, sequence, act);
-        let request = Request::Govern(signed.encode().into());
+        let request = Request::Governance(governance::Request::Act(signed.encode().into()));
         let call = self.call(host, Asker::Members, user(0), request);
         self.members.call = Some((call, self.now_us));
     }
@@ -99,7 +101,7 @@ impl World {
         }
         self.members.call = None;
         match reply {
-            Reply::Governed { .. } => {
+            Reply::Governance(Recorded { .. }) => {
                 if let Some(act) = self.members.decisions.pop_front() {
                     self.count("acts");
                     self.carried(&act);
@@ -214,7 +216,7 @@ impl World {
         if !leaves {
             return;
         }
-        if matches!(reply, Reply::Governed { .. }) {
+        if matches!(reply, Reply::Governance(Recorded { .. })) {
             self.count("leaves");
             self.crash(host_id);
             let host = self.hosts.get_mut(&host_id).expect("the host");

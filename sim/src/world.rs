@@ -11,9 +11,11 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use synod_crypto::{Digest, Entropy, Secret};
+use synod_replica::governance::Recorded;
 use synod_replica::{
-    Boot, Call, Caller, Effects, Envelope, Input, KvApp, Notice, Replica, Reply, Request,
+    Boot, Call, Caller, Effects, Envelope, Input, Maps, Notice, Replica, Reply, Request,
 };
+use synod_replica::{kv, ledger};
 
 use crate::adversary::Adversary;
 use crate::agenda::Members;
@@ -183,7 +185,7 @@ impl World {
             keys: birth.keys(),
             machine,
             service_key,
-            app: Box::new(KvApp),
+            kv: Box::new(Maps),
             tuning: synod_consensus::Tuning::default(),
             entropy: self.root.entropy(&format!("replica{id}")),
         };
@@ -817,12 +819,12 @@ fn summary(envelope: &Envelope) -> String {
 
 fn kind(reply: &Reply) -> String {
     match reply {
-        Reply::Answered { tx, as_of, .. } => format!("tx {tx:?} as of {as_of}"),
+        Reply::Kv(kv::Reply::Answered { tx, as_of, .. }) => format!("tx {tx:?} as of {as_of}"),
         Reply::Failed(error) => format!("{:?}", std::mem::discriminant(error)),
-        Reply::Governed { tx, replica } => format!("governed {tx} {replica:?}"),
-        Reply::Receipt(_) => "receipt".to_owned(),
-        Reply::Status(status) => format!("{status:?}"),
-        Reply::Pending(tx) => format!("pending {tx}"),
+        Reply::Governance(Recorded { tx, replica }) => format!("governed {tx} {replica:?}"),
+        Reply::Ledger(ledger::Reply::Receipt(_)) => "receipt".to_owned(),
+        Reply::Ledger(ledger::Reply::Status(status)) => format!("{status:?}"),
+        Reply::Kv(kv::Reply::Pending(tx)) => format!("pending {tx}"),
         Reply::App(_) => "app".to_owned(),
     }
 }

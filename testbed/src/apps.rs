@@ -8,8 +8,10 @@ use synod_crypto::{Digest, sha256};
 use synod_governance::Act;
 use synod_governance::app::{AppManifest, AppName, AppRecord, CHUNK_BYTES};
 use synod_ledger::ReceiptPolicy;
-use synod_replica::guest::{AppCall, AppReply, AppRequest};
-use synod_replica::{AppChunk, Caller, Reply, Request};
+use synod_replica::app;
+use synod_replica::app::AppChunk;
+use synod_replica::app::{AppCall, AppReply, AppRequest};
+use synod_replica::{Caller, Reply, Request};
 
 use crate::answer::Answer;
 use crate::error::TestbedError;
@@ -95,7 +97,9 @@ impl Synod {
             let caller = Caller {
                 fingerprint: Some(member_fingerprint(MEMBERS[0])),
             };
-            if let Reply::Failed(error) = self.ask(Request::AppChunk(chunk), caller)? {
+            if let Reply::Failed(error) =
+                self.ask(Request::App(app::Request::Chunk(chunk)), caller)?
+            {
                 return Err(TestbedError::App(error.to_string()));
             }
         }
@@ -141,10 +145,12 @@ impl Stage for AppStage<'_> {
         let call = call_of(&self.app, asked);
         let digest = call.digest;
         let caller = caller_of(&asked.speaker)?;
-        let reply = self.synod.ask(Request::App(Box::new(call)), caller)?;
+        let reply = self
+            .synod
+            .ask(Request::App(app::Request::Call(Box::new(call))), caller)?;
         let log = self.synod.take_lines();
         match reply {
-            Reply::App(reply) => {
+            Reply::App(app::Reply::Called(reply)) => {
                 self.synod.verify(&reply, digest)?;
                 Ok(answer_of(*reply, log))
             }
@@ -211,7 +217,6 @@ fn call_of(app: &AppName, asked: &Asked) -> AppCall {
             headers: headers.cloned().collect(),
             body: Bytes::copy_from_slice(&asked.body),
         },
-        wait: true,
         local: false,
         receipt: true,
         idempotency: header(IDEMPOTENCY_KEY).map(|key| Bytes::copy_from_slice(key.as_bytes())),

@@ -9,7 +9,7 @@ use synod_governance::{
     REMOVAL_GRACE_S_DEFAULT, UNHEARD_S_DEFAULT,
 };
 use synod_ledger::Record;
-use synod_replica::{Boot, Intake, Keys, KvApp};
+use synod_replica::{Boot, Intake, Keys, Maps};
 
 use crate::error::TestbedError;
 
@@ -81,7 +81,7 @@ pub(crate) fn found(name: &str) -> Result<Founded, TestbedError> {
         keys,
         machine: intake.finish().map_err(|error| broken(&error))?,
         service_key: entropy.secret(),
-        app: Box::new(KvApp),
+        kv: Box::new(Maps),
         tuning: Tuning::default(),
         entropy: entropy.fork("replica"),
     };

@@ -8,6 +8,8 @@ use synod_client::read_chain;
 use synod_crypto::Digest;
 use synod_governance::{Act, Action, SignedAction};
 use synod_ledger::{Chain, TxId};
+use synod_replica::governance;
+use synod_replica::governance::Recorded;
 use synod_replica::{Call, Caller, Effects, Input, Now, Replica, Reply, Request};
 
 use crate::error::TestbedError;
@@ -82,8 +84,11 @@ impl Synod {
         };
         let signers = (0..usize::from(THRESHOLD)).map(founding::member_key);
         let signed = SignedAction::combine(signers.map(|key| action.sign(&key)));
-        match self.ask(Request::Govern(signed.encode().into()), Caller::default())? {
-            Reply::Governed { tx, .. } => {
+        match self.ask(
+            Request::Governance(governance::Request::Act(signed.encode().into())),
+            Caller::default(),
+        )? {
+            Reply::Governance(Recorded { tx, .. }) => {
                 self.sequence += 1;
                 Ok(tx)
             }

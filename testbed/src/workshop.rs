@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use synod_crypto::Digest;
-use synod_replica::guest::{AppKey, Compile, Compiled, Executed, Execution, GuestFault};
+use synod_replica::app::{AppFault, AppKey, Compile, Compiled, Executed, Execution};
 use synod_runtime::{EXECUTOR_STACK_BYTES, LogLine, LogOrigin, LogSink, Runtime, TICK_MS};
 
 use crate::error::TestbedError;
@@ -90,7 +90,7 @@ impl Workshop {
             });
         let overloaded = || Executed {
             id,
-            result: Err(GuestFault::Overloaded),
+            result: Err(AppFault::Overloaded),
         };
         if executor.is_err() {
             return overloaded();

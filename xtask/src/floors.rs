@@ -36,7 +36,11 @@ const FLOORS: &[Floor] = &[
     floor(3, "synod-attester", &["synod-attestation", "synod-crypto"]),
     floor(3, "synod-endorser", &["synod-attestation", "synod-crypto"]),
     floor(3, "synod-channel", &["synod-attestation", "synod-crypto"]),
-    floor(3, "synod-api", &["synod-ledger", "synod-attestation"]),
+    floor(
+        3,
+        "synod-api",
+        &["synod-kv", "synod-ledger", "synod-attestation"],
+    ),
     floor(
         4,
         "synod-replica",

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use synod_api::{BoundCondition, ListReply, TxStatus, TxnRequest};
-use synod_client::{Consistency, Listing, Service, Transacted, Value, WriteOptions, Written};
+use synod_api::Consistency;
+use synod_api::{Condition, ListReply, TxStatus, TxnRequest};
+use synod_client::{Listing, Service, Transacted, Value, WriteOptions, Written};
 
 use crate::connect::ServiceArgs;
 use crate::files::{self, Readers};
@@ -271,7 +272,7 @@ async fn transact(args: &TxnArgs, output: Output) -> Outcome {
     };
     let txn: TxnRequest = serde_json::from_slice(&json)
         .map_err(|error| Failure::mistake(format!("the transaction cannot be read: {error}")))?;
-    let options = args.mode.options(BoundCondition::Always);
+    let options = args.mode.options(Condition::Always);
     let service = args.service.service()?;
     let Transacted { reply, bound } = service.transact(&txn, &options).await?;
     if let (Some(path), Some(receipt), Some(bound)) = (&args.mode.receipt, &reply.receipt, bound) {
@@ -292,7 +293,7 @@ async fn transact(args: &TxnArgs, output: Output) -> Outcome {
 }
 
 impl ModeArgs {
-    fn options(&self, condition: BoundCondition) -> WriteOptions {
+    fn options(&self, condition: Condition) -> WriteOptions {
         WriteOptions {
             condition,
             pending: self.no_wait,
@@ -315,12 +316,12 @@ impl ModeArgs {
 }
 
 impl ConditionArgs {
-    fn condition(&self) -> BoundCondition {
+    fn condition(&self) -> Condition {
         match (self.version, self.absent, self.present) {
-            (Some(version), ..) => BoundCondition::Version(version),
-            (_, true, _) => BoundCondition::Absent,
-            (_, _, true) => BoundCondition::Present,
-            _ => BoundCondition::Always,
+            (Some(version), ..) => Condition::Version(version),
+            (_, true, _) => Condition::Absent,
+            (_, _, true) => Condition::Present,
+            _ => Condition::Always,
         }
     }
 }
@@ -337,7 +338,7 @@ fn keep_receipt(path: &Path, receipt: &[u8], bound: &BoundFile) -> Outcome {
 fn tell_written(service: &Service, written: &Written, output: Output) -> Outcome {
     let data = json!({
         "transaction_id": written.transaction_id.to_string(),
-        "status": written.status,
+        "status": written.status.to_string(),
         "version": written.version,
     });
     output.result_of(service, &data, || {
@@ -438,10 +439,10 @@ mod tests {
         let key = options("--idempotency-key k").idempotency_key;
         assert_eq!(key.as_deref(), Some("k"));
         for (line, condition) in [
-            ("", BoundCondition::Always),
-            ("--if-version 7", BoundCondition::Version(7)),
-            ("--if-absent", BoundCondition::Absent),
-            ("--if-present", BoundCondition::Present),
+            ("", Condition::Always),
+            ("--if-version 7", Condition::Version(7)),
+            ("--if-absent", Condition::Absent),
+            ("--if-present", Condition::Present),
         ] {
             assert_eq!(options(line).condition, condition, "{line}");
         }

@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use synod_api::{ErrorCode, Limits, Problem, TxId, TxStatus, WriteReply};
 use synod_gateway::{Backend, Call, Caller, Gateway, Reply};
+use synod_gateway::{app, governance, kv, ledger, network};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::watch;
 
@@ -24,8 +25,11 @@ pub const USER: Caller = Caller {
     source: None,
 };
 
+/// What the backend says to a call.
+pub type Said = synod_gateway::Answer<Reply>;
+
 /// What the backend does with a call.
-pub type Script = dyn Fn(&Call) -> Option<Reply> + Send + Sync;
+pub type Script = dyn Fn(&Call) -> Option<Said> + Send + Sync;
 
 /// Notes the calls and answers as its script says; without an answer it stays silent for ever.
 #[derive(Clone)]
@@ -34,16 +38,65 @@ pub struct Replica {
     calls: Arc<Mutex<VecDeque<(Caller, Call)>>>,
 }
 
-impl Backend for Replica {
-    async fn call(&self, caller: Caller, call: Call) -> Reply {
-        let reply = (self.script)(&call);
+impl Replica {
+    async fn answer(&self, caller: Caller, call: Call) -> Said {
+        let answer = (self.script)(&call);
         self.calls
             .lock()
             .expect("no test panics in between")
             .push_back((caller, call));
-        match reply {
-            Some(reply) => reply,
+        match answer {
+            Some(answer) => answer,
             None => std::future::pending().await,
+        }
+    }
+}
+
+impl Backend for Replica {
+    async fn kv(&self, caller: Caller, call: kv::Call) -> synod_gateway::Answer<kv::Reply> {
+        match self.answer(caller, Call::Kv(call)).await? {
+            Reply::Kv(reply) => Ok(reply),
+            other => panic!("the script answers in another domain: {other:?}"),
+        }
+    }
+
+    async fn app(&self, caller: Caller, call: app::Call) -> synod_gateway::Answer<app::Reply> {
+        match self.answer(caller, Call::App(call)).await? {
+            Reply::App(reply) => Ok(reply),
+            other => panic!("the script answers in another domain: {other:?}"),
+        }
+    }
+
+    async fn ledger(
+        &self,
+        caller: Caller,
+        call: ledger::Call,
+    ) -> synod_gateway::Answer<ledger::Reply> {
+        match self.answer(caller, Call::Ledger(call)).await? {
+            Reply::Ledger(reply) => Ok(reply),
+            other => panic!("the script answers in another domain: {other:?}"),
+        }
+    }
+
+    async fn governance(
+        &self,
+        caller: Caller,
+        call: governance::Call,
+    ) -> synod_gateway::Answer<governance::Reply> {
+        match self.answer(caller, Call::Governance(call)).await? {
+            Reply::Governance(reply) => Ok(reply),
+            other => panic!("the script answers in another domain: {other:?}"),
+        }
+    }
+
+    async fn network(
+        &self,
+        caller: Caller,
+        call: network::Call,
+    ) -> synod_gateway::Answer<network::Reply> {
+        match self.answer(caller, Call::Network(call)).await? {
+            Reply::Network(reply) => Ok(reply),
+            other => panic!("the script answers in another domain: {other:?}"),
         }
     }
 }
@@ -53,24 +106,26 @@ impl Backend for Replica {
     clippy::unnecessary_wraps,
     reason = "it is a script, and a script may be silent"
 )]
-pub fn obliging(call: &Call) -> Option<Reply> {
+pub fn obliging(call: &Call) -> Option<Said> {
     Some(match call {
-        Call::Get { .. } => Reply::Value {
+        Call::Kv(kv::Call::Get { .. }) => Ok(Reply::Kv(kv::Reply::Value {
             value: Bytes::from_static(b"value"),
             version: 9,
             as_of: TRANSACTION,
-        },
-        Call::Put { mode, .. } | Call::Delete { mode, .. } => Reply::Written(WriteReply {
-            transaction_id: TRANSACTION,
-            status: if mode.pending {
-                TxStatus::Pending
-            } else {
-                TxStatus::Committed
-            },
-            version: TRANSACTION.seqno,
-            receipt: None,
-        }),
-        _ => Problem::new(ErrorCode::NotReady).into(),
+        })),
+        Call::Kv(kv::Call::Put { mode, .. } | kv::Call::Delete { mode, .. }) => {
+            Ok(Reply::Kv(kv::Reply::Written(WriteReply {
+                transaction_id: TRANSACTION,
+                status: if mode.pending {
+                    TxStatus::Pending
+                } else {
+                    TxStatus::Committed
+                },
+                version: TRANSACTION.seqno,
+                receipt: None,
+            })))
+        }
+        _ => Err(Problem::new(ErrorCode::NotReady).into()),
     })
 }
 
@@ -83,13 +138,13 @@ pub struct Door {
 }
 
 impl Door {
-    pub fn new(script: impl Fn(&Call) -> Option<Reply> + Send + Sync + 'static) -> Self {
+    pub fn new(script: impl Fn(&Call) -> Option<Said> + Send + Sync + 'static) -> Self {
         Self::with_limits(Limits::default(), script)
     }
 
     pub fn with_limits(
         limits: Limits,
-        script: impl Fn(&Call) -> Option<Reply> + Send + Sync + 'static,
+        script: impl Fn(&Call) -> Option<Said> + Send + Sync + 'static,
     ) -> Self {
         let calls = Arc::default();
         let replica = Replica {

@@ -258,7 +258,7 @@ async fn refusals(synod: &Synod, app: &App) {
     let me = String::from_utf8(me.expect("for anybody").body.to_vec()).expect("text");
     assert!(me.contains("anonymous"), "{me}");
     let map = service
-        .get("app.kv.rows", b"a", synod_client::Consistency::Linearizable)
+        .get("app.kv.rows", b"a", synod_api::Consistency::Linearizable)
         .await;
     assert_eq!(code(map), Some(ErrorCode::Forbidden));
 }

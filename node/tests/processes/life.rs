@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
+use synod_api::Consistency;
 use synod_api::{Role, Standing};
 use synod_attestation::Tee;
-use synod_client::{Consistency, RenewFailure, WriteOptions, verify_answer};
+use synod_client::{RenewFailure, WriteOptions, verify_answer};
 use synod_crypto::Digest;
 use synod_governance::Act;
 use synod_ledger::{Receipt, ReceiptPolicy, audit_segments};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use synod_client::{ClientError, Consistency, Service, WriteOptions};
+use synod_api::Consistency;
+use synod_client::{ClientError, Service, WriteOptions};
 use tokio::task::JoinHandle;
 
 use crate::synod::{PATIENCE, Synod};

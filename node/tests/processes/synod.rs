@@ -9,12 +9,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, Signal};
+use synod_api::Consistency;
 use synod_api::{HealthReply, NetworkReply, Standing};
 use synod_attestation::{Expected, Freshness, Measurement, Policy, Role, Tee};
 use synod_channel::{Appraiser, KeyFiles, ServerTrust};
 use synod_client::{
-    ClientError, Consistency, Patience, ReplicaUrl, Service, Trust, Verifier, WriteOptions,
-    Written, fresh_nonce, observe,
+    ClientError, Patience, ReplicaUrl, Service, Trust, Verifier, WriteOptions, Written,
+    fresh_nonce, observe,
 };
 use synod_crypto::{Digest, HpkeSecretKey, Secret, SigningKey};
 use synod_governance::{

@@ -12,11 +12,11 @@ use synod_governance::{Input, View};
 use synod_kv::{WRITE_BYTES_MAX, WRITES_MAX};
 use synod_ledger::{CLAIMS_MAX, TxId};
 
+use crate::app::{AppFault, AppKey, Completion, Executed, Execution, ExecutionId, Task};
 use crate::calls::{CallError, Effects, Notice};
 use crate::core::Core;
 use crate::deploying::{DIGEST, reports};
 use crate::deployment::{Deploying, Preparation, Standing, key_of};
-use crate::guest::{AppKey, Completion, Executed, Execution, ExecutionId, GuestFault, Task};
 use crate::law;
 use crate::proposing::Alone;
 use crate::report::AppVerdict;
@@ -206,11 +206,11 @@ impl Deploying {
                 self.step_tick = core.ticks;
                 Standing::Ran(Box::new(completion))
             }
-            Err(GuestFault::StateMoved) if preparation.runs >= PREPARATIONS_MAX => {
+            Err(AppFault::StateMoved) if preparation.runs >= PREPARATIONS_MAX => {
                 Standing::Failed(CONTENDED)
             }
-            Err(GuestFault::StateMoved) => Standing::Again(0),
-            Err(GuestFault::NotInstalled | GuestFault::Overloaded) => Standing::Again(later),
+            Err(AppFault::StateMoved) => Standing::Again(0),
+            Err(AppFault::NotInstalled | AppFault::Overloaded) => Standing::Again(later),
             Err(fault) => {
                 let what = what_failed(&fault);
                 let (app, code) = (preparation.app.clone(), code_of(preparation.upgrades, what));
@@ -334,22 +334,22 @@ fn code_of(upgrades: bool, what: &str) -> String {
 }
 
 /// The public half of a fault.
-fn what_failed(fault: &GuestFault) -> &'static str {
+fn what_failed(fault: &AppFault) -> &'static str {
     match fault {
-        GuestFault::Trapped => "trapped",
-        GuestFault::TimeExceeded { .. } => "time-exceeded",
-        GuestFault::MemoryExceeded { .. } => "memory-exceeded",
-        GuestFault::StackExceeded => "stack-exceeded",
-        GuestFault::ResponseTooLarge { .. } | GuestFault::BadResponse(_) => "bad-response",
-        GuestFault::UndeclaredMap(_) => "undeclared-map",
-        GuestFault::WriteInQuery => "write-in-query",
-        GuestFault::MapOperationsExceeded { .. } => "too-many-operations",
-        GuestFault::KeyOrValueTooLarge(_) => "too-large",
-        GuestFault::BadClaim | GuestFault::TooManyClaims => "bad-claims",
-        GuestFault::RandomTooMuch => "random-too-much",
-        GuestFault::LifecycleRefused(_) => "refused",
-        GuestFault::NotInstalled => "not-installed",
-        GuestFault::StateMoved => "state-moved",
-        GuestFault::Overloaded => "overloaded",
+        AppFault::Trapped => "trapped",
+        AppFault::TimeExceeded { .. } => "time-exceeded",
+        AppFault::MemoryExceeded { .. } => "memory-exceeded",
+        AppFault::StackExceeded => "stack-exceeded",
+        AppFault::ResponseTooLarge { .. } | AppFault::BadResponse(_) => "bad-response",
+        AppFault::UndeclaredMap(_) => "undeclared-map",
+        AppFault::WriteInQuery => "write-in-query",
+        AppFault::MapOperationsExceeded { .. } => "too-many-operations",
+        AppFault::KeyOrValueTooLarge(_) => "too-large",
+        AppFault::BadClaim | AppFault::TooManyClaims => "bad-claims",
+        AppFault::RandomTooMuch => "random-too-much",
+        AppFault::LifecycleRefused(_) => "refused",
+        AppFault::NotInstalled => "not-installed",
+        AppFault::StateMoved => "state-moved",
+        AppFault::Overloaded => "overloaded",
     }
 }

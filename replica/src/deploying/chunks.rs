@@ -6,9 +6,9 @@ use synod_governance::View;
 use synod_governance::app::{CHUNK_BYTES, chunk_key, component_map};
 use synod_kv::{Transaction, WriteSet};
 
-use crate::app::{Answer, Caller};
+use crate::app::AppChunk;
+use crate::caller::Caller;
 use crate::calls::{Asker, CallError, Effects, Reply};
-use crate::chunk::AppChunk;
 use crate::core::Core;
 use crate::deployment::{CHUNKS_WAITING_MAX, ChunkCall, Deploying};
 use crate::desk::{Outcome, Resting};
@@ -66,12 +66,7 @@ impl Deploying {
             let store = core.machine.store();
             writes_of(&store.begin(), caller, &chunk)
         };
-        let written = |as_of| Outcome::Answered {
-            as_of,
-            answer: Answer::Written,
-            receipt: false,
-            repeats: None,
-        };
+        let written = |as_of| Outcome::Chunk { as_of };
         let newest = core.machine.store().head();
         let outcome = match writes {
             Ok(Some(writes)) => {

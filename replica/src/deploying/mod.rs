@@ -19,10 +19,10 @@ use synod_governance::View;
 use synod_governance::app::{AppName, AppRecord, chunk_key, component_map};
 use synod_kv::Read;
 
+use crate::app::{AppKey, Compile, CompileFault, Compiled};
 use crate::calls::Effects;
 use crate::core::Core;
 use crate::deployment::Deploying;
-use crate::guest::{AppKey, Compile, CompileFault, Compiled};
 use crate::report::AppVerdict;
 use crate::roll::sound;
 

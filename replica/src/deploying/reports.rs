@@ -6,11 +6,11 @@
 use synod_crypto::Signature;
 use synod_governance::app::CompiledStatement;
 
+use crate::app::{AppKey, CompileFault};
 use crate::calls::{Effects, Notice};
 use crate::core::Core;
 use crate::deployment::Deploying;
 use crate::envelope::Envelope;
-use crate::guest::{AppKey, CompileFault};
 use crate::report::{AppReport, AppVerdict};
 use crate::roll;
 

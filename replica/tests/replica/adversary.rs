@@ -6,11 +6,14 @@ use synod_consensus::{Body, Entry, Message, Payload};
 use synod_crypto::{Digest, Entropy, Secret, Signature};
 use synod_governance::{Act, Input as GovernanceInput};
 use synod_kv::WriteSet;
+use synod_ledger::TxStatus;
 use synod_ledger::{
     Block, BlockBuilder, BlockSignature, Certificate, Frame, Interior, Purpose, Record,
     ReplyPreimage, Scanner, Sealer, Terms,
 };
-use synod_replica::{CallError, Envelope, Input, Notice, Reply, Request, TxStatus};
+use synod_replica::governance;
+use synod_replica::governance::Recorded;
+use synod_replica::{CallError, Envelope, Input, Notice, Reply, Request};
 
 use crate::cluster::{Cluster, attest, map, user};
 
@@ -375,7 +378,7 @@ fn an_action_is_carried_out_once() {
     let request = cluster.signed(act, sequence);
     assert!(matches!(
         cluster.ask(request.clone(), user()),
-        Reply::Governed { .. }
+        Reply::Governance(Recorded { .. })
     ));
     let again = cluster.ask(request, user());
     assert!(
@@ -388,7 +391,10 @@ fn join(cluster: &mut Cluster, change: impl FnOnce(&mut synod_governance::Join))
     let (_, mut request) = cluster.join_request(Tee::Tdx);
     change(&mut request);
     let bytes = GovernanceInput::Join(Box::new(request)).encode();
-    cluster.ask(Request::Join(bytes.into()), user())
+    cluster.ask(
+        Request::Governance(governance::Request::Join(bytes.into())),
+        user(),
+    )
 }
 
 #[test]
@@ -427,7 +433,9 @@ fn a_join_for_another_network_is_refused() {
         &keys.identity,
     );
     let reply = cluster.ask(
-        Request::Join(GovernanceInput::Join(Box::new(request)).encode().into()),
+        Request::Governance(governance::Request::Join(
+            GovernanceInput::Join(Box::new(request)).encode().into(),
+        )),
         user(),
     );
     assert!(
@@ -442,10 +450,16 @@ fn a_join_replayed_is_refused() {
     let (_, request) = cluster.join_request(Tee::Tdx);
     let bytes: Bytes = GovernanceInput::Join(Box::new(request)).encode().into();
     assert!(matches!(
-        cluster.ask(Request::Join(bytes.clone()), user()),
-        Reply::Governed { .. }
+        cluster.ask(
+            Request::Governance(governance::Request::Join(bytes.clone())),
+            user()
+        ),
+        Reply::Governance(Recorded { .. })
     ));
-    let again = cluster.ask(Request::Join(bytes), user());
+    let again = cluster.ask(
+        Request::Governance(governance::Request::Join(bytes)),
+        user(),
+    );
     assert!(
         matches!(again, Reply::Failed(CallError::Governance(_))),
         "{again:?}"
@@ -588,7 +602,10 @@ fn keys_are_not_given_to_a_replica_that_was_removed() {
         id,
         cause: "never needed".to_owned(),
     });
-    assert!(matches!(reply, Reply::Governed { .. }), "{reply:?}");
+    assert!(
+        matches!(reply, Reply::Governance(Recorded { .. })),
+        "{reply:?}"
+    );
     let leader = cluster.leader();
     let refused = cluster
         .nodes

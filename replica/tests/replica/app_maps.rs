@@ -4,9 +4,11 @@ use bytes::Bytes;
 use synod_crypto::Digest;
 use synod_governance::app::AppStatus;
 use synod_ledger::CLAIMS_MAX;
-use synod_replica::guest::Completion;
+use synod_replica::app::Completion;
+use synod_replica::kv;
+use synod_replica::kv::{Compare, Condition, Expect, Operate, Operation, Page, Step};
 use synod_replica::state::DetachedTransaction;
-use synod_replica::{Compare, Condition, Expect, Operate, Operation, Page, Reply, Request, Step};
+use synod_replica::{Reply, Request};
 
 use crate::cluster::{map, user};
 use crate::versions::{completed, deploy, lifecycle, record, rows_at, three, value};
@@ -80,7 +82,7 @@ fn operations(name: &str) -> [(bool, Operation); 6] {
         value: value.clone(),
     };
     let batch = |compares, steps| Operation::Batch { compares, steps };
-    let condition = Condition::Any;
+    let condition = Condition::Always;
     [
         (
             false,
@@ -127,7 +129,7 @@ fn the_key_value_interface_reads_public_maps_of_apps_and_writes_none() {
     ];
     for (name, readable) in names {
         for (writes, operation) in operations(name) {
-            let request = Request::Operate(Operate {
+            let request = Request::Kv(Operate {
                 operation: operation.clone(),
                 request: Digest::ZERO,
                 wait: true,
@@ -136,7 +138,7 @@ fn the_key_value_interface_reads_public_maps_of_apps_and_writes_none() {
                 idempotency: None,
             });
             let reply = cluster.ask(request, user());
-            let answered = matches!(reply, Reply::Answered { .. });
+            let answered = matches!(reply, Reply::Kv(kv::Reply::Answered { .. }));
             assert_eq!(answered, readable && !writes, "{operation:?}: {reply:?}");
         }
     }

@@ -4,10 +4,12 @@ use synod_attestation::Tee;
 use synod_consensus::Body;
 use synod_governance::{Act, Input as GovernanceInput, Reattest, ReplicaStatus};
 use synod_ledger::{Receipt, ReceiptPolicy};
+use synod_replica::governance::Recorded;
 use synod_replica::{
     CallError, Caller, Envelope, Input, LEADER_LAPSED_MAX_MS, Notice, REFUSAL_BYTES_MAX, Reply,
     Request,
 };
+use synod_replica::{governance, kv, ledger};
 
 use crate::cluster::{Cluster, GRACE_MS, LIFETIME_MS, user};
 use crate::life::chain;
@@ -42,10 +44,10 @@ fn voters(cluster: &Cluster) -> Vec<u64> {
 
 fn receipt(cluster: &mut Cluster, key: &str) -> Receipt {
     let reply = cluster.ask(Cluster::put_request("records", key, "v"), user());
-    let Reply::Answered {
+    let Reply::Kv(kv::Reply::Answered {
         receipt: Some(receipt),
         ..
-    } = reply
+    }) = reply
     else {
         panic!("{reply:?}")
     };
@@ -101,8 +103,13 @@ fn replica_that_stops_is_demoted_and_then_removed() {
     let chain = chain(&cluster);
     assert_eq!(chain.current().voters().len(), 2);
     for receipt in [before, between, after] {
-        let call = cluster.send(attesting[0], Request::Receipt(receipt.leaf.id()), user());
-        let Some(Reply::Receipt(renewed)) = cluster.replies.remove(&call) else {
+        let call = cluster.send(
+            attesting[0],
+            Request::Ledger(ledger::Request::Receipt(receipt.leaf.id())),
+            user(),
+        );
+        let Some(Reply::Ledger(ledger::Reply::Receipt(renewed))) = cluster.replies.remove(&call)
+        else {
             panic!("no receipt of {}", receipt.leaf.id())
         };
         let renewed = Receipt::decode(&renewed).expect("a receipt");
@@ -126,7 +133,7 @@ fn demoted_replica_that_attests_anew_votes_again() {
     cluster.run(2000);
     assert!(matches!(
         cluster.replies.remove(&call),
-        Some(Reply::Governed { .. })
+        Some(Reply::Governance(Recorded { .. }))
     ));
     cluster.run_attesting(3000, &attesting);
     assert_eq!(status(&cluster, silent), ReplicaStatus::Voter);
@@ -260,7 +267,11 @@ fn failed(cluster: &mut Cluster, call: u64) -> CallError {
 
 fn submit(cluster: &mut Cluster, at: u64, request: Reattest) -> u64 {
     let bytes = GovernanceInput::Reattest(Box::new(request)).encode();
-    cluster.send(at, Request::Reattest(bytes.into()), Caller::default())
+    cluster.send(
+        at,
+        Request::Governance(governance::Request::Reattest(bytes.into())),
+        Caller::default(),
+    )
 }
 
 #[test]
@@ -365,7 +376,7 @@ fn request_outlives_a_change_of_leader() {
     cluster.run(3000);
     assert!(matches!(
         cluster.replies.remove(&call),
-        Some(Reply::Governed { .. })
+        Some(Reply::Governance(Recorded { .. }))
     ));
     assert!(cluster.record(asking).attested_ms > before.attested_ms);
 }
@@ -388,7 +399,10 @@ fn lapse_takes_its_course_once_members_lower_the_rule() {
     let mut cluster = Cluster::short_lived(76, &[Tee::SevSnp, Tee::Tdx]);
     cluster.run_attesting(2 * LIFETIME_MS, &[1, 2]);
     let reply = cluster.act(Act::SetRequiredVendors { n: 1 });
-    assert!(matches!(reply, Reply::Governed { .. }), "{reply:?}");
+    assert!(
+        matches!(reply, Reply::Governance(Recorded { .. })),
+        "{reply:?}"
+    );
     cluster.run_attesting(3000, &[1, 2]);
     assert_eq!(status(&cluster, 3), ReplicaStatus::Learner);
     assert_eq!(voters(&cluster), [1, 2]);
@@ -403,6 +417,9 @@ fn removed_replica_signs_the_block_that_removes_it() {
         id: 2,
         cause: "its host is given up".to_owned(),
     });
-    assert!(matches!(reply, Reply::Governed { .. }), "{reply:?}");
+    assert!(
+        matches!(reply, Reply::Governance(Recorded { .. })),
+        "{reply:?}"
+    );
     assert_eq!(voters(&cluster), [1]);
 }

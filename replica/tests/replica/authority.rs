@@ -4,7 +4,9 @@ use synod_attestation::Tee;
 use synod_consensus::Body;
 use synod_governance::Act;
 use synod_ledger::{Block, Chain, Head, Receipt, ReceiptError, ReceiptPolicy, TxId};
+use synod_replica::governance::Recorded;
 use synod_replica::{Envelope, Reply, Request};
+use synod_replica::{kv, ledger};
 
 use crate::cluster::{Cluster, user};
 
@@ -15,9 +17,11 @@ fn chain_of(cluster: &Cluster, id: u64) -> Chain {
 
 /// The receipt that replica `id` gives now.
 fn receipt_of(cluster: &mut Cluster, id: u64, tx: TxId) -> Receipt {
-    let call = cluster.send(id, Request::Receipt(tx), user());
+    let call = cluster.send(id, Request::Ledger(ledger::Request::Receipt(tx)), user());
     match cluster.replies.remove(&call) {
-        Some(Reply::Receipt(file)) => Receipt::decode(&file).expect("a receipt"),
+        Some(Reply::Ledger(ledger::Reply::Receipt(file))) => {
+            Receipt::decode(&file).expect("a receipt")
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -112,7 +116,10 @@ fn until_a_block_names_the_new_configuration_receipts_hold_the_proof_for_the_end
     let leader = cluster.leader();
     cluster.tamper(leader, withhold_empty_blocks);
     let reply = cluster.act(Act::SetRequiredVendors { n: 1 });
-    assert!(matches!(reply, Reply::Governed { .. }), "{reply:?}");
+    assert!(
+        matches!(reply, Reply::Governance(Recorded { .. })),
+        "{reply:?}"
+    );
     for id in [1, 2, 3] {
         let sequence = cluster.nodes[&id].replica.machine().sequence();
         let newest = sequence.newest_configuration().digest();
@@ -135,7 +142,10 @@ fn a_lowered_rule_is_in_force_at_once() {
     let mut cluster = two_and_one(104);
     let before = cluster.leader_node().replica.network_view().configuration;
     let reply = cluster.act(Act::SetRequiredVendors { n: 1 });
-    assert!(matches!(reply, Reply::Governed { .. }), "{reply:?}");
+    assert!(
+        matches!(reply, Reply::Governance(Recorded { .. })),
+        "{reply:?}"
+    );
     let after = cluster.leader_node().replica.network_view().configuration;
     assert_eq!(
         (after.number(), after.required_vendors()),
@@ -147,7 +157,10 @@ fn a_lowered_rule_is_in_force_at_once() {
     cluster.stop(3);
     cluster.await_leader();
     let reply = write(&mut cluster);
-    assert!(matches!(reply, Some(Reply::Answered { .. })), "{reply:?}");
+    assert!(
+        matches!(reply, Some(Reply::Kv(kv::Reply::Answered { .. }))),
+        "{reply:?}"
+    );
     // It is replaced by votes of the vendor that is left.
     let fresh = cluster.start_again(3);
     cluster.await_voters(&[1, 2, fresh]);
@@ -158,13 +171,19 @@ fn a_raised_rule_is_in_force_at_once() {
     let mut cluster = two_and_one(105);
     cluster.act(Act::SetRequiredVendors { n: 1 });
     let reply = cluster.act(Act::SetRequiredVendors { n: 2 });
-    assert!(matches!(reply, Reply::Governed { .. }), "{reply:?}");
+    assert!(
+        matches!(reply, Reply::Governance(Recorded { .. })),
+        "{reply:?}"
+    );
     let raised = cluster.leader_node().replica.network_view().configuration;
     assert_eq!(raised.required_vendors(), 2);
     cluster.run(500);
     let reply = write(&mut cluster);
-    assert!(matches!(reply, Some(Reply::Answered { .. })), "{reply:?}");
-    let Some(Reply::Answered { tx: Some(tx), .. }) = reply else {
+    assert!(
+        matches!(reply, Some(Reply::Kv(kv::Reply::Answered { .. }))),
+        "{reply:?}"
+    );
+    let Some(Reply::Kv(kv::Reply::Answered { tx: Some(tx), .. })) = reply else {
         panic!("no transaction")
     };
     let policy = ReceiptPolicy {
@@ -177,7 +196,7 @@ fn a_raised_rule_is_in_force_at_once() {
     receipt.verify(&chain, &policy).expect("two vendors signed");
     cluster.stop(3);
     assert_eq!(
-        write(&mut cluster).map(|reply| matches!(reply, Reply::Answered { .. })),
+        write(&mut cluster).map(|reply| matches!(reply, Reply::Kv(kv::Reply::Answered { .. }))),
         None
     );
 }
@@ -193,5 +212,8 @@ fn a_rule_survives_the_loss_of_the_leader_that_proposed_it() {
     let rule = cluster.leader_node().replica.network_view().configuration;
     assert_eq!(rule.required_vendors(), 1);
     let reply = write(&mut cluster);
-    assert!(matches!(reply, Some(Reply::Answered { .. })), "{reply:?}");
+    assert!(
+        matches!(reply, Some(Reply::Kv(kv::Reply::Answered { .. }))),
+        "{reply:?}"
+    );
 }

@@ -6,7 +6,7 @@ use synod_governance::app::{Compiled, CompiledStatement, Deploy, DeployStep};
 use synod_governance::{Input as GovernanceInput, map as maps};
 use synod_kv::WriteSet;
 use synod_ledger::Frame;
-use synod_replica::guest::GuestFault;
+use synod_replica::app::AppFault;
 use synod_replica::{AppReport, AppVerdict, Envelope};
 
 use crate::adversary::{followers, inject, misbehaved, next_block, proofs};
@@ -16,7 +16,7 @@ use crate::versions::{active_number, app, bring, deploy, record, set, three, ver
 /// A version that every replica has compiled, while its leader's executor answers nothing.
 fn compiled_everywhere(seed: u8) -> (Cluster, u64, Digest) {
     let mut cluster = three(seed);
-    cluster.executor = Box::new(|_, _| Err(GuestFault::Overloaded));
+    cluster.executor = Box::new(|_, _| Err(AppFault::Overloaded));
     let version = version("bank", "1.0");
     let number = set(&mut cluster, &version, "bank");
     bring(&mut cluster, &version, "bank", number);

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use synod_attestation::Tee;
 use synod_governance::{Act, ReplicaStatus};
 use synod_ledger::Certificate;
+use synod_replica::governance::Recorded;
 use synod_replica::{Envelope, Input, Reply};
 
 use crate::adversary::followers;
@@ -236,7 +237,10 @@ fn every_replica_tells_of_certified_governance_and_not_only_of_who_votes() {
     let done = cluster.act(Act::RemoveUser {
         name: "user".to_owned(),
     });
-    assert!(matches!(done, Reply::Governed { .. }), "{done:?}");
+    assert!(
+        matches!(done, Reply::Governance(Recorded { .. })),
+        "{done:?}"
+    );
     cluster.run(500);
     let after = told(&cluster);
     assert!(

@@ -2,7 +2,9 @@
 
 use synod_crypto::sha256;
 use synod_governance::app::CHUNK_BYTES;
-use synod_replica::{AppChunk, CallError, Caller, Reply, Request};
+use synod_replica::app;
+use synod_replica::app::{AppChunk, ChunkTaken};
+use synod_replica::{CallError, Caller, Reply, Request};
 
 use crate::adversary::followers;
 use crate::cluster::user;
@@ -13,12 +15,12 @@ fn nothing_happens_before_the_last_chunk_is_certified() {
     let mut cluster = three(81);
     let version = version("bank", "1.0");
     let number = set(&mut cluster, &version, "bank");
-    let first = Request::AppChunk(chunk_of(&version, "bank", number, 0));
+    let first = Request::App(app::Request::Chunk(chunk_of(&version, "bank", number, 0)));
     cluster.ask(first, user());
     cluster.lies = |_| true;
     cluster.run(1000);
     assert!(cluster.work.is_empty());
-    let last = Request::AppChunk(chunk_of(&version, "bank", number, 1));
+    let last = Request::App(app::Request::Chunk(chunk_of(&version, "bank", number, 1)));
     cluster.ask(last, user());
     cluster.run(1000);
     assert_eq!(cluster.work.len(), 3, "each replica has it compiled");
@@ -34,7 +36,7 @@ fn only_bytes_that_the_members_signed_are_taken_and_only_from_those_who_are_know
     let version = version("bank", "1.0");
     let number = set(&mut cluster, &version, "bank");
     let chunk = || chunk_of(&version, "bank", number, 1);
-    let mut ask = |chunk, caller| cluster.ask(Request::AppChunk(chunk), caller);
+    let mut ask = |chunk, caller| cluster.ask(Request::App(app::Request::Chunk(chunk)), caller);
     let failed = |reply: Reply| match reply {
         Reply::Failed(error) => error,
         other => panic!("taken: {other:?}"),
@@ -85,10 +87,13 @@ fn only_bytes_that_the_members_signed_are_taken_and_only_from_those_who_are_know
     assert!(matches!(failed(ask(long, user())), CallError::Malformed(_)));
     assert!(matches!(
         ask(chunk(), user()),
-        Reply::Answered { tx: Some(_), .. }
+        Reply::App(app::Reply::ChunkTaken(ChunkTaken { tx: Some(_), .. }))
     ));
     assert!(
-        matches!(ask(chunk(), user()), Reply::Answered { tx: None, .. }),
+        matches!(
+            ask(chunk(), user()),
+            Reply::App(app::Reply::ChunkTaken(ChunkTaken { tx: None, .. }))
+        ),
         "it is there"
     );
 }
@@ -109,7 +114,7 @@ fn chunks_that_wait_are_bounded_and_answered_when_leadership_is_lost() {
             index,
             ..chunk.clone()
         };
-        calls.push(cluster.send(leader, Request::AppChunk(chunk), user()));
+        calls.push(cluster.send(leader, Request::App(app::Request::Chunk(chunk)), user()));
     }
     cluster.run(20_000);
     let answered = calls
@@ -117,7 +122,7 @@ fn chunks_that_wait_are_bounded_and_answered_when_leadership_is_lost() {
         .filter(|call| cluster.replies.contains_key(call));
     assert_eq!(answered.count(), calls.len(), "nobody waits for ever");
     let other = followers(&cluster)[0];
-    let call = cluster.send(other, Request::AppChunk(chunk), user());
+    let call = cluster.send(other, Request::App(app::Request::Chunk(chunk)), user());
     let reply = cluster.replies.remove(&call);
     assert!(
         matches!(reply, Some(Reply::Failed(CallError::NotLeader { .. }))),

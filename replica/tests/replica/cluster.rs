@@ -16,13 +16,16 @@ use synod_governance::{
 };
 use synod_kv::MapName;
 use synod_ledger::{Block, LedgerSecret, Record, Scanner, SegmentHeader, TxId};
-use synod_replica::guest::{
-    Compile, CompileFault, Compiled, Completion, Executed, Execution, GuestFault,
+use synod_replica::app::{
+    AppFault, Compile, CompileFault, Compiled, Completion, Executed, Execution,
 };
+use synod_replica::governance::Recorded;
+use synod_replica::kv::{Condition, Operate, Operation};
 use synod_replica::{
-    Boot, Call, Caller, Condition, Effects, Envelope, Input, Intake, Keys, KvApp, Machine, Notice,
-    Now, Operate, Operation, Recall, Replica, Reply, Request, found, receive_keys,
+    Boot, Call, Caller, Effects, Envelope, Input, Intake, Keys, Machine, Maps, Notice, Now, Recall,
+    Replica, Reply, Request, found, receive_keys,
 };
+use synod_replica::{governance, kv};
 
 pub(crate) const START_MS: u64 = 1_800_000_000_000;
 pub(crate) const MEASUREMENT: [u8; 48] = [0x5a; 48];
@@ -43,7 +46,7 @@ pub(crate) struct Node {
 }
 
 /// What stands in for the runtime of apps: told on whose behalf.
-pub(crate) type Executor = Box<dyn FnMut(u64, &Execution) -> Result<Completion, GuestFault>>;
+pub(crate) type Executor = Box<dyn FnMut(u64, &Execution) -> Result<Completion, AppFault>>;
 pub(crate) type Compiler = Box<dyn FnMut(u64, &Compile) -> Result<(), CompileFault>>;
 
 /// What a replica wants done beside it.
@@ -265,7 +268,7 @@ impl Cluster {
         .to_vec();
         record.encode(&mut disk);
         let mut cluster = Self {
-            executor: Box::new(|_, _| Err(GuestFault::NotInstalled)),
+            executor: Box::new(|_, _| Err(AppFault::NotInstalled)),
             compiler: Box::new(|_, compile| compile.joined().map(drop)),
             work: VecDeque::new(),
             lies: |_| false,
@@ -320,7 +323,7 @@ impl Cluster {
             keys,
             machine,
             service_key,
-            app: Box::new(KvApp),
+            kv: Box::new(Maps),
             tuning: self.tuning,
             entropy: self.entropy.fork("replica"),
         };
@@ -394,12 +397,14 @@ impl Cluster {
 
     fn join_by(&mut self, keys: Keys, request: Join) -> u64 {
         let reply = self.ask(
-            Request::Join(GovernanceInput::Join(Box::new(request)).encode().into()),
+            Request::Governance(governance::Request::Join(
+                GovernanceInput::Join(Box::new(request)).encode().into(),
+            )),
             user(),
         );
-        let Reply::Governed {
+        let Reply::Governance(Recorded {
             replica: Some(id), ..
-        } = reply
+        }) = reply
         else {
             panic!("the join was refused: {reply:?}")
         };
@@ -486,7 +491,7 @@ impl Cluster {
         let request = GovernanceInput::Reattest(Box::new(self.reattest_request(id)));
         self.send(
             id,
-            Request::Reattest(request.encode().into()),
+            Request::Governance(governance::Request::Reattest(request.encode().into())),
             Caller::default(),
         )
     }
@@ -527,12 +532,15 @@ impl Cluster {
             configuration: configuration.number(),
             digest: configuration.digest(),
         });
-        assert!(matches!(reply, Reply::Governed { .. }), "{reply:?}");
+        assert!(
+            matches!(reply, Reply::Governance(Recorded { .. })),
+            "{reply:?}"
+        );
     }
 
     pub(crate) fn act(&mut self, act: Act) -> Reply {
         let reply = self.ask(self.signed(act, self.sequence), user());
-        if matches!(reply, Reply::Governed { .. }) {
+        if matches!(reply, Reply::Governance(Recorded { .. })) {
             self.sequence += 1;
         }
         self.run(200);
@@ -546,16 +554,16 @@ impl Cluster {
             act,
         };
         let signed = SignedAction::combine(self.members.iter().take(2).map(|key| action.sign(key)));
-        Request::Govern(signed.encode().into())
+        Request::Governance(governance::Request::Act(signed.encode().into()))
     }
 
     pub(crate) fn put_request(map_name: &str, key: &str, value: &str) -> Request {
-        Request::Operate(Operate {
+        Request::Kv(Operate {
             operation: Operation::Put {
                 map: map(map_name),
                 key: Bytes::copy_from_slice(key.as_bytes()),
                 value: Bytes::copy_from_slice(value.as_bytes()),
-                condition: Condition::Any,
+                condition: Condition::Always,
             },
             request: sha256(&[key.as_bytes(), value.as_bytes()]),
             wait: true,
@@ -566,7 +574,7 @@ impl Cluster {
     }
 
     pub(crate) fn get_request(map_name: &str, key: &str, local: bool) -> Request {
-        Request::Operate(Operate {
+        Request::Kv(Operate {
             operation: Operation::Get {
                 map: map(map_name),
                 key: Bytes::copy_from_slice(key.as_bytes()),
@@ -582,7 +590,7 @@ impl Cluster {
     /// Writes through the leader and waits for the answer.
     pub(crate) fn put(&mut self, key: &str, value: &str) -> TxId {
         match self.ask(Self::put_request("records", key, value), user()) {
-            Reply::Answered { tx: Some(tx), .. } => tx,
+            Reply::Kv(kv::Reply::Answered { tx: Some(tx), .. }) => tx,
             other => panic!("not written: {other:?}"),
         }
     }

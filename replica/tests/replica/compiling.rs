@@ -7,7 +7,7 @@ use synod_attestation::Tee;
 use synod_crypto::sha256;
 use synod_governance::Act;
 use synod_replica::Heard;
-use synod_replica::guest::CompileFault;
+use synod_replica::app::CompileFault;
 
 use crate::cluster::user;
 use crate::versions::{

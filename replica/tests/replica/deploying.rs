@@ -7,7 +7,7 @@ use synod_governance::app::{chunk_key, component_map, map_in_store};
 use synod_governance::{Act, View};
 use synod_kv::WRITES_MAX;
 use synod_replica::Notice;
-use synod_replica::guest::{GuestFault, Task};
+use synod_replica::app::{AppFault, Task};
 use synod_replica::state::DetachedTransaction;
 
 use crate::versions::{
@@ -82,7 +82,7 @@ fn a_migration_that_fails_halfway_leaves_the_old_version_untouched() {
         let mut tx = DetachedTransaction::new(execution.state.clone(), execution.snapshot);
         let rows = map_in_store(&execution.app.name, "rows").expect("a map");
         tx.delete(&rows, "init".into()).expect("within limits");
-        Err(GuestFault::LifecycleRefused(
+        Err(AppFault::LifecycleRefused(
             "account 4711 is overdrawn".to_owned(),
         ))
     });
@@ -131,10 +131,10 @@ fn a_migration_that_fails_halfway_leaves_the_old_version_untouched() {
 #[test]
 fn faults_of_init_have_public_codes() {
     let faults = [
-        (GuestFault::Trapped, "init-trapped"),
-        (GuestFault::TimeExceeded { max_ms: 1 }, "init-time-exceeded"),
+        (AppFault::Trapped, "init-trapped"),
+        (AppFault::TimeExceeded { max_ms: 1 }, "init-time-exceeded"),
         (
-            GuestFault::UndeclaredMap("x".to_owned()),
+            AppFault::UndeclaredMap("x".to_owned()),
             "init-undeclared-map",
         ),
     ];

@@ -8,11 +8,11 @@ use synod_consensus::Body;
 use synod_crypto::sha256;
 use synod_governance::Act;
 use synod_ledger::{Receipt, ReceiptPolicy};
-use synod_replica::guest::{AppCall, CompileFault, Executed, GuestFault};
+use synod_replica::app;
+use synod_replica::app::{AppCall, AppFault, CompileFault, Executed};
+use synod_replica::governance::Recorded;
 use synod_replica::replay::{ReplayError, Replayed};
-use synod_replica::{
-    CallError, EXECUTIONS_MAX, EXECUTIONS_OF_ONE_APP_MAX, Envelope, Input, Reply, TxStatus,
-};
+use synod_replica::{CallError, EXECUTIONS_MAX, EXECUTIONS_OF_ONE_APP_MAX, Envelope, Input, Reply};
 
 use crate::cluster::{Cluster, Work, user};
 use crate::life::chain;
@@ -76,7 +76,7 @@ fn every_increment_that_is_answered_counted_in_whatever_order_they_ran() {
         let answered = replies(&mut cluster, &calls);
         let done = answered
             .iter()
-            .filter(|reply| matches!(reply, Reply::App(reply) if reply.response.status == 200));
+            .filter(|reply| matches!(reply, Reply::App(app::Reply::Called(reply)) if reply.response.status == 200));
         let done = done.count() as u64;
         assert_eq!(done, 90, "contention makes them wait, not fail");
         let sum: u64 = ["a", "b", "c"]
@@ -258,7 +258,7 @@ fn no_answer_leaves_before_what_it_rests_on_is_certified() {
         error(found.pop().expect("a reply")),
         CallError::RouteNotFound
     );
-    let fault = CallError::Guest(GuestFault::Trapped);
+    let fault = CallError::App(AppFault::Trapped);
     assert_eq!(error(found.pop().expect("a reply")), fault);
     let texts: Vec<_> = found
         .into_iter()
@@ -415,7 +415,7 @@ fn an_idempotency_key_holds_also_where_nothing_that_was_read_conflicts() {
 fn an_answer_too_long_to_be_remembered_is_refused_rather_than_run_twice() {
     let mut cluster = three(117);
     let refused = cluster.ask(request(once("/long/a")), user());
-    assert!(matches!(error(refused), CallError::App(_)));
+    assert!(matches!(error(refused), CallError::Kv(_)));
     assert_eq!(count(&mut cluster, "a"), 0);
     answer(cluster.ask(post("/long/a"), user()));
     assert_eq!(count(&mut cluster, "a"), 1);
@@ -497,7 +497,7 @@ fn who_was_removed_while_its_call_ran_is_not_served() {
     let held = only_work(&mut cluster);
     let name = "user".to_owned();
     let reply = cluster.act(Act::RemoveUser { name });
-    assert!(matches!(reply, Reply::Governed { .. }));
+    assert!(matches!(reply, Reply::Governance(Recorded { .. })));
     cluster.lies = |_| false;
     cluster.finish(held.0, held.1);
     cluster.run(500);
@@ -533,12 +533,12 @@ fn a_query_that_writes_and_a_map_of_another_app_end_the_call_only() {
     let mut cluster = three(122);
     deploy(&mut cluster, "another", "");
     let refused = error(cluster.ask(get("/write/a"), user()));
-    assert_eq!(refused, CallError::Guest(GuestFault::WriteInQuery));
+    assert_eq!(refused, CallError::App(AppFault::WriteInQuery));
     let refused = error(cluster.ask(post("/elsewhere/a"), user()));
     let map = "app.another.counts".to_owned();
-    assert_eq!(refused, CallError::Guest(GuestFault::UndeclaredMap(map)));
+    assert_eq!(refused, CallError::App(AppFault::UndeclaredMap(map)));
     let refused = error(cluster.ask(get("/trap/a"), user()));
-    assert_eq!(refused, CallError::Guest(GuestFault::Trapped));
+    assert_eq!(refused, CallError::App(AppFault::Trapped));
     let theirs = request(call("another", "GET", "/count/a"));
     assert_eq!(text(&answer(cluster.ask(theirs, user()))), "0");
 }
@@ -568,21 +568,6 @@ fn nobody_is_served_before_the_service_is_open() {
     let mut cluster = Cluster::found(124, 1);
     let refused = error(cluster.ask(post("/count/a"), user()));
     assert_eq!(refused, CallError::NotOpen);
-}
-
-#[test]
-fn an_impatient_caller_gets_its_transaction_at_once() {
-    let mut cluster = three(125);
-    let asked = AppCall {
-        wait: false,
-        ..call("notebook", "POST", "/count/a")
-    };
-    let Reply::Pending(tx) = cluster.ask(request(asked), user()) else {
-        panic!("it was made to wait")
-    };
-    cluster.run(500);
-    let history = cluster.leader_node().replica.machine().history();
-    assert_eq!(history.status(tx), TxStatus::Committed);
 }
 
 fn replayed(cluster: &mut Cluster, id: u64, seqno: u64) -> Result<Replayed, ReplayError> {

@@ -4,17 +4,19 @@ use bytes::Bytes;
 use synod_attestation::Tee;
 use synod_governance::Act;
 use synod_ledger::Scanner;
-use synod_replica::{
-    Answer, CallError, Condition, Input, Intake, Operation, Reply, Request, TxStatus,
-};
+use synod_ledger::TxStatus;
+use synod_replica::governance::Recorded;
+use synod_replica::kv;
+use synod_replica::kv::{Answer, Condition, Operation};
+use synod_replica::{CallError, Input, Intake, Reply, Request};
 
 use crate::cluster::{Cluster, user};
 
 fn idempotent(key: &str, value: &str) -> Request {
     match Cluster::put_request("records", key, value) {
-        Request::Operate(mut operate) => {
+        Request::Kv(mut operate) => {
             operate.idempotency = Some(Bytes::from_static(b"once"));
-            Request::Operate(operate)
+            Request::Kv(operate)
         }
         other => other,
     }
@@ -61,13 +63,13 @@ fn a_leader_without_a_quorum_answers_nothing_and_steps_down() {
 
 /// A write on the condition that the key has a value.
 fn put_if_present(key: &str) -> Request {
-    let Request::Operate(mut operate) = Cluster::put_request("records", key, "again") else {
+    let Request::Kv(mut operate) = Cluster::put_request("records", key, "again") else {
         panic!("a put is an operation")
     };
     if let Operation::Put { condition, .. } = &mut operate.operation {
         *condition = Condition::Present;
     }
-    Request::Operate(operate)
+    Request::Kv(operate)
 }
 
 /// That a condition does not hold is read from the state, so it is answered like a read: by a leader that a quorum
@@ -80,10 +82,10 @@ fn a_leader_that_was_replaced_refuses_no_condition_by_its_old_state() {
     assert!(
         matches!(
             &refused,
-            Reply::Answered {
+            Reply::Kv(kv::Reply::Answered {
                 answer: Answer::ConditionFailed { .. },
                 ..
-            }
+            })
         ),
         "{refused:?}"
     );
@@ -147,10 +149,10 @@ fn a_local_read_is_answered_by_a_follower_and_refused_without_a_leader() {
     assert!(
         matches!(
             reply,
-            Some(Reply::Answered {
+            Some(Reply::Kv(kv::Reply::Answered {
                 answer: Answer::Found(_),
                 ..
-            })
+            }))
         ),
         "{reply:?}"
     );
@@ -174,11 +176,11 @@ fn a_local_read_is_answered_by_a_follower_and_refused_without_a_leader() {
 fn an_idempotency_key_runs_once_even_across_leaders() {
     let mut cluster = Cluster::three(23);
     let first = cluster.ask(idempotent("k", "v"), user());
-    let Reply::Answered {
+    let Reply::Kv(kv::Reply::Answered {
         tx: Some(tx),
         repeated: false,
         ..
-    } = first
+    }) = first
     else {
         panic!("{first:?}")
     };
@@ -186,11 +188,11 @@ fn an_idempotency_key_runs_once_even_across_leaders() {
     cluster.stop(dead);
     cluster.await_leader();
     let again = cluster.ask(idempotent("k", "v"), user());
-    let Reply::Answered {
+    let Reply::Kv(kv::Reply::Answered {
         tx: Some(same),
         repeated: true,
         ..
-    } = again
+    }) = again
     else {
         panic!("{again:?}")
     };
@@ -223,10 +225,10 @@ fn a_full_disk_refuses_writes_and_serves_reads_until_space_returns() {
     assert!(
         matches!(
             reply,
-            Reply::Answered {
+            Reply::Kv(kv::Reply::Answered {
                 answer: Answer::Found(_),
                 ..
-            }
+            })
         ),
         "{reply:?}"
     );
@@ -381,7 +383,7 @@ fn a_quorum_of_slow_disks_does_not_depose_the_leader() {
     cluster.run(200);
     assert!(matches!(
         cluster.replies.remove(&call),
-        Some(Reply::Answered { .. })
+        Some(Reply::Kv(kv::Reply::Answered { .. }))
     ));
 }
 
@@ -427,7 +429,7 @@ fn a_leader_that_is_removed_hands_over_first() {
     };
     for _ in 0..20 {
         match cluster.act(act.clone()) {
-            Reply::Governed { .. } => break,
+            Reply::Governance(Recorded { .. }) => break,
             Reply::Failed(CallError::Retry | CallError::NotLeader { .. }) => {}
             other => panic!("{other:?}"),
         }
@@ -511,16 +513,19 @@ fn a_leader_counts_itself_only_once_its_own_disk_has_the_block() {
         .disk_works = true;
     cluster.run(200);
     let reply = cluster.replies.remove(&call);
-    assert!(matches!(reply, Some(Reply::Answered { .. })), "{reply:?}");
+    assert!(
+        matches!(reply, Some(Reply::Kv(kv::Reply::Answered { .. }))),
+        "{reply:?}"
+    );
 }
 
 #[test]
 fn answers_are_remembered_for_a_bounded_number_of_transactions() {
     let mut cluster = Cluster::three(31);
     let first = cluster.ask(idempotent("k", "v"), user());
-    let Reply::Answered {
+    let Reply::Kv(kv::Reply::Answered {
         tx: Some(first), ..
-    } = first
+    }) = first
     else {
         panic!("{first:?}")
     };
@@ -536,17 +541,17 @@ fn answers_are_remembered_for_a_bounded_number_of_transactions() {
     cluster.run(1000);
     let again = cluster.ask(idempotent("k", "v"), user());
     assert!(
-        matches!(again, Reply::Answered { repeated: true, .. }),
+        matches!(again, Reply::Kv(kv::Reply::Answered { repeated: true, .. })),
         "{again:?}"
     );
     let mut other = idempotent("other", "v");
-    if let Request::Operate(operate) = &mut other {
+    if let Request::Kv(operate) = &mut other {
         operate.idempotency = Some(Bytes::from_static(b"another"));
     }
     let taker = cluster.ask(other, user());
-    let Reply::Answered {
+    let Reply::Kv(kv::Reply::Answered {
         tx: Some(taker), ..
-    } = taker
+    }) = taker
     else {
         panic!("{taker:?}")
     };
@@ -555,10 +560,10 @@ fn answers_are_remembered_for_a_bounded_number_of_transactions() {
     assert!(
         matches!(
             forgotten,
-            Reply::Answered {
+            Reply::Kv(kv::Reply::Answered {
                 repeated: false,
                 ..
-            }
+            })
         ),
         "{forgotten:?}"
     );
@@ -566,9 +571,9 @@ fn answers_are_remembered_for_a_bounded_number_of_transactions() {
 
 fn without_receipt(request: Request) -> Request {
     match request {
-        Request::Operate(mut operate) => {
+        Request::Kv(mut operate) => {
             operate.receipt = false;
-            Request::Operate(operate)
+            Request::Kv(operate)
         }
         other => other,
     }

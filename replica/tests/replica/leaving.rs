@@ -5,7 +5,10 @@ use synod_attestation::Tee;
 use synod_governance::{
     BlockRef, Input as GovernanceInput, Leave, RemovalReason, ReplicaRecord, ReplicaStatus,
 };
-use synod_replica::{CallError, Caller, Envelope, Input, Notice, Reply, Request, TxStatus};
+use synod_ledger::TxStatus;
+use synod_replica::governance;
+use synod_replica::governance::Recorded;
+use synod_replica::{CallError, Caller, Envelope, Input, Notice, Reply, Request};
 
 use crate::cluster::{Cluster, LIFETIME_MS};
 
@@ -20,7 +23,7 @@ fn leave_of(cluster: &Cluster, id: u64) -> Bytes {
 /// What the replica hears when it asks to leave, as often as nobody could answer.
 fn leave(cluster: &mut Cluster, id: u64) -> Reply {
     for _ in 0..3 {
-        let request = Request::Leave(leave_of(cluster, id));
+        let request = Request::Governance(governance::Request::Leave(leave_of(cluster, id)));
         let call = cluster.send(id, request, Caller::default());
         for _ in 0..600 {
             match cluster.replies.remove(&call) {
@@ -36,7 +39,10 @@ fn leave(cluster: &mut Cluster, id: u64) -> Reply {
 /// The replica leaves and stops.
 fn leave_and_stop(cluster: &mut Cluster, id: u64) {
     let reply = leave(cluster, id);
-    assert!(matches!(reply, Reply::Governed { .. }), "{reply:?}");
+    assert!(
+        matches!(reply, Reply::Governance(Recorded { .. })),
+        "{reply:?}"
+    );
     cluster.stop(id);
 }
 
@@ -71,7 +77,7 @@ fn follower_that_leaves_sees_itself_out_and_the_others_go_on_alone() {
     cluster.put("k", "v");
     let leaving = followers(&cluster)[0];
     let reply = leave(&mut cluster, leaving);
-    let Reply::Governed { tx, replica } = reply else {
+    let Reply::Governance(Recorded { tx, replica }) = reply else {
         panic!("{reply:?}")
     };
     assert_eq!(replica, Some(leaving));
@@ -149,7 +155,7 @@ fn replicas_that_all_leave_at_once_do_not_leave_one_voter_behind() {
     let calls: Vec<u64> = voters(&cluster)
         .into_iter()
         .map(|id| {
-            let request = Request::Leave(leave_of(&cluster, id));
+            let request = Request::Governance(governance::Request::Leave(leave_of(&cluster, id)));
             cluster.send(id, request, Caller::default())
         })
         .collect();
@@ -158,7 +164,7 @@ fn replicas_that_all_leave_at_once_do_not_leave_one_voter_behind() {
     let replies: Vec<_> = replies.collect();
     let left = replies
         .iter()
-        .filter(|reply| matches!(reply, Some(Reply::Governed { .. })));
+        .filter(|reply| matches!(reply, Some(Reply::Governance(Recorded { .. }))));
     assert_eq!(left.count(), 1, "{replies:?}");
     assert_eq!(voters(&cluster).len(), 2);
     cluster.put("after", "v");
@@ -245,12 +251,15 @@ fn leave_takes_the_place_of_evidence_that_waits() {
     let leader = cluster.leader();
     cluster.cut(leaving, leader);
     let attesting = cluster.reattest(leaving);
-    let request = Request::Leave(leave_of(&cluster, leaving));
+    let request = Request::Governance(governance::Request::Leave(leave_of(&cluster, leaving)));
     let call = cluster.send(leaving, request, Caller::default());
     let interrupted = cluster.replies.remove(&attesting);
     assert!(matches!(interrupted, Some(Reply::Failed(CallError::Retry))));
     cluster.heal();
     cluster.run(3000);
     let reply = cluster.replies.remove(&call);
-    assert!(matches!(reply, Some(Reply::Governed { .. })), "{reply:?}");
+    assert!(
+        matches!(reply, Some(Reply::Governance(Recorded { .. }))),
+        "{reply:?}"
+    );
 }

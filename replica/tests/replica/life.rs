@@ -4,8 +4,12 @@ use std::sync::Arc;
 
 use synod_attestation::Tee;
 use synod_governance::Act;
+use synod_ledger::TxStatus;
 use synod_ledger::{Chain, ChainRecord, Receipt, ReceiptPolicy};
-use synod_replica::{Answer, Reply, Request, TxStatus};
+use synod_replica::governance::Recorded;
+use synod_replica::kv::Answer;
+use synod_replica::{Reply, Request};
+use synod_replica::{kv, ledger};
 
 use crate::cluster::{Cluster, Node, user};
 
@@ -58,11 +62,11 @@ fn replicas_of_three_vendors_join_and_vote() {
 fn a_write_is_answered_with_a_receipt_that_verifies_offline() {
     let mut cluster = Cluster::three(3);
     let reply = cluster.ask(Cluster::put_request("records", "k", "secret value"), user());
-    let Reply::Answered {
+    let Reply::Kv(kv::Reply::Answered {
         tx: Some(tx),
         receipt: Some(receipt),
         ..
-    } = reply
+    }) = reply
     else {
         panic!("{reply:?}")
     };
@@ -83,10 +87,10 @@ fn a_read_sees_the_write_before_it() {
     let mut cluster = Cluster::three(4);
     cluster.put("k", "one");
     let reply = cluster.ask(Cluster::get_request("records", "k", false), user());
-    let Reply::Answered {
+    let Reply::Kv(kv::Reply::Answered {
         answer: Answer::Found(item),
         ..
-    } = reply
+    }) = reply
     else {
         panic!("{reply:?}")
     };
@@ -127,7 +131,10 @@ fn a_dead_replica_is_removed_and_replaced() {
         id: dead,
         cause: "it died".to_owned(),
     });
-    assert!(matches!(reply, Reply::Governed { .. }), "{reply:?}");
+    assert!(
+        matches!(reply, Reply::Governance(Recorded { .. })),
+        "{reply:?}"
+    );
     let fresh = cluster.join(Tee::SevSnp);
     assert_eq!(fresh, 4);
     cluster.put("after", "the replacement");
@@ -178,8 +185,11 @@ fn users_wait_until_the_members_open_the_service() {
 fn a_receipt_of_a_stranger_opens_nothing() {
     let mut cluster = Cluster::three(10);
     let tx = cluster.put("k", "value");
-    let reply = cluster.ask(Request::Receipt(tx), synod_replica::Caller::default());
-    let Reply::Receipt(bytes) = reply else {
+    let reply = cluster.ask(
+        Request::Ledger(ledger::Request::Receipt(tx)),
+        synod_replica::Caller::default(),
+    );
+    let Reply::Ledger(ledger::Reply::Receipt(bytes)) = reply else {
         panic!("{reply:?}")
     };
     assert_eq!(Receipt::decode(&bytes).expect("a receipt").opening, None);
@@ -192,7 +202,10 @@ fn a_removed_user_is_refused_at_once() {
     let reply = cluster.act(Act::RemoveUser {
         name: "user".to_owned(),
     });
-    assert!(matches!(reply, Reply::Governed { .. }), "{reply:?}");
+    assert!(
+        matches!(reply, Reply::Governance(Recorded { .. })),
+        "{reply:?}"
+    );
     let reply = cluster.ask(Cluster::put_request("records", "k", "v"), user());
     assert!(
         matches!(

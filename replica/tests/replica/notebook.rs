@@ -5,11 +5,14 @@ use synod_crypto::{Digest, sha256};
 use synod_governance::Act;
 use synod_governance::app::map_in_store;
 use synod_kv::MapName;
-use synod_replica::guest::{
-    AppCall, AppReply, AppRequest, AppResponse, Completion, Execution, GuestFault, Task,
+use synod_replica::app;
+use synod_replica::app::{
+    AppCall, AppFault, AppReply, AppRequest, AppResponse, Completion, Execution, Task,
 };
+use synod_replica::app::{AppChunk, ChunkTaken};
+use synod_replica::governance::Recorded;
 use synod_replica::state::DetachedTransaction;
-use synod_replica::{AppChunk, Caller, Reply, Request};
+use synod_replica::{Caller, Reply, Request};
 
 use crate::cluster::{Cluster, user};
 
@@ -87,15 +90,21 @@ pub(crate) fn deploy(cluster: &mut Cluster, name: &str, keys: &str) {
         chunks: vec![digest],
         openapi: None,
     });
-    assert!(matches!(reply, Reply::Governed { .. }), "{reply:?}");
+    assert!(
+        matches!(reply, Reply::Governance(Recorded { .. })),
+        "{reply:?}"
+    );
     let chunk = AppChunk {
         app: name.parse().expect("a name"),
         number,
         index: 0,
         bytes: component,
     };
-    let reply = cluster.ask(Request::AppChunk(chunk), user());
-    assert!(matches!(reply, Reply::Answered { .. }), "{reply:?}");
+    let reply = cluster.ask(Request::App(app::Request::Chunk(chunk)), user());
+    assert!(
+        matches!(reply, Reply::App(app::Reply::ChunkTaken(ChunkTaken { .. }))),
+        "{reply:?}"
+    );
     cluster.run(2000);
     assert_eq!(number_of(cluster, name), number, "it is in force");
 }
@@ -119,7 +128,7 @@ pub(crate) fn counts(app: &str) -> MapName {
 }
 
 /// The app: `/DO/NAME` does something with the number that stands under NAME.
-pub(crate) fn execute(execution: &Execution) -> Result<Completion, GuestFault> {
+pub(crate) fn execute(execution: &Execution) -> Result<Completion, AppFault> {
     let mut tx = DetachedTransaction::new(execution.state.clone(), execution.snapshot);
     let Task::Handle {
         request,
@@ -167,7 +176,7 @@ fn misbehave(
     mut tx: DetachedTransaction,
     what: &str,
     name: &str,
-) -> Result<Completion, GuestFault> {
+) -> Result<Completion, AppFault> {
     let map = counts(execution.app.name.as_str());
     match what {
         "refuse" => {
@@ -206,14 +215,14 @@ fn misbehave(
             write(&mut tx, &map, name, "1");
             complete(tx, 200, "l".repeat(20_000))
         }
-        _ => Err(GuestFault::Trapped),
+        _ => Err(AppFault::Trapped),
     }
 }
 
-fn read(tx: &mut DetachedTransaction, map: &MapName, name: &str) -> Result<u64, GuestFault> {
+fn read(tx: &mut DetachedTransaction, map: &MapName, name: &str) -> Result<u64, AppFault> {
     let found = tx
         .get(map, name.as_bytes())
-        .map_err(|_| GuestFault::StateMoved)?;
+        .map_err(|_| AppFault::StateMoved)?;
     let text = found.map(|value| String::from_utf8(value.to_vec()).expect("text"));
     Ok(text.map_or(0, |text| text.parse().expect("a number")))
 }
@@ -223,8 +232,8 @@ fn write(tx: &mut DetachedTransaction, map: &MapName, name: &str, value: &str) {
     tx.put(map, key, value).expect("within limits");
 }
 
-fn complete(tx: DetachedTransaction, status: u16, body: String) -> Result<Completion, GuestFault> {
-    let (reads, writes) = tx.finish().map_err(|_| GuestFault::StateMoved)?;
+fn complete(tx: DetachedTransaction, status: u16, body: String) -> Result<Completion, AppFault> {
+    let (reads, writes) = tx.finish().map_err(|_| AppFault::StateMoved)?;
     Ok(Completion {
         response: AppResponse {
             status,
@@ -250,7 +259,6 @@ pub(crate) fn call(app: &str, method: &str, path: &str) -> AppCall {
             body: Bytes::new(),
         },
         digest: sha256(&[app.as_bytes(), method.as_bytes(), path.as_bytes()]),
-        wait: true,
         local: false,
         receipt: false,
         idempotency: None,
@@ -258,7 +266,7 @@ pub(crate) fn call(app: &str, method: &str, path: &str) -> AppCall {
 }
 
 pub(crate) fn request(call: AppCall) -> Request {
-    Request::App(Box::new(call))
+    Request::App(app::Request::Call(Box::new(call)))
 }
 
 pub(crate) fn post(path: &str) -> Request {
@@ -279,7 +287,7 @@ pub(crate) fn local(path: &str) -> Request {
 /// The app's answer, where it gave one.
 pub(crate) fn answer(reply: Reply) -> AppReply {
     match reply {
-        Reply::App(reply) => *reply,
+        Reply::App(app::Reply::Called(reply)) => *reply,
         other => panic!("no app answered: {other:?}"),
     }
 }

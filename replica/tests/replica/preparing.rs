@@ -7,7 +7,8 @@ use bytes::Bytes;
 use synod_crypto::Digest;
 use synod_governance::View;
 use synod_governance::app::map_in_store;
-use synod_replica::guest::{AppCall, AppRequest, Completion, Execution, GuestFault, Task};
+use synod_replica::app;
+use synod_replica::app::{AppCall, AppFault, AppRequest, Completion, Execution, Task};
 use synod_replica::state::DetachedTransaction;
 use synod_replica::{CallError, Reply, Request};
 
@@ -24,7 +25,7 @@ fn another_leader_ends_what_one_began() {
     let version = version("bank", "1.0");
     let number = set(&mut cluster, &version, "bank");
     bring(&mut cluster, &version, "bank", number);
-    cluster.executor = Box::new(|_, _| Err(GuestFault::NotInstalled));
+    cluster.executor = Box::new(|_, _| Err(AppFault::NotInstalled));
     cluster.run(1000);
     assert_eq!(record(&cluster, "bank").active, None);
     let leader = cluster.leader();
@@ -47,7 +48,7 @@ fn runs_with_a_write_in_between(seed: u8, prepare: fn(&Execution) -> Completion)
     cluster.executor = Box::new(move |_, execution| {
         *seen.borrow_mut() += 1;
         match *seen.borrow() {
-            1 => Err(GuestFault::Overloaded),
+            1 => Err(AppFault::Overloaded),
             _ => Ok(prepare(execution)),
         }
     });
@@ -99,7 +100,7 @@ fn versions_come_into_force_whenever_leaders_are_lost() {
             let rows = map_in_store(&execution.app.name, "rows").expect("a map");
             let before = tx.get(&rows, b"versions");
             let before = before
-                .map_err(|_| GuestFault::StateMoved)?
+                .map_err(|_| AppFault::StateMoved)?
                 .map_or(0, |value| value[0]);
             let after = Bytes::from(vec![before + 1]);
             tx.put(&rows, "versions".into(), after)
@@ -144,7 +145,7 @@ fn a_preparation_that_read_nothing_of_it_runs_once() {
 
 /// A call of the app that writes a row.
 fn call(name: &str) -> Request {
-    Request::App(Box::new(AppCall {
+    Request::App(app::Request::Call(Box::new(AppCall {
         app: name.to_owned(),
         request: AppRequest {
             method: "POST".to_owned(),
@@ -154,11 +155,10 @@ fn call(name: &str) -> Request {
             body: Bytes::new(),
         },
         digest: Digest::ZERO,
-        wait: true,
         local: false,
         receipt: false,
         idempotency: None,
-    }))
+    })))
 }
 
 fn migrates(work: &Work) -> bool {
@@ -189,7 +189,7 @@ fn callers_are_asked_to_wait_if_they_keep_a_migration_from_its_end() {
         cluster.run(1000);
         assert_eq!(cluster.work.len(), 1, "the migration runs");
         match cluster.ask(call("bank"), user()) {
-            Reply::App(_) => answered += 1,
+            Reply::App(app::Reply::Called(_)) => answered += 1,
             Reply::Failed(CallError::AppNotReady) => break,
             other => panic!("{other:?}"),
         }
@@ -203,7 +203,10 @@ fn callers_are_asked_to_wait_if_they_keep_a_migration_from_its_end() {
     let migrated = value(&cluster, "app.bank.rows", "migrated");
     assert_eq!(migrated.as_deref(), Some("4 rows of 1.0"));
     assert!(
-        matches!(cluster.ask(call("bank"), user()), Reply::App(_)),
+        matches!(
+            cluster.ask(call("bank"), user()),
+            Reply::App(app::Reply::Called(_))
+        ),
         "it answers again"
     );
 }

@@ -2,6 +2,8 @@
 
 use synod_governance::{Act, Input};
 use synod_ledger::Record;
+use synod_replica::governance;
+use synod_replica::governance::Recorded;
 use synod_replica::{Notice, Reply, Request};
 
 use synod_attestation::Tee;
@@ -128,9 +130,14 @@ fn follower_that_forgot_a_block_judges_evidence_made_from_it_as_the_leader_does(
         let kept = node.replica.machine().history().block(named).is_some();
         assert_eq!(kept, *id == 1, "replica {id}");
     }
-    let request = Request::Join(Input::Join(Box::new(request)).encode().into());
+    let request = Request::Governance(governance::Request::Join(
+        Input::Join(Box::new(request)).encode().into(),
+    ));
     let reply = cluster.ask(request, user());
-    assert!(matches!(reply, Reply::Governed { .. }), "{reply:?}");
+    assert!(
+        matches!(reply, Reply::Governance(Recorded { .. })),
+        "{reply:?}"
+    );
     cluster.put("after", "v");
     assert!(
         !accused(&cluster),

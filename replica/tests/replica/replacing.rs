@@ -3,7 +3,9 @@
 use synod_attestation::Tee;
 use synod_crypto::Signature;
 use synod_governance::{Act, BlockRef, RemovalReason, ReplicaStatus, UnheardStatement};
-use synod_replica::{Envelope, Input, Reply, SILENT_MS, TxStatus, UNHEARD_WORDS_MAX, UnheardWord};
+use synod_ledger::TxStatus;
+use synod_replica::governance::Recorded;
+use synod_replica::{Envelope, Input, Reply, SILENT_MS, UNHEARD_WORDS_MAX, UnheardWord};
 
 use crate::cluster::{Cluster, UNHEARD_MS};
 
@@ -153,7 +155,10 @@ fn members_let_a_voter_give_way_and_the_new_one_is_promoted_first() {
         let fresh = cluster.join_only(cluster.record(old).tee);
         let with = Some(fresh);
         let reply = cluster.act(Act::ReplaceReplica { id: old, with });
-        assert!(matches!(reply, Reply::Governed { .. }), "{reply:?}");
+        assert!(
+            matches!(reply, Reply::Governance(Recorded { .. })),
+            "{reply:?}"
+        );
         let mut least = 3;
         for _ in 0..100 {
             cluster.run(100);

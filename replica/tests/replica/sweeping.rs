@@ -2,6 +2,7 @@
 
 use synod_governance::Act;
 use synod_governance::app::map_in_store;
+use synod_replica::governance::Recorded;
 use synod_replica::state::DetachedTransaction;
 use synod_replica::{CallError, Reply};
 
@@ -26,7 +27,10 @@ fn removal_sweeps_every_row_and_frees_the_name() {
     deploy(&mut cluster, "banks", "1.0");
     assert_eq!(rows_at(&cluster, 1, "app.bank.rows").len(), 1250);
     let reply = cluster.act(Act::RemoveApp { name: app("bank") });
-    assert!(matches!(reply, Reply::Governed { .. }), "{reply:?}");
+    assert!(
+        matches!(reply, Reply::Governance(Recorded { .. })),
+        "{reply:?}"
+    );
     cluster.run(2000);
     for id in [1, 2, 3] {
         assert_eq!(record_at(&cluster, id, "bank"), None);
@@ -65,7 +69,7 @@ fn a_name_that_is_being_swept_cannot_be_set() {
     cluster.run(300);
     assert!(matches!(
         cluster.replies.remove(&call),
-        Some(Reply::Governed { .. })
+        Some(Reply::Governance(Recorded { .. }))
     ));
     let refused = cluster.replies.remove(&again);
     assert!(

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use synod_attestation::Tee;
 use synod_consensus::{Body, Message};
 use synod_governance::{Act, ReplicaStatus};
+use synod_replica::governance::Recorded;
 use synod_replica::{BEHIND_MAX_MS, Envelope, FASTEST, Notice};
 
 use crate::cluster::{Cluster, user};
@@ -204,7 +205,7 @@ fn idle_ledger_is_no_alarm_and_one_block_brings_its_time_up_to_date() {
         cluster.act(Act::RemoveUser {
             name: "user".to_owned()
         }),
-        synod_replica::Reply::Governed { .. }
+        synod_replica::Reply::Governance(Recorded { .. })
     ));
     let behind = cluster.now_ms - ledger_time(&cluster);
     assert!(behind <= 1000, "{behind}");

@@ -5,9 +5,12 @@ use synod_crypto::sha256;
 use synod_governance::Act;
 use synod_governance::app::{AppName, AppRecord, CHUNK_BYTES, map_in_store};
 use synod_kv::{KeyRange, Read};
-use synod_replica::guest::{AppResponse, Completion, Execution, GuestFault, Task};
+use synod_replica::app;
+use synod_replica::app::{AppChunk, ChunkTaken};
+use synod_replica::app::{AppFault, AppResponse, Completion, Execution, Task};
+use synod_replica::governance::Recorded;
 use synod_replica::state::DetachedTransaction;
-use synod_replica::{AppChunk, Reply, Request};
+use synod_replica::{Reply, Request};
 
 use crate::cluster::{Cluster, map, user};
 
@@ -45,7 +48,7 @@ pub(crate) fn version(name: &str, version: &str) -> Version {
 }
 
 /// `init` writes one row into each map; `migrate` counts the private rows and writes how many there were.
-pub(crate) fn lifecycle(execution: &Execution) -> Result<Completion, GuestFault> {
+pub(crate) fn lifecycle(execution: &Execution) -> Result<Completion, AppFault> {
     let state = execution.state.clone();
     let mut tx = DetachedTransaction::new(state, execution.snapshot);
     let name = &execution.app.name;
@@ -58,7 +61,7 @@ pub(crate) fn lifecycle(execution: &Execution) -> Result<Completion, GuestFault>
         }
         Task::Migrate { from } => {
             let rows = tx.range(&at("rows"), &KeyRange::all(), 10_000);
-            let rows = rows.map_err(|_| GuestFault::StateMoved)?.len();
+            let rows = rows.map_err(|_| AppFault::StateMoved)?.len();
             let value = format!("{rows} rows of {from}");
             tx.put(&at("rows"), "migrated".into(), value.into())
         }
@@ -68,8 +71,8 @@ pub(crate) fn lifecycle(execution: &Execution) -> Result<Completion, GuestFault>
     completed(tx)
 }
 
-pub(crate) fn completed(tx: DetachedTransaction) -> Result<Completion, GuestFault> {
-    let (reads, writes) = tx.finish().map_err(|_| GuestFault::StateMoved)?;
+pub(crate) fn completed(tx: DetachedTransaction) -> Result<Completion, AppFault> {
+    let (reads, writes) = tx.finish().map_err(|_| AppFault::StateMoved)?;
     Ok(Completion {
         response: AppResponse {
             status: 200,
@@ -103,7 +106,10 @@ pub(crate) fn record(cluster: &Cluster, name: &str) -> AppRecord {
 /// The members set the version; its number.
 pub(crate) fn set(cluster: &mut Cluster, version: &Version, name: &str) -> u64 {
     let reply = cluster.act(version.act.clone());
-    assert!(matches!(reply, Reply::Governed { .. }), "{reply:?}");
+    assert!(
+        matches!(reply, Reply::Governance(Recorded { .. })),
+        "{reply:?}"
+    );
     record(cluster, name)
         .pending
         .expect("it is on its way")
@@ -124,9 +130,12 @@ pub(crate) fn chunk_of(version: &Version, name: &str, number: u64, index: u32) -
 pub(crate) fn bring(cluster: &mut Cluster, version: &Version, name: &str, number: u64) {
     for index in 0..2 {
         let chunk = chunk_of(version, name, number, index);
-        let reply = cluster.ask(Request::AppChunk(chunk), user());
+        let reply = cluster.ask(Request::App(app::Request::Chunk(chunk)), user());
         assert!(
-            matches!(reply, Reply::Answered { tx: Some(_), .. }),
+            matches!(
+                reply,
+                Reply::App(app::Reply::ChunkTaken(ChunkTaken { tx: Some(_), .. }))
+            ),
             "{reply:?}"
         );
     }

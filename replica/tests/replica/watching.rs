@@ -2,6 +2,7 @@
 
 use synod_replica::Reply;
 use synod_replica::changes::{CHANGES_ASKED_BYTES_MAX, CHANGES_BYTES_MAX, Change, ChangesError};
+use synod_replica::kv;
 
 use crate::cluster::{Cluster, map, user};
 
@@ -58,7 +59,7 @@ fn what_fell_out_of_the_ring_is_read_from_the_blocks() {
     for n in 1..CHANGES_BYTES_MAX / value.len() + 2 {
         let request = Cluster::put_request("records", &format!("key{n}"), &value);
         let reply = cluster.ask(request, user());
-        assert!(matches!(reply, Reply::Answered { .. }));
+        assert!(matches!(reply, Reply::Kv(kv::Reply::Answered { .. })));
     }
     let leader = cluster.leader();
     let found = changes(&mut cluster, leader, first.seqno - 1);

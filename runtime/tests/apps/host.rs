@@ -10,7 +10,7 @@ use synod_crypto::Digest;
 use synod_governance::app::{AppManifest, AppPath, CallerIdentity, CallerKind, RouteKind};
 use synod_kv::{Bytes, Store, WriteSet};
 use synod_ledger::TxId;
-use synod_replica::guest::{AppKey, AppRequest, Compile, Completion, Execution, ExecutionId, Task};
+use synod_replica::app::{AppKey, AppRequest, Compile, Completion, Execution, ExecutionId, Task};
 use synod_replica::state::StateHandle;
 use synod_runtime::{LogLine, LogOrigin, LogSink, Runtime, TICK_MS, inspect};
 

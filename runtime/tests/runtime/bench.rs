@@ -7,8 +7,8 @@ use std::time::Duration;
 use synod_governance::app::{AppManifest, CallerIdentity};
 use synod_kv::{Bytes, MapName, Store, WriteSet};
 use synod_ledger::TxId;
-use synod_replica::guest::{
-    AppKey, AppRequest, Compile, Completion, Execution, ExecutionId, GuestFault, Task,
+use synod_replica::app::{
+    AppFault, AppKey, AppRequest, Compile, Completion, Execution, ExecutionId, Task,
 };
 use synod_replica::state::StateHandle;
 use synod_runtime::{ComponentError, LogLine, LogOrigin, LogSink, Reservation, Runtime, TICK_MS};
@@ -131,14 +131,14 @@ impl Bench {
     }
 
     /// Executes it.
-    pub(crate) fn run(&self, execution: Execution) -> Result<Completion, GuestFault> {
+    pub(crate) fn run(&self, execution: Execution) -> Result<Completion, AppFault> {
         let executed = self.runtime.execute(execution);
         assert_eq!(executed.id, ExecutionId::Call(7));
         executed.result
     }
 
     /// Executes a POST to `/` with this body.
-    pub(crate) fn post(&self, body: &[u8]) -> Result<Completion, GuestFault> {
+    pub(crate) fn post(&self, body: &[u8]) -> Result<Completion, AppFault> {
         let mut execution = self.execution();
         if let Task::Handle { request, .. } = &mut execution.task {
             request.body = Bytes::copy_from_slice(body);
@@ -147,17 +147,17 @@ impl Bench {
     }
 
     /// Executes a POST to `/`.
-    pub(crate) fn call(&self) -> Result<Completion, GuestFault> {
+    pub(crate) fn call(&self) -> Result<Completion, AppFault> {
         self.post(b"")
     }
 
     /// The fault in which a POST to `/` ends.
-    pub(crate) fn fault(&self) -> GuestFault {
+    pub(crate) fn fault(&self) -> AppFault {
         self.call().expect_err("a fault")
     }
 
     /// The fault in which this task ends, if it does.
-    pub(crate) fn task(&self, task: Task) -> Result<Completion, GuestFault> {
+    pub(crate) fn task(&self, task: Task) -> Result<Completion, AppFault> {
         let execution = Execution {
             task,
             caller: CallerIdentity::service(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use synod_replica::guest::{GuestFault, Task};
+use synod_replica::app::{AppFault, Task};
 use synod_runtime::{CLAIMS_MAX, LOG_LINE_BYTES_MAX, LogLevel};
 
 use crate::bench::{Bench, OPEN};
@@ -13,12 +13,12 @@ use crate::guest::{
 };
 
 /// The fault in which an app ends that is admitted everything.
-fn fault_of(imports: &[&str], statements: &str) -> GuestFault {
+fn fault_of(imports: &[&str], statements: &str) -> AppFault {
     Bench::open(doing(&import(imports), statements)).fault()
 }
 
 /// The fault in which an app ends that gives this response.
-fn fault_of_response(statements: &str, headers: &str, body: &str) -> GuestFault {
+fn fault_of_response(statements: &str, headers: &str, body: &str) -> AppFault {
     let response = respond(200, headers, body);
     Bench::open(app("", &format!("{statements} {response}"))).fault()
 }
@@ -28,11 +28,11 @@ const NONE: &str = "(i32.const 0) (i32.const 0)";
 #[test]
 fn a_trap_ends_the_call_and_its_text_is_in_the_log_alone() {
     let bench = Bench::open(app("", "unreachable"));
-    assert_eq!(bench.fault(), GuestFault::Trapped);
+    assert_eq!(bench.fault(), AppFault::Trapped);
     let all = bench.lines.all();
     assert!(all[0].1.text.contains("unreachable"), "{all:?}");
     assert!(all[0].1.of_host && all[0].1.level == LogLevel::Error);
-    assert!(!GuestFault::Trapped.to_string().contains("unreachable"));
+    assert!(!AppFault::Trapped.to_string().contains("unreachable"));
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn an_endless_loop_ends_after_its_time() {
     let manifest = "[limits]\ntime_ms = 30";
     let bench = Bench::with(doing("", &for_ever("")), manifest);
     let begun = Instant::now();
-    assert_eq!(bench.fault(), GuestFault::TimeExceeded { max_ms: 30 });
+    assert_eq!(bench.fault(), AppFault::TimeExceeded { max_ms: 30 });
     assert!(begun.elapsed().as_millis() >= 25, "it had its time");
 }
 
@@ -49,7 +49,7 @@ fn an_endless_loop_through_the_host_ends_after_its_time() {
     let manifest = format!("{OPEN}[limits]\ntime_ms = 30");
     let asking = for_ever("(drop (call $ledger-time.now))");
     let bench = Bench::with(doing(&import(&[NOW]), &asking), &manifest);
-    assert_eq!(bench.fault(), GuestFault::TimeExceeded { max_ms: 30 });
+    assert_eq!(bench.fault(), AppFault::TimeExceeded { max_ms: 30 });
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn others_go_on_while_one_loops() {
     }
     assert_eq!(
         thread.join().expect("ends"),
-        GuestFault::TimeExceeded { max_ms: 400 }
+        AppFault::TimeExceeded { max_ms: 400 }
     );
     assert!(answered > 100, "{answered} answers while one looped");
 }
@@ -76,7 +76,7 @@ fn a_memory_bomb_ends_at_its_limit() {
         for_ever("(if (i32.eq (memory.grow (i32.const 16)) (i32.const -1)) (then unreachable))");
     let bench = Bench::with(doing("", &bomb), "[limits]\nmemory_bytes = 1048576");
     let max_bytes = 1 << 20;
-    assert_eq!(bench.fault(), GuestFault::MemoryExceeded { max_bytes });
+    assert_eq!(bench.fault(), AppFault::MemoryExceeded { max_bytes });
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn all_memories_of_an_instance_count_together() {
     assert_eq!(fits.call().expect("an answer").response.status, 200);
     let too_much = Bench::with(two_memories(16), limits);
     let max_bytes = 1 << 20;
-    assert_eq!(too_much.fault(), GuestFault::MemoryExceeded { max_bytes });
+    assert_eq!(too_much.fault(), AppFault::MemoryExceeded { max_bytes });
 }
 
 /// A component with one memory of one page, and one of so many: sections of a second module, and of an instance of it,
@@ -117,10 +117,10 @@ fn recursion_without_end_ends_at_the_stacks() {
         &format!("(drop (call $deeper (i32.const 1))) {}", answer(200)),
     );
     let bench = Bench::open(component("app", &fields));
-    assert_eq!(bench.fault(), GuestFault::StackExceeded);
+    assert_eq!(bench.fault(), AppFault::StackExceeded);
     assert_eq!(
         bench.fault(),
-        GuestFault::StackExceeded,
+        AppFault::StackExceeded,
         "and the next call is as the first"
     );
 }
@@ -129,13 +129,13 @@ fn recursion_without_end_ends_at_the_stacks() {
 fn a_response_over_its_limit_is_refused() {
     let max_bytes = 1 << 20;
     let ten_mb = fault_of_response(&grown(11), NONE, "(i32.const 0) (i32.const 10000000)");
-    assert_eq!(ten_mb, GuestFault::ResponseTooLarge { max_bytes });
+    assert_eq!(ten_mb, AppFault::ResponseTooLarge { max_bytes });
 }
 
 #[test]
 fn what_is_handed_over_at_once_is_bounded_before_it_is_copied() {
-    let too_much = |fault: GuestFault| {
-        let GuestFault::KeyOrValueTooLarge(text) = fault else {
+    let too_much = |fault: AppFault| {
+        let AppFault::KeyOrValueTooLarge(text) = fault else {
             panic!("{fault:?}");
         };
         assert_eq!(text, "more than 16777216 bytes handed over at once");
@@ -177,22 +177,22 @@ fn what_is_handed_over_at_once_is_bounded_before_it_is_copied() {
 #[test]
 fn lists_that_reach_beyond_memory_are_refused() {
     let beyond = "(i32.const 8) (i32.const -1)";
-    assert_eq!(fault_of_response("", NONE, beyond), GuestFault::Trapped);
+    assert_eq!(fault_of_response("", NONE, beyond), AppFault::Trapped);
     assert_eq!(
         fault_of_response("", "(i32.const 8) (i32.const 268435455)", NONE),
-        GuestFault::Trapped
+        AppFault::Trapped
     );
     let get = format!("(call $maps.get {M} {beyond} (i32.const 64))");
-    assert_eq!(fault_of(&[GET], &get), GuestFault::Trapped);
+    assert_eq!(fault_of(&[GET], &get), AppFault::Trapped);
     let put = format!("(call $map-writes.put {beyond} {KEY} {VALUE})");
-    assert_eq!(fault_of(&[PUT], &put), GuestFault::Trapped);
+    assert_eq!(fault_of(&[PUT], &put), AppFault::Trapped);
 }
 
 #[test]
 fn text_that_is_no_text_is_refused() {
     let log = "(i32.store8 (i32.const 2048) (i32.const 255))
         (call $log.write (i32.const 1) (i32.const 2048) (i32.const 1))";
-    assert_eq!(fault_of(&[LOG], log), GuestFault::Trapped);
+    assert_eq!(fault_of(&[LOG], log), AppFault::Trapped);
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn maps_that_the_manifest_does_not_declare_are_out_of_reach() {
         ("(i32.const 1047) (i32.const 1)", "p"),
     ];
     for (name, shown) in names {
-        let undeclared = GuestFault::UndeclaredMap(shown.to_owned());
+        let undeclared = AppFault::UndeclaredMap(shown.to_owned());
         let written = format!("(call $map-writes.put {name} {KEY} {VALUE})");
         assert_eq!(fault_of(&[PUT], &written), undeclared);
         let deleted = format!("(call $map-writes.delete {name} {KEY})");
@@ -228,7 +228,7 @@ fn a_long_name_is_shown_in_part() {
         (call $maps.get (i32.const 65536) (i32.const 1048576) {KEY} (i32.const 2048))",
         grown(2)
     );
-    let GuestFault::UndeclaredMap(shown) = fault_of(&[GET], &long) else {
+    let AppFault::UndeclaredMap(shown) = fault_of(&[GET], &long) else {
         panic!("another fault");
     };
     assert!(shown.len() <= 80, "{}", shown.len());
@@ -245,8 +245,8 @@ fn keys_values_and_writes_over_the_stores_limits_are_refused() {
             .call()
             .map(|completion| completion.writes.len())
     };
-    let too_large = |found: Result<usize, GuestFault>, text: &str| {
-        assert_eq!(found, Err(GuestFault::KeyOrValueTooLarge(text.to_owned())));
+    let too_large = |found: Result<usize, AppFault>, text: &str| {
+        assert_eq!(found, Err(AppFault::KeyOrValueTooLarge(text.to_owned())));
     };
     assert_eq!(put(512, 1 << 20), Ok(1));
     too_large(put(513, 1), "key of 513 bytes is longer than 512");
@@ -276,7 +276,7 @@ fn all_writes_together_are_bounded() {
             )
         )
     );
-    let GuestFault::KeyOrValueTooLarge(text) = fault_of(&[PUT], &many) else {
+    let AppFault::KeyOrValueTooLarge(text) = fault_of(&[PUT], &many) else {
         panic!("another fault");
     };
     assert!(text.contains("4194304"), "{text}");
@@ -289,7 +289,7 @@ fn maps_are_used_as_often_as_the_limit_says_and_no_more() {
     let component = doing(&import(&[GET]), &get);
     assert!(Bench::with(component.clone(), &limits(3)).call().is_ok());
     let max = 2;
-    let exceeded = GuestFault::MapOperationsExceeded { max };
+    let exceeded = AppFault::MapOperationsExceeded { max };
     assert_eq!(Bench::with(component, &limits(max)).fault(), exceeded);
 }
 
@@ -301,10 +301,7 @@ fn what_is_read_counts_by_its_size_as_well() {
     bench.fill("app.app.m", &[(b"key", &[7; 100])]);
     assert!(bench.call().is_ok());
     bench.fill("app.app.m", &[(b"key", &vec![7; 1 << 20])]);
-    assert_eq!(
-        bench.fault(),
-        GuestFault::MapOperationsExceeded { max: 1000 }
-    );
+    assert_eq!(bench.fault(), AppFault::MapOperationsExceeded { max: 1000 });
 }
 
 #[test]
@@ -319,7 +316,7 @@ fn a_query_cannot_write() {
         execution.read_only = true;
         assert_eq!(
             bench.run(execution).expect_err("a fault"),
-            GuestFault::WriteInQuery
+            AppFault::WriteInQuery
         );
     }
 }
@@ -328,14 +325,14 @@ fn a_query_cannot_write() {
 fn a_claim_is_a_digest_and_there_are_few_of_them() {
     let bind = |length: u32| format!("(call $claims.bind (i32.const 1024) (i32.const {length}))");
     for length in [0, 31, 33] {
-        assert_eq!(fault_of(&[BIND], &bind(length)), GuestFault::BadClaim);
+        assert_eq!(fault_of(&[BIND], &bind(length)), AppFault::BadClaim);
     }
     let max = u32::try_from(CLAIMS_MAX).expect("few");
     let bench = Bench::open(doing(&import(&[BIND]), &times(max, &bind(32))));
     assert_eq!(bench.call().expect("an answer").claims.len(), CLAIMS_MAX);
     assert_eq!(
         fault_of(&[BIND], &times(max + 1, &bind(32))),
-        GuestFault::TooManyClaims
+        AppFault::TooManyClaims
     );
 }
 
@@ -347,14 +344,11 @@ fn randomness_is_bounded_at_once_and_in_all() {
             .call()
             .is_ok()
     );
-    assert_eq!(fault_of(&[BYTES], &draw(65_537)), GuestFault::RandomTooMuch);
-    assert_eq!(
-        fault_of(&[BYTES], &draw(u32::MAX)),
-        GuestFault::RandomTooMuch
-    );
+    assert_eq!(fault_of(&[BYTES], &draw(65_537)), AppFault::RandomTooMuch);
+    assert_eq!(fault_of(&[BYTES], &draw(u32::MAX)), AppFault::RandomTooMuch);
     assert_eq!(
         fault_of(&[BYTES], &times(17, &draw(65_536))),
-        GuestFault::RandomTooMuch
+        AppFault::RandomTooMuch
     );
 }
 
@@ -403,13 +397,13 @@ fn an_allocator_that_lies_harms_nobody() {
             Bench::open(lying(result))
                 .post(b"a body of some length")
                 .expect_err("a fault"),
-            GuestFault::Trapped
+            AppFault::Trapped
         );
     }
     let endless = lying("(loop $l (result i32) (br $l))");
     let bench = Bench::with(endless, "[limits]\ntime_ms = 30");
     let fault = bench.post(b"a body").expect_err("a fault");
-    assert_eq!(fault, GuestFault::TimeExceeded { max_ms: 30 });
+    assert_eq!(fault, AppFault::TimeExceeded { max_ms: 30 });
 }
 
 #[test]
@@ -420,18 +414,18 @@ fn a_beginning_that_never_ends_ends_after_its_time() {
         &answer(200),
     );
     let bench = Bench::with(component("app", &fields), "[limits]\ntime_ms = 30");
-    assert_eq!(bench.fault(), GuestFault::TimeExceeded { max_ms: 30 });
+    assert_eq!(bench.fault(), AppFault::TimeExceeded { max_ms: 30 });
     let fields = module("", "(func $start unreachable) (start $start)", &answer(200));
     assert_eq!(
         Bench::open(component("app", &fields)).fault(),
-        GuestFault::Trapped
+        AppFault::Trapped
     );
 }
 
 #[test]
 fn a_fault_leaves_nothing_of_what_was_written_before_it() {
     let bench = Bench::open(doing(&import(&[PUT]), &format!("{} unreachable", put())));
-    assert_eq!(bench.fault(), GuestFault::Trapped);
+    assert_eq!(bench.fault(), AppFault::Trapped);
     assert_eq!(bench.state.read().head(), 0);
 }
 
@@ -465,15 +459,15 @@ fn init_and_migrate_that_trap_or_refuse_leave_nothing() {
     let bench = Bench::open(with_lifecycle(&import(&[PUT]), trap, trap));
     assert_eq!(
         bench.task(Task::Init).expect_err("a fault"),
-        GuestFault::Trapped
+        AppFault::Trapped
     );
     assert_eq!(
         bench.task(migrate()).expect_err("a fault"),
-        GuestFault::Trapped
+        AppFault::Trapped
     );
     let refuse = &format!("{} {BAD}", put());
     let bench = Bench::open(with_lifecycle(&import(&[PUT]), refuse, refuse));
-    let refused = GuestFault::LifecycleRefused("value".to_owned());
+    let refused = AppFault::LifecycleRefused("value".to_owned());
     assert_eq!(bench.task(Task::Init).expect_err("a fault"), refused);
     assert_eq!(bench.task(migrate()).expect_err("a fault"), refused);
     assert!(
@@ -511,7 +505,7 @@ fn init_may_take_ten_times_as_long_and_no_longer() {
     let bench = Bench::with(component, "[limits]\ntime_ms = 5");
     assert_eq!(
         bench.task(Task::Init).expect_err("a fault"),
-        GuestFault::TimeExceeded { max_ms: 50 }
+        AppFault::TimeExceeded { max_ms: 50 }
     );
 }
 
@@ -520,11 +514,11 @@ fn a_version_that_is_not_installed_is_not_run() {
     let bench = Bench::open(app("", &answer(200)));
     assert!(bench.runtime.has(&bench.app));
     assert!(bench.runtime.uninstall(&bench.app));
-    assert_eq!(bench.fault(), GuestFault::NotInstalled);
+    assert_eq!(bench.fault(), AppFault::NotInstalled);
     let mut execution = bench.execution();
     execution.app.number = 2;
     assert_eq!(
         bench.run(execution).expect_err("a fault"),
-        GuestFault::NotInstalled
+        AppFault::NotInstalled
     );
 }

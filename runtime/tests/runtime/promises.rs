@@ -2,7 +2,7 @@
 
 use synod_governance::app::{CallerIdentity, CallerKind};
 use synod_kv::Bytes;
-use synod_replica::guest::{AppRequest, Completion, Execution, GuestFault, Task};
+use synod_replica::app::{AppFault, AppRequest, Completion, Execution, Task};
 use synod_replica::state::StateHandle;
 use synod_runtime::{LogLevel, PAGE_BYTES_MAX, Reservation};
 
@@ -185,31 +185,31 @@ fn whatever_harm_a_rust_app_does_ends_by_name() {
     };
     assert!(matches!(
         fault("loop"),
-        GuestFault::TimeExceeded { max_ms: 1_000 }
+        AppFault::TimeExceeded { max_ms: 1_000 }
     ));
-    assert!(matches!(fault("memory"), GuestFault::MemoryExceeded { .. }));
+    assert!(matches!(fault("memory"), AppFault::MemoryExceeded { .. }));
     // Rust keeps part of its stack in the linear memory, whose end may come first.
     let recursion = fault("recursion");
     assert!(matches!(
         recursion,
-        GuestFault::StackExceeded | GuestFault::Trapped
+        AppFault::StackExceeded | AppFault::Trapped
     ));
     assert!(matches!(
         fault("response"),
-        GuestFault::ResponseTooLarge { .. }
+        AppFault::ResponseTooLarge { .. }
     ));
-    assert!(matches!(fault("status"), GuestFault::BadResponse(_)));
-    assert!(matches!(fault("header"), GuestFault::BadResponse(_)));
+    assert!(matches!(fault("status"), AppFault::BadResponse(_)));
+    assert!(matches!(fault("header"), AppFault::BadResponse(_)));
     assert_eq!(
         fault("undeclared"),
-        GuestFault::UndeclaredMap("undeclared".to_owned())
+        AppFault::UndeclaredMap("undeclared".to_owned())
     );
     assert!(matches!(
         fault("operations"),
-        GuestFault::MapOperationsExceeded { .. }
+        AppFault::MapOperationsExceeded { .. }
     ));
-    assert_eq!(fault("claims"), GuestFault::TooManyClaims);
-    assert_eq!(fault("random"), GuestFault::RandomTooMuch);
+    assert_eq!(fault("claims"), AppFault::TooManyClaims);
+    assert_eq!(fault("random"), AppFault::RandomTooMuch);
     assert_eq!(ask(&bench, "GET", "/time", "").response.status, 200);
     let counts = bench.runtime.counts();
     assert_eq!(counts.executions, 11);
@@ -238,7 +238,7 @@ fn a_lifecycle_in_rust_writes_its_maps_or_nothing() {
     let migrated = bench.task(from("0.9")).expect("an end");
     assert_eq!(written(&migrated), [row("from 0.9")]);
     let broken = bench.task(from("0.0.0-broken")).expect_err("a fault");
-    assert!(matches!(broken, GuestFault::LifecycleRefused(_)));
+    assert!(matches!(broken, AppFault::LifecycleRefused(_)));
 }
 
 #[test]
@@ -297,7 +297,7 @@ fn a_page_has_no_more_rows_and_bytes_than_a_page_may() {
     let rows: Vec<(&[u8], &[u8])> = keys.iter().map(|key| (&key[..], &b""[..])).collect();
     bench.fill("app.app.m", &rows);
     // 200 + 1000 + 100 is no status; that much is known then.
-    assert!(matches!(bench.fault(), GuestFault::BadResponse(_)));
+    assert!(matches!(bench.fault(), AppFault::BadResponse(_)));
     let prefix = format!(
         "(call $maps.prefix {M} {none} (i32.const 0) {none} (i32.const 50) (i32.const 2048))"
     );
@@ -324,7 +324,7 @@ fn an_app_whose_snapshot_is_gone_is_told_of_to_the_replica_alone() {
         execution.snapshot = 5;
         assert_eq!(
             bench.run(execution).expect_err("a fault"),
-            GuestFault::StateMoved
+            AppFault::StateMoved
         );
         assert_eq!(bench.lines.all(), []);
     }
@@ -372,10 +372,7 @@ fn each_call_begins_in_fresh_memory_unless_the_manifest_says_reuse() {
 fn an_instance_is_thrown_away_after_a_fault_and_once_it_is_swollen() {
     let bench = Bench::with(counting(), "reuse = true");
     assert_eq!([status(&bench), status(&bench)], [201, 202]);
-    assert_eq!(
-        bench.post(b"trap").expect_err("a fault"),
-        GuestFault::Trapped
-    );
+    assert_eq!(bench.post(b"trap").expect_err("a fault"), AppFault::Trapped);
     assert_eq!(status(&bench), 201);
     for _ in 2..=50 {
         status(&bench);
@@ -401,7 +398,7 @@ fn a_reused_instance_knows_nothing_of_the_call_before_through_its_host() {
     query.read_only = true;
     assert_eq!(
         bench.run(query).expect_err("a fault"),
-        GuestFault::WriteInQuery
+        AppFault::WriteInQuery
     );
 }
 
@@ -434,7 +431,7 @@ fn addresses_are_held_within_memory_in_slots_of_either_kind() {
         for body in [&b""[..], b"x", &[0; 9_000]] {
             assert_eq!(
                 bench.post(body).expect_err("beyond memory"),
-                GuestFault::Trapped
+                AppFault::Trapped
             );
         }
     }
@@ -450,5 +447,5 @@ fn each_call_of_a_reused_instance_has_its_own_time() {
     }
     assert_eq!(bench.runtime.counts().instances_begun, 1);
     let fault = bench.post(b"loop").expect_err("a fault");
-    assert_eq!(fault, GuestFault::TimeExceeded { max_ms: 60 });
+    assert_eq!(fault, AppFault::TimeExceeded { max_ms: 60 });
 }

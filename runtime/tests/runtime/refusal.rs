@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use synod_replica::guest::{Compile, CompileFault};
+use synod_replica::app::{Compile, CompileFault};
 use synod_runtime::{COMPONENT_BYTES_MAX, ComponentError, inspect};
 
 use crate::bench::{Bench, OPEN};

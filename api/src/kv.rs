@@ -1,27 +1,23 @@
-//! Key-value requests and answers: single keys, listings, transactions.
+//! Key-value requests and answers: single keys, listings, transactions, and events of committed changes.
 //!
 //! A key's *version* is the sequence number of the transaction that last wrote it; a key
 //! without a value has version 0. Versions are what `ETag`, `If-Match` and compares speak of.
 
 use serde::{Deserialize, Serialize};
-use synod_ledger::TxId;
+use synod_ledger::{TxId, TxStatus};
 use utoipa::ToSchema;
 
 use crate::blob::{Base64, Blob};
-use crate::tx_text;
+use crate::{tx_status, tx_text};
 
-/// How far a transaction is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum TxStatus {
-    /// It stands in the log of a leader and is not certified: it may still be lost.
-    Pending,
-    /// It is certified: it will never be lost, and has a receipt.
-    Committed,
-    /// A certified block of a later view holds its sequence number: it will never be committed.
-    Invalid,
-    /// This replica has not seen it, and cannot say more.
-    Unknown,
+/// How fresh an answer must be: the parameter `consistency`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Consistency {
+    /// As if there were one copy: the leader answers, sure that it leads.
+    #[default]
+    Linearizable,
+    /// The replica's own certified state; the answer names the transaction that it is as of.
+    Local,
 }
 
 /// The answer to a write of one key.
@@ -32,6 +28,8 @@ pub struct WriteReply {
     #[schema(value_type = String, example = "2.17")]
     pub transaction_id: TxId,
     /// `committed`; or `pending`, when the request said `wait=none`.
+    #[serde(with = "tx_status")]
+    #[schema(value_type = tx_status::Form)]
     pub status: TxStatus,
     /// The version of the key from now on; 0 after a delete.
     pub version: u64,
@@ -161,6 +159,8 @@ pub struct TxnReply {
     #[schema(value_type = String, example = "2.17")]
     pub transaction_id: TxId,
     /// `committed`; or `pending`, when the request said `wait=none`.
+    #[serde(with = "tx_status")]
+    #[schema(value_type = tx_status::Form)]
     pub status: TxStatus,
     /// One result per operation, in their order. Empty while pending: nothing that rests on
     /// state is told before it is certified.
@@ -170,15 +170,27 @@ pub struct TxnReply {
     pub receipt: Option<Base64>,
 }
 
-/// The answer to `GET /v1/tx/{id}`.
+/// The data of an event of `GET /v1/watch`: what one committed transaction changed in the map. The event's id is the
+/// transaction's sequence number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct TxReply {
-    /// The transaction asked for.
+pub struct WatchEvent {
+    /// The transaction.
     #[serde(with = "tx_text")]
     #[schema(value_type = String, example = "2.17")]
     pub transaction_id: TxId,
-    /// How far it is.
-    pub status: TxStatus,
+    /// The map.
+    pub map: String,
+    /// The keys that were written, each once, in the order of their bytes.
+    pub changes: Vec<WatchChange>,
+}
+
+/// A key that a transaction wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WatchChange {
+    /// The key.
+    pub key: Blob,
+    /// Its value from then on; null where it was deleted.
+    pub value: Option<Blob>,
 }
 
 #[cfg(test)]

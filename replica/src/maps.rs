@@ -1,27 +1,27 @@
-//! The built-in app: a key-value store with conditions, pages and batches.
+//! Operations on maps, carried out: conditions, pages and batches.
 //!
 //! It keeps nothing of its own; all state stands in the transaction.
 
 use std::ops::Bound;
 
 use bytes::Bytes;
-use synod_kv::{KeyRange, MapName, OWN_WRITE, Transaction};
+use synod_kv::{Condition, KeyRange, MapName, OWN_WRITE, Transaction};
 
-use crate::app::{
-    Answer, App, AppError, Compare, Condition, Expect, Item, Operation, Page, READ_BYTES_MAX, Step,
+use crate::kv::{
+    Answer, Compare, Expect, Item, KeyValuePort, KvError, Operation, Page, READ_BYTES_MAX, Step,
     may_write,
 };
 
-/// The built-in key-value app.
+/// The key-value interface of every service.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct KvApp;
+pub struct Maps;
 
-impl App for KvApp {
+impl KeyValuePort for Maps {
     fn execute(
         &self,
         transaction: &mut Transaction<'_>,
         operation: &Operation,
-    ) -> Result<Answer, AppError> {
+    ) -> Result<Answer, KvError> {
         match operation {
             Operation::Put {
                 map,
@@ -50,8 +50,8 @@ fn conditional(
     map: &MapName,
     key: &Bytes,
     condition: Condition,
-    write: impl FnOnce(&mut Transaction<'_>) -> Result<(), AppError>,
-) -> Result<Answer, AppError> {
+    write: impl FnOnce(&mut Transaction<'_>) -> Result<(), KvError>,
+) -> Result<Answer, KvError> {
     if let Err(version) = holds(transaction, map, key, condition) {
         return Ok(Answer::ConditionFailed { at: 0, version });
     }
@@ -65,17 +65,15 @@ fn holds(
     key: &Bytes,
     condition: Condition,
 ) -> Result<(), u64> {
-    if condition == Condition::Any {
+    if condition == Condition::Always {
         return Ok(());
     }
-    let version = find(transaction, map, key).map_or(0, |item| item.version);
-    let holds = match condition {
-        Condition::Any => true,
-        Condition::Present => version != 0,
-        Condition::Absent => version == 0,
-        Condition::Version(wanted) => version == wanted && wanted != 0,
-    };
-    if holds { Ok(()) } else { Err(version) }
+    let version = find(transaction, map, key).map(|item| item.version);
+    if condition.holds(version) {
+        Ok(())
+    } else {
+        Err(version.unwrap_or(0))
+    }
 }
 
 /// Whether a comparison is met; if not, the version that stands there.
@@ -108,25 +106,25 @@ fn put(
     map: &MapName,
     key: &Bytes,
     value: &Bytes,
-) -> Result<(), AppError> {
+) -> Result<(), KvError> {
     check_map(map)?;
     transaction
         .put(map, key.clone(), value.clone())
-        .map_err(|error| AppError::Limit(error.to_string()))
+        .map_err(|error| KvError::Limit(error.to_string()))
 }
 
-fn delete(transaction: &mut Transaction<'_>, map: &MapName, key: &Bytes) -> Result<(), AppError> {
+fn delete(transaction: &mut Transaction<'_>, map: &MapName, key: &Bytes) -> Result<(), KvError> {
     check_map(map)?;
     transaction
         .delete(map, key.clone())
-        .map_err(|error| AppError::Limit(error.to_string()))
+        .map_err(|error| KvError::Limit(error.to_string()))
 }
 
-fn check_map(map: &MapName) -> Result<(), AppError> {
+fn check_map(map: &MapName) -> Result<(), KvError> {
     if may_write(map) {
         Ok(())
     } else {
-        Err(AppError::Reserved(map.clone()))
+        Err(KvError::Reserved(map.clone()))
     }
 }
 
@@ -134,7 +132,7 @@ fn batch(
     transaction: &mut Transaction<'_>,
     compares: &[Compare],
     steps: &[Step],
-) -> Result<Answer, AppError> {
+) -> Result<Answer, KvError> {
     for (at, compare) in compares.iter().enumerate() {
         if let Err(version) = meets(transaction, compare) {
             return Ok(Answer::ConditionFailed { at, version });
@@ -148,7 +146,7 @@ fn batch(
             Step::Get { map, key } => {
                 let item = find(transaction, map, key);
                 let bytes = item.as_ref().map_or(0, Item::byte_len);
-                room = room.checked_sub(bytes).ok_or(AppError::ReadsTooMuch)?;
+                room = room.checked_sub(bytes).ok_or(KvError::ReadsTooMuch)?;
                 found.push(item);
             }
         }
@@ -227,7 +225,7 @@ mod tests {
             after,
             limit: 1000,
         };
-        match KvApp.execute(&mut store.begin(), &Operation::List(page)) {
+        match Maps.execute(&mut store.begin(), &Operation::List(page)) {
             Ok(Answer::Page { items, more }) => (items, more),
             other => panic!("{other:?}"),
         }
@@ -263,8 +261,8 @@ mod tests {
             compares: Vec::new(),
             steps: (0..keys).map(get).collect(),
         };
-        let read = |keys| KvApp.execute(&mut store.begin(), &batch(keys));
+        let read = |keys| Maps.execute(&mut store.begin(), &batch(keys));
         assert!(matches!(read(3), Ok(Answer::Batch(found)) if found.len() == 3));
-        assert_eq!(read(4), Err(AppError::ReadsTooMuch));
+        assert_eq!(read(4), Err(KvError::ReadsTooMuch));
     }
 }

@@ -1,19 +1,20 @@
-//! The part of the public door that leads to apps: calls of them, what the ledger says of them, their logs, and the
-//! changes of their maps.
+//! The door to apps: calls of them, what the ledger says of them, and their logs.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use synod_api::{AppLogReply, AppsReply, ChunkReply, ErrorCode, Problem};
-use synod_gateway::{AppRequest, Call, Records, Reply};
+use synod_gateway::Records;
+use synod_gateway::app::{AppRequest, Call, Reply};
 use synod_governance::View;
 use synod_governance::app::{AppName, AppRecord, AppVersion, CallerKind};
-use synod_kv::{MapName, Snapshot};
-use synod_replica::{self as replica, AppChunk, AppView, CallError, Caller, Replica, Request};
+use synod_kv::Snapshot;
+use synod_replica::app::AppChunk;
+use synod_replica::{AppView, Ask, CallError, Caller, Replica};
 use tokio::sync::mpsc;
 
-use crate::app_answers;
+use crate::app_call;
 use crate::app_engine::AppEngine;
 use crate::app_logs::AppLogs;
 use crate::app_views::{self, Detail};
@@ -21,7 +22,7 @@ use crate::core::Core;
 use crate::executors::Counted;
 use crate::governance_news::GovernanceSeen;
 use crate::metrics::AppMetrics;
-use crate::watching::{Watched, Watchers};
+use crate::watching::Watchers;
 
 /// The door to apps of a running replica.
 #[derive(Clone)]
@@ -62,26 +63,26 @@ impl From<ErrorCode> for Refusal {
 }
 
 impl AppDoor {
-    /// Answers what concerns apps.
+    /// Answers a call to an app or about apps.
     pub(crate) async fn answer(&self, who: Caller, call: Call) -> Result<Reply, Refusal> {
         match call {
-            Call::App(request) => self.call(who, *request).await,
-            Call::Apps => self.list().await,
-            Call::AppInfo { name } => self.describe(name).await,
-            Call::AppComponent { name } => {
+            Call::Request(request) => self.call(who, *request).await,
+            Call::List => self.list().await,
+            Call::Describe { name } => self.describe(name).await,
+            Call::Component { name } => {
                 let pieces = self.of_app(name, |state, record| {
                     app_views::component(state, &record.name, active(record)?).ok_or(NOT_READY)
                 });
                 pieces.await.map(stream)
             }
-            Call::AppDescription { name } => {
+            Call::OpenApi { name } => {
                 let text = self.of_app(name, |_, record| {
                     let document = active(record)?.openapi.clone();
                     document.ok_or(ErrorCode::RouteNotFound)
                 });
-                text.await.map(|text| Reply::AppDescription(text.into()))
+                text.await.map(|text| Reply::OpenApi(text.into()))
             }
-            Call::AppChunk {
+            Call::Chunk {
                 name,
                 number,
                 index,
@@ -96,22 +97,7 @@ impl AppDoor {
                 };
                 self.chunk(who, chunk).await
             }
-            Call::AppLogs { name, after, limit } => self.log(who, name, after, limit).await,
-            Call::Watch(watching) => {
-                let map = MapName::new(&watching.map).map_err(|error| {
-                    Problem::new(ErrorCode::InvalidMapName).with_detail(error.to_string())
-                })?;
-                let watched = Watched {
-                    caller: who,
-                    map,
-                    prefix: watching.prefix,
-                };
-                let events = self
-                    .watchers
-                    .watch(self.core.clone(), watched, watching.from);
-                Ok(Reply::Events(Records(events.await?)))
-            }
-            _ => Err(ErrorCode::Internal.into()),
+            Call::Logs { name, after, limit } => self.log(who, name, after, limit).await,
         }
     }
 
@@ -127,18 +113,16 @@ impl AppDoor {
 
     async fn call(&self, who: Caller, request: AppRequest) -> Result<Reply, Refusal> {
         let name = request.app.clone();
-        let call = app_answers::call(request);
-        match self.ask(who, Request::App(Box::new(call))).await? {
-            replica::Reply::App(reply) => Ok(app_answers::reply(*reply)),
-            replica::Reply::Failed(error) => self.failed(who, name, error).await,
-            _ => Err(ErrorCode::Internal.into()),
+        match self.ask(who, app_call::of(request)).await? {
+            Ok(reply) => Ok(Reply::Answered(Box::new(app_call::answer(*reply)))),
+            Err(error) => self.failed(who, name, error).await,
         }
     }
 
     /// What a call that failed is answered with.
     async fn failed(&self, who: Caller, name: String, error: CallError) -> Result<Reply, Refusal> {
         match error {
-            CallError::MethodNotAllowed(methods) => Ok(Reply::AppMethods(methods)),
+            CallError::MethodNotAllowed(methods) => Ok(Reply::Methods(methods)),
             CallError::Forbidden if who.fingerprint.is_none() => {
                 Err(ErrorCode::CertificateRequired.into())
             }
@@ -150,15 +134,15 @@ impl AppDoor {
     }
 
     async fn chunk(&self, who: Caller, chunk: AppChunk) -> Result<Reply, Refusal> {
-        let refused = |why: String| Problem::new(ErrorCode::ChunkRefused).with_detail(why);
-        match self.ask(who, Request::AppChunk(chunk)).await? {
-            replica::Reply::Answered { tx, as_of, .. } => Ok(Reply::ChunkTaken(ChunkReply {
-                transaction_id: tx.unwrap_or(as_of),
+        match self.ask(who, chunk).await? {
+            Ok(taken) => Ok(Reply::ChunkTaken(ChunkReply {
+                transaction_id: taken.tx.unwrap_or(taken.as_of),
             })),
-            replica::Reply::Failed(CallError::Malformed(why)) => Err(refused(why).into()),
-            replica::Reply::Failed(CallError::NotFound) => Err(ErrorCode::ChunkRefused.into()),
-            replica::Reply::Failed(error) => Err(Refusal::Call(error)),
-            _ => Err(ErrorCode::Internal.into()),
+            Err(CallError::Malformed(why)) => Err(Problem::new(ErrorCode::ChunkRefused)
+                .with_detail(why)
+                .into()),
+            Err(CallError::NotFound) => Err(ErrorCode::ChunkRefused.into()),
+            Err(error) => Err(Refusal::Call(error)),
         }
     }
 
@@ -172,7 +156,7 @@ impl AppDoor {
             })
         };
         let apps = self.look(look).await?;
-        Ok(Reply::Apps(AppsReply { apps }))
+        Ok(Reply::List(AppsReply { apps }))
     }
 
     async fn describe(&self, name: String) -> Result<Reply, Refusal> {
@@ -184,7 +168,7 @@ impl AppDoor {
             }))
         };
         let info = self.look(look).await?.ok_or(ErrorCode::AppNotFound)?;
-        Ok(Reply::AppInfo(Box::new(info)))
+        Ok(Reply::Description(Box::new(info)))
     }
 
     /// Members see every log, users those of the apps that they own. It is judged in the newest certified state.
@@ -214,7 +198,7 @@ impl AppDoor {
             })
             .await?;
         let page = self.logs.page(&app, after, limit as usize);
-        Ok(Reply::AppLogs(AppLogReply {
+        Ok(Reply::Logs(AppLogReply {
             replica: self.replica,
             lines: page.lines,
             next: page.next,
@@ -261,9 +245,13 @@ impl AppDoor {
         Ok(seen.await??)
     }
 
-    async fn ask(&self, who: Caller, request: Request) -> Result<replica::Reply, Refusal> {
-        let reply = self.core.ask(who, request).await;
-        reply.ok_or_else(|| ErrorCode::ShuttingDown.into())
+    async fn ask<A: Ask>(
+        &self,
+        who: Caller,
+        asked: A,
+    ) -> Result<Result<A::Answer, CallError>, Refusal> {
+        let answer = self.core.ask(who, asked).await;
+        answer.ok_or_else(|| ErrorCode::ShuttingDown.into())
     }
 
     async fn look<T: Send + 'static>(

@@ -1,4 +1,4 @@
-//! Apps: what the service says of them, their logs, and events of committed changes.
+//! Apps: what the service says of them, and their logs.
 //!
 //! The answers of an app itself have no types here: their status, headers and body are the app's.
 
@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use synod_ledger::TxId;
 use utoipa::ToSchema;
 
-use crate::blob::Blob;
 use crate::tx_text;
 
 /// The answer to `GET /v1/apps`.
@@ -139,27 +138,4 @@ pub struct AppLogLine {
     pub of_host: bool,
     /// What was written.
     pub message: String,
-}
-
-/// The data of an event of `GET /v1/watch`: what one committed transaction changed in the map. The event's id is the
-/// transaction's sequence number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct WatchEvent {
-    /// The transaction.
-    #[serde(with = "tx_text")]
-    #[schema(value_type = String, example = "2.17")]
-    pub transaction_id: TxId,
-    /// The map.
-    pub map: String,
-    /// The keys that were written, each once, in the order of their bytes.
-    pub changes: Vec<WatchChange>,
-}
-
-/// A key that a transaction wrote.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct WatchChange {
-    /// The key.
-    pub key: Blob,
-    /// Its value from then on; null where it was deleted.
-    pub value: Option<Blob>,
 }

@@ -1,0 +1,31 @@
+//! Which part of a map, and which of its changes, a request asks for.
+
+use bytes::Bytes;
+
+/// Which page of a map is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The map.
+    pub map: String,
+    /// Only keys that begin with this; empty for all.
+    pub prefix: Bytes,
+    /// Only keys from this one on; empty for all.
+    pub from: Bytes,
+    /// Only keys before this one.
+    pub to: Option<Bytes>,
+    /// Only keys after this one: the last key of the page before.
+    pub after: Option<Bytes>,
+    /// At most so many entries, from 1.
+    pub limit: u32,
+}
+
+/// Which changes are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watching {
+    /// The map; its name is well-formed.
+    pub map: String,
+    /// Only keys that begin with this.
+    pub prefix: Bytes,
+    /// Changes after this sequence number; without it, from now on.
+    pub from: Option<u64>,
+}
