@@ -5,6 +5,9 @@ use synod_ledger::TxId;
 use utoipa::ToSchema;
 
 use crate::blob::Base64;
+use crate::headers;
+use crate::problem::ErrorCode as Code;
+use crate::route::{Access, Answer, Body, INLINE, Route, ok};
 use crate::tx_text;
 
 /// The answer to `GET /v1/governance`.
@@ -71,3 +74,97 @@ pub struct ActionReply {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Base64>,
 }
+
+/// The schemas of this domain's bodies; those they refer to come along.
+#[derive(utoipa::OpenApi)]
+#[openapi(components(schemas(ActionReply, ActionRequest, GovernanceReply)))]
+pub(crate) struct Schemas;
+
+const JOIN_PROBLEMS: &[Code] = &[
+    Code::NotLeader,
+    Code::EvidenceRefused,
+    Code::UnsupportedMediaType,
+];
+
+/// The routes of this domain.
+pub(crate) const ROUTES: &[Route] = &[
+    Route {
+        method: "GET",
+        path: "/v1/governance",
+        id: "governance",
+        summary: "Describes the governance: members, thresholds, users, the next sequence number.",
+        access: Access::Anybody,
+        parameters: &[],
+        body: Body::None,
+        answers: &[ok("The description.", Body::Json("GovernanceReply"))],
+        problems: &[],
+    },
+    Route {
+        method: "POST",
+        path: "/v1/governance/actions",
+        id: "act",
+        summary: "Takes an act that enough members have signed, and answers once it is committed.",
+        access: Access::Anybody,
+        parameters: &[INLINE],
+        body: Body::Json("ActionRequest"),
+        answers: &[Answer {
+            status: 200,
+            description: "The act is committed.",
+            body: Body::Json("ActionReply"),
+            headers: &[headers::TRANSACTION_ID],
+        }],
+        problems: &[
+            Code::NotLeader,
+            Code::InvalidBody,
+            Code::SequenceMismatch,
+            Code::AlreadyDone,
+            Code::UnsupportedMediaType,
+            Code::ActionRefused,
+            Code::LeadershipLost,
+            Code::AnswerTimeout,
+            Code::StorageFull,
+        ],
+    },
+    Route {
+        method: "POST",
+        path: "/v1/join",
+        id: "join",
+        summary: "Takes the statement and the evidence of a replica that wants to be trusted.",
+        access: Access::Anybody,
+        parameters: &[],
+        body: Body::Bytes(headers::CBOR),
+        answers: &[ok("The joiner is trusted.", Body::Bytes(headers::CBOR))],
+        problems: JOIN_PROBLEMS,
+    },
+    Route {
+        method: "POST",
+        path: "/v1/join/keys",
+        id: "join_keys",
+        summary: "Gives a trusted replica the keys, sealed to the key that its evidence names.",
+        access: Access::Anybody,
+        parameters: &[],
+        body: Body::Bytes(headers::CBOR),
+        answers: &[ok("The sealed keys.", Body::Bytes(headers::CBOR))],
+        problems: &[
+            Code::Forbidden,
+            Code::TransactionPending,
+            Code::UnsupportedMediaType,
+        ],
+    },
+    Route {
+        method: "POST",
+        path: "/v1/bootstrap",
+        id: "bootstrap",
+        summary: "Gives a founder the members' approvals; it answers once block 0 is written.",
+        access: Access::Anybody,
+        parameters: &[],
+        body: Body::Bytes(headers::CBOR),
+        answers: &[ok("The service stands.", Body::Bytes(headers::CBOR))],
+        problems: &[
+            Code::EvidenceRefused,
+            Code::ApprovalsRefused,
+            Code::AlreadyDone,
+            Code::UnsupportedMediaType,
+        ],
+    },
+];

@@ -8,6 +8,11 @@ use synod_ledger::{TxId, TxStatus};
 use utoipa::ToSchema;
 
 use crate::blob::{Base64, Blob};
+use crate::headers;
+use crate::problem::ErrorCode as Code;
+use crate::route::{
+    Access, Answer, Body, IDEMPOTENCY, INLINE, Parameter, Place, Route, header, ok, path, query,
+};
 use crate::{tx_status, tx_text};
 
 /// How fresh an answer must be: the parameter `consistency`.
@@ -192,6 +197,247 @@ pub struct WatchChange {
     /// Its value from then on; null where it was deleted.
     pub value: Option<Blob>,
 }
+
+/// The schemas of this domain's bodies; those they refer to come along.
+#[derive(utoipa::OpenApi)]
+#[openapi(components(schemas(ListReply, TxnReply, TxnRequest, WatchEvent, WriteReply)))]
+pub(crate) struct Schemas;
+
+const MAP: Parameter = path(
+    "map",
+    "^[a-z0-9._:-]{1,128}$",
+    "The map. Maps named `public:…` are readable by anybody who holds the ledger, all others are private.",
+);
+const KEY: Parameter = path(
+    "key",
+    "",
+    "The key: 1 to 512 bytes, percent-encoded, `/` as `%2F`. The keys `.` and `..`, which URL libraries \
+     swallow, are reached by `POST /v1/kv/txn`.",
+);
+const CONSISTENCY: Parameter = query(
+    "consistency",
+    "^(linearizable|local)$",
+    "`linearizable` (default): the leader answers, after it has made sure that it leads. `local`: any replica \
+     answers from its own certified state, and names the transaction that it is as of.",
+);
+const WAIT: Parameter = query(
+    "wait",
+    "^(commit|none)$",
+    "`commit` (default): the answer comes once the write is certified. `none`: it comes at once, with status \
+     202 and a transaction id to ask for; the write may still be lost.",
+);
+const IF_MATCH: Parameter = header(
+    "if-match",
+    "The version that the key must have, quoted as in `ETag`; `*` asks for any value at all.",
+);
+const IF_NONE_MATCH: Parameter = header("if-none-match", "Only `*`: the key must have no value.");
+const WRITE_PARAMETERS: &[Parameter] =
+    &[MAP, KEY, WAIT, INLINE, IF_MATCH, IF_NONE_MATCH, IDEMPOTENCY];
+const WRITE_PROBLEMS: &[Code] = &[
+    Code::NotLeader,
+    Code::InvalidMapName,
+    Code::InvalidKey,
+    Code::Forbidden,
+    Code::ServiceNotOpen,
+    Code::PreconditionFailed,
+    Code::ValueTooLarge,
+    Code::IdempotencyKeyReused,
+    Code::LeadershipLost,
+    Code::AnswerTimeout,
+    Code::StorageFull,
+];
+const READ_PROBLEMS: &[Code] = &[
+    Code::NotLeader,
+    Code::InvalidMapName,
+    Code::InvalidKey,
+    Code::Forbidden,
+    Code::ServiceNotOpen,
+];
+const WRITE_ANSWERS: &[Answer] = &[
+    Answer {
+        status: 200,
+        description: "The write is committed.",
+        body: Body::Json("WriteReply"),
+        headers: &[headers::TRANSACTION_ID, "etag"],
+    },
+    Answer {
+        status: 202,
+        description: "The write is pending (`wait=none`).",
+        body: Body::Json("WriteReply"),
+        headers: &[headers::TRANSACTION_ID],
+    },
+];
+
+/// The routes of this domain.
+pub(crate) const ROUTES: &[Route] = &[
+    Route {
+        method: "PUT",
+        path: "/v1/kv/{map}/{key}",
+        id: "put_key",
+        summary: "Writes a key; the body is the value.",
+        access: Access::Certificate,
+        parameters: WRITE_PARAMETERS,
+        body: Body::Bytes(headers::BYTES),
+        answers: WRITE_ANSWERS,
+        problems: WRITE_PROBLEMS,
+    },
+    Route {
+        method: "GET",
+        path: "/v1/kv/{map}/{key}",
+        id: "get_key",
+        summary: "Reads a key; the body is the value, `ETag` its version.",
+        access: Access::Certificate,
+        parameters: &[MAP, KEY, CONSISTENCY],
+        body: Body::None,
+        answers: &[Answer {
+            status: 200,
+            description: "The value.",
+            body: Body::Bytes(headers::BYTES),
+            headers: &[headers::TRANSACTION_ID, "etag"],
+        }],
+        problems: &[
+            Code::NotLeader,
+            Code::InvalidMapName,
+            Code::InvalidKey,
+            Code::Forbidden,
+            Code::ServiceNotOpen,
+            Code::KeyNotFound,
+        ],
+    },
+    Route {
+        method: "DELETE",
+        path: "/v1/kv/{map}/{key}",
+        id: "delete_key",
+        summary: "Removes a key, whether or not it has a value.",
+        access: Access::Certificate,
+        parameters: WRITE_PARAMETERS,
+        body: Body::None,
+        answers: WRITE_ANSWERS,
+        problems: WRITE_PROBLEMS,
+    },
+    Route {
+        method: "GET",
+        path: "/v1/kv/{map}",
+        id: "list_keys",
+        summary: "Lists the entries of a map, in the order of the keys' bytes.",
+        access: Access::Certificate,
+        parameters: &[
+            MAP,
+            query(
+                "prefix",
+                "",
+                "Only keys that begin with these bytes, percent-encoded.",
+            ),
+            query("from", "", "Only keys from this one on, percent-encoded."),
+            query("to", "", "Only keys before this one, percent-encoded."),
+            query(
+                "limit",
+                "^[0-9]{1,4}$",
+                "Entries on the page, 1 to 1000; default 100.",
+            ),
+            query(
+                "cursor",
+                "",
+                "`next_cursor` of the page before; all else must be as it was there.",
+            ),
+            CONSISTENCY,
+        ],
+        body: Body::None,
+        answers: &[Answer {
+            status: 200,
+            description: "A page.",
+            body: Body::Json("ListReply"),
+            headers: &[headers::TRANSACTION_ID],
+        }],
+        problems: READ_PROBLEMS,
+    },
+    Route {
+        method: "POST",
+        path: "/v1/kv/txn",
+        id: "transact",
+        summary: "Does several operations at once, if all compares hold; else none.",
+        access: Access::Certificate,
+        parameters: &[WAIT, INLINE, IDEMPOTENCY],
+        body: Body::Json("TxnRequest"),
+        answers: &[
+            Answer {
+                status: 200,
+                description: "All is done and committed.",
+                body: Body::Json("TxnReply"),
+                headers: &[headers::TRANSACTION_ID],
+            },
+            Answer {
+                status: 202,
+                description: "The transaction is pending (`wait=none`).",
+                body: Body::Json("TxnReply"),
+                headers: &[headers::TRANSACTION_ID],
+            },
+        ],
+        problems: &[
+            Code::NotLeader,
+            Code::InvalidBody,
+            Code::InvalidMapName,
+            Code::InvalidKey,
+            Code::Forbidden,
+            Code::ServiceNotOpen,
+            Code::PreconditionFailed,
+            Code::ValueTooLarge,
+            Code::TransactionTooLarge,
+            Code::AnswerTooLarge,
+            Code::UnsupportedMediaType,
+            Code::IdempotencyKeyReused,
+            Code::LeadershipLost,
+            Code::AnswerTimeout,
+            Code::StorageFull,
+        ],
+    },
+    Route {
+        method: "GET",
+        path: "/v1/watch",
+        id: "watch",
+        summary: "Streams the committed changes of a map as server-sent events.",
+        access: Access::Anybody,
+        parameters: &[
+            Parameter {
+                name: "map",
+                place: Place::RequiredQuery,
+                description: "The map. Of an app's private maps only those that its manifest lets the caller watch: \
+                              `app.{name}.{map}`.",
+                pattern: "^[a-z0-9._:-]{1,128}$",
+            },
+            query(
+                "prefix",
+                "",
+                "Only keys that begin with these bytes, percent-encoded.",
+            ),
+            query(
+                "from",
+                "^[0-9]{1,19}$",
+                "Changes after the transaction with this sequence number; without it, from now on.",
+            ),
+            header(
+                headers::LAST_EVENT_ID,
+                "The same as `from`, and stronger: what browsers send when they connect again.",
+            ),
+        ],
+        body: Body::None,
+        answers: &[ok(
+            "Events `change`, each with a `WatchEvent` as data and the sequence number as id. Every 15 seconds a comment \
+             with the number that was reached. When the stream cannot go on, a last event `problem`, with a `Problem`: \
+             `watch_too_slow` where the reader took no event for 30 seconds though some waited; the id of the last event \
+             is where to go on.",
+            Body::Bytes(headers::EVENTS),
+        )],
+        problems: &[
+            Code::InvalidMapName,
+            Code::CertificateRequired,
+            Code::Forbidden,
+            Code::ServiceNotOpen,
+            Code::WatchExpired,
+            Code::WatchTooSlow,
+        ],
+    },
+];
 
 #[cfg(test)]
 mod tests {

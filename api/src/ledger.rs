@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 use synod_ledger::{TxId, TxStatus};
 use utoipa::ToSchema;
 
+use crate::headers;
+use crate::problem::ErrorCode as Code;
+use crate::route::{Access, Answer, Body, Parameter, Route, ok, path, query};
 use crate::{tx_status, tx_text};
 
 /// The answer to `GET /v1/tx/{id}`.
@@ -18,3 +21,79 @@ pub struct TxReply {
     #[schema(value_type = tx_status::Form)]
     pub status: TxStatus,
 }
+
+/// The schemas of this domain's bodies; those they refer to come along.
+#[derive(utoipa::OpenApi)]
+#[openapi(components(schemas(TxReply)))]
+pub(crate) struct Schemas;
+
+const ID: Parameter = path(
+    "id",
+    r"^[1-9][0-9]*\.[1-9][0-9]*$",
+    "The transaction, as `view.seqno`.",
+);
+
+/// The routes of this domain.
+pub(crate) const ROUTES: &[Route] = &[
+    Route {
+        method: "GET",
+        path: "/v1/tx/{id}",
+        id: "transaction_status",
+        summary: "Says how far a transaction is; `invalid` only once that is decided.",
+        access: Access::Anybody,
+        parameters: &[ID],
+        body: Body::None,
+        answers: &[ok("The status.", Body::Json("TxReply"))],
+        problems: &[],
+    },
+    Route {
+        method: "GET",
+        path: "/v1/receipts/{id}",
+        id: "receipt",
+        summary: "Gives the receipt of a committed transaction, to be verified offline.",
+        access: Access::Certificate,
+        parameters: &[ID],
+        body: Body::None,
+        answers: &[Answer {
+            status: 200,
+            description: "The receipt file.",
+            body: Body::Bytes(headers::RECEIPT),
+            headers: &[headers::TRANSACTION_ID],
+        }],
+        problems: &[
+            Code::Forbidden,
+            Code::TransactionUnknown,
+            Code::TransactionPending,
+            Code::TransactionInvalid,
+        ],
+    },
+    Route {
+        method: "GET",
+        path: "/v1/chain",
+        id: "chain",
+        summary: "Gives block 0 and the chain of configurations, to be verified offline.",
+        access: Access::Anybody,
+        parameters: &[],
+        body: Body::None,
+        answers: &[ok("The chain file.", Body::Bytes(headers::CHAIN))],
+        problems: &[],
+    },
+    Route {
+        method: "GET",
+        path: "/v1/ledger",
+        id: "ledger",
+        summary: "Streams the ledger's records, for joiners and auditors. Private writes are sealed in it.",
+        access: Access::Anybody,
+        parameters: &[query(
+            "from",
+            "^[1-9][0-9]{0,18}$",
+            "Index of the first block; default 1, which is block 0.",
+        )],
+        body: Body::None,
+        answers: &[ok(
+            "Records, as in a segment file, up to the newest certificate.",
+            Body::Bytes(headers::LEDGER),
+        )],
+        problems: &[],
+    },
+];

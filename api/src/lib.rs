@@ -4,11 +4,10 @@
 //! * No I/O and no decisions: `gateway` serves this interface and `client` speaks it.
 //! * Every error has a stable [`ErrorCode`] and is an RFC 9457 [`Problem`].
 //! * Every bound stands in [`limits`], with its default and its unit.
-//! * The [`openapi()`] document is made from [`ROUTES`] and these types; a checked-in copy stands
+//! * The [`openapi()`] document is made from [`routes()`] and these types; a checked-in copy stands
 //!   in `spec/openapi.json`, and a test fails when they drift apart.
 
 mod app;
-mod app_routes;
 mod blob;
 mod bound;
 mod chain_file;
@@ -26,28 +25,19 @@ mod routes;
 mod tx_status;
 mod tx_text;
 
-pub use app::{
-    AppFailureInfo, AppInfo, AppLogLine, AppLogReply, AppStatus, AppVersionInfo, AppsReply,
-    ChunkReply, PendingAppInfo,
-};
+pub use app::*;
 pub use blob::{Base64, Blob, read_cursor, write_cursor};
 pub use bound::{BoundRequest, bound_response};
 pub use chain_file::{ChainFile, ChainFileError};
-pub use governance::{ActionReply, ActionRequest, GovernanceReply, MemberInfo, UserInfo};
-pub use kv::{
-    Compare, Consistency, Entry, Expectation, KeyRef, KeyValue, ListReply, Operation,
-    OperationResult, TxnReply, TxnRequest, WatchChange, WatchEvent, WriteReply,
-};
-pub use ledger::TxReply;
+pub use governance::*;
+pub use kv::*;
+pub use ledger::*;
 pub use limits::Limits;
-pub use network::{
-    AttestationReply, CertifiedBlock, Demotion, Departure, DepartureReason, HealthReply,
-    NetworkReply, ReplicaInfo, Role, SessionProof, SessionReply, Standing, freshness_message,
-};
+pub use network::*;
 pub use openapi::{openapi, openapi_json};
 pub use percent::{percent_decode, percent_encode};
 pub use problem::{ErrorCode, PROBLEM_CONTENT_TYPE, Problem};
 pub use route::{Access, Answer, Body, Parameter, Place, Route};
-pub use routes::ROUTES;
+pub use routes::routes;
 pub use synod_kv::Condition;
 pub use synod_ledger::{TxId, TxStatus};

@@ -8,6 +8,9 @@ use synod_ledger::TxId;
 use utoipa::ToSchema;
 
 use crate::blob::Base64;
+use crate::headers;
+use crate::problem::ErrorCode as Code;
+use crate::route::{Access, Body, Parameter, Place, Route, ok};
 use crate::tx_text;
 
 /// The part a replica plays in the engine.
@@ -266,3 +269,91 @@ pub struct HealthReply {
     /// In one sentence, what the replica does now.
     pub state: String,
 }
+
+/// The schemas of this domain's bodies; those they refer to come along.
+#[derive(utoipa::OpenApi)]
+#[openapi(components(schemas(AttestationReply, HealthReply, NetworkReply, SessionReply)))]
+pub(crate) struct Schemas;
+
+/// The routes of this domain.
+pub(crate) const ROUTES: &[Route] = &[
+    Route {
+        method: "GET",
+        path: "/v1/attestation",
+        id: "attestation",
+        summary: "Gives the evidence of this replica, and its key's signature over the nonce.",
+        access: Access::Anybody,
+        parameters: &[Parameter {
+            name: "nonce",
+            place: Place::RequiredQuery,
+            description: "32 random bytes of the caller, in lower-case hexadecimal.",
+            pattern: "^[0-9a-f]{64}$",
+        }],
+        body: Body::None,
+        answers: &[ok(
+            "Statement, evidence, endorsements and signature.",
+            Body::Json("AttestationReply"),
+        )],
+        problems: &[],
+    },
+    Route {
+        method: "GET",
+        path: "/v1/session",
+        id: "session",
+        summary: "Gives the identity key's signature over nonce and TLS session: proves where this connection ends.",
+        access: Access::Anybody,
+        parameters: &[Parameter {
+            name: "nonce",
+            place: Place::RequiredQuery,
+            description: "32 random bytes of the caller, in lower-case hexadecimal.",
+            pattern: "^[0-9a-f]{64}$",
+        }],
+        body: Body::None,
+        answers: &[ok("The proof.", Body::Json("SessionReply"))],
+        problems: &[],
+    },
+    Route {
+        method: "GET",
+        path: "/v1/network",
+        id: "network",
+        summary: "Describes the service: replicas, leader, configuration, alarms.",
+        access: Access::Anybody,
+        parameters: &[],
+        body: Body::None,
+        answers: &[ok("The description.", Body::Json("NetworkReply"))],
+        problems: &[],
+    },
+    Route {
+        method: "GET",
+        path: "/livez",
+        id: "live",
+        summary: "Says whether the process works at all.",
+        access: Access::Anybody,
+        parameters: &[],
+        body: Body::None,
+        answers: &[ok("It does.", Body::Json("HealthReply"))],
+        problems: &[Code::Halted],
+    },
+    Route {
+        method: "GET",
+        path: "/readyz",
+        id: "ready",
+        summary: "Says whether the replica can serve requests now.",
+        access: Access::Anybody,
+        parameters: &[],
+        body: Body::None,
+        answers: &[ok("It can.", Body::Json("HealthReply"))],
+        problems: &[],
+    },
+    Route {
+        method: "GET",
+        path: "/metrics",
+        id: "metrics",
+        summary: "Gives the metrics, for Prometheus.",
+        access: Access::Anybody,
+        parameters: &[],
+        body: Body::None,
+        answers: &[ok("The metrics.", Body::Bytes(headers::METRICS))],
+        problems: &[],
+    },
+];

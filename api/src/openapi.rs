@@ -12,43 +12,25 @@ use utoipa::openapi::{
     ResponseBuilder, Schema,
 };
 
-use crate::app::{AppInfo, AppLogReply, AppsReply, ChunkReply};
-use crate::governance::{ActionReply, ActionRequest, GovernanceReply};
 use crate::headers;
-use crate::kv::{ListReply, TxnReply, TxnRequest, WatchEvent, WriteReply};
-use crate::ledger::TxReply;
-use crate::network::{AttestationReply, HealthReply, NetworkReply, SessionReply};
 use crate::problem::{ErrorCode, PROBLEM_CONTENT_TYPE, Problem};
 use crate::route::{Access, Answer, Body, Parameter, Place, Route};
-use crate::routes::{COMMON_PROBLEMS, ROUTES};
+use crate::routes::{COMMON_PROBLEMS, routes};
+use crate::{app, governance, kv, ledger, network};
 
-/// The schemas of all bodies; those they refer to come along.
+/// The schema of what every route may answer with.
 #[derive(utoipa::OpenApi)]
-#[openapi(components(schemas(
-    ActionReply,
-    ActionRequest,
-    AppInfo,
-    AppLogReply,
-    AppsReply,
-    AttestationReply,
-    ChunkReply,
-    GovernanceReply,
-    HealthReply,
-    ListReply,
-    NetworkReply,
-    Problem,
-    SessionReply,
-    TxReply,
-    TxnReply,
-    TxnRequest,
-    WatchEvent,
-    WriteReply,
-)))]
+#[openapi(components(schemas(Problem)))]
 struct Schemas;
 
 /// The OpenAPI document of the interface.
 pub fn openapi() -> OpenApi {
     let mut document = <Schemas as utoipa::OpenApi>::openapi();
+    document.merge(<kv::Schemas as utoipa::OpenApi>::openapi());
+    document.merge(<app::Schemas as utoipa::OpenApi>::openapi());
+    document.merge(<ledger::Schemas as utoipa::OpenApi>::openapi());
+    document.merge(<governance::Schemas as utoipa::OpenApi>::openapi());
+    document.merge(<network::Schemas as utoipa::OpenApi>::openapi());
     document.info = info();
     document.paths = paths();
     document
@@ -78,7 +60,7 @@ fn info() -> Info {
 
 fn paths() -> Paths {
     let mut paths = Paths::new();
-    for route in ROUTES {
+    for route in routes() {
         let item = PathItem::new(method(route.method), operation(route));
         match paths.paths.get_mut(route.path) {
             Some(known) => known.merge_operations(item),
@@ -268,7 +250,7 @@ mod tests {
     #[test]
     fn every_route_has_its_own_id_and_all_its_path_parameters() {
         let mut ids = BTreeSet::new();
-        for route in ROUTES {
+        for route in routes() {
             assert!(ids.insert(route.id), "{} is used twice", route.id);
             let in_path = route
                 .parameters

@@ -134,3 +134,9 @@ pub(crate) const IDEMPOTENCY: Parameter = header(
     "1 to 64 visible ASCII characters, fresh for each request. A repetition with the same key is answered with \
      what the first one gave, as long as the service remembers the key.",
 );
+
+pub(crate) const INLINE: Parameter = query(
+    "receipt",
+    "^inline$",
+    "`inline`: the answer holds the receipt, in base64. Not with `wait=none`.",
+);

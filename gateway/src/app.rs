@@ -125,8 +125,127 @@ impl Reply {
     }
 }
 
-/// Reads a request for lines of an app's log.
-pub(crate) fn read_logs(name: &str, parts: &Parts) -> Result<Call, Refused> {
+/// A path of this domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place<'a> {
+    /// Below an app: `path` is all that follows the name, empty or from `/` on.
+    Below {
+        name: &'a str,
+        path: &'a str,
+    },
+    List,
+    Describe {
+        name: &'a str,
+    },
+    Component {
+        name: &'a str,
+    },
+    Chunk {
+        name: &'a str,
+        number: &'a str,
+        index: &'a str,
+    },
+    OpenApi {
+        name: &'a str,
+    },
+    Logs {
+        name: &'a str,
+    },
+}
+
+impl<'a> Place<'a> {
+    /// The place of a path, if it is of this domain.
+    pub(crate) fn find(path: &'a str) -> Option<Self> {
+        if let Some(rest) = path.strip_prefix("/app/") {
+            return Self::below(rest);
+        }
+        if let Some(rest) = path.strip_prefix("/v1/apps/") {
+            return Self::about(rest);
+        }
+        (path == "/v1/apps").then_some(Self::List)
+    }
+
+    /// What follows the app's name is the app's, whatever it is: nothing of it is decoded or mended here.
+    fn below(rest: &'a str) -> Option<Self> {
+        let (name, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        (!name.is_empty()).then_some(Self::Below { name, path })
+    }
+
+    fn about(rest: &'a str) -> Option<Self> {
+        let mut parts = rest.split('/');
+        let name = parts.next().filter(|name| !name.is_empty())?;
+        let place = match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (None, ..) => Self::Describe { name },
+            (Some("component"), None, ..) => Self::Component { name },
+            (Some("component"), Some(number), Some(index), None) => Self::Chunk {
+                name,
+                number,
+                index,
+            },
+            (Some("openapi.json"), None, ..) => Self::OpenApi { name },
+            (Some("logs"), None, ..) => Self::Logs { name },
+            _ => return None,
+        };
+        Some(place)
+    }
+
+    /// The methods of this place, as the header `Allow` lists them.
+    pub(crate) fn allow(self) -> &'static str {
+        match self {
+            Self::Below { .. } => "GET, HEAD, POST, PUT, PATCH, DELETE",
+            Self::Chunk { .. } => "PUT",
+            _ => "GET",
+        }
+    }
+
+    /// Whether only connections with a client certificate are let through.
+    pub(crate) fn needs_certificate(self) -> bool {
+        matches!(self, Self::Chunk { .. } | Self::Logs { .. })
+    }
+
+    /// Reads a request about apps that has no body.
+    pub(crate) fn read(self, parts: &Parts) -> Result<Call, Refused> {
+        if let Self::Logs { name } = self {
+            return read_logs(name, parts);
+        }
+        parameters(parts, &[])?;
+        Ok(match self {
+            Self::List => Call::List,
+            Self::Describe { name } => Call::Describe {
+                name: app_name(name)?,
+            },
+            Self::Component { name } => Call::Component {
+                name: app_name(name)?,
+            },
+            Self::OpenApi { name } => Call::OpenApi {
+                name: app_name(name)?,
+            },
+            other => unreachable!("{other:?} is read in another way"),
+        })
+    }
+
+    /// Reads a piece of a component, the one request about apps that has a body.
+    pub(crate) async fn read_with_body<B>(
+        self,
+        parts: &Parts,
+        body: B,
+        bounds: Bounds<'_>,
+    ) -> Result<Call, Refused>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        match self {
+            Self::Chunk {
+                name,
+                number,
+                index,
+            } => read_chunk((name, number, index), parts, body, bounds).await,
+            other => unreachable!("{other:?} takes no body"),
+        }
+    }
+}
+
+fn read_logs(name: &str, parts: &Parts) -> Result<Call, Refused> {
     let (after, limit) = parameters(parts, &["after", "limit"])?.lines()?;
     let name = app_name(name)?;
     Ok(Call::Logs { name, after, limit })
@@ -172,8 +291,7 @@ fn chunk_place(name: &str, number: &str, index: &str) -> Result<ChunkPlace, Refu
     })
 }
 
-/// Reads a piece of a component.
-pub(crate) async fn read_chunk<B>(
+async fn read_chunk<B>(
     (name, number, index): (&str, &str, &str),
     parts: &Parts,
     body: B,

@@ -62,8 +62,66 @@ impl Reply {
     }
 }
 
-/// Reads a signed act.
-pub(crate) async fn read_act<B>(parts: &Parts, body: B, bounds: Bounds<'_>) -> Result<Call, Refused>
+/// A path of this domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Governance,
+    Actions,
+    Join,
+    JoinKeys,
+    Bootstrap,
+}
+
+impl Place {
+    /// The place of a path, if it is of this domain.
+    pub(crate) fn find(path: &str) -> Option<Self> {
+        Some(match path {
+            "/v1/governance" => Self::Governance,
+            "/v1/governance/actions" => Self::Actions,
+            "/v1/join" => Self::Join,
+            "/v1/join/keys" => Self::JoinKeys,
+            "/v1/bootstrap" => Self::Bootstrap,
+            _ => return None,
+        })
+    }
+
+    /// The methods of this place, as the header `Allow` lists them.
+    pub(crate) fn allow(self) -> &'static str {
+        match self {
+            Self::Governance => "GET",
+            Self::Actions | Self::Join | Self::JoinKeys | Self::Bootstrap => "POST",
+        }
+    }
+
+    /// Reads a request without a body.
+    pub(crate) fn read(self, parts: &Parts) -> Result<Call, Refused> {
+        assert_eq!(self, Self::Governance, "all others have a body");
+        parameters(parts, &[])?;
+        Ok(Call::Describe)
+    }
+
+    /// Reads a request with a body.
+    pub(crate) async fn read_with_body<B>(
+        self,
+        parts: &Parts,
+        body: B,
+        bounds: Bounds<'_>,
+    ) -> Result<Call, Refused>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let call = match self {
+            Self::Governance => unreachable!("it takes no body"),
+            Self::Actions => return read_act(parts, body, bounds).await,
+            Self::Join => Call::Join,
+            Self::JoinKeys => Call::JoinKeys,
+            Self::Bootstrap => Call::Bootstrap,
+        };
+        read_cbor(call, parts, body, bounds).await
+    }
+}
+
+async fn read_act<B>(parts: &Parts, body: B, bounds: Bounds<'_>) -> Result<Call, Refused>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -77,7 +135,7 @@ where
 }
 
 /// Reads a body in CBOR, for the request that it belongs to.
-pub(crate) async fn read_cbor<B>(
+async fn read_cbor<B>(
     call: fn(Bytes) -> Call,
     parts: &Parts,
     body: B,

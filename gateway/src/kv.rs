@@ -13,6 +13,7 @@ use synod_api::{
 use crate::body::{Bounds, Content, read_body, read_json};
 use crate::conditions::{condition, idempotency, last_event, media_type};
 use crate::parameters::parameters;
+use crate::path::one_segment;
 use crate::refusal::{Refused, quoted, refuse};
 use crate::rendered::{Rendered, bytes, content, json};
 use crate::stream::Records;
@@ -169,8 +170,72 @@ fn json_bytes(bytes: &[u8]) -> usize {
     bytes.len() + 5 * bytes.iter().filter(escaped).count() + AROUND
 }
 
-/// Reads a request for one key that has no body.
-pub(crate) fn read_key_request(map: &str, key: &str, parts: &Parts) -> Result<Call, Refused> {
+/// A path of this domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place<'a> {
+    Key { map: &'a str, key: &'a str },
+    Map { map: &'a str },
+    Txn,
+    Watch,
+}
+
+impl<'a> Place<'a> {
+    /// The place of a path, if it is of this domain.
+    pub(crate) fn find(path: &'a str) -> Option<Self> {
+        let Some(rest) = path.strip_prefix("/v1/kv/") else {
+            return (path == "/v1/watch").then_some(Self::Watch);
+        };
+        match rest.split_once('/') {
+            Some((map, key)) => one_segment(key).map(|key| Self::Key { map, key }),
+            None if rest.is_empty() => None,
+            None if rest == "txn" => Some(Self::Txn),
+            None => Some(Self::Map { map: rest }),
+        }
+    }
+
+    /// The methods of this place, as the header `Allow` lists them.
+    pub(crate) fn allow(self) -> &'static str {
+        match self {
+            Self::Key { .. } => "GET, PUT, DELETE",
+            Self::Txn => "GET, POST",
+            Self::Map { .. } | Self::Watch => "GET",
+        }
+    }
+
+    /// Whether only connections with a client certificate are let through.
+    pub(crate) fn needs_certificate(self) -> bool {
+        self != Self::Watch
+    }
+
+    /// Reads a request without a body.
+    pub(crate) fn read(self, parts: &Parts) -> Result<Call, Refused> {
+        match self {
+            Self::Key { map, key } => read_key_request(map, key, parts),
+            Self::Map { map } => read_page(map, parts),
+            Self::Txn => read_page("txn", parts),
+            Self::Watch => read_watch(parts),
+        }
+    }
+
+    /// Reads a request with a body.
+    pub(crate) async fn read_with_body<B>(
+        self,
+        parts: &Parts,
+        body: B,
+        bounds: Bounds<'_>,
+    ) -> Result<Call, Refused>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        match self {
+            Self::Key { map, key } => read_put(map, key, parts, body, bounds).await,
+            Self::Txn => read_txn(parts, body, bounds).await,
+            other => unreachable!("{other:?} takes no body"),
+        }
+    }
+}
+
+fn read_key_request(map: &str, key: &str, parts: &Parts) -> Result<Call, Refused> {
     let at = read_key(map, key)?;
     if parts.method == Method::DELETE {
         return Ok(Call::Delete {
@@ -185,8 +250,7 @@ pub(crate) fn read_key_request(map: &str, key: &str, parts: &Parts) -> Result<Ca
     })
 }
 
-/// Reads a `PUT` of a key.
-pub(crate) async fn read_put<B>(
+async fn read_put<B>(
     map: &str,
     key: &str,
     parts: &Parts,
@@ -208,8 +272,7 @@ where
     })
 }
 
-/// Reads a transaction.
-pub(crate) async fn read_txn<B>(parts: &Parts, body: B, bounds: Bounds<'_>) -> Result<Call, Refused>
+async fn read_txn<B>(parts: &Parts, body: B, bounds: Bounds<'_>) -> Result<Call, Refused>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -220,8 +283,7 @@ where
     Ok(Call::Transact { txn, mode })
 }
 
-/// Reads a request for the changes of a map.
-pub(crate) fn read_watch(parts: &Parts) -> Result<Call, Refused> {
+fn read_watch(parts: &Parts) -> Result<Call, Refused> {
     let mut watching = parameters(parts, &["map", "prefix", "from"])?.watching()?;
     check_map(&watching.map)?;
     // A browser that connects again repeats its first URL, and says here how far it came.
@@ -243,8 +305,7 @@ fn write_mode(parts: &Parts) -> Result<WriteMode, Refused> {
     })
 }
 
-/// Reads a request for a page of a map.
-pub(crate) fn read_page(map: &str, parts: &Parts) -> Result<Call, Refused> {
+fn read_page(map: &str, parts: &Parts) -> Result<Call, Refused> {
     const ALLOWED: &[&str] = &["prefix", "from", "to", "limit", "cursor", "consistency"];
     let parameters = parameters(parts, ALLOWED)?;
     check_map(map)?;

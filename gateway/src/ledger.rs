@@ -1,9 +1,12 @@
 //! What the ledger holds: requests, answers, and how they stand in HTTP.
 
 use bytes::Bytes;
+use http::request::Parts;
 use synod_api::{ErrorCode, TxId, TxReply, headers};
 
 use crate::body::Content;
+use crate::parameters::parameters;
+use crate::path::one_segment;
 use crate::refusal::{Refused, quoted, refuse};
 use crate::rendered::{Rendered, bytes, content, json};
 use crate::stream::Records;
@@ -62,8 +65,55 @@ impl Reply {
     }
 }
 
-/// Reads the name of a transaction.
-pub(crate) fn read_id(text: &str) -> Result<TxId, Refused> {
+/// A path of this domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place<'a> {
+    Transaction { id: &'a str },
+    Receipt { id: &'a str },
+    Chain,
+    Records,
+}
+
+impl<'a> Place<'a> {
+    /// The place of a path, if it is of this domain.
+    pub(crate) fn find(path: &'a str) -> Option<Self> {
+        if let Some(id) = path.strip_prefix("/v1/tx/") {
+            return one_segment(id).map(|id| Self::Transaction { id });
+        }
+        if let Some(id) = path.strip_prefix("/v1/receipts/") {
+            return one_segment(id).map(|id| Self::Receipt { id });
+        }
+        match path {
+            "/v1/chain" => Some(Self::Chain),
+            "/v1/ledger" => Some(Self::Records),
+            _ => None,
+        }
+    }
+
+    /// Whether only connections with a client certificate are let through.
+    pub(crate) fn needs_certificate(self) -> bool {
+        matches!(self, Self::Receipt { .. })
+    }
+
+    /// Reads a request.
+    pub(crate) fn read(self, parts: &Parts) -> Result<Call, Refused> {
+        let allowed: &'static [&'static str] = match self {
+            Self::Records => &["from"],
+            _ => &[],
+        };
+        let parameters = parameters(parts, allowed)?;
+        Ok(match self {
+            Self::Transaction { id } => Call::Status(read_id(id)?),
+            Self::Receipt { id } => Call::Receipt(read_id(id)?),
+            Self::Chain => Call::Chain,
+            Self::Records => Call::Records {
+                from: parameters.first_index()?,
+            },
+        })
+    }
+}
+
+fn read_id(text: &str) -> Result<TxId, Refused> {
     text.parse().map_err(|_| {
         let detail = format!("{} is not a transaction id `view.seqno`", quoted(text));
         refuse(ErrorCode::InvalidParameter, detail)

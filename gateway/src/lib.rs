@@ -20,6 +20,7 @@ pub mod ledger;
 mod map_query;
 pub mod network;
 mod parameters;
+mod path;
 mod place;
 mod port;
 mod refusal;

@@ -1,8 +1,11 @@
 //! What a replica tells of itself and of its network: requests, answers, and how they stand in HTTP.
 
 use http::StatusCode;
+use http::request::Parts;
 use synod_api::{AttestationReply, HealthReply, NetworkReply, SessionReply, headers};
 
+use crate::parameters::parameters;
+use crate::refusal::Refused;
 use crate::rendered::{Rendered, bytes, json};
 
 /// A request.
@@ -60,5 +63,52 @@ impl Reply {
             }
             Self::Metrics(text) => bytes(text.into(), headers::METRICS),
         }
+    }
+}
+
+/// A path of this domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Network,
+    Attestation,
+    Session,
+    Live,
+    Ready,
+    Metrics,
+}
+
+impl Place {
+    /// The place of a path, if it is of this domain.
+    pub(crate) fn find(path: &str) -> Option<Self> {
+        Some(match path {
+            "/v1/network" => Self::Network,
+            "/v1/attestation" => Self::Attestation,
+            "/v1/session" => Self::Session,
+            "/livez" => Self::Live,
+            "/readyz" => Self::Ready,
+            "/metrics" => Self::Metrics,
+            _ => return None,
+        })
+    }
+
+    /// Reads a request.
+    pub(crate) fn read(self, parts: &Parts) -> Result<Call, Refused> {
+        let allowed: &'static [&'static str] = match self {
+            Self::Attestation | Self::Session => &["nonce"],
+            _ => &[],
+        };
+        let parameters = parameters(parts, allowed)?;
+        Ok(match self {
+            Self::Network => Call::Describe,
+            Self::Attestation => Call::Attest {
+                nonce: parameters.nonce()?,
+            },
+            Self::Session => Call::Session {
+                nonce: parameters.nonce()?,
+            },
+            Self::Live => Call::Live,
+            Self::Ready => Call::Ready,
+            Self::Metrics => Call::Metrics,
+        })
     }
 }

@@ -1,148 +1,48 @@
-//! Where a path leads: found by plain comparison, without a table in memory.
+//! Where a path leads: to a place of one domain, found by plain comparison, without a table in memory.
 
+use bytes::Bytes;
 use http::Method;
+use http::request::Parts;
+use hyper::body::Body;
+
+use crate::body::Bounds;
+use crate::parameters::parameters;
+use crate::port::Call;
+use crate::refusal::Refused;
+use crate::{app, governance, kv, ledger, network};
 
 /// A place of the interface, with the parts of the path that are parameters, still encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place<'a> {
-    Key {
-        map: &'a str,
-        key: &'a str,
-    },
-    Map {
-        map: &'a str,
-    },
-    Txn,
-    Transaction {
-        id: &'a str,
-    },
-    Receipt {
-        id: &'a str,
-    },
-    Chain,
-    Attestation,
-    Session,
-    Network,
-    Governance,
-    Actions,
-    Join,
-    JoinKeys,
-    Ledger,
-    Bootstrap,
-    Live,
-    Ready,
-    Metrics,
+    Kv(kv::Place<'a>),
+    App(app::Place<'a>),
+    Ledger(ledger::Place<'a>),
+    Governance(governance::Place),
+    Network(network::Place),
+    /// The description of the interface, which is of no domain.
     OpenApi,
-    /// Below an app: `path` is all that follows the name, empty or from `/` on.
-    App {
-        name: &'a str,
-        path: &'a str,
-    },
-    Apps,
-    AppInfo {
-        name: &'a str,
-    },
-    AppComponent {
-        name: &'a str,
-    },
-    AppChunk {
-        name: &'a str,
-        number: &'a str,
-        index: &'a str,
-    },
-    AppDescription {
-        name: &'a str,
-    },
-    AppLogs {
-        name: &'a str,
-    },
-    Watch,
 }
 
 impl<'a> Place<'a> {
     /// The place of a path, if there is one.
     pub(crate) fn find(path: &'a str) -> Option<Self> {
-        if let Some(rest) = path.strip_prefix("/v1/kv/") {
-            return Self::in_maps(rest);
-        }
-        if let Some(rest) = path.strip_prefix("/app/") {
-            return Self::below_app(rest);
-        }
-        if let Some(rest) = path.strip_prefix("/v1/apps/") {
-            return Self::of_app(rest);
-        }
-        if let Some(id) = path.strip_prefix("/v1/tx/") {
-            return one_segment(id).map(|id| Self::Transaction { id });
-        }
-        if let Some(id) = path.strip_prefix("/v1/receipts/") {
-            return one_segment(id).map(|id| Self::Receipt { id });
-        }
-        Some(match path {
-            "/v1/chain" => Self::Chain,
-            "/v1/attestation" => Self::Attestation,
-            "/v1/session" => Self::Session,
-            "/v1/network" => Self::Network,
-            "/v1/governance" => Self::Governance,
-            "/v1/governance/actions" => Self::Actions,
-            "/v1/join" => Self::Join,
-            "/v1/join/keys" => Self::JoinKeys,
-            "/v1/ledger" => Self::Ledger,
-            "/v1/bootstrap" => Self::Bootstrap,
-            "/livez" => Self::Live,
-            "/readyz" => Self::Ready,
-            "/metrics" => Self::Metrics,
-            "/v1/openapi.json" => Self::OpenApi,
-            "/v1/apps" => Self::Apps,
-            "/v1/watch" => Self::Watch,
-            _ => return None,
-        })
-    }
-
-    /// What follows the app's name is the app's, whatever it is: nothing of it is decoded or mended here.
-    fn below_app(rest: &'a str) -> Option<Self> {
-        let (name, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        (!name.is_empty()).then_some(Self::App { name, path })
-    }
-
-    fn of_app(rest: &'a str) -> Option<Self> {
-        let mut parts = rest.split('/');
-        let name = parts.next().filter(|name| !name.is_empty())?;
-        let place = match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (None, ..) => Self::AppInfo { name },
-            (Some("component"), None, ..) => Self::AppComponent { name },
-            (Some("component"), Some(number), Some(index), None) => Self::AppChunk {
-                name,
-                number,
-                index,
-            },
-            (Some("openapi.json"), None, ..) => Self::AppDescription { name },
-            (Some("logs"), None, ..) => Self::AppLogs { name },
-            _ => return None,
-        };
-        Some(place)
-    }
-
-    fn in_maps(rest: &'a str) -> Option<Self> {
-        match rest.split_once('/') {
-            Some((map, key)) => one_segment(key).map(|key| Self::Key { map, key }),
-            None if rest.is_empty() => None,
-            None => Some(if rest == "txn" {
-                Self::Txn
-            } else {
-                Self::Map { map: rest }
-            }),
-        }
+        let of_interface = || (path == "/v1/openapi.json").then_some(Self::OpenApi);
+        kv::Place::find(path)
+            .map(Self::Kv)
+            .or_else(|| app::Place::find(path).map(Self::App))
+            .or_else(|| ledger::Place::find(path).map(Self::Ledger))
+            .or_else(|| governance::Place::find(path).map(Self::Governance))
+            .or_else(|| network::Place::find(path).map(Self::Network))
+            .or_else(of_interface)
     }
 
     /// The methods of this place, as the header `Allow` lists them.
     pub(crate) fn allow(self) -> &'static str {
         match self {
-            Self::Key { .. } => "GET, PUT, DELETE",
-            Self::Txn => "GET, POST",
-            Self::Actions | Self::Join | Self::JoinKeys | Self::Bootstrap => "POST",
-            Self::App { .. } => "GET, HEAD, POST, PUT, PATCH, DELETE",
-            Self::AppChunk { .. } => "PUT",
-            _ => "GET",
+            Self::Kv(place) => place.allow(),
+            Self::App(place) => place.allow(),
+            Self::Governance(place) => place.allow(),
+            Self::Ledger(_) | Self::Network(_) | Self::OpenApi => "GET",
         }
     }
 
@@ -155,20 +55,48 @@ impl<'a> Place<'a> {
 
     /// Whether only connections with a client certificate are let through.
     pub(crate) fn needs_certificate(self) -> bool {
-        matches!(
-            self,
-            Self::Key { .. }
-                | Self::Map { .. }
-                | Self::Txn
-                | Self::Receipt { .. }
-                | Self::AppChunk { .. }
-                | Self::AppLogs { .. }
-        )
+        match self {
+            Self::Kv(place) => place.needs_certificate(),
+            Self::App(place) => place.needs_certificate(),
+            Self::Ledger(place) => place.needs_certificate(),
+            Self::Governance(_) | Self::Network(_) | Self::OpenApi => false,
+        }
     }
-}
 
-fn one_segment(text: &str) -> Option<&str> {
-    (!text.is_empty() && !text.contains('/')).then_some(text)
+    /// Reads a request without a body. None where the gateway itself has the answer.
+    pub(crate) fn read(self, parts: &Parts) -> Result<Option<Call>, Refused> {
+        Ok(Some(match self {
+            Self::Kv(place) => Call::Kv(place.read(parts)?),
+            Self::App(place) => Call::App(place.read(parts)?),
+            Self::Ledger(place) => Call::Ledger(place.read(parts)?),
+            Self::Governance(place) => Call::Governance(place.read(parts)?),
+            Self::Network(place) => Call::Network(place.read(parts)?),
+            Self::OpenApi => {
+                parameters(parts, &[])?;
+                return Ok(None);
+            }
+        }))
+    }
+
+    /// Reads a request with a body: `PUT` and `POST`.
+    pub(crate) async fn read_with_body<B>(
+        self,
+        parts: &Parts,
+        body: B,
+        bounds: Bounds<'_>,
+    ) -> Result<Call, Refused>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        Ok(match self {
+            Self::Kv(place) => Call::Kv(place.read_with_body(parts, body, bounds).await?),
+            Self::App(place) => Call::App(place.read_with_body(parts, body, bounds).await?),
+            Self::Governance(place) => {
+                Call::Governance(place.read_with_body(parts, body, bounds).await?)
+            }
+            other => unreachable!("{other:?} takes no body"),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -179,23 +107,26 @@ mod tests {
     fn paths_lead_to_their_places() {
         assert_eq!(
             Place::find("/v1/kv/a/b%2Fc"),
-            Some(Place::Key {
+            Some(Place::Kv(kv::Place::Key {
                 map: "a",
                 key: "b%2Fc"
-            })
+            }))
         );
-        assert_eq!(Place::find("/v1/kv/a"), Some(Place::Map { map: "a" }));
-        assert_eq!(Place::find("/v1/kv/txn"), Some(Place::Txn));
+        assert_eq!(
+            Place::find("/v1/kv/a"),
+            Some(Place::Kv(kv::Place::Map { map: "a" }))
+        );
+        assert_eq!(Place::find("/v1/kv/txn"), Some(Place::Kv(kv::Place::Txn)));
         assert_eq!(
             Place::find("/v1/kv/txn/k"),
-            Some(Place::Key {
+            Some(Place::Kv(kv::Place::Key {
                 map: "txn",
                 key: "k"
-            })
+            }))
         );
         assert_eq!(
             Place::find("/v1/tx/2.17"),
-            Some(Place::Transaction { id: "2.17" })
+            Some(Place::Ledger(ledger::Place::Transaction { id: "2.17" }))
         );
     }
 
@@ -209,17 +140,21 @@ mod tests {
             ("/app/A%20/x", "A%20", "/x"),
         ] {
             let found = Place::find(path);
-            assert_eq!(found, Some(Place::App { name, path: rest }), "{path}");
+            assert_eq!(
+                found,
+                Some(Place::App(app::Place::Below { name, path: rest })),
+                "{path}"
+            );
         }
-        let chunk = Place::AppChunk {
+        let chunk = Place::App(app::Place::Chunk {
             name: "a",
             number: "1",
             index: "0",
-        };
+        });
         assert_eq!(Place::find("/v1/apps/a/component/1/0"), Some(chunk));
         assert_eq!(
             Place::find("/v1/apps/a"),
-            Some(Place::AppInfo { name: "a" })
+            Some(Place::App(app::Place::Describe { name: "a" }))
         );
     }
 
@@ -262,7 +197,7 @@ mod tests {
 
     #[test]
     fn table_of_the_interface_and_places_agree() {
-        for route in synod_api::ROUTES {
+        for route in synod_api::routes() {
             let path = route
                 .path
                 .replace("{map}", "m")

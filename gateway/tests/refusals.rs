@@ -62,7 +62,7 @@ async fn wrong_methods_are_refused_and_the_right_ones_listed() {
 #[tokio::test]
 async fn private_routes_need_a_certificate() {
     let door = Door::new(obliging);
-    for route in synod_api::ROUTES {
+    for route in synod_api::routes() {
         if route.access != synod_api::Access::Certificate {
             continue;
         }
