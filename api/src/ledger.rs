@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 use synod_ledger::{TxId, TxStatus};
 use utoipa::ToSchema;
 
+use crate::blob::Base64;
 use crate::headers;
 use crate::problem::ErrorCode as Code;
-use crate::route::{Access, Answer, Body, Parameter, Route, ok, path, query};
+use crate::route::{Access, Answer, Body, Parameter, Place, Route, ok, path, query};
 use crate::{tx_status, tx_text};
 
 /// The answer to `GET /v1/tx/{id}`.
@@ -22,9 +23,20 @@ pub struct TxReply {
     pub status: TxStatus,
 }
 
+/// The answer to `GET /v1/consistency`: a consistency proof of RFC 9162 section 2.1.4.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ConsistencyReply {
+    /// The size of the smaller tree, in transactions.
+    pub from: u64,
+    /// The size of the larger tree.
+    pub to: u64,
+    /// The hashes of the proof (SHA-256, 32 bytes each), in the order of the standard.
+    pub path: Vec<Base64>,
+}
+
 /// The schemas of this domain's bodies; those they refer to come along.
 #[derive(utoipa::OpenApi)]
-#[openapi(components(schemas(TxReply)))]
+#[openapi(components(schemas(ConsistencyReply, TxReply)))]
 pub(crate) struct Schemas;
 
 const ID: Parameter = path(
@@ -32,6 +44,9 @@ const ID: Parameter = path(
     r"^[1-9][0-9]*\.[1-9][0-9]*$",
     "The transaction, as `view.seqno`.",
 );
+
+/// The form of a number of transactions.
+const SIZE: &str = "^[1-9][0-9]{0,18}$";
 
 /// The routes of this domain.
 pub(crate) const ROUTES: &[Route] = &[
@@ -77,6 +92,30 @@ pub(crate) const ROUTES: &[Route] = &[
         body: Body::None,
         answers: &[ok("The chain file.", Body::Bytes(headers::CHAIN))],
         problems: &[],
+    },
+    Route {
+        method: "GET",
+        path: "/v1/consistency",
+        id: "consistency",
+        summary: "Proves that the tree of one size begins with that of another; against roots that the caller holds.",
+        access: Access::Anybody,
+        parameters: &[
+            Parameter {
+                name: "from",
+                place: Place::RequiredQuery,
+                description: "The size of the smaller tree, in transactions, from 1 on.",
+                pattern: SIZE,
+            },
+            query(
+                "to",
+                SIZE,
+                "The size of the larger tree, not smaller than `from`; default: all that this replica knows to be \
+                 certified.",
+            ),
+        ],
+        body: Body::None,
+        answers: &[ok("The proof.", Body::Json("ConsistencyReply"))],
+        problems: &[Code::TransactionUnknown],
     },
     Route {
         method: "GET",

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use synod_api::{TxId, TxReply, TxStatus};
+use synod_api::{ConsistencyReply, TxId, TxReply, TxStatus};
 use synod_crypto::Digest;
 use synod_ledger::{
     AnswerError, Chain, Committed, Malformed, Receipt, ReceiptError, ReceiptPolicy, Transaction,
@@ -69,6 +69,22 @@ impl Service {
         let chain = read_chain(network, &response.body)
             .map_err(|failure| response.bad(failure.to_string()))?;
         self.remember_chain(&response.url, chain).await
+    }
+
+    /// A consistency proof (RFC 9162 section 2.1.4) from the tree of `from` transactions to that of `to`, or of all that
+    /// the replica knows to be certified. Not verified yet: see [`synod_ledger::verify_consistency`], with two roots
+    /// that are.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn consistency(
+        &self,
+        from: u64,
+        to: Option<u64>,
+    ) -> Result<ConsistencyReply, ClientError> {
+        let to = to.map_or_else(String::new, |to| format!("&to={to}"));
+        let request = Request::get(format!("/v1/consistency?from={from}{to}"));
+        self.call(&request).await?.json()
     }
 
     /// The chain file, as the service tells it.

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use http::request::Parts;
-use synod_api::{ErrorCode, TxId, TxReply, headers};
+use synod_api::{ConsistencyReply, ErrorCode, TxId, TxReply, headers};
 
 use crate::body::Content;
-use crate::parameters::parameters;
+use crate::parameters::{Parameters, parameters};
 use crate::path::one_segment;
 use crate::refusal::{Refused, quoted, refuse};
 use crate::rendered::{Rendered, bytes, content, json};
@@ -20,6 +20,13 @@ pub enum Call {
     Receipt(TxId),
     /// Block 0 and the chain of configurations. Answer: [`Reply::Chain`].
     Chain,
+    /// A consistency proof between two sizes of the tree. Answer: [`Reply::Consistency`].
+    Consistency {
+        /// The smaller size, from 1 on.
+        from: u64,
+        /// The larger size, not smaller than `from`; without it, all that is certified.
+        to: Option<u64>,
+    },
     /// The ledger's records. Answer: [`Reply::Records`].
     Records {
         /// Index of the first block, from 1.
@@ -41,6 +48,8 @@ pub enum Reply {
     },
     /// A chain file.
     Chain(Bytes),
+    /// A consistency proof.
+    Consistency(ConsistencyReply),
     /// A stream of ledger records.
     Records(Records),
 }
@@ -50,7 +59,7 @@ impl Reply {
     pub(crate) fn held_bytes(&self) -> usize {
         match self {
             Self::Receipt { file, .. } | Self::Chain(file) => file.len(),
-            Self::Status(_) | Self::Records(_) => 0,
+            Self::Status(_) | Self::Consistency(_) | Self::Records(_) => 0,
         }
     }
 
@@ -60,6 +69,7 @@ impl Reply {
             Self::Status(reply) => json(&reply),
             Self::Receipt { transaction, file } => bytes(file, headers::RECEIPT).about(transaction),
             Self::Chain(file) => bytes(file, headers::CHAIN),
+            Self::Consistency(reply) => json(&reply),
             Self::Records(records) => content(Content::Stream(records), headers::LEDGER),
         }
     }
@@ -71,6 +81,7 @@ pub(crate) enum Place<'a> {
     Transaction { id: &'a str },
     Receipt { id: &'a str },
     Chain,
+    Consistency,
     Records,
 }
 
@@ -85,6 +96,7 @@ impl<'a> Place<'a> {
         }
         match path {
             "/v1/chain" => Some(Self::Chain),
+            "/v1/consistency" => Some(Self::Consistency),
             "/v1/ledger" => Some(Self::Records),
             _ => None,
         }
@@ -98,6 +110,7 @@ impl<'a> Place<'a> {
     /// Reads a request.
     pub(crate) fn read(self, parts: &Parts) -> Result<Call, Refused> {
         let allowed: &'static [&'static str] = match self {
+            Self::Consistency => &["from", "to"],
             Self::Records => &["from"],
             _ => &[],
         };
@@ -106,10 +119,23 @@ impl<'a> Place<'a> {
             Self::Transaction { id } => Call::Status(read_id(id)?),
             Self::Receipt { id } => Call::Receipt(read_id(id)?),
             Self::Chain => Call::Chain,
+            Self::Consistency => read_sizes(&parameters)?,
             Self::Records => Call::Records {
                 from: parameters.first_index()?,
             },
         })
+    }
+}
+
+fn read_sizes(parameters: &Parameters<'_>) -> Result<Call, Refused> {
+    let invalid = |detail: String| refuse(ErrorCode::InvalidParameter, detail);
+    let (from, to) = (parameters.number("from")?, parameters.number("to")?);
+    let from = from
+        .filter(|size| *size > 0)
+        .ok_or_else(|| invalid("`from` is not a number of transactions from 1 on".to_owned()))?;
+    match to {
+        Some(to) if to < from => Err(invalid(format!("`to` is {to}, less than `from`, {from}"))),
+        to => Ok(Call::Consistency { from, to }),
     }
 }
 

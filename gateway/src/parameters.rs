@@ -151,7 +151,8 @@ impl<'a> Parameters<'a> {
         })
     }
 
-    fn number(&self, name: &str) -> Result<Option<u64>, Refused> {
+    /// A number in decimal digits.
+    pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, Refused> {
         let Some(text) = self.value(name) else {
             return Ok(None);
         };

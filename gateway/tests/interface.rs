@@ -248,6 +248,13 @@ async fn attestation_nonce_and_ledger_index_are_handed_on() {
             Call::Network(network::Call::Session { nonce: [0xab; 32] })
         )
     );
+    door.http1(USER, request("GET", "/v1/consistency?from=3&to=9"))
+        .await;
+    let sizes = ledger::Call::Consistency {
+        from: 3,
+        to: Some(9),
+    };
+    assert_eq!(door.heard().unwrap().1, Call::Ledger(sizes));
     door.http1(USER, request("GET", "/v1/ledger?from=12")).await;
     assert_eq!(
         door.heard().unwrap().1,

@@ -1,7 +1,7 @@
 //! The door's calls about the ledger: transactions, receipts, the chain of configurations, and the records themselves.
 
 use bytes::Bytes;
-use synod_api::{ErrorCode, Problem, TxReply};
+use synod_api::{Base64, ConsistencyReply, ErrorCode, Problem, TxReply};
 use synod_crypto::Digest;
 use synod_gateway::ledger::{Call, Reply};
 use synod_gateway::{Answer, Broken, Caller, Records};
@@ -38,8 +38,25 @@ impl Running {
                 let parts = self.look(|replica| replica.chain()).await?;
                 Ok(Reply::Chain(views::chain_file(parts).encode().into()))
             }
+            Call::Consistency { from, to } => self.consistency(from, to).await,
             Call::Records { from } => self.records(caller, from),
         }
+    }
+
+    async fn consistency(&self, from: u64, to: Option<u64>) -> Answer<Reply> {
+        let proof = self.look(move |replica| replica.consistency(from, to));
+        let Some((to, path)) = proof.await? else {
+            return Err(Problem::new(ErrorCode::TransactionUnknown)
+                .with_detail("this replica does not know so many certified transactions")
+                .with_hint("leave out `to`, or ask again or another replica")
+                .into());
+        };
+        let hash = |hash: &Digest| Base64(Bytes::copy_from_slice(hash.as_bytes()));
+        Ok(Reply::Consistency(ConsistencyReply {
+            from,
+            to,
+            path: path.iter().map(hash).collect(),
+        }))
     }
 
     /// The receipt file of a transaction, if there is one by now.

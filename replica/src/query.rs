@@ -200,6 +200,17 @@ impl Replica {
         }
     }
 
+    /// The size of the larger tree, and the consistency proof (RFC 9162 section 2.1.4) from the tree of `from`
+    /// transactions to it: to that of `to`, or of all that is certified. None where not so many are certified, or
+    /// unless `0 < from <= to`.
+    pub fn consistency(&self, from: u64, to: Option<u64>) -> Option<(u64, Vec<Digest>)> {
+        let sequence = self.core.machine.sequence();
+        let certified = sequence.certified().tree_size;
+        let to = to.unwrap_or(certified);
+        let path = sequence.tree().consistency_proof(from, to);
+        path.filter(|_| to <= certified).map(|path| (to, path))
+    }
+
     /// The header of the newest certified block and the certificate over it, as far as both are at hand. Nothing
     /// before the first certificate: block 0 has none, the network id vouches for it.
     pub fn certified_block(&self) -> Option<(Bytes, Bytes)> {

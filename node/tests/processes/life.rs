@@ -2,13 +2,12 @@
 
 use std::time::Instant;
 
-use synod_api::Consistency;
-use synod_api::{Role, Standing};
+use synod_api::{Base64, Consistency, ErrorCode, Role, Standing};
 use synod_attestation::Tee;
-use synod_client::{RenewFailure, WriteOptions, verify_answer};
+use synod_client::{ClientError, RenewFailure, WriteOptions, verify_answer};
 use synod_crypto::Digest;
 use synod_governance::Act;
-use synod_ledger::{Receipt, ReceiptPolicy, audit_segments};
+use synod_ledger::{Head, Receipt, ReceiptPolicy, audit_segments, verify_consistency};
 
 use crate::synod::{Node, Synod, segments};
 
@@ -150,6 +149,37 @@ async fn receipt_of_the_founders_days_is_renewed_once_others_vote() {
         matches!(refused, Err(RenewFailure::OtherLeaf { id }) if id == written.transaction_id),
         "{refused:?}"
     );
+}
+
+fn tree_of(receipt: &[u8]) -> (u64, Digest) {
+    let receipt = Receipt::decode(receipt).expect("a receipt");
+    let (_, head) = Head::of_bytes(&receipt.header).expect("a header");
+    (head.tree_size, head.root)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ledger_proves_that_it_only_grew_between_two_certified_roots() {
+    let synod = Synod::alone().await;
+    let old = tree_of(&synod.put("a", "1").await.receipt.expect("a receipt"));
+    let new = tree_of(&synod.put("a", "2").await.receipt.expect("a receipt"));
+    assert!(old.0 < new.0, "the tree has grown");
+    let service = synod.service();
+    let proof = service.consistency(old.0, Some(new.0)).await;
+    let proof = proof.expect("a proof");
+    assert_eq!((proof.from, proof.to), (old.0, new.0));
+    let hash = |bytes: &Base64| Digest::from(<[u8; 32]>::try_from(&bytes.0[..]).expect("32 bytes"));
+    let path: Vec<Digest> = proof.path.iter().map(hash).collect();
+    verify_consistency(old.0, &old.1, new.0, &new.1, &path).expect("it holds");
+    let other = Digest::default();
+    assert!(verify_consistency(old.0, &other, new.0, &new.1, &path).is_err());
+    // Of what is not certified nothing is proven.
+    let beyond = service.consistency(old.0, Some(new.0 + 1_000_000)).await;
+    let Err(ClientError::Problem(problem)) = beyond else {
+        panic!("it proved what nobody has certified: {beyond:?}")
+    };
+    assert_eq!(problem.code, ErrorCode::TransactionUnknown);
+    let newest = service.consistency(new.0, None).await.expect("a proof");
+    assert!(newest.to >= new.0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

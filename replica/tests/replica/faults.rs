@@ -75,6 +75,26 @@ fn put_if_present(key: &str) -> Request {
 /// That a condition does not hold is read from the state, so it is answered like a read: by a leader that a quorum
 /// confirms.
 #[test]
+fn consistency_is_proven_up_to_what_is_certified_and_no_further() {
+    let mut cluster = Cluster::three(150);
+    cluster.put("a", "v");
+    cluster.run(500);
+    let leader = cluster.leader();
+    let certified = |cluster: &Cluster| {
+        let machine = cluster.nodes[&leader].replica.machine();
+        machine.sequence().certified().tree_size
+    };
+    let size = certified(&cluster);
+    cluster.isolate(leader);
+    cluster.send(leader, Cluster::put_request("records", "b", "v"), user());
+    let replica = &cluster.nodes[&leader].replica;
+    let uncertified = replica.machine().sequence().tree().size();
+    assert!(uncertified > size, "a block is on its way");
+    assert_eq!(replica.consistency(1, Some(uncertified)), None);
+    assert_eq!(replica.consistency(1, None).expect("a proof").0, size);
+}
+
+#[test]
 fn a_leader_that_was_replaced_refuses_no_condition_by_its_old_state() {
     let mut cluster = Cluster::three(23);
     let old = cluster.leader();
