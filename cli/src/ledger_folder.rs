@@ -11,7 +11,7 @@ use synod_crypto::Digest;
 use synod_governance::View;
 use synod_ledger::{Damage, LedgerSecret, Record, Scanner};
 use synod_node::segment_files;
-use synod_replica::{Counts, Intake, Machine};
+use synod_replica::{Counts, LedgerImport, Machine};
 
 use crate::outcome::{Failure, Outcome};
 
@@ -108,17 +108,17 @@ impl LedgerFolder {
         pin: Digest,
         secrets: Option<Vec<LedgerSecret>>,
     ) -> Outcome<TakenIn> {
-        let mut intake = Intake::new(pin, secrets);
+        let mut import = LedgerImport::new(pin, secrets);
         let torn = self.for_each(|file, at, record| {
-            intake.feed(record).map_err(|error| {
+            import.feed(record).map_err(|error| {
                 Failure::not_verified(format!("`{}`, byte {at}: {error}", file.display()))
             })
         })?;
-        let counts = intake.counts();
-        let blocks_in_all = intake
+        let counts = import.counts();
+        let blocks_in_all = import
             .machine()
             .map_or(0, |machine| machine.sequence().last().index);
-        let machine = intake.finish().map_err(|error| {
+        let machine = import.finish().map_err(|error| {
             Failure::not_verified(format!("`{}`: {error}", self.path.display()))
         })?;
         let uncertified = blocks_in_all - machine.sequence().last().index;

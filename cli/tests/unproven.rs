@@ -12,7 +12,6 @@ use synod_crypto::{Digest, Secret};
 use synod_gateway::app::AppAnswer;
 use synod_gateway::{Answer, Backend, Caller, Gateway, app, governance, kv, ledger, network};
 use synod_ledger::{Record, SegmentHeader};
-use synod_replica::Request;
 use synod_testbed::{Synod, Workshop};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -43,12 +42,10 @@ impl Truth {
             })
             .expect("committed");
         let asked = synod.ask(
-            Request::Ledger(synod_replica::ledger::Request::Receipt(id)),
+            synod_replica::ledger::Receipt(id),
             synod_replica::Caller::default(),
         );
-        let Ok(synod_replica::Reply::Ledger(synod_replica::ledger::Reply::Receipt(receipt))) =
-            asked
-        else {
+        let Ok(Ok(receipt)) = asked else {
             panic!("no receipt: {asked:?}")
         };
         Self {

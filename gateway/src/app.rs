@@ -256,7 +256,7 @@ pub(crate) fn app_name(text: &str) -> Result<String, Refused> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let starts = text.starts_with(|first: char| first.is_ascii_lowercase());
     if !starts || text.len() > APP_NAME_CHARS_MAX || !text.bytes().all(fits) {
-        let detail = format!("{} is no name of an app", quoted(text));
+        let detail = format!("{} is not a valid name of an app", quoted(text));
         return Err(refuse(ErrorCode::AppNotFound, detail));
     }
     Ok(text.to_owned())
@@ -273,7 +273,7 @@ struct ChunkPlace {
 fn chunk_place(name: &str, number: &str, index: &str) -> Result<ChunkPlace, Refused> {
     let parse = |what: &str, text: &str| {
         decimal(text).ok_or_else(|| {
-            let detail = format!("the {what} {} is no number", quoted(text));
+            let detail = format!("the {what} {} is not a number", quoted(text));
             refuse(ErrorCode::InvalidParameter, detail)
         })
     };

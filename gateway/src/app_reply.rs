@@ -48,7 +48,7 @@ pub(crate) fn render_app(answer: AppAnswer) -> Rendered {
     rendered.about(answer.transaction)
 }
 
-/// What is no status of an answer is a fault of whoever let it come here.
+/// The status of the answer; 500 where the app's is out of range, which the executor should have refused.
 fn status(code: u16) -> StatusCode {
     StatusCode::from_u16(code)
         .ok()

@@ -185,7 +185,7 @@ pub enum LogLevel {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceUrl(String);
 
-/// The text is no address of a service.
+/// The text is not an address of a service.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not of the form `https://host:port`")]
 pub struct BadUrl(String);

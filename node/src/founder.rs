@@ -11,7 +11,7 @@ use synod_consensus::Tuning;
 use synod_crypto::{Digest, SigningKey};
 use synod_governance::{Address, AttestedStatement, Founder, Manifest, ManifestError};
 use synod_ledger::Record;
-use synod_replica::{Boot, FoundError, Intake, IntakeError, Maps, found};
+use synod_replica::{Boot, FoundError, ImportError, LedgerImport, Maps, found};
 
 use crate::begun::Begun;
 use crate::born::{BirthError, Born};
@@ -50,7 +50,7 @@ pub enum FounderError {
     Found(#[from] FoundError),
     /// Block 0 is not accepted by this replica itself.
     #[error(transparent)]
-    Intake(#[from] IntakeError),
+    LedgerImport(#[from] ImportError),
 }
 
 /// A founder that waits for the members.
@@ -125,12 +125,12 @@ impl Waiting {
             approvals,
         };
         let founded = found(&self.manifest, vec![founder], &mut born.entropy, now_ms())?;
-        let mut intake = Intake::new(founded.network, Some(vec![founded.secret]));
+        let mut import = LedgerImport::new(founded.network, Some(vec![founded.secret]));
         let record = Record::Block(founded.block);
-        intake.feed(&record)?;
+        import.feed(&record)?;
         let mut bytes = Vec::new();
         record.encode(&mut bytes);
-        let machine = intake.finish()?;
+        let machine = import.finish()?;
         let mut born = self.born.take().expect("it was there just now");
         let authority_from_ms = machine.sequence().certified().time_ms;
         let service_key = born.entropy.secret::<32>();

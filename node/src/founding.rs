@@ -6,7 +6,7 @@ use bytes::Bytes;
 use synod_api::{AttestationReply, ErrorCode, HealthReply, Problem, SessionReply};
 use synod_gateway::{Answer, Caller, Refusal, governance, network};
 use synod_governance::Refusal as Refused;
-use synod_replica::{FoundError, LawError};
+use synod_replica::{FoundError, GovernanceError};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::begun::Begun;
@@ -25,7 +25,7 @@ pub(crate) struct Founding {
     pub(crate) begun: mpsc::Sender<(Begun, oneshot::Sender<()>)>,
 }
 
-/// What a node that is no replica yet says of its health.
+/// The health of a node that is not a replica yet.
 pub(crate) fn early(call: &network::Call, state: &str) -> Answer<network::Reply> {
     let health = |ok| {
         network::Reply::Health(HealthReply {
@@ -124,7 +124,7 @@ impl Founding {
 fn founding_problem(error: &FounderError) -> Problem {
     let code = match error {
         FounderError::MalformedApprovals => ErrorCode::InvalidBody,
-        FounderError::Found(FoundError::Law(LawError::Refused(
+        FounderError::Found(FoundError::Governance(GovernanceError::Refused(
             Refused::Signatures(_) | Refused::ApprovalOfAnother | Refused::Malformed(_),
         ))) => ErrorCode::ApprovalsRefused,
         FounderError::Found(_) => ErrorCode::EvidenceRefused,

@@ -22,7 +22,7 @@ use synod_crypto::Digest;
 use synod_governance::{Address, AttestedStatement, BlockRef, Input, Join, join_nonce};
 use synod_ledger::{Damage, LedgerSecret, SEGMENT_HEADER_LEN, Scanner, SegmentHeader, TxId};
 use synod_replica::{
-    Boot, Intake, IntakeError, KeyRing, KeyRingError, Machine, Maps, receive_keys,
+    Boot, ImportError, KeyRing, KeyRingError, LedgerImport, Machine, Maps, receive_keys,
 };
 use tokio::time::{sleep, timeout};
 
@@ -73,7 +73,7 @@ pub enum JoinerError {
     Damage(#[from] Damage),
     /// A record of the ledger is refused.
     #[error("the ledger that was sent is refused: {0}")]
-    Intake(#[from] IntakeError),
+    LedgerImport(#[from] ImportError),
     /// The verified ledger cannot be kept on this machine's disk.
     #[error("the ledger cannot be written: {0}")]
     Disk(std::io::Error),
@@ -276,7 +276,7 @@ pub(crate) fn read<'b, T: minicbor::Decode<'b, ()>>(bytes: &'b [u8]) -> Option<T
 /// Takes records in from streams that are cut anywhere, and writes those that are sound.
 struct Taker {
     network: Digest,
-    intake: Intake,
+    import: LedgerImport,
     rest: BytesMut,
     files: LedgerFiles,
 }
@@ -285,7 +285,7 @@ impl Taker {
     fn new(network: Digest, secrets: Vec<LedgerSecret>, files: LedgerFiles) -> Self {
         Self {
             network,
-            intake: Intake::new(network, Some(secrets)),
+            import: LedgerImport::new(network, Some(secrets)),
             rest: BytesMut::new(),
             files,
         }
@@ -301,7 +301,7 @@ impl Taker {
             self.files.remove();
             return Err(error);
         }
-        let counts = self.intake.counts();
+        let counts = self.import.counts();
         log::info(
             "join",
             format_args!(
@@ -309,7 +309,7 @@ impl Taker {
                 counts.blocks, counts.certificates
             ),
         );
-        Ok((self.intake.finish()?, self.files))
+        Ok((self.import.finish()?, self.files))
     }
 
     /// Fetches the ledger from one replica after the other, each from where this joiner stands, until transaction
@@ -364,7 +364,7 @@ impl Taker {
 
     /// Index and newest transaction of the newest certified block; zeros before block 0.
     fn certified(&self) -> (u64, u64) {
-        self.intake.machine().map_or((0, 0), |machine| {
+        self.import.machine().map_or((0, 0), |machine| {
             let certified = machine.sequence().certified();
             (certified.index, certified.tree_size)
         })
@@ -381,7 +381,7 @@ impl Taker {
         let mut sound = Vec::new();
         let outcome = loop {
             match scanner.next() {
-                Some(Ok(placed)) => match self.intake.feed(&placed.record) {
+                Some(Ok(placed)) => match self.import.feed(&placed.record) {
                     Ok(()) => sound.push(bytes.slice(placed.at as usize..placed.end as usize)),
                     Err(error) => break Err(error.into()),
                 },

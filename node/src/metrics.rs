@@ -9,7 +9,7 @@ use synod_runtime::RuntimeCounts;
 use crate::executors::ExecutorCounts;
 use crate::reattester::Progress;
 
-/// What a node that is no replica yet tells.
+/// The metrics of a node that is not a replica yet.
 pub(crate) fn before_running() -> String {
     let mut text = String::new();
     gauge(&mut text, UP.0, UP.1, 0);

@@ -464,7 +464,7 @@ impl Dialer {
         }
     }
 
-    /// While there is no connection, what waits grows old: the engine says it anew.
+    /// While there is no connection, what waits grows old: the engine sends it again.
     fn drop_waiting(&mut self) {
         while let Ok(envelope) = self.waiting.try_recv() {
             self.queued.fetch_sub(size_of(&envelope), Ordering::Relaxed);

@@ -156,7 +156,7 @@ impl NodeError {
             | Self::Joiner(JoinerError::Read { .. } | JoinerError::Policy(_)) => NodeFault::Caller,
             Self::Joiner(
                 JoinerError::Damage(_)
-                | JoinerError::Intake(_)
+                | JoinerError::LedgerImport(_)
                 | JoinerError::Client(ClientError::NotVerified { .. }),
             ) => NodeFault::NotProven,
             Self::Joiner(JoinerError::Client(ClientError::Problem(problem)))

@@ -235,7 +235,7 @@ impl From<Cut> for End {
 
 /// What a look came to.
 enum Seen {
-    /// These events, which may be none.
+    /// These events; the list may be empty.
     Events(Vec<Bytes>),
     /// The next event is longer than the room that was reserved: so many bytes.
     TooLong(usize),

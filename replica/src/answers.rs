@@ -6,9 +6,9 @@ use crate::app::{self, AppReply, ChunkTaken};
 use crate::caller::Caller;
 use crate::calls::{CallError, Effects, Reply};
 use crate::core::Core;
-use crate::desk::{AppOutcome, Outcome, Resting};
 use crate::governance::Recorded;
 use crate::kv;
+use crate::pending_replies::{AppOutcome, Outcome, PendingReply};
 use synod_ledger::TxStatus;
 
 /// A replica that heard of no leader for so many ticks (5 s of 20 ms) answers no local reads.
@@ -17,32 +17,32 @@ pub(crate) const LOCAL_READ_TICKS_MAX: u64 = 250;
 impl Core {
     /// Hands out the answers that rest on certified blocks.
     pub(crate) fn answer_certified(&mut self, out: &mut Effects) {
-        for resting in self.desk.certified(self.certified_index()) {
-            let asker = resting.asker;
-            let reply = self.reply_of(resting);
+        for held in self.pending.certified(self.certified_index()) {
+            let asker = held.asker;
+            let reply = self.reply_of(held);
             out.reply(asker, reply);
         }
     }
 
-    fn reply_of(&mut self, resting: Resting) -> Reply {
-        match resting.outcome {
+    fn reply_of(&mut self, held: PendingReply) -> Reply {
+        match held.outcome {
             Outcome::Failed(error) => Reply::Failed(error),
-            Outcome::Governance(replica) => match resting.tx {
+            Outcome::Governance(replica) => match held.tx {
                 Some(tx) => Reply::Governance(Recorded { tx, replica }),
                 None => Reply::Failed(CallError::Retry),
             },
             Outcome::Chunk { as_of } => Reply::App(app::Reply::ChunkTaken(ChunkTaken {
-                tx: resting.tx,
+                tx: held.tx,
                 as_of: self.machine.history().certified_tx(as_of),
             })),
-            Outcome::App(outcome) => self.app_reply_of(resting.tx, *outcome),
+            Outcome::App(outcome) => self.app_reply_of(held.tx, *outcome),
             Outcome::Kv {
                 as_of,
                 answer,
                 receipt,
                 repeats,
             } => {
-                let tx = repeats.or(resting.tx);
+                let tx = repeats.or(held.tx);
                 let as_of = self.machine.history().certified_tx(as_of);
                 let receipt = tx
                     .filter(|_| receipt)

@@ -17,7 +17,7 @@ use synod_kv::{MapName, Read, WriteSet};
 use crate::app::{AppFault, AppKey, AppRequest};
 use crate::caller::Caller;
 use crate::calls::CallError;
-use crate::roll::sound;
+use crate::members::sound;
 
 /// So many callers, and so many names of apps, are remembered at a time.
 const REMEMBERED_MAX: usize = 4096;

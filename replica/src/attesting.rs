@@ -16,9 +16,9 @@ use synod_governance::{Input, ReplicaStatus};
 use crate::caller::Caller;
 use crate::calls::{Asker, CallError, Effects, Notice, Reply};
 use crate::core::Core;
-use crate::desk::{Queued, Work};
 use crate::envelope::{Envelope, REFUSAL_BYTES_MAX};
 use crate::governance::{Recorded, Request};
+use crate::pending_replies::{Queued, Work};
 use crate::submission::{Goal, Submission};
 
 /// A request is sent anew after so many ticks (1 s of 20 ms).

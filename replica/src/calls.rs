@@ -115,7 +115,8 @@ pub enum CallError {
     /// Governance refuses an act, a join, or what a replica asks in its own name.
     #[error("refused: {0}")]
     Governance(Box<Refusal>),
-    /// It is refused for what is no fact of the ledger: whom the leader hears, or what it told the replica that asked.
+    /// It is refused for a reason that is not on the ledger: which replicas the leader hears, or what it told the replica
+    /// that asked.
     #[error("refused: {0}")]
     Refused(String),
     /// The encoding of a governance act or a join is wrong.
@@ -139,7 +140,7 @@ pub enum CallError {
     /// No leader was heard of for too long to answer from here.
     #[error("no leader was heard of for too long")]
     Stale,
-    /// There is no such thing here.
+    /// This replica does not have it.
     #[error("not found")]
     NotFound,
     /// The transaction is not certified yet.

@@ -17,7 +17,7 @@ use synod_ledger::{
 use crate::calls::{Batch, Effects, Notice};
 use crate::core::{Core, encoded};
 use crate::envelope::Envelope;
-use crate::roll;
+use crate::members;
 
 /// Own signatures are kept for so many indices below the certified one, for acknowledgements sent again.
 const SIGNATURES_KEPT: u64 = 1024;
@@ -186,8 +186,8 @@ impl Core {
         head: &Head,
         signature: BlockSignature,
     ) -> Result<(), &'static str> {
-        let key = roll::identity_of(&self.machine.store(), from)
-            .ok_or("it is no replica of this network")?;
+        let key = members::identity_of(&self.machine.store(), from)
+            .ok_or("it is not a replica of this network")?;
         let voter = Voter {
             id: from,
             key,

@@ -14,16 +14,16 @@ use synod_crypto::{Digest, Entropy};
 use synod_ledger::{BlockSignature, Certificate, Record, Sealer, Tally};
 
 use crate::calls::{CallError, Effects, Notice};
-use crate::desk::{Desk, Queued};
 use crate::histories::Histories;
 use crate::keeping_up::KeepingUp;
 use crate::keys::Keys;
 use crate::ledger_clock::{LedgerClock, Now};
 use crate::machine::Machine;
+use crate::members;
 use crate::parked::Parked;
+use crate::pending_replies::{PendingReplies, Queued};
 use crate::read_rounds::ReadRounds;
 use crate::recalled::Recalled;
-use crate::roll;
 use crate::seen_rows::SeenRows;
 use crate::state::StateAt;
 
@@ -50,7 +50,7 @@ pub(crate) struct Core {
     pub(crate) seen_rows: SeenRows,
     pub(crate) entropy: Entropy,
     /// Calls that wait to be carried out, and answers that wait to be certified.
-    pub(crate) desk: Desk,
+    pub(crate) pending: PendingReplies,
     /// Reads that wait for a quorum's word.
     pub(crate) rounds: ReadRounds,
     /// Seals while this replica leads.
@@ -115,7 +115,7 @@ impl Core {
             machine,
             seen_rows: SeenRows::default(),
             entropy,
-            desk: Desk::default(),
+            pending: PendingReplies::default(),
             rounds: ReadRounds::default(),
             sealer: None,
             tallies: BTreeMap::new(),
@@ -179,7 +179,7 @@ impl Core {
 
     /// Takes a call that writes (or may). False where too many wait, for their turn or with an answer that wrote nothing.
     pub(crate) fn submit(&mut self, call: Queued) -> bool {
-        self.desk.submit(call, self.rounds.answers())
+        self.pending.submit(call, self.rounds.answers())
     }
 
     /// Panics where the parts do not agree as they must after each step.
@@ -212,7 +212,7 @@ impl Core {
             "nothing is signed that the log does not hold"
         );
         assert!(self.events.is_empty(), "what the engine said was heard");
-        self.desk.check_invariants(certified);
+        self.pending.check_invariants(certified);
         self.rounds.check_invariants();
     }
 
@@ -221,7 +221,7 @@ impl Core {
         self.halted = true;
         out.send.clear();
         out.replies.clear();
-        let waiting = self.desk.clear(None).into_iter();
+        let waiting = self.pending.clear(None).into_iter();
         for (asker, reply) in waiting.chain(self.rounds.clear(None)) {
             out.reply(asker, reply);
         }
@@ -243,7 +243,7 @@ pub(crate) fn groups(machine: &Machine) -> Groups {
 }
 
 /// Voters, learners and groups as the newest block leaves them.
-pub(crate) fn members(machine: &Machine) -> roll::Members {
+pub(crate) fn members(machine: &Machine) -> members::Members {
     let configuration = machine.sequence().newest_configuration();
-    roll::members(&machine.store(), configuration.required_vendors())
+    members::members(&machine.store(), configuration.required_vendors())
 }

@@ -9,8 +9,8 @@ use synod_ledger::TxId;
 use crate::app::{AppChunk, AppKey, Completion, ExecutionId};
 use crate::caller::Caller;
 use crate::calls::{CallError, Reply};
-use crate::report::AppVerdict;
-use crate::roll::sound;
+use crate::compile_report::CompileOutcome;
+use crate::members::sound;
 
 /// So many chunks wait at a time (each of up to 512 KiB).
 pub const CHUNKS_WAITING_MAX: usize = 32;
@@ -47,7 +47,7 @@ pub(crate) struct Version {
     /// Whether it was handed out to be compiled.
     pub(crate) handed_out: bool,
     /// What replicas say of it, this one among them.
-    pub(crate) verdicts: BTreeMap<u64, AppVerdict>,
+    pub(crate) verdicts: BTreeMap<u64, CompileOutcome>,
     /// When this replica last told the voters.
     pub(crate) told_tick: u64,
 }

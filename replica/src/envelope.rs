@@ -10,7 +10,7 @@ use synod_crypto::Digest;
 use synod_governance::{UnheardStatement, VOTERS_MAX};
 use synod_ledger::{BlockSignature, HEADER_BYTES_MAX, Reading};
 
-use crate::report::AppReport;
+use crate::compile_report::CompileReport;
 
 /// One message between two replicas.
 #[derive(Debug, Clone, Default)]
@@ -31,7 +31,7 @@ pub struct Envelope {
     /// Why the leader does not, in at most [`REFUSAL_BYTES_MAX`] bytes.
     pub refusal: Option<String>,
     /// What the sender says of a version of an app that it was to compile.
-    pub app_report: Option<Box<AppReport>>,
+    pub app_report: Option<Box<CompileReport>>,
     /// What is said of a read at a replica that does not lead.
     pub read: Option<Box<ReadWord>>,
     /// The header of the block that the certificate is over, so that histories can be compared.
@@ -101,7 +101,7 @@ struct Wire {
     #[n(6)]
     refusal: Option<String>,
     #[n(7)]
-    app_report: Option<Box<AppReport>>,
+    app_report: Option<Box<CompileReport>>,
     #[n(8)]
     read: Option<Box<ReadWord>>,
     #[cbor(n(9), with = "minicbor::bytes")]

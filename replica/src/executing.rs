@@ -26,12 +26,12 @@ use crate::apps::{Apps, Judged, check_own_maps};
 use crate::calls::{Asker, CallError, Effects, Reply};
 use crate::core::Core;
 use crate::deployment::Deploying;
-use crate::desk::{AppOutcome, Outcome, Resting};
-use crate::floor::{Done, EXECUTIONS_MAX, Errand, Floor, Purpose, Run};
 use crate::idempotency::{self, Once, RememberedAnswer, Said};
 use crate::kv::KvError;
+use crate::pending_replies::{AppOutcome, Outcome, PendingReply};
 use crate::proposing::{Draft, Ran, label};
 use crate::read_rounds::ReadCall;
+use crate::run_queue::{Done, EXECUTIONS_MAX, Purpose, QueuedCall, Run, RunQueue};
 
 /// A snapshot so many transactions behind the certified one is not kept any more.
 const PINNED_SEQNOS_MAX: u64 = 1 << 18;
@@ -50,57 +50,57 @@ pub(crate) enum Placement {
 #[derive(Debug, Default)]
 pub(crate) struct AppCalls {
     apps: Apps,
-    floor: Floor,
+    run_queue: RunQueue,
 }
 
 impl AppCalls {
     /// Whether a write that ran waits for its place in a block.
     pub(crate) fn has_done(&self) -> bool {
-        self.floor.has_done()
+        self.run_queue.has_done()
     }
 
     /// The next write that waits for its place.
     pub(crate) fn next_done(&mut self) -> Option<Done> {
-        self.floor.next_done()
+        self.run_queue.next_done()
     }
 
     /// Panics where what is counted is not what is there.
     pub(crate) fn check_invariants(&self) {
-        self.floor.check_invariants();
+        self.run_queue.check_invariants();
     }
 
     /// How many calls are on their way.
     pub(crate) fn busy(&self) -> usize {
-        self.floor.busy()
+        self.run_queue.busy()
     }
 
     /// Certified state is new enough for this read; a reply only where there is no room for it.
-    pub(crate) fn begin_read(&mut self, errand: Errand) -> Option<Reply> {
-        let refused = self.floor.reads.submit(errand).err();
+    pub(crate) fn begin_read(&mut self, queued: QueuedCall) -> Option<Reply> {
+        let refused = self.run_queue.reads.submit(queued).err();
         refused.map(|_| Reply::Failed(CallError::Busy))
     }
 
     /// Takes a request to an app.
-    pub(crate) fn take_app(&mut self, core: &mut Core, errand: Errand, out: &mut Effects) {
-        let id = errand.call;
-        let refused = match self.first_judgement(core, &errand) {
+    pub(crate) fn take_app(&mut self, core: &mut Core, queued: QueuedCall, out: &mut Effects) {
+        let id = queued.call;
+        let refused = match self.first_judgement(core, &queued) {
             Ok(RouteKind::Write) if !core.leads() => Some(CallError::NotLeader {
                 leader: core.engine.leader(),
             }),
             Ok(RouteKind::Write) if core.disk_full => Some(core.disk_refusal()),
-            Ok(RouteKind::Write) => self.floor.writes.submit(errand).err().map(busy),
-            Ok(RouteKind::Read) if errand.request.local => {
+            Ok(RouteKind::Write) => self.run_queue.writes.submit(queued).err().map(busy),
+            Ok(RouteKind::Read) if queued.request.local => {
                 if core.is_stale() {
                     Some(CallError::Stale)
                 } else {
-                    self.floor.reads.submit(errand).err().map(busy)
+                    self.run_queue.reads.submit(queued).err().map(busy)
                 }
             }
-            Err(error) if errand.request.local => Some(error),
-            Err(error) if core.leads() => return Self::rest_failure(core, id, error),
+            Err(error) if queued.request.local => Some(error),
+            Err(error) if core.leads() => return Self::reply_failure(core, id, error),
             // A follower may know less than the leader: it judges again when its state is new enough.
             Ok(RouteKind::Read) | Err(_) => {
-                let taken = core.rounds.submit(ReadCall::App(errand));
+                let taken = core.rounds.submit(ReadCall::App(queued));
                 (!taken).then_some(CallError::Busy)
             }
         };
@@ -110,31 +110,35 @@ impl AppCalls {
     }
 
     /// Whether a request reads or writes, from what this replica knows now.
-    fn first_judgement(&mut self, core: &Core, errand: &Errand) -> Result<RouteKind, CallError> {
-        let newest = core.leads() && !errand.request.local;
+    fn first_judgement(
+        &mut self,
+        core: &Core,
+        queued: &QueuedCall,
+    ) -> Result<RouteKind, CallError> {
+        let newest = core.leads() && !queued.request.local;
         let judged = if newest {
-            self.judge_newest(core, errand)
+            self.judge_newest(core, queued)
         } else {
-            self.judge_certified(core, errand)
+            self.judge_certified(core, queued)
         };
         judged.map(|judged| judged.kind)
     }
 
-    fn judge_newest(&mut self, core: &Core, errand: &Errand) -> Result<Judged, CallError> {
+    fn judge_newest(&mut self, core: &Core, queued: &QueuedCall) -> Result<Judged, CallError> {
         let state = core.machine.newest_state();
         let mark = core.machine.governance_mark(&state);
-        let request = &errand.request;
-        let (caller, app) = (errand.caller, &request.app);
+        let request = &queued.request;
+        let (caller, app) = (queued.caller, &request.app);
         self.apps
             .newest
             .judge(mark, &state, caller, app, &request.request)
     }
 
-    fn judge_certified(&mut self, core: &Core, errand: &Errand) -> Result<Judged, CallError> {
+    fn judge_certified(&mut self, core: &Core, queued: &QueuedCall) -> Result<Judged, CallError> {
         let state = core.machine.certified_state();
         let mark = core.machine.governance_mark(&state);
-        let request = &errand.request;
-        let (caller, app) = (errand.caller, &request.app);
+        let request = &queued.request;
+        let (caller, app) = (queued.caller, &request.app);
         self.apps
             .certified
             .judge(mark, &state, caller, app, &request.request)
@@ -147,19 +151,19 @@ impl AppCalls {
         deploying: &Deploying,
         out: &mut Effects,
     ) {
-        while let Some(errand) = self.floor.reads.next() {
-            self.start_read(core, errand, out);
+        while let Some(queued) = self.run_queue.reads.next() {
+            self.start_read(core, queued, out);
         }
-        while core.is_settled_leader() && self.floor.has_room() {
-            let Some(errand) = self.floor.writes.next() else {
+        while core.is_settled_leader() && self.run_queue.has_room() {
+            let Some(queued) = self.run_queue.writes.next() else {
                 return;
             };
-            self.start_write(core, deploying, errand, out);
+            self.start_write(core, deploying, queued, out);
         }
     }
 
-    fn start_read(&mut self, core: &mut Core, errand: Errand, out: &mut Effects) {
-        let judged = self.judge_certified(core, &errand);
+    fn start_read(&mut self, core: &mut Core, queued: QueuedCall, out: &mut Effects) {
+        let judged = self.judge_certified(core, &queued);
         let refused = match &judged {
             Ok(judged) if judged.kind == RouteKind::Write => Some(CallError::NotLeader {
                 leader: core.engine.leader(),
@@ -169,47 +173,47 @@ impl AppCalls {
             Err(error) => Some(error.clone()),
         };
         let (Ok(judged), None) = (judged, &refused) else {
-            self.floor.reads.finish(&errand);
+            self.run_queue.reads.finish(&queued);
             let error = refused.unwrap_or(CallError::Retry);
-            return out.replies.push((errand.call, Reply::Failed(error)));
+            return out.replies.push((queued.call, Reply::Failed(error)));
         };
         let snapshot = core.machine.history().certified_seqno();
         let tx = core.machine.history().certified_tx(snapshot);
         let time_ms = core.machine.sequence().certified().time_ms;
-        self.give_out(core, errand, judged, (snapshot, tx, time_ms), out);
+        self.give_out(core, queued, judged, (snapshot, tx, time_ms), out);
     }
 
     fn start_write(
         &mut self,
         core: &mut Core,
         deploying: &Deploying,
-        errand: Errand,
+        queued: QueuedCall,
         out: &mut Effects,
     ) {
-        let judged = match self.judge_newest(core, &errand) {
+        let judged = match self.judge_newest(core, &queued) {
             Ok(judged) if judged.kind == RouteKind::Read => {
                 // The app's routes changed since it came in.
-                self.floor.writes.finish(&errand);
-                return self.take_app(core, errand, out);
+                self.run_queue.writes.finish(&queued);
+                return self.take_app(core, queued, out);
             }
             Ok(judged) if self.is_ready_for(deploying, &judged) => judged,
             other => {
-                self.floor.writes.finish(&errand);
+                self.run_queue.writes.finish(&queued);
                 let error = other.err().unwrap_or(CallError::AppNotReady);
-                return Self::rest_failure(core, errand.call, error);
+                return Self::reply_failure(core, queued.call, error);
             }
         };
         let head = core.machine.newest_state().seqno();
-        if let Some(outcome) = Self::repeated(core, &errand) {
-            self.floor.writes.finish(&errand);
-            return Self::rest_answer(core, errand.call, outcome);
+        if let Some(outcome) = Self::repeated(core, &queued) {
+            self.run_queue.writes.finish(&queued);
+            return Self::reply_outcome(core, queued.call, outcome);
         }
         let tx = TxId {
             view: core.engine.term(),
             seqno: head + 1,
         };
         let time_ms = core.machine.sequence().last().time_ms;
-        self.give_out(core, errand, judged, (head, tx, time_ms), out);
+        self.give_out(core, queued, judged, (head, tx, time_ms), out);
     }
 
     /// Whether the app was compiled here, and its next version does not ask its callers to wait.
@@ -219,16 +223,16 @@ impl AppCalls {
     }
 
     /// The answer that the caller's idempotency key has already, or why it has none.
-    fn repeated(core: &Core, errand: &Errand) -> Option<Outcome> {
+    fn repeated(core: &Core, queued: &QueuedCall) -> Option<Outcome> {
         let state = core.machine.newest_state();
-        match idempotency::recall(&state, &once(errand)) {
+        match idempotency::recall(&state, &once(queued)) {
             Ok(None) => None,
             Err(error) => Some(Outcome::Failed(error)),
             Ok(Some(remembered)) => Some(match remembered.answer {
                 RememberedAnswer::App(response) => Outcome::App(Box::new(AppOutcome {
                     as_of: remembered.tx.seqno,
                     response,
-                    receipt: errand.request.receipt,
+                    receipt: queued.request.receipt,
                     repeats: Some(remembered.tx),
                 })),
                 RememberedAnswer::Kv(_) => Outcome::Failed(CallError::KeyReused),
@@ -239,7 +243,7 @@ impl AppCalls {
     fn give_out(
         &mut self,
         core: &mut Core,
-        errand: Errand,
+        queued: QueuedCall,
         judged: Judged,
         (snapshot, tx, time_ms): (u64, TxId, u64),
         out: &mut Effects,
@@ -247,13 +251,13 @@ impl AppCalls {
         let read_only = judged.kind == RouteKind::Read;
         let seed = core.entropy.take();
         let task = Task::Handle {
-            request: errand.request.request.clone(),
+            request: queued.request.request.clone(),
             route: judged.route.clone(),
             params: judged.params.clone(),
         };
         let (app, caller) = (judged.app.clone(), judged.caller.clone());
         let run = Box::new(Run {
-            errand,
+            queued,
             judged,
             snapshot,
             tx,
@@ -266,7 +270,7 @@ impl AppCalls {
             Purpose::Write(run)
         };
         out.execute.push(Execution {
-            id: ExecutionId::Call(self.floor.begin(purpose)),
+            id: ExecutionId::Call(self.run_queue.begin(purpose)),
             app: app.key.clone(),
             manifest: app.manifest.clone(),
             task,
@@ -285,7 +289,7 @@ impl AppCalls {
         let ExecutionId::Call(id) = executed.id else {
             return;
         };
-        match self.floor.end(id) {
+        match self.run_queue.end(id) {
             Some(Purpose::Read(run)) => self.read_executed(*run, executed.result, out),
             Some(Purpose::Write(run)) => self.write_executed(core, *run, executed.result),
             Some(Purpose::Abandoned) | None => {}
@@ -306,11 +310,11 @@ impl AppCalls {
         out: &mut Effects,
     ) {
         let moved = matches!(result, Err(AppFault::StateMoved));
-        run.errand.executions += 1;
-        if moved && run.errand.executions < EXECUTIONS_MAX {
-            return self.floor.reads.again(run.errand);
+        run.queued.executions += 1;
+        if moved && run.queued.executions < EXECUTIONS_MAX {
+            return self.run_queue.reads.again(run.queued);
         }
-        self.floor.reads.finish(&run.errand);
+        self.run_queue.reads.finish(&run.queued);
         let reply = match result {
             Ok(completion) if !completion.writes.is_empty() => {
                 Reply::Failed(AppFault::WriteInQuery.into())
@@ -324,47 +328,47 @@ impl AppCalls {
             }))),
             Err(fault) => Reply::Failed(error_of(fault)),
         };
-        out.replies.push((run.errand.call, reply));
+        out.replies.push((run.queued.call, reply));
     }
 
     fn write_executed(&mut self, core: &mut Core, run: Run, result: Result<Completion, AppFault>) {
         let completion = match result {
             Ok(completion) => completion,
             Err(AppFault::StateMoved) => {
-                if let Some(resting) = self.run_again(run.errand) {
-                    core.rest_on_newest(vec![resting]);
+                if let Some(held) = self.run_again(run.queued) {
+                    core.reply_on_newest(vec![held]);
                 }
                 return;
             }
             Err(fault) => {
-                self.floor.writes.finish(&run.errand);
-                return Self::rest_failure(core, run.errand.call, error_of(fault));
+                self.run_queue.writes.finish(&run.queued);
+                return Self::reply_failure(core, run.queued.call, error_of(fault));
             }
         };
         let refuses = completion.response.status >= 400 && !completion.keep;
         if refuses || completion.writes.is_empty() {
-            self.floor.writes.finish(&run.errand);
+            self.run_queue.writes.finish(&run.queued);
             let outcome = Outcome::App(Box::new(AppOutcome {
                 as_of: run.snapshot,
                 response: completion.response,
                 receipt: false,
                 repeats: None,
             }));
-            return Self::rest_answer(core, run.errand.call, outcome);
+            return Self::reply_outcome(core, run.queued.call, outcome);
         }
-        self.floor.push_done(Done { run, completion });
+        self.run_queue.push_done(Done { run, completion });
     }
 
     /// Has a write executed again, or gives it up with an answer.
-    pub(crate) fn run_again(&mut self, mut errand: Errand) -> Option<Resting> {
-        errand.executions += 1;
-        if errand.executions < EXECUTIONS_MAX {
-            self.floor.writes.again(errand);
+    pub(crate) fn run_again(&mut self, mut queued: QueuedCall) -> Option<PendingReply> {
+        queued.executions += 1;
+        if queued.executions < EXECUTIONS_MAX {
+            self.run_queue.writes.again(queued);
             return None;
         }
-        self.floor.writes.give_up(&errand);
-        Some(Resting {
-            asker: Asker::Door(errand.call),
+        self.run_queue.writes.give_up(&queued);
+        Some(PendingReply {
+            asker: Asker::Door(queued.call),
             tx: None,
             outcome: Outcome::Failed(CallError::Contended),
         })
@@ -382,12 +386,12 @@ impl AppCalls {
         if deploying.holds(&run.judged.app.key.name) {
             return Placement::Answered(Outcome::Failed(CallError::AppNotReady));
         }
-        match self.judge_newest(core, &run.errand) {
+        match self.judge_newest(core, &run.queued) {
             Ok(judged) if judged == run.judged => {}
             Ok(_) => return Placement::Moved,
             Err(error) => return Placement::Answered(Outcome::Failed(error)),
         }
-        if let Some(outcome) = Self::repeated(core, &run.errand) {
+        if let Some(outcome) = Self::repeated(core, &run.queued) {
             return Placement::Answered(outcome);
         }
         let moved = core.machine.store().validate(&completion.reads).is_err();
@@ -404,49 +408,49 @@ impl AppCalls {
         let writes = std::mem::take(&mut completion.writes);
         let state = core.machine.newest_state();
         let said = Said::App(&completion.response);
-        match with_memory(state.begin(), &once(&run.errand), next, &said, writes) {
+        match with_memory(state.begin(), &once(&run.queued), next, &said, writes) {
             Ok(writes) => Placement::Writes(writes),
             Err(error) => failed(error),
         }
     }
 
-    fn rest_failure(core: &mut Core, call: u64, error: CallError) {
-        Self::rest_answer(core, call, Outcome::Failed(error));
+    fn reply_failure(core: &mut Core, call: u64, error: CallError) {
+        Self::reply_outcome(core, call, Outcome::Failed(error));
     }
 
-    fn rest_answer(core: &mut Core, call: u64, outcome: Outcome) {
+    fn reply_outcome(core: &mut Core, call: u64, outcome: Outcome) {
         let tx = None;
         let asker = Asker::Door(call);
-        core.rest_on_newest(vec![Resting { asker, tx, outcome }]);
+        core.reply_on_newest(vec![PendingReply { asker, tx, outcome }]);
     }
 
     /// Leadership was lost: what never ran is told where to go, what ran is to be tried again.
     pub(crate) fn clear_app_writes(&mut self, leader: Option<u64>, out: &mut Effects) {
-        let (waiting, ran) = self.floor.clear_writes();
-        let failed = |errand: Errand, error| (errand.call, Reply::Failed(error));
+        let (waiting, ran) = self.run_queue.clear_writes();
+        let failed = |queued: QueuedCall, error| (queued.call, Reply::Failed(error));
         let waiting = waiting
             .into_iter()
-            .map(|errand| failed(errand, CallError::NotLeader { leader }));
+            .map(|queued| failed(queued, CallError::NotLeader { leader }));
         out.replies.extend(waiting);
         let ran = ran
             .into_iter()
-            .map(|errand| failed(errand, CallError::Retry));
+            .map(|queued| failed(queued, CallError::Retry));
         out.replies.extend(ran);
     }
 
     /// This replica halts: nobody is answered any more but with that.
     pub(crate) fn clear_app_calls(&mut self, out: &mut Effects) {
-        let (mut gone, ran) = self.floor.clear_writes();
+        let (mut gone, ran) = self.run_queue.clear_writes();
         gone.extend(ran);
-        gone.extend(self.floor.clear_reads());
-        let halted = |errand: Errand| (errand.call, Reply::Failed(CallError::Halted));
+        gone.extend(self.run_queue.clear_reads());
+        let halted = |queued: QueuedCall| (queued.call, Reply::Failed(CallError::Halted));
         out.replies.extend(gone.into_iter().map(halted));
     }
 
     /// The oldest snapshot that compaction leaves for executions.
     pub(crate) fn pinned(&self, core: &Core, deploying: &Deploying) -> Option<u64> {
         let certified = core.machine.history().certified_seqno();
-        let of_calls = self.floor.oldest_snapshot().into_iter();
+        let of_calls = self.run_queue.oldest_snapshot().into_iter();
         let oldest = of_calls.chain(deploying.snapshot()).min()?;
         Some(oldest.max(certified.saturating_sub(PINNED_SEQNOS_MAX)))
     }
@@ -463,14 +467,14 @@ impl AppCalls {
         let outcome = match self.placement(core, deploying, &mut done, tx) {
             Placement::Writes(writes) => return self.place_app_writes(core, done, writes, draft),
             Placement::Moved => {
-                draft.resting.extend(self.run_again(done.run.errand));
+                draft.replies.extend(self.run_again(done.run.queued));
                 return;
             }
             Placement::Answered(outcome) => outcome,
         };
-        self.floor.writes.finish(&done.run.errand);
-        draft.resting.push(Resting {
-            asker: Asker::Door(done.run.errand.call),
+        self.run_queue.writes.finish(&done.run.queued);
+        draft.replies.push(PendingReply {
+            asker: Asker::Door(done.run.queued.call),
             tx: None,
             outcome,
         });
@@ -484,7 +488,7 @@ impl AppCalls {
         draft: &mut Draft,
     ) {
         let Done { run, completion } = done;
-        let request = &run.errand.request;
+        let request = &run.queued.request;
         let tx = draft.builder.next_id();
         let writes = Arc::new(writes);
         core.machine.execute(tx.seqno, writes.clone());
@@ -498,34 +502,34 @@ impl AppCalls {
         let ran = Ran {
             writes,
             reply,
-            caller: label(run.errand.caller),
+            caller: label(run.queued.caller),
             execution: Some(run.record().encode().into()),
         };
         core.push(draft, ran);
-        self.floor.writes.finish(&run.errand);
+        self.run_queue.writes.finish(&run.queued);
         let outcome = Outcome::App(Box::new(AppOutcome {
             as_of: tx.seqno,
             response: completion.response,
             receipt: request.receipt,
             repeats: None,
         }));
-        draft.resting.push(Resting {
-            asker: Asker::Door(run.errand.call),
+        draft.replies.push(PendingReply {
+            asker: Asker::Door(run.queued.call),
             tx: Some(tx),
             outcome,
         });
     }
 }
 
-fn busy(_: Errand) -> CallError {
+fn busy(_: QueuedCall) -> CallError {
     CallError::Busy
 }
 
-fn once(errand: &Errand) -> Once<'_> {
+fn once(queued: &QueuedCall) -> Once<'_> {
     Once {
-        caller: errand.caller,
-        key: errand.request.idempotency.as_ref(),
-        request: errand.request.digest,
+        caller: queued.caller,
+        key: queued.request.idempotency.as_ref(),
+        request: queued.request.digest,
     }
 }
 

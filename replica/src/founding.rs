@@ -7,7 +7,7 @@ use synod_governance::{
 };
 use synod_ledger::{Block, BlockBuilder, LedgerSecret, SequenceError, genesis_block};
 
-use crate::law::{self, LawError};
+use crate::governance_checks::{self, GovernanceError};
 
 /// Why no network was founded.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +20,7 @@ pub enum FoundError {
     Wrap(#[from] WrapError),
     /// Evidence, approvals or manifest do not hold.
     #[error("genesis is refused: {0}")]
-    Law(#[from] LawError),
+    Governance(#[from] GovernanceError),
     /// The block is not a block 0.
     #[error(transparent)]
     Sequence(#[from] SequenceError),
@@ -51,7 +51,7 @@ pub fn found(
     let secret: Secret<32> = entropy.secret();
     let wrapped = WrappedSecret::wrap(
         &secret,
-        law::FIRST_GENERATION,
+        governance_checks::FIRST_GENERATION,
         parsed.members(),
         parsed.file().recovery_threshold,
         &parsed.digest(),
@@ -65,7 +65,7 @@ pub fn found(
     let time_ms = now_ms.max(parsed.file().start_time_ms);
     let block = block_zero(&input, time_ms)?;
     let secret = LedgerSecret {
-        generation: law::FIRST_GENERATION,
+        generation: governance_checks::FIRST_GENERATION,
         secret,
     };
     Ok(Founded {
@@ -76,7 +76,7 @@ pub fn found(
 }
 
 fn block_zero(input: &Input, time_ms: u64) -> Result<Block, FoundError> {
-    let (writes, configuration) = law::enact_genesis(input, time_ms)?;
+    let (writes, configuration) = governance_checks::enact_genesis(input, time_ms)?;
     let mut builder = BlockBuilder::new(1, 1);
     builder.push(writes.encode().into(), Bytes::new(), Digest::default());
     Ok(genesis_block(builder, 1, time_ms, &configuration)?)

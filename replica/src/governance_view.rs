@@ -5,7 +5,7 @@ use synod_crypto::Digest;
 use synod_governance::{GovernanceRecord, MemberEntry, ServiceRecord, UserEntry, View};
 use synod_kv::Read;
 
-use crate::roll::{self, sound};
+use crate::members::{self, sound};
 
 /// The members' side of the service, from certified state.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub struct GovernanceView {
 pub(crate) fn governance(reader: &impl Read) -> GovernanceView {
     let view = View::new(reader);
     GovernanceView {
-        service: roll::service(reader),
+        service: members::service(reader),
         governance: sound(view.governance()).expect("a founded network has its row"),
         members: sound(view.members()),
         users: sound(view.users()),

@@ -10,9 +10,9 @@ use synod_ledger::{ReplyPreimage, TxId};
 use crate::caller::Caller;
 use crate::calls::{Asker, CallError, Reply};
 use crate::core::Core;
-use crate::desk::{Outcome, Resting};
 use crate::idempotency::{self, Once, RememberedAnswer, Said};
 use crate::kv::{self, Answer, KeyValuePort, Operate};
+use crate::pending_replies::{Outcome, PendingReply};
 use crate::proposing::{Draft, Ran, label};
 use crate::users::{self, Admission};
 
@@ -53,7 +53,7 @@ impl KvCalls {
                     receipt: operate.receipt,
                     repeats: None,
                 };
-                draft.resting.push(Resting {
+                draft.replies.push(PendingReply {
                     asker,
                     tx: Some(tx),
                     outcome,
@@ -74,7 +74,7 @@ impl KvCalls {
             },
             Err(error) => Outcome::Failed(error),
         };
-        draft.resting.push(Resting {
+        draft.replies.push(PendingReply {
             asker,
             tx: None,
             outcome,

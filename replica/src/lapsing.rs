@@ -1,10 +1,10 @@
-//! What a replica does about verdicts that lapse. Whether a lapse costs the vote, or the place, is governance's
-//! to say; here stands when the leader says so, and what becomes of a leader whose own verdict lapsed.
+//! What a replica does when a verdict lapses. Governance decides whether the lapse costs the vote or the place. This
+//! file decides when the leader proposes that, and what happens to a leader whose own verdict has lapsed.
 //!
 //! Invariants
 //! - the leader proposes a demotion only while the replicas that it hears from are a diverse quorum of what remains;
-//! - a leader that is to be demoted hands over to a voter whose verdict holds, and the next leader demotes it;
-//! - a leader that does not is heard no more in its view, once its demotion has been due for long.
+//! - a leader that must be demoted transfers leadership to a voter whose verdict holds, and the next leader demotes it;
+//! - if it does not, the other replicas stop accepting its messages in that view after a stated time.
 
 use std::collections::BTreeSet;
 
@@ -17,9 +17,9 @@ use crate::core::Core;
 const LAPSE_TICKS: u64 = 50;
 /// An idle ledger's time is brought up to date for a lapse every so many ticks (5 s of 20 ms) at most.
 const FRESHEN_TICKS: u64 = 250;
-/// A leader is given so many ticks (60 s of 20 ms) in its view to hand over.
+/// A leader has this many ticks (60 s of 20 ms) in its view to transfer leadership.
 const HAND_OVER_TICKS: u64 = 3000;
-/// And its verdict must have lapsed so long ago (milliseconds of ledger time).
+/// Its verdict must have lapsed this long ago (milliseconds of ledger time).
 pub const LEADER_LAPSED_MAX_MS: u64 = 60 * 1000;
 
 /// What this replica does about verdicts that lapse.
@@ -32,7 +32,7 @@ pub(crate) struct Lapses {
 }
 
 impl Lapses {
-    /// Looks at the verdicts: tells the operator of voters that lost theirs, and hears no leader that should be none.
+    /// Checks the verdicts: tells the operator which voters lost theirs, and ignores a leader that should not lead.
     pub(crate) fn watch(&mut self, core: &mut Core, out: &mut Effects) {
         if !core.ticks.is_multiple_of(LAPSE_TICKS) {
             return;
@@ -73,7 +73,7 @@ impl Lapses {
         self.told = now;
     }
 
-    /// A leader whose demotion has been due for long is not heard any more: an election follows.
+    /// Ignores a leader whose demotion has been due for too long, so that an election follows.
     fn turn_from(core: &mut Core, leader: u64, time_ms: u64, out: &mut Effects) {
         let view = core.engine.term();
         let rows = core.seen_rows.network(&core.machine);
@@ -115,7 +115,8 @@ impl Lapses {
         Self::freshen_for_lapse(core, &lapsed, out)
     }
 
-    /// An idle ledger's time stands still. If this leader's clock says that something is due, a block asks the others.
+    /// The time of an idle ledger stands still. If this leader's clock says that something is due, it proposes a block,
+    /// so that the others can confirm the time.
     fn freshen_for_lapse(core: &mut Core, lapsed: &[Lapsed], out: &mut Effects) -> bool {
         let known: BTreeSet<u64> = steps(lapsed).map(|(id, _)| id).collect();
         let rows = core.seen_rows.newest(&core.machine);

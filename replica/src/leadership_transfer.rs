@@ -1,4 +1,4 @@
-//! Who leads in a leader's place: one rule, for whatever reason a leader hands over.
+//! Leadership transfer: one rule for who leads next, whatever the reason is.
 //!
 //! An heir is a voter that was heard lately, has taken up the log and its certificates up to near the end, whose verdict
 //! holds, and whose disk takes writes. Of several the furthest is chosen.
@@ -11,7 +11,7 @@ use crate::calls::{CallError, Effects};
 use crate::core::Core;
 use crate::keeping_up::PROMOTION_LAG_MAX;
 
-/// A leader whose disk refuses writes tries to hand over every so many ticks (200 ms of 20 ms).
+/// A leader whose disk refuses writes tries to transfer leadership every this many ticks (200 ms of 20 ms).
 const TRY_TICKS: u64 = 10;
 
 impl Core {
@@ -23,7 +23,7 @@ impl Core {
         self.drive(EngineInput::MayStand(!full), out);
     }
 
-    /// Hands leadership to the best heir among those that `fit`; false where there is none.
+    /// Transfers leadership to the best heir among those that `fit`; false if there is no heir.
     pub(crate) fn transfer_leadership(
         &mut self,
         fit: impl Fn(u64) -> bool,

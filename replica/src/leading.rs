@@ -6,11 +6,11 @@ use synod_governance::Input;
 
 use crate::calls::{CallError, Effects, Reply};
 use crate::change::Membership;
-use crate::desk::{Outcome, Queued, Resting, Work};
 use crate::governance::Request;
-use crate::law::{self, Enacted};
+use crate::governance_checks::{self, Enacted};
+use crate::leave_decision::LeaveDecision;
 use crate::leaving::Leaves;
-use crate::parting::Parting;
+use crate::pending_replies::{Outcome, PendingReply, Queued, Work};
 use crate::replica::Replica;
 
 /// A block is closed when its frames reach this many bytes.
@@ -31,7 +31,7 @@ impl Replica {
         while self.has_waiting() && self.core.may_propose() {
             let governs = self
                 .core
-                .desk
+                .pending
                 .next_if(|call| matches!(call.work, Work::Governance(_)));
             let done = match governs {
                 Some(call) => self.govern(call, out),
@@ -44,7 +44,7 @@ impl Replica {
     }
 
     fn has_waiting(&self) -> bool {
-        self.core.desk.has_waiting() || self.app_calls.has_done()
+        self.core.pending.has_waiting() || self.app_calls.has_done()
     }
 
     /// Executes waiting operations into one block. Always does something where an operation waits.
@@ -60,7 +60,7 @@ impl Replica {
             }
             let Some(call) = self
                 .core
-                .desk
+                .pending
                 .next_if(|call| matches!(call.work, Work::Kv(_)))
             else {
                 break;
@@ -72,8 +72,8 @@ impl Replica {
             }
         }
         if draft.builder.is_empty() {
-            let resting = std::mem::take(&mut draft.resting);
-            self.core.rest_on_newest(resting);
+            let held = std::mem::take(&mut draft.replies);
+            self.core.reply_on_newest(held);
         } else {
             self.core.propose(draft, None, out);
         }
@@ -83,10 +83,10 @@ impl Replica {
     /// Carries out a governance act or a join, in a block of its own. False if it has to wait.
     fn govern(&mut self, call: Queued, out: &mut Effects) -> bool {
         let decoded = match &call.work {
-            Work::Governance(Request::Join(bytes)) => law::decode_join(bytes),
-            Work::Governance(Request::Act(bytes)) => law::decode_action(bytes),
+            Work::Governance(Request::Join(bytes)) => governance_checks::decode_join(bytes),
+            Work::Governance(Request::Act(bytes)) => governance_checks::decode_action(bytes),
             Work::Governance(Request::Reattest(bytes) | Request::Leave(bytes)) => {
-                law::decode_own(bytes)
+                governance_checks::decode_own(bytes)
             }
             Work::Kv(_) => unreachable!("only governance's calls come here"),
         };
@@ -105,7 +105,7 @@ impl Replica {
         {
             Ok(enacted) => return self.place_enacted(enacted, &input, call, out),
             Err(error) => {
-                self.core.rest_on_newest(vec![Resting {
+                self.core.reply_on_newest(vec![PendingReply {
                     asker: call.asker,
                     tx: None,
                     outcome: Outcome::Failed(error),
@@ -124,36 +124,37 @@ impl Replica {
         out: &mut Effects,
     ) -> bool {
         let leaving = Leaves::leaving_voter(&self.core, input);
-        let mut parting =
-            leaving.map_or(Parting::Now, |id| self.membership.parting(&self.core, id));
-        if parting == Parting::Now {
+        let mut parting = leaving.map_or(LeaveDecision::Now, |id| {
+            self.membership.parting(&self.core, id)
+        });
+        if parting == LeaveDecision::Now {
             if enacted.membership == Some(Membership::Remove(self.core.id)) {
-                self.hand_over(&call, out);
+                self.ask_next_leader(&call, out);
                 return true;
             }
             parting = if enacted.changes_quorum && !self.core.may_change() {
-                Parting::Hold
+                LeaveDecision::Hold
             } else {
-                leaving.map_or(Parting::Now, |id| {
+                leaving.map_or(LeaveDecision::Now, |id| {
                     self.membership.leaves.parting_is_safe(&self.core, id)
                 })
             };
         }
         let asker = call.asker;
         match parting {
-            Parting::Now => self.core.propose_enacted(enacted, input, Some(asker), out),
-            Parting::Hold => {
-                self.core.desk.put_back(call);
+            LeaveDecision::Now => self.core.propose_enacted(enacted, input, Some(asker), out),
+            LeaveDecision::Hold => {
+                self.core.pending.put_back(call);
                 return false;
             }
-            Parting::NotYet => out.reply(asker, Reply::Failed(CallError::Retry)),
-            Parting::Never(why) => out.reply(asker, Reply::Failed(CallError::Refused(why))),
+            LeaveDecision::NotYet => out.reply(asker, Reply::Failed(CallError::Retry)),
+            LeaveDecision::Never(why) => out.reply(asker, Reply::Failed(CallError::Refused(why))),
         }
         true
     }
 
-    /// A leader never removes itself: it hands leadership over, and the next leader is asked again.
-    fn hand_over(&mut self, call: &Queued, out: &mut Effects) {
+    /// A leader never removes itself: it transfers leadership, and the caller asks the next leader again.
+    fn ask_next_leader(&mut self, call: &Queued, out: &mut Effects) {
         self.core.transfer_leadership(|_| true, out);
         out.reply(call.asker, Reply::Failed(CallError::Retry));
     }

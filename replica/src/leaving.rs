@@ -1,5 +1,5 @@
-//! How a replica that leaves is let go. Governance says whether a leave is lawful; the leader adds what is no fact of
-//! the ledger: whom it hears, and what they hold.
+//! How a replica leaves. Governance decides whether the request is valid. The leader adds what is not on the ledger:
+//! which replicas it hears, and how far they are.
 //!
 //! Invariants
 //! - a voter goes only while the voters that are heard are, without it, a diverse quorum of what remains;
@@ -9,7 +9,7 @@
 use synod_governance::Input;
 
 use crate::core::Core;
-use crate::parting::Parting;
+use crate::leave_decision::LeaveDecision;
 use crate::unheard::Silence;
 
 /// A voter counts as heard if something came from it within so many ticks (2 s of 20 ms).
@@ -38,25 +38,25 @@ impl Leaves {
     }
 
     /// Whether what remains works without voter `id`.
-    pub(crate) fn parting(core: &Core, silence: &Silence, id: u64) -> Parting {
+    pub(crate) fn parting(core: &Core, silence: &Silence, id: u64) -> LeaveDecision {
         if id == core.id && core.ticks < core.view_since_tick + OTHERS_FIRST_TICKS {
-            return Parting::NotYet;
+            return LeaveDecision::NotYet;
         }
         let heard_from = core.ticks.saturating_sub(HEARD_TICKS);
         if core.remaining_suffice(id, |voter| silence.heard_since(voter, heard_from)) {
-            return Parting::Now;
+            return LeaveDecision::Now;
         }
         // A new leader has not heard everybody yet.
         if core.view_since_tick > heard_from {
-            return Parting::NotYet;
+            return LeaveDecision::NotYet;
         }
-        Parting::Never(format!(
+        LeaveDecision::Never(format!(
             "without replica {id} the voters that are heard are no quorum of those that remain"
         ))
     }
 
     /// Whether those who remain without voter `id` hold every certified block. Asked while nothing is on its way.
-    pub(crate) fn parting_is_safe(&mut self, core: &Core, id: u64) -> Parting {
+    pub(crate) fn parting_is_safe(&mut self, core: &Core, id: u64) -> LeaveDecision {
         let certified = core.certified_index();
         let holds = |voter| {
             let matched = core.engine.matched(voter);
@@ -64,13 +64,13 @@ impl Leaves {
         };
         if core.remaining_suffice(id, holds) {
             self.held_since = None;
-            return Parting::Now;
+            return LeaveDecision::Now;
         }
         let since = *self.held_since.get_or_insert(core.ticks);
         if core.ticks < since + CATCH_UP_TICKS {
-            return Parting::Hold;
+            return LeaveDecision::Hold;
         }
         self.held_since = None;
-        Parting::NotYet
+        LeaveDecision::NotYet
     }
 }

@@ -17,41 +17,42 @@ mod certifying;
 mod change;
 pub mod changes;
 mod comparing;
+mod compile_report;
 mod core;
 mod deploying;
 mod deployment;
-mod desk;
 mod driving;
 mod envelope;
 mod executing;
-mod floor;
 mod following;
 mod founding;
 pub mod governance;
+mod governance_checks;
 mod governance_view;
 mod hearing;
 mod histories;
 mod history;
 mod idempotency;
-mod intake;
 mod keeping_up;
 mod keys;
 pub mod kv;
 mod kv_calls;
 mod lagging;
 mod lapsing;
-mod law;
 mod leadership_transfer;
 mod leading;
+mod leave_decision;
 mod leaving;
 pub mod ledger;
 mod ledger_clock;
+mod ledger_import;
 mod machine;
 mod maps;
+mod members;
 mod membership;
 mod parked;
-mod parting;
 mod peer_asks;
+mod pending_replies;
 mod proposing;
 mod query;
 mod read_rounds;
@@ -63,8 +64,7 @@ mod record;
 mod remaining;
 pub mod replay;
 mod replica;
-mod report;
-mod roll;
+mod run_queue;
 mod seen_rows;
 pub mod state;
 mod submission;
@@ -77,24 +77,25 @@ pub use caller::Caller;
 pub use calls::{Batch, Call, CallError, Effects, Input, Notice, Recall, Reply, Request};
 pub use deploying::{AppView, Heard, SWEPT_AT_ONCE_MAX};
 pub use deployment::CHUNKS_WAITING_MAX;
-pub use desk::CALLS_WAITING_MAX;
 pub use envelope::{
     Envelope, MalformedEnvelope, REFUSAL_BYTES_MAX, ReadWord, UNHEARD_WORDS_MAX, UnheardWord,
-};
-pub use floor::{
-    APP_CALLS_BYTES_MAX, APP_CALLS_WAITING_MAX, EXECUTIONS_MAX, EXECUTIONS_OF_ONE_APP_MAX,
-    EXECUTIONS_UNDER_WAY_MAX,
 };
 pub use founding::{FoundError, Founded, found};
 pub use governance_view::GovernanceView;
 pub use history::{HISTORY_BYTES_MAX, History};
 pub use idempotency::{ANSWER_BYTES_MAX, REMEMBERED_MAX};
-pub use intake::{Counts, Intake, IntakeError};
 pub use keeping_up::{CERTIFY_LAG_TICKS, PROMOTION_LAG_MAX};
 pub use keys::{KeyRing, KeyRingError, Keys, receive as receive_keys};
+pub use ledger_import::{Counts, ImportError, LedgerImport};
+pub use pending_replies::CALLS_WAITING_MAX;
+pub use run_queue::{
+    APP_CALLS_BYTES_MAX, APP_CALLS_WAITING_MAX, EXECUTIONS_MAX, EXECUTIONS_OF_ONE_APP_MAX,
+    EXECUTIONS_UNDER_WAY_MAX,
+};
 
+pub use compile_report::{CompileOutcome, CompileReport};
+pub use governance_checks::GovernanceError;
 pub use lapsing::LEADER_LAPSED_MAX_MS;
-pub use law::LawError;
 pub use leading::{BLOCK_BYTES_TARGET, BLOCK_TRANSACTIONS_MAX};
 pub use ledger_clock::{BEHIND_MAX_MS, FASTEST, LEAD_MAX_MS, Now, SLOWEST};
 pub use machine::{BlockFault, Machine, Taken};
@@ -104,6 +105,5 @@ pub use query::{ChainParts, Gauges, NetworkView};
 pub use recalling::RECALL_BYTES_MAX;
 pub use record::{ExecutionRecord, MalformedRecord};
 pub use replica::{Boot, Replica};
-pub use report::{AppReport, AppVerdict};
 pub use unheard::SILENT_MS;
 pub use users::{ROLE_READ, ROLE_WRITE};

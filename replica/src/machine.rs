@@ -24,8 +24,8 @@ use crate::apps::GovernanceMark;
 use crate::calls::CallError;
 use crate::change::Membership;
 use crate::changes::{CHANGES_ASKED_BYTES_MAX, CHANGES_ASKED_MAX, Change, Changes, ChangesError};
+use crate::governance_checks::{self, Enacted, GovernanceError};
 use crate::history::History;
-use crate::law::{self, Enacted, LawError};
 use crate::state::{StateAt, StateGuard, StateHandle};
 
 /// Chain, state and history of one network.
@@ -93,11 +93,11 @@ pub enum BlockFault {
     },
     /// The governance writes are not what the recorded inputs give.
     #[error("transaction {seqno}: {cause}")]
-    Law {
+    Governance {
         /// Its seqno.
         seqno: u64,
         /// What is wrong.
-        cause: LawError,
+        cause: GovernanceError,
     },
     /// View, index, empty entries or proposer are not those of the engine's entry.
     #[error("the block is not the one that its entry's place asks for")]
@@ -287,7 +287,7 @@ impl Machine {
     /// Executes an input of governance on the newest state, for the block that comes at `index`. Changes nothing.
     pub(crate) fn enact(&self, input: &Input, index: u64) -> Result<Enacted, CallError> {
         let state = self.state.read();
-        law::enact(&state, &self.sequence, &self.history, input, index)
+        governance_checks::enact(&state, &self.sequence, &self.history, input, index)
     }
 
     /// Applies what a leader executed. It must end up in a block, or be dropped.
@@ -461,7 +461,7 @@ impl Machine {
         for position in 0..block.frames().len() {
             let seqno = block.tx_id(position).seqno;
             let writes = self.writes_of(block, position, seqno)?;
-            let change = law::check(
+            let change = governance_checks::check(
                 &self.state.read(),
                 &self.sequence,
                 &self.history,
@@ -469,7 +469,7 @@ impl Machine {
                 seqno,
                 &writes,
             )
-            .map_err(|cause| BlockFault::Law { seqno, cause })?;
+            .map_err(|cause| BlockFault::Governance { seqno, cause })?;
             if change.is_some() && (membership.is_some() || block.frames().len() > 1) {
                 return Err(BlockFault::Membership);
             }

@@ -9,8 +9,8 @@ use crate::calls::Effects;
 use crate::core::Core;
 use crate::keeping_up::PROMOTION_LAG_MAX;
 use crate::lapsing::Lapses;
+use crate::leave_decision::LeaveDecision;
 use crate::leaving::Leaves;
-use crate::parting::Parting;
 use crate::unheard::Silence;
 
 /// After an input of its own, which governance may have refused, the leader waits so many ticks.
@@ -55,7 +55,7 @@ impl Membership {
     }
 
     /// Whether what remains works without voter `id`, which wants to go.
-    pub(crate) fn parting(&self, core: &Core, id: u64) -> Parting {
+    pub(crate) fn parting(&self, core: &Core, id: u64) -> LeaveDecision {
         Leaves::parting(core, &self.silence, id)
     }
 

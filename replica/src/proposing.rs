@@ -22,9 +22,9 @@ use crate::caller::Caller;
 use crate::calls::{Asker, CallError, Effects, Notice, Reply};
 use crate::change::{self, Membership};
 use crate::core::{Core, groups};
-use crate::desk::{Outcome, Resting};
+use crate::governance_checks::{self, Enacted};
 use crate::kv;
-use crate::law::{self, Enacted};
+use crate::pending_replies::{Outcome, PendingReply};
 
 /// Blocks on their way at once.
 pub const BLOCKS_IN_FLIGHT_MAX: usize = 2;
@@ -38,7 +38,7 @@ const EVIDENCE_FRESHEN_TICKS: u64 = 50;
 /// A block in the making.
 pub(crate) struct Draft {
     pub(crate) builder: BlockBuilder,
-    pub(crate) resting: Vec<Resting>,
+    pub(crate) replies: Vec<PendingReply>,
     /// Operations on maps that are answered `Pending` as soon as the block stands in the log.
     pub(crate) pending: Vec<(Asker, TxId)>,
 }
@@ -105,7 +105,7 @@ impl Core {
         let led = self.sealer.take().is_some();
         if led {
             self.tallies.clear();
-            let waiting = self.desk.clear(leader).into_iter();
+            let waiting = self.pending.clear(leader).into_iter();
             for (asker, reply) in waiting.chain(self.rounds.clear(leader)) {
                 out.reply(asker, reply);
             }
@@ -181,7 +181,7 @@ impl Core {
         let builder = BlockBuilder::new(self.engine.term(), self.machine.sequence().next_seqno());
         Draft {
             builder,
-            resting: Vec::new(),
+            replies: Vec::new(),
             pending: Vec::new(),
         }
     }
@@ -233,7 +233,7 @@ impl Core {
         let alone = Alone {
             membership: enacted.membership,
             answers: asker.map(|asker| (asker, Outcome::Governance(enacted.replica))),
-            ..Alone::new(enacted.writes, law::digest_of(input))
+            ..Alone::new(enacted.writes, governance_checks::digest_of(input))
         };
         self.propose_alone(alone, out);
     }
@@ -261,7 +261,7 @@ impl Core {
             },
         );
         if let Some((asker, outcome)) = alone.answers {
-            draft.resting.push(Resting {
+            draft.replies.push(PendingReply {
                 asker,
                 tx: Some(tx),
                 outcome,
@@ -292,7 +292,7 @@ impl Core {
         let block = match self.machine.propose(draft.builder, terms, membership) {
             Ok(block) => block,
             Err(error) => {
-                return self.drop_draft(draft.resting, draft.pending, &error.to_string(), out);
+                return self.drop_draft(draft.replies, draft.pending, &error.to_string(), out);
             }
         };
         let head = block.head();
@@ -309,9 +309,9 @@ impl Core {
             );
             self.last_block_tick = self.ticks;
             draft
-                .resting
+                .replies
                 .into_iter()
-                .for_each(|resting| self.desk.rest(index, resting));
+                .for_each(|held| self.pending.hold(index, held));
             for (asker, tx) in draft.pending {
                 out.reply(asker, Reply::Kv(kv::Reply::Pending(tx)));
             }
@@ -321,7 +321,7 @@ impl Core {
                 .retract(last)
                 .expect("the dropped block was never certified");
             self.drop_draft(
-                draft.resting,
+                draft.replies,
                 draft.pending,
                 "the engine took no proposal",
                 out,
@@ -331,7 +331,7 @@ impl Core {
 
     fn drop_draft(
         &mut self,
-        resting: Vec<Resting>,
+        held: Vec<PendingReply>,
         pending: Vec<(Asker, TxId)>,
         why: &str,
         out: &mut Effects,
@@ -340,21 +340,21 @@ impl Core {
             peer: self.id,
             why: why.to_owned(),
         });
-        let resting = resting.into_iter().map(|resting| resting.asker);
-        for asker in resting.chain(pending.into_iter().map(|(asker, _)| asker)) {
+        let held = held.into_iter().map(|held| held.asker);
+        for asker in held.chain(pending.into_iter().map(|(asker, _)| asker)) {
             out.reply(asker, Reply::Failed(CallError::Retry));
         }
     }
 
     /// Answers that wrote nothing rest on the newest block, whose state they saw, and on a quorum's word that this
     /// replica still leads: it may have been replaced, and that state be of the past.
-    pub(crate) fn rest_on_newest(&mut self, resting: Vec<Resting>) {
+    pub(crate) fn reply_on_newest(&mut self, held: Vec<PendingReply>) {
         let newest = self.machine.sequence().last().index;
-        for resting in resting {
+        for held in held {
             if cfg!(synod_mutation = "refuse-from-the-past") {
-                self.desk.rest(newest, resting);
+                self.pending.hold(newest, held);
             } else {
-                self.rounds.keep_answer(newest, resting);
+                self.rounds.keep_answer(newest, held);
             }
         }
     }

@@ -258,7 +258,7 @@ impl Replica {
             committed_index: self.core.engine.commit(),
             certified_index: self.core.certified_index(),
             certified_seqno: self.core.machine.history().certified_seqno(),
-            calls_waiting: self.core.desk.waiting() + self.app_calls.busy(),
+            calls_waiting: self.core.pending.waiting() + self.app_calls.busy(),
             misbehaviours: self.core.misbehaviours,
             refusals: self.core.engine.refusals().values().sum(),
             ledger_behind_ms: self.core.clock.behind_ms(),

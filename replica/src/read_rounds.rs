@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 
 use crate::caller::Caller;
 use crate::calls::{Asker, CallError, Reply};
-use crate::desk::{CALLS_WAITING_MAX, Resting};
-use crate::floor::Errand;
 use crate::kv::Operate;
+use crate::pending_replies::{CALLS_WAITING_MAX, PendingReply};
+use crate::run_queue::QueuedCall;
 
 /// The most bytes of requests that wait for a quorum's word.
 const READ_BYTES_MAX: usize = 256 << 20;
@@ -36,7 +36,7 @@ pub(crate) enum ReadCall {
         operate: Box<Operate>,
     },
     /// A request to an app.
-    App(Errand),
+    App(QueuedCall),
 }
 
 impl ReadCall {
@@ -44,7 +44,7 @@ impl ReadCall {
     pub(crate) fn asker(&self) -> Asker {
         match self {
             Self::Kv { id, .. } => Asker::Door(*id),
-            Self::App(errand) => Asker::Door(errand.call),
+            Self::App(queued) => Asker::Door(queued.call),
         }
     }
 
@@ -52,7 +52,7 @@ impl ReadCall {
     fn weight(&self) -> usize {
         let body = match self {
             Self::Kv { .. } => 0,
-            Self::App(errand) => errand.request.request.body.len(),
+            Self::App(queued) => queued.request.request.body.len(),
         };
         body + 512
     }
@@ -63,7 +63,7 @@ impl ReadCall {
 pub(crate) struct ReadRound {
     calls: Vec<ReadCall>,
     /// Answers that wrote nothing, with the index of the block that they saw.
-    answers: Vec<(u64, Resting)>,
+    answers: Vec<(u64, PendingReply)>,
     since_tick: u64,
     asked_tick: u64,
     /// The index that the state must cover, once the quorum has spoken.
@@ -74,7 +74,7 @@ pub(crate) struct ReadRound {
 #[derive(Debug, Default)]
 pub(crate) struct ReadRounds {
     reads_new: Vec<ReadCall>,
-    answers_new: Vec<(u64, Resting)>,
+    answers_new: Vec<(u64, PendingReply)>,
     rounds: BTreeMap<u64, ReadRound>,
     next_ctx: u64,
     /// Bytes of the reads that wait.
@@ -129,7 +129,7 @@ impl ReadRounds {
     }
 
     /// The reads and the answers of rounds whose index is covered by `certified`.
-    pub(crate) fn ready(&mut self, certified: u64) -> (Vec<ReadCall>, Vec<(u64, Resting)>) {
+    pub(crate) fn ready(&mut self, certified: u64) -> (Vec<ReadCall>, Vec<(u64, PendingReply)>) {
         let ready = |round: &ReadRound| round.index.is_some_and(|index| index <= certified);
         self.take_rounds(ready)
     }
@@ -160,7 +160,7 @@ impl ReadRounds {
     pub(crate) fn expired(&mut self, tick: u64) -> Vec<Asker> {
         let expired = |round: &ReadRound| tick >= round.since_tick + READ_TICKS_MAX;
         let (calls, answers) = self.take_rounds(expired);
-        let answers = answers.into_iter().map(|(_, resting)| resting.asker);
+        let answers = answers.into_iter().map(|(_, held)| held.asker);
         calls
             .into_iter()
             .map(|call| call.asker())
@@ -171,7 +171,7 @@ impl ReadRounds {
     fn take_rounds(
         &mut self,
         wanted: impl Fn(&ReadRound) -> bool,
-    ) -> (Vec<ReadCall>, Vec<(u64, Resting)>) {
+    ) -> (Vec<ReadCall>, Vec<(u64, PendingReply)>) {
         let taken: Vec<u64> = self
             .rounds
             .iter()
@@ -188,8 +188,8 @@ impl ReadRounds {
     }
 
     /// Lets an answer that wrote nothing, and saw the state at `index`, wait for a quorum's word.
-    pub(crate) fn keep_answer(&mut self, index: u64, resting: Resting) {
-        self.answers_new.push((index, resting));
+    pub(crate) fn keep_answer(&mut self, index: u64, held: PendingReply) {
+        self.answers_new.push((index, held));
     }
 
     /// Whether answers wait for a round to begin.
@@ -226,7 +226,7 @@ impl ReadRounds {
         let not_leader =
             |call: ReadCall| (call.asker(), Reply::Failed(CallError::NotLeader { leader }));
         let answers = answers.into_iter().chain(self.answers_new.drain(..));
-        let retry = |(_, resting): (u64, Resting)| (resting.asker, Reply::Failed(CallError::Retry));
+        let retry = |(_, held): (u64, PendingReply)| (held.asker, Reply::Failed(CallError::Retry));
         calls.map(not_leader).chain(answers.map(retry)).collect()
     }
 }

@@ -66,13 +66,13 @@ impl Reads {
     ) {
         let (calls, answers) = core.rounds.ready(core.certified_index());
         for (index, answer) in answers {
-            core.desk.rest(index, answer);
+            core.pending.hold(index, answer);
         }
         core.answer_certified(out);
         for call in calls {
             let asker = call.asker();
             let reply = match call {
-                ReadCall::App(errand) => app_calls.begin_read(errand),
+                ReadCall::App(queued) => app_calls.begin_read(queued),
                 ReadCall::Kv {
                     caller, operate, ..
                 } => Some(kv_calls.read(core, caller, &operate)),

@@ -37,8 +37,8 @@ pub enum ReplayError {
     /// It is not in the blocks at hand, or the secret that opens it is not.
     #[error("transaction {0} is not at hand")]
     NotAtHand(u64),
-    /// It is no call of an app.
-    #[error("transaction {0} is no call of an app")]
+    /// It is not a call of an app.
+    #[error("transaction {0} is not a call of an app")]
     NotOfApp(u64),
     /// Its app does not have requests recorded.
     #[error("transaction {0} was recorded without its request")]
@@ -65,7 +65,7 @@ pub enum ReplayError {
 /// The machine must still have that state: at the head, or not compacted.
 ///
 /// # Errors
-/// [`ReplayError`]. That the writes differ is no error here: see [`Replayed::same`].
+/// [`ReplayError`]. Writes that differ are not an error here: see [`Replayed::same`].
 pub fn replay(
     machine: &mut Machine,
     seqno: u64,

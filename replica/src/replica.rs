@@ -19,17 +19,17 @@ use crate::caller::Caller;
 use crate::calls::{Asker, Call, CallError, Effects, Input, Notice, Reply, Request};
 use crate::core::{Core, Event, members};
 use crate::deployment::Deploying;
-use crate::desk::{Queued, Work};
 use crate::executing::AppCalls;
-use crate::floor::Errand;
 use crate::keys::Keys;
 use crate::kv::{KeyValuePort, Operate};
 use crate::kv_calls::KvCalls;
 use crate::ledger_clock::Now;
 use crate::machine::Machine;
 use crate::membership::Membership;
+use crate::pending_replies::{Queued, Work};
 use crate::read_rounds::ReadCall;
 use crate::reading::Reads;
+use crate::run_queue::QueuedCall;
 use crate::unheard::Silence;
 use crate::{app, governance, ledger};
 
@@ -211,8 +211,8 @@ impl Replica {
         match request {
             Request::Kv(operate) => self.take_operation(id, caller, operate, out),
             Request::App(app::Request::Call(request)) => {
-                let errand = Errand::new(id, caller, request);
-                self.app_calls.take_app(core, errand, out);
+                let queued = QueuedCall::new(id, caller, request);
+                self.app_calls.take_app(core, queued, out);
             }
             Request::App(app::Request::Chunk(chunk)) => {
                 self.deploying.take_chunk(core, id, caller, chunk, out);

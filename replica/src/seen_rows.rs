@@ -15,7 +15,7 @@ use synod_kv::Read;
 use crate::apps::GovernanceMark;
 use crate::governance_view::{GovernanceView, governance};
 use crate::machine::Machine;
-use crate::roll::{self, sound};
+use crate::members::{self, sound};
 use crate::state::StateAt;
 
 /// Rows are kept of so many states: the newest certified one, and the newest.
@@ -96,14 +96,14 @@ impl SeenRows {
 
 impl Rows {
     fn read(mark: GovernanceMark, state: &impl Read) -> Self {
-        let replicas = roll::replicas_in(state);
+        let replicas = members::replicas_in(state);
         let present = replicas
             .iter()
             .filter(|replica| replica.status != ReplicaStatus::Removed);
         let governance = sound(View::new(state).governance());
         Self {
             mark,
-            service: Arc::new(roll::service(state)),
+            service: Arc::new(members::service(state)),
             governance: governance.expect("a founded network has its row"),
             present: present.cloned().collect(),
             replicas: replicas.into(),

@@ -9,7 +9,7 @@ use synod_kv::Transaction;
 use crate::caller::Caller;
 use crate::calls::CallError;
 use crate::kv::{Operation, Step, may_read};
-use crate::roll::sound;
+use crate::members::sound;
 
 /// Users with this role may read and write.
 pub const ROLE_WRITE: &str = "write";

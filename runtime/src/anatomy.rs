@@ -33,7 +33,7 @@ struct Part {
     components: Vec<u64>,
 }
 
-/// Takes a component apart, and refuses whatever is no component or breaks a bound.
+/// Takes a component apart; refuses bytes that are not a component or that break a bound.
 pub(crate) fn dissect(bytes: &[u8]) -> Result<Anatomy, ComponentError> {
     if bytes.len() > COMPONENT_BYTES_MAX {
         return Err(ComponentError::TooLarge {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use synod_governance::BlockRef;
 use synod_ledger::Scanner;
 use synod_replica::governance::Recorded;
-use synod_replica::{CallError, Caller, Intake, Machine, Reply, receive_keys};
+use synod_replica::{CallError, Caller, LedgerImport, Machine, Reply, receive_keys};
 
 use crate::birth::Birth;
 use crate::disk::Disk;
@@ -252,13 +252,13 @@ impl World {
 
 /// Verifies a whole ledger, as a joiner does.
 fn take_in(network: synod_crypto::Digest, ring: &Ring, bytes: &[u8]) -> Result<Machine, String> {
-    let mut intake = Intake::new(network, Some(ring.secrets()));
+    let mut import = LedgerImport::new(network, Some(ring.secrets()));
     let scanner = Scanner::new(Bytes::copy_from_slice(bytes)).map_err(|error| error.to_string())?;
     for placed in scanner {
         let placed = placed.map_err(|error| error.to_string())?;
-        intake
+        import
             .feed(&placed.record)
             .map_err(|error| error.to_string())?;
     }
-    intake.finish().map_err(|error| error.to_string())
+    import.finish().map_err(|error| error.to_string())
 }

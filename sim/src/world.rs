@@ -103,10 +103,11 @@ impl World {
         let first = &hosts[&1];
         let birth = Birth::on(first.platform, first.tee, &mut entropy);
         let founded = birth::found(&profile.agreement, &birth, &mut entropy);
-        let mut intake = synod_replica::Intake::new(founded.network, Some(vec![founded.secret]));
+        let mut import =
+            synod_replica::LedgerImport::new(founded.network, Some(vec![founded.secret]));
         let block0 = synod_ledger::Record::Block(founded.block.clone());
-        intake.feed(&block0).expect("block 0 is sound");
-        let machine = intake.finish().expect("block 0 is a ledger");
+        import.feed(&block0).expect("block 0 is sound");
+        let machine = import.finish().expect("block 0 is a ledger");
         let mut world = Self {
             now_us: 1_000_000,
             queue: Queue::default(),

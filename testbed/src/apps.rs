@@ -8,10 +8,8 @@ use synod_crypto::{Digest, sha256};
 use synod_governance::Act;
 use synod_governance::app::{AppManifest, AppName, AppRecord, CHUNK_BYTES};
 use synod_ledger::ReceiptPolicy;
-use synod_replica::app;
-use synod_replica::app::AppChunk;
-use synod_replica::app::{AppCall, AppReply, AppRequest};
-use synod_replica::{Caller, Reply, Request};
+use synod_replica::Caller;
+use synod_replica::app::{AppCall, AppChunk, AppReply, AppRequest};
 
 use crate::answer::Answer;
 use crate::error::TestbedError;
@@ -97,9 +95,7 @@ impl Synod {
             let caller = Caller {
                 fingerprint: Some(member_fingerprint(MEMBERS[0])),
             };
-            if let Reply::Failed(error) =
-                self.ask(Request::App(app::Request::Chunk(chunk)), caller)?
-            {
+            if let Err(error) = self.ask(chunk, caller)? {
                 return Err(TestbedError::App(error.to_string()));
             }
         }
@@ -145,17 +141,14 @@ impl Stage for AppStage<'_> {
         let call = call_of(&self.app, asked);
         let digest = call.digest;
         let caller = caller_of(&asked.speaker)?;
-        let reply = self
-            .synod
-            .ask(Request::App(app::Request::Call(Box::new(call))), caller)?;
+        let reply = self.synod.ask(Box::new(call), caller)?;
         let log = self.synod.take_lines();
         match reply {
-            Reply::App(app::Reply::Called(reply)) => {
+            Ok(reply) => {
                 self.synod.verify(&reply, digest)?;
                 Ok(answer_of(*reply, log))
             }
-            Reply::Failed(error) => Ok(refusal(&synod_node::problem(&error), log)),
-            other => Err(TestbedError::App(format!("it answered {other:?}"))),
+            Err(error) => Ok(refusal(&synod_node::problem(&error), log)),
         }
     }
 }
@@ -170,7 +163,7 @@ impl Synod {
         let receipt = reply
             .receipt
             .as_ref()
-            .ok_or_else(|| failed("there is none".to_owned()))?;
+            .ok_or_else(|| failed("it is missing".to_owned()))?;
         let bound = Bound {
             request,
             status: reply.response.status,

@@ -11,7 +11,7 @@ pub enum TestbedError {
     /// The engine that runs components does not start.
     #[error("{0}")]
     Engine(String),
-    /// The app's manifest is none, or a version did not come into force.
+    /// The app's manifest is malformed, or a version did not come into force.
     #[error("the app was not taken: {0}")]
     App(String),
     /// There is no member of this name.

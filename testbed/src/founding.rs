@@ -9,7 +9,7 @@ use synod_governance::{
     REMOVAL_GRACE_S_DEFAULT, UNHEARD_S_DEFAULT,
 };
 use synod_ledger::Record;
-use synod_replica::{Boot, Intake, Keys, Maps};
+use synod_replica::{Boot, Keys, LedgerImport, Maps};
 
 use crate::error::TestbedError;
 
@@ -72,14 +72,14 @@ pub(crate) fn found(name: &str) -> Result<Founded, TestbedError> {
         START_MS,
     )
     .map_err(|error| broken(&error))?;
-    let mut intake = Intake::new(founded.network, Some(vec![founded.secret]));
-    intake
+    let mut import = LedgerImport::new(founded.network, Some(vec![founded.secret]));
+    import
         .feed(&Record::Block(founded.block))
         .map_err(|error| broken(&error))?;
     let boot = Boot {
         id: FOUNDER,
         keys,
-        machine: intake.finish().map_err(|error| broken(&error))?,
+        machine: import.finish().map_err(|error| broken(&error))?,
         service_key: entropy.secret(),
         kv: Box::new(Maps),
         tuning: Tuning::default(),

@@ -26,7 +26,7 @@ pub struct Asked {
 
 /// What a scenario is run against.
 pub trait Stage {
-    /// Gives a user these roles; the user is made if there is none.
+    /// Gives a user these roles; a user that does not exist is created.
     ///
     /// # Errors
     /// [`TestbedError`].

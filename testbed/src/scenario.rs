@@ -96,7 +96,7 @@ pub struct Expectations {
     pub headers: Vec<(String, String)>,
 }
 
-/// Text that is no scenario. Its author is at fault.
+/// The text is not a scenario. Its author is at fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScenarioError {
     /// Longer than [`SCENARIO_BYTES_MAX`].

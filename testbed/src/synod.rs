@@ -9,8 +9,7 @@ use synod_crypto::Digest;
 use synod_governance::{Act, Action, SignedAction};
 use synod_ledger::{Chain, TxId};
 use synod_replica::governance;
-use synod_replica::governance::Recorded;
-use synod_replica::{Call, Caller, Effects, Input, Now, Replica, Reply, Request};
+use synod_replica::{Ask, Call, CallError, Caller, Effects, Input, Now, Replica, Reply};
 
 use crate::error::TestbedError;
 use crate::founding::{self, Founded, START_MS, THRESHOLD, user_fingerprint};
@@ -84,20 +83,17 @@ impl Synod {
         };
         let signers = (0..usize::from(THRESHOLD)).map(founding::member_key);
         let signed = SignedAction::combine(signers.map(|key| action.sign(&key)));
-        match self.ask(
-            Request::Governance(governance::Request::Act(signed.encode().into())),
-            Caller::default(),
-        )? {
-            Reply::Governance(Recorded { tx, .. }) => {
+        let act = governance::Request::Act(signed.encode().into());
+        match self.ask(act, Caller::default())? {
+            Ok(recorded) => {
                 self.sequence += 1;
-                Ok(tx)
+                Ok(recorded.tx)
             }
-            Reply::Failed(error) => Err(TestbedError::Refused(error.to_string())),
-            other => Err(TestbedError::Refused(format!("{other:?}"))),
+            Err(error) => Err(TestbedError::Refused(error.to_string())),
         }
     }
 
-    /// Gives a user these roles, by an act of the members. The user is made if there is none.
+    /// Gives a user these roles, by an act of the members. A user that does not exist is created.
     ///
     /// # Errors
     /// [`TestbedError::Refused`].
@@ -129,7 +125,11 @@ impl Synod {
     ///
     /// # Errors
     /// [`TestbedError::Silent`].
-    pub fn ask(&mut self, request: Request, caller: Caller) -> Result<Reply, TestbedError> {
+    pub fn ask<A: Ask>(
+        &mut self,
+        asked: A,
+        caller: Caller,
+    ) -> Result<Result<A::Answer, CallError>, TestbedError> {
         // Where calls are answered at once, the ledger's clock would stand still for ever.
         self.now_ms += TICK_MS;
         self.step(Input::Tick);
@@ -138,10 +138,11 @@ impl Synod {
         self.step(Input::Call(Call {
             id,
             caller,
-            request,
+            request: asked.into(),
         }));
         self.step(Input::Flush);
-        self.run_until(|synod| synod.replies.remove(&id))
+        let reply = self.run_until(|synod| synod.replies.remove(&id))?;
+        Ok(A::answer(reply))
     }
 
     /// The configurations from block 0 on, verified from the network id alone.
@@ -202,7 +203,7 @@ impl Synod {
         }
     }
 
-    /// The disk is memory that takes everything at once; peers there are none; apps run here and now.
+    /// The disk is memory and takes everything at once. There are no peers, and apps run in the calling thread.
     fn carry_out(&mut self, effects: Effects) -> Vec<Input> {
         self.replies.extend(effects.replies);
         let newest = effects

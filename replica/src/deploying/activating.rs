@@ -14,13 +14,13 @@ use synod_ledger::{CLAIMS_MAX, TxId};
 
 use crate::app::{AppFault, AppKey, Completion, Executed, Execution, ExecutionId, Task};
 use crate::calls::{CallError, Effects, Notice};
+use crate::compile_report::CompileOutcome;
 use crate::core::Core;
 use crate::deploying::{DIGEST, reports};
 use crate::deployment::{Deploying, Preparation, Standing, key_of};
-use crate::law;
+use crate::governance_checks;
+use crate::members::sound;
 use crate::proposing::Alone;
-use crate::report::AppVerdict;
-use crate::roll::sound;
 
 /// `init` or `migrate` runs so often at most, if other writes come in between.
 const PREPARATIONS_MAX: u32 = 16;
@@ -32,7 +32,7 @@ const RETRY_TICKS: u64 = 50;
 enum Due {
     Prepare(AppKey),
     Fail(AppKey, String),
-    GiveWay(BTreeSet<u64>),
+    TransferLeadership(BTreeSet<u64>),
 }
 
 impl Deploying {
@@ -52,12 +52,12 @@ impl Deploying {
         match self.due_version(core) {
             Some(Due::Prepare(app)) => self.begin_preparing(core, app, out),
             Some(Due::Fail(app, code)) => Self::propose_failure(core, app, code, out),
-            Some(Due::GiveWay(heirs)) => self.give_way_to(core, &heirs, out),
+            Some(Due::TransferLeadership(heirs)) => self.transfer_to_heirs(core, &heirs, out),
             None => {}
         }
     }
 
-    /// What is due for the first version on its way for which something is.
+    /// The next step of the first pending version that needs one.
     fn due_version(&self, core: &Core) -> Option<Due> {
         let configuration = core.machine.sequence().newest_configuration();
         let voters: BTreeSet<u64> = configuration
@@ -88,8 +88,8 @@ impl Deploying {
                 return None;
             }
             match version.verdicts.get(&core.id) {
-                Some(AppVerdict::Compiled(_)) => Some(Due::Prepare(app.clone())),
-                Some(AppVerdict::Failed(_)) => Some(Due::GiveWay(compiled)),
+                Some(CompileOutcome::Compiled(_)) => Some(Due::Prepare(app.clone())),
+                Some(CompileOutcome::Failed(_)) => Some(Due::TransferLeadership(compiled)),
                 None => None,
             }
         })
@@ -281,7 +281,7 @@ impl Deploying {
         }
         let alone = Alone {
             claims: ran.claims,
-            ..Alone::new(writes, law::digest_of(&input))
+            ..Alone::new(writes, governance_checks::digest_of(&input))
         };
         core.propose_alone(alone, out);
     }
@@ -303,11 +303,11 @@ impl Deploying {
         heard
             .filter(|(id, _)| configuration.voter(**id).is_some())
             .filter_map(|(id, verdict)| match verdict {
-                AppVerdict::Compiled(signature) => Some(Compiled {
+                CompileOutcome::Compiled(signature) => Some(Compiled {
                     replica: *id,
                     signature: *signature,
                 }),
-                AppVerdict::Failed(_) => None,
+                CompileOutcome::Failed(_) => None,
             })
             .collect()
     }
@@ -322,7 +322,7 @@ impl Deploying {
     }
 
     /// A leader that cannot run what the others can lets one of them lead.
-    fn give_way_to(&mut self, core: &mut Core, heirs: &BTreeSet<u64>, out: &mut Effects) {
+    fn transfer_to_heirs(&mut self, core: &mut Core, heirs: &BTreeSet<u64>, out: &mut Effects) {
         self.step_tick = core.ticks + RETRY_TICKS;
         core.transfer_leadership(|id| heirs.contains(&id), out);
     }

@@ -11,9 +11,9 @@ use crate::caller::Caller;
 use crate::calls::{Asker, CallError, Effects, Reply};
 use crate::core::Core;
 use crate::deployment::{CHUNKS_WAITING_MAX, ChunkCall, Deploying};
-use crate::desk::{Outcome, Resting};
+use crate::members::sound;
+use crate::pending_replies::{Outcome, PendingReply};
 use crate::proposing::Alone;
-use crate::roll::sound;
 
 impl Deploying {
     /// Takes a chunk in, if this replica leads.
@@ -88,7 +88,7 @@ impl Deploying {
             Err(error) => Outcome::Failed(error),
         };
         let tx = None;
-        core.rest_on_newest(vec![Resting {
+        core.reply_on_newest(vec![PendingReply {
             asker: Asker::Door(call),
             tx,
             outcome,

@@ -21,10 +21,10 @@ use synod_kv::Read;
 
 use crate::app::{AppKey, Compile, CompileFault, Compiled};
 use crate::calls::Effects;
+use crate::compile_report::CompileOutcome;
 use crate::core::Core;
 use crate::deployment::Deploying;
-use crate::report::AppVerdict;
-use crate::roll::sound;
+use crate::members::sound;
 
 pub use sweeping::SWEPT_AT_ONCE_MAX;
 
@@ -152,14 +152,14 @@ impl Deploying {
             return;
         }
         let verdict = match result {
-            Ok(()) => AppVerdict::Compiled(Self::sign_compiled(core, &app)),
+            Ok(()) => CompileOutcome::Compiled(Self::sign_compiled(core, &app)),
             Err(fault) => {
                 let code = match fault {
                     CompileFault::WrongDigest => DIGEST,
                     CompileFault::Refused(_) => NOT_COMPILED,
                 };
                 out.notices.push(reports::failed(&app, code, Some(fault)));
-                AppVerdict::Failed(code.to_owned())
+                CompileOutcome::Failed(code.to_owned())
             }
         };
         if let Some(version) = self.versions.get_mut(&app) {

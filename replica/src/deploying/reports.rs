@@ -8,11 +8,11 @@ use synod_governance::app::CompiledStatement;
 
 use crate::app::{AppKey, CompileFault};
 use crate::calls::{Effects, Notice};
+use crate::compile_report::{CompileOutcome, CompileReport};
 use crate::core::Core;
 use crate::deployment::Deploying;
 use crate::envelope::Envelope;
-use crate::report::{AppReport, AppVerdict};
-use crate::roll;
+use crate::members;
 
 /// Of a version on its way voters are told again after so many ticks (2 s of 20 ms).
 const TELL_PENDING_TICKS: u64 = 100;
@@ -40,7 +40,7 @@ impl Deploying {
         &mut self,
         core: &Core,
         from: u64,
-        report: AppReport,
+        report: CompileReport,
         out: &mut Effects,
     ) {
         let app = AppKey {
@@ -51,10 +51,10 @@ impl Deploying {
         if !self.versions.contains_key(&app) {
             return;
         }
-        let Some(key) = roll::identity_of(&core.machine.store(), from) else {
+        let Some(key) = members::identity_of(&core.machine.store(), from) else {
             return;
         };
-        if let AppVerdict::Compiled(signature) = &report.verdict
+        if let CompileOutcome::Compiled(signature) = &report.verdict
             && Self::statement(core, &app).verify(&key, signature).is_err()
         {
             let why = "it says that it compiled an app, under a wrong signature".to_owned();
@@ -75,7 +75,7 @@ impl Deploying {
             return;
         };
         version.told_tick = ticks;
-        let report = AppReport {
+        let report = CompileReport {
             name: app.name.clone(),
             number: app.number,
             component: app.component,

@@ -9,8 +9,8 @@ use synod_kv::{KeyRange, LimitExceeded, Store, WriteSet};
 use crate::calls::Effects;
 use crate::core::Core;
 use crate::deployment::Deploying;
+use crate::members::sound;
 use crate::proposing::Alone;
-use crate::roll::sound;
 
 /// So many rows of a removed app are deleted in one transaction.
 pub const SWEPT_AT_ONCE_MAX: usize = 1000;

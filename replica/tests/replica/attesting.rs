@@ -79,7 +79,7 @@ fn replicas_that_attest_anew_keep_their_votes_for_long() {
         assert_eq!(record.statement.context, cluster.network);
         assert_eq!(told(&cluster, id, id), []);
     }
-    let audited = cluster.intake(&cluster.nodes[&2].disk, None);
+    let audited = cluster.import(&cluster.nodes[&2].disk, None);
     audited
         .finish()
         .expect("an audit judges all evidence again");
@@ -117,7 +117,7 @@ fn replica_that_stops_is_demoted_and_then_removed() {
         assert_eq!(renewed.leaf, receipt.leaf);
     }
     for id in attesting {
-        let audited = cluster.intake(&cluster.nodes[&id].disk, None);
+        let audited = cluster.import(&cluster.nodes[&id].disk, None);
         audited.finish().expect("an audit recomputes every lapse");
     }
 }

@@ -7,7 +7,7 @@ use synod_governance::{Input as GovernanceInput, map as maps};
 use synod_kv::WriteSet;
 use synod_ledger::Frame;
 use synod_replica::app::AppFault;
-use synod_replica::{AppReport, AppVerdict, Envelope};
+use synod_replica::{CompileOutcome, CompileReport, Envelope};
 
 use crate::adversary::{followers, inject, misbehaved, next_block, proofs};
 use crate::cluster::{Cluster, map};
@@ -123,7 +123,7 @@ fn a_peer_that_signs_wrongly_is_not_counted() {
     let mut cluster = three(104);
     let spoil = |envelope: &mut Envelope| {
         if let Some(report) = &mut envelope.app_report {
-            report.verdict = AppVerdict::Compiled(Signature::from([7; 64]));
+            report.verdict = CompileOutcome::Compiled(Signature::from([7; 64]));
         }
     };
     followers(&cluster)
@@ -139,8 +139,8 @@ fn a_peer_that_signs_wrongly_is_not_counted() {
     assert_eq!(view.heard.len(), 1, "the leader believes itself");
 }
 
-fn reported(verdict: AppVerdict) -> Vec<u8> {
-    let report = AppReport {
+fn reported(verdict: CompileOutcome) -> Vec<u8> {
+    let report = CompileReport {
         name: app("bank"),
         number: 7,
         component: Digest::from([0xcd; 32]),
@@ -163,22 +163,22 @@ fn reports_are_drawn_to_the_byte_and_say_no_more_than_a_code() {
         &[0xcd; 32],
     ]
     .concat();
-    let compiled = reported(AppVerdict::Compiled(Signature::from([0xab; 64])));
+    let compiled = reported(CompileOutcome::Compiled(Signature::from([0xab; 64])));
     let drawn = [&head, &[0x82, 0x00, 0x81, 0x58, 0x40][..], &[0xab; 64]].concat();
     assert_eq!(compiled, drawn);
-    let failed = reported(AppVerdict::Failed("digest".to_owned()));
+    let failed = reported(CompileOutcome::Failed("digest".to_owned()));
     let drawn = [&head, &[0x82, 0x01, 0x81, 0x66][..], b"digest"].concat();
     assert_eq!(failed, drawn);
     for bytes in [compiled, failed] {
         assert_eq!(Envelope::decode(&bytes).expect("whole").encode(), bytes);
     }
-    let tells = reported(AppVerdict::Failed("account 4711".to_owned()));
+    let tells = reported(CompileOutcome::Failed("account 4711".to_owned()));
     assert!(Envelope::decode(&tells).is_err());
 }
 
 #[test]
 fn broken_reports_never_panic() {
-    let whole = reported(AppVerdict::Compiled(Signature::from([0xab; 64])));
+    let whole = reported(CompileOutcome::Compiled(Signature::from([0xab; 64])));
     let mut dice = 0x9e37_79b9_7f4a_7c15_u64;
     for _ in 0..20_000 {
         dice ^= dice << 13;

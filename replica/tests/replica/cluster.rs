@@ -22,8 +22,8 @@ use synod_replica::app::{
 use synod_replica::governance::Recorded;
 use synod_replica::kv::{Condition, Operate, Operation};
 use synod_replica::{
-    Boot, Call, Caller, Effects, Envelope, Input, Intake, Keys, Machine, Maps, Notice, Now, Recall,
-    Replica, Reply, Request, found, receive_keys,
+    Boot, Call, Caller, Effects, Envelope, Input, Keys, LedgerImport, Machine, Maps, Notice, Now,
+    Recall, Replica, Reply, Request, found, receive_keys,
 };
 use synod_replica::{governance, kv};
 
@@ -257,9 +257,9 @@ impl Cluster {
         };
         let founded =
             found(toml.as_bytes(), vec![founder], &mut entropy, START_MS).expect("a network");
-        let mut intake = Intake::new(founded.network, Some(vec![founded.secret]));
+        let mut import = LedgerImport::new(founded.network, Some(vec![founded.secret]));
         let record = synod_ledger::Record::Block(founded.block.clone());
-        intake.feed(&record).expect("block 0");
+        import.feed(&record).expect("block 0");
         let mut disk = SegmentHeader {
             network: founded.network,
             first_index: 1,
@@ -291,7 +291,7 @@ impl Cluster {
             entropy,
             births: BTreeMap::from([(keys.identity.public(), birth)]),
         };
-        let machine = intake.finish().expect("a machine");
+        let machine = import.finish().expect("a machine");
         cluster.boot(1, keys, machine, Secret::new([9; 32]), disk);
         cluster.run(200);
         cluster
@@ -421,7 +421,7 @@ impl Cluster {
         assert_eq!(ring.id, id);
         let disk = self.nodes[&leader].disk.clone();
         let machine = self
-            .intake(&disk, Some(ring.secrets))
+            .import(&disk, Some(ring.secrets))
             .finish()
             .expect("a machine");
         self.boot(id, keys, machine, ring.service_key, disk);
@@ -514,14 +514,14 @@ impl Cluster {
     }
 
     /// Takes a folder's bytes in, whole.
-    pub(crate) fn intake(&self, disk: &[u8], secrets: Option<Vec<LedgerSecret>>) -> Intake {
-        let mut intake = Intake::new(self.network, secrets);
+    pub(crate) fn import(&self, disk: &[u8], secrets: Option<Vec<LedgerSecret>>) -> LedgerImport {
+        let mut import = LedgerImport::new(self.network, secrets);
         for placed in Scanner::new(Bytes::copy_from_slice(disk)).expect("a segment") {
-            intake
+            import
                 .feed(&placed.expect("a whole record").record)
                 .expect("a sound record");
         }
-        intake
+        import
     }
 
     /// An act of two members.

@@ -175,8 +175,8 @@ fn an_audit_without_secrets_follows_apps_from_beginning_to_end() {
     cluster.act(Act::RemoveApp { name: app("bank") });
     deploy(&mut cluster, "shop", "1.0");
     cluster.run(2000);
-    let intake = cluster.intake(&cluster.leader_node().disk, None);
-    let machine = intake.finish().expect("a machine");
+    let import = cluster.import(&cluster.leader_node().disk, None);
+    let machine = import.finish().expect("a machine");
     let store = machine.store();
     let apps = View::new(&store.begin()).apps().expect("sound state");
     let names: Vec<_> = apps

@@ -8,7 +8,7 @@ use synod_ledger::TxStatus;
 use synod_replica::governance::Recorded;
 use synod_replica::kv;
 use synod_replica::kv::{Answer, Condition, Operation};
-use synod_replica::{CallError, Input, Intake, Reply, Request};
+use synod_replica::{CallError, Input, LedgerImport, Reply, Request};
 
 use crate::cluster::{Cluster, user};
 
@@ -479,10 +479,10 @@ fn a_folder_with_a_flipped_bit_is_refused() {
         let Ok(scanner) = Scanner::new(Bytes::from(broken)) else {
             continue;
         };
-        let mut intake = Intake::new(cluster.network, None);
+        let mut import = LedgerImport::new(cluster.network, None);
         let sound = scanner
             .into_iter()
-            .all(|placed| placed.is_ok_and(|placed| intake.feed(&placed.record).is_ok()));
+            .all(|placed| placed.is_ok_and(|placed| import.feed(&placed.record).is_ok()));
         assert!(!sound || at < 60, "a flip at byte {at} went unseen");
     }
 }
@@ -493,15 +493,15 @@ fn a_folder_cut_anywhere_still_gives_its_certified_prefix() {
     cluster.put("k", "v");
     let disk = cluster.leader_node().disk.clone();
     for end in (60..disk.len()).step_by(disk.len() / 50) {
-        let mut intake = Intake::new(cluster.network, None);
+        let mut import = LedgerImport::new(cluster.network, None);
         let Ok(scanner) = Scanner::new(Bytes::copy_from_slice(&disk[..end])) else {
             continue;
         };
         for placed in scanner {
             let Ok(placed) = placed else { break };
-            intake.feed(&placed.record).expect("what is whole is sound");
+            import.feed(&placed.record).expect("what is whole is sound");
         }
-        if let Ok(machine) = intake.finish() {
+        if let Ok(machine) = import.finish() {
             assert!(machine.sequence().certified().index >= 1);
         }
     }

@@ -92,7 +92,7 @@ fn follower_that_leaves_sees_itself_out_and_the_others_go_on_alone() {
     assert_eq!(voters(&cluster).len(), 2);
     cluster.put("after", "v");
     let folder = cluster.leader_node().disk.clone();
-    let audited = cluster.intake(&folder, None);
+    let audited = cluster.import(&folder, None);
     audited.finish().expect("an audit recomputes the leave");
 }
 
@@ -203,7 +203,7 @@ fn voter_does_not_go_before_those_who_remain_hold_what_was_acknowledged() {
     leave_and_stop(&mut cluster, leaving);
     let leader = cluster.leader();
     cluster.stop(leader);
-    let audited = cluster.intake(&cluster.nodes[&slow].disk, None);
+    let audited = cluster.import(&cluster.nodes[&slow].disk, None);
     let machine = audited.finish().expect("a sound ledger");
     assert_eq!(machine.history().status(tx), TxStatus::Committed);
 }

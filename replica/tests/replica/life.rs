@@ -148,9 +148,9 @@ fn a_folder_is_a_complete_ledger_that_audits() {
     cluster.put("k", "value");
     cluster.run(500);
     for node in cluster.nodes.values() {
-        let intake = cluster.intake(&node.disk, None);
-        assert!(intake.counts().certificates > 0);
-        let machine = intake.finish().expect("a machine");
+        let import = cluster.import(&node.disk, None);
+        assert!(import.counts().certificates > 0);
+        let machine = import.finish().expect("a machine");
         assert_eq!(
             machine.sequence().certified().index,
             node.replica.gauges().certified_index

@@ -70,7 +70,7 @@ fn all_three_are_killed_and_started_again_one_after_the_other_and_nothing_is_los
         assert_eq!(history.status(tx), TxStatus::Committed);
     }
     let folder = cluster.leader_node().disk.clone();
-    let audited = cluster.intake(&folder, None);
+    let audited = cluster.import(&folder, None);
     audited.finish().expect("an audit recomputes every step");
 }
 

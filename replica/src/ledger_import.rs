@@ -1,4 +1,4 @@
-//! Taking a whole ledger in, record by record: for a joiner, an audit, and recovery.
+//! Imports a whole ledger, record by record: for a joiner, an audit, and recovery.
 //!
 //! Everything is checked that a replica checks, governance included; nothing of what a folder says is believed.
 //! Without secrets only the public half is replayed, which is all that governance needs.
@@ -16,7 +16,7 @@ use crate::machine::{BlockFault, Claim, Machine};
 
 /// Why a record is refused. Whoever wrote or sent the ledger is at fault.
 #[derive(Debug, thiserror::Error)]
-pub enum IntakeError {
+pub enum ImportError {
     /// The first record is not block 0.
     #[error("the ledger does not begin with block 0")]
     NoBlockZero,
@@ -42,7 +42,7 @@ pub enum IntakeError {
     },
 }
 
-/// What was taken in.
+/// What was imported.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Blocks in the chain, block 0 included.
@@ -57,15 +57,15 @@ pub struct Counts {
     pub proofs: u64,
 }
 
-/// A ledger that is being taken in.
-pub struct Intake {
+/// A ledger that is being imported.
+pub struct LedgerImport {
     pin: Digest,
     secrets: Option<Vec<LedgerSecret>>,
     machine: Option<Machine>,
     counts: Counts,
 }
 
-impl Intake {
+impl LedgerImport {
     /// Begins; the first record fed must be block 0 with this hash. With secrets the private half is replayed too.
     pub fn new(pin: Digest, secrets: Option<Vec<LedgerSecret>>) -> Self {
         Self {
@@ -79,8 +79,8 @@ impl Intake {
     /// Checks and takes the next record.
     ///
     /// # Errors
-    /// [`IntakeError`]; the intake stands as before.
-    pub fn feed(&mut self, record: &Record) -> Result<(), IntakeError> {
+    /// [`ImportError`]; the import stands as before.
+    pub fn feed(&mut self, record: &Record) -> Result<(), ImportError> {
         match record {
             Record::Block(bytes) => self.block(bytes.clone()),
             Record::Certificate(bytes) => self.certificate(bytes),
@@ -105,15 +105,15 @@ impl Intake {
     /// The machine at the newest certified block: the uncertified tail, which promises nothing, is cut off.
     ///
     /// # Errors
-    /// [`IntakeError::NoBlockZero`] where nothing was fed.
-    pub fn finish(self) -> Result<Machine, IntakeError> {
-        let mut machine = self.machine.ok_or(IntakeError::NoBlockZero)?;
+    /// [`ImportError::NoBlockZero`] where nothing was fed.
+    pub fn finish(self) -> Result<Machine, ImportError> {
+        let mut machine = self.machine.ok_or(ImportError::NoBlockZero)?;
         let certified = machine.sequence().certified().index;
         machine.retract(certified)?;
         Ok(machine)
     }
 
-    fn block(&mut self, bytes: Bytes) -> Result<(), IntakeError> {
+    fn block(&mut self, bytes: Bytes) -> Result<(), ImportError> {
         let Some(machine) = &mut self.machine else {
             let opener = self.secrets.take().map(|secrets| {
                 let mut opener = Opener::new();
@@ -136,17 +136,17 @@ impl Intake {
         Ok(())
     }
 
-    fn certificate(&mut self, bytes: &Bytes) -> Result<(), IntakeError> {
-        let machine = self.machine.as_mut().ok_or(IntakeError::NoBlockZero)?;
-        let certificate = Certificate::decode(bytes).map_err(IntakeError::CertificateBytes)?;
+    fn certificate(&mut self, bytes: &Bytes) -> Result<(), ImportError> {
+        let machine = self.machine.as_mut().ok_or(ImportError::NoBlockZero)?;
+        let certificate = Certificate::decode(bytes).map_err(ImportError::CertificateBytes)?;
         machine.certify(certificate)?;
         machine.compact(None);
         self.counts.certificates += 1;
         Ok(())
     }
 
-    fn signature(&mut self, signed: &synod_ledger::SignedAt) -> Result<(), IntakeError> {
-        let machine = self.machine.as_ref().ok_or(IntakeError::NoBlockZero)?;
+    fn signature(&mut self, signed: &synod_ledger::SignedAt) -> Result<(), ImportError> {
+        let machine = self.machine.as_ref().ok_or(ImportError::NoBlockZero)?;
         self.counts.signatures += 1;
         let sequence = machine.sequence();
         let Some(head) = sequence
@@ -161,7 +161,7 @@ impl Intake {
             return Ok(());
         };
         let valid = signed.signature.verify(&sequence.network(), head, voter);
-        valid.map_err(|_| IntakeError::Signature {
+        valid.map_err(|_| ImportError::Signature {
             signer,
             index: signed.index,
         })

@@ -7,7 +7,7 @@ use synod_governance::app::{AppName, is_failure_code};
 /// What a replica tells the others of a version.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-pub struct AppReport {
+pub struct CompileReport {
     /// The app.
     #[n(0)]
     pub name: AppName,
@@ -19,13 +19,13 @@ pub struct AppReport {
     pub component: Digest,
     /// What the sender says of it.
     #[n(3)]
-    pub verdict: AppVerdict,
+    pub verdict: CompileOutcome,
 }
 
 /// What a replica says of a version.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-pub enum AppVerdict {
+pub enum CompileOutcome {
     /// It compiled it: its signature over the statement that governance counts.
     #[n(0)]
     Compiled(#[n(0)] Signature),
@@ -34,7 +34,7 @@ pub enum AppVerdict {
     Failed(#[n(0)] String),
 }
 
-impl AppVerdict {
+impl CompileOutcome {
     /// The code of the failure, if it is one.
     pub(crate) fn failure(&self) -> Option<&str> {
         match self {
@@ -44,7 +44,7 @@ impl AppVerdict {
     }
 }
 
-impl AppReport {
+impl CompileReport {
     /// Whether a peer may send it.
     pub(crate) fn is_sound(&self) -> bool {
         self.verdict.failure().is_none_or(is_failure_code)

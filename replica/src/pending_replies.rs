@@ -1,9 +1,9 @@
-//! The desk of a replica: calls that wait to be carried out, and answers that wait to be certified.
+//! Calls that wait to be carried out, and replies that wait for their block to be certified.
 //!
 //! Invariants
-//! - every call is answered exactly once, and leaves this desk with its answer;
+//! - every call is answered exactly once, and leaves with its answer;
 //! - an answer leaves only when the block that it rests on is certified; one that wrote nothing has a quorum's word
-//!   before it rests here (`read_rounds`);
+//!   before it waits here (`read_rounds`);
 //! - what waits is bounded: past the bound a call is refused at once.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -22,7 +22,7 @@ pub const CALLS_WAITING_MAX: usize = 65_536;
 
 /// An answer that rests on a block.
 #[derive(Debug)]
-pub(crate) struct Resting {
+pub(crate) struct PendingReply {
     /// Who is answered.
     pub asker: Asker,
     /// The transaction, where one was made.
@@ -31,7 +31,7 @@ pub(crate) struct Resting {
     pub outcome: Outcome,
 }
 
-/// What a resting call came to.
+/// What a held call came to.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// An operation's on maps.
@@ -88,12 +88,12 @@ pub(crate) enum Work {
 
 /// Calls that wait, and answers that rest.
 #[derive(Debug, Default)]
-pub(crate) struct Desk {
+pub(crate) struct PendingReplies {
     waiting: VecDeque<Queued>,
-    resting: BTreeMap<u64, Vec<Resting>>,
+    held: BTreeMap<u64, Vec<PendingReply>>,
 }
 
-impl Desk {
+impl PendingReplies {
     /// Takes a call that writes (or may). False where too many wait, `elsewhere` among them.
     pub(crate) fn submit(&mut self, call: Queued, elsewhere: usize) -> bool {
         let room = self.waiting.len() + elsewhere < CALLS_WAITING_MAX;
@@ -133,7 +133,7 @@ impl Desk {
             self.waiting.len() <= CALLS_WAITING_MAX + 1,
             "calls that wait are bounded; one may be put back"
         );
-        let first = self.resting.keys().next();
+        let first = self.held.keys().next();
         assert!(
             first.is_none_or(|index| *index > certified),
             "an answer leaves once its block is certified"
@@ -141,34 +141,34 @@ impl Desk {
     }
 
     /// Lets an answer rest on the block at `index`.
-    pub(crate) fn rest(&mut self, index: u64, resting: Resting) {
-        self.resting.entry(index).or_default().push(resting);
+    pub(crate) fn hold(&mut self, index: u64, held: PendingReply) {
+        self.held.entry(index).or_default().push(held);
     }
 
     /// The answers that rest on blocks up to `certified`.
-    pub(crate) fn certified(&mut self, certified: u64) -> Vec<Resting> {
+    pub(crate) fn certified(&mut self, certified: u64) -> Vec<PendingReply> {
         let certified = if cfg!(synod_mutation = "answer-before-certified") {
             u64::MAX - 1
         } else {
             certified
         };
-        let later = self.resting.split_off(&(certified + 1));
-        let done = std::mem::replace(&mut self.resting, later);
+        let later = self.held.split_off(&(certified + 1));
+        let done = std::mem::replace(&mut self.held, later);
         done.into_values().flatten().collect()
     }
 
-    /// Empties the desk after leadership was lost: what never ran is told where to go, what stands in the
+    /// Gives up everything after leadership was lost: what never ran is told where to go, what stands in the
     /// log is told its transaction.
     pub(crate) fn clear(&mut self, leader: Option<u64>) -> Vec<(Asker, Reply)> {
         let not_leader =
             |call: Queued| (call.asker, Reply::Failed(CallError::NotLeader { leader }));
         let mut replies: Vec<(Asker, Reply)> = self.waiting.drain(..).map(not_leader).collect();
-        let resting = std::mem::take(&mut self.resting);
-        replies.extend(resting.into_values().flatten().map(|resting| {
-            let error = resting
+        let held = std::mem::take(&mut self.held);
+        replies.extend(held.into_values().flatten().map(|held| {
+            let error = held
                 .tx
                 .map_or(CallError::Retry, |tx| CallError::Interrupted { tx });
-            (resting.asker, Reply::Failed(error))
+            (held.asker, Reply::Failed(error))
         }));
         replies
     }

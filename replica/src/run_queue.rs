@@ -1,4 +1,4 @@
-//! The floor of a replica: calls of apps that wait to be executed, are under way, or wait for their place in a block.
+//! The run queue for apps: calls that wait to be executed, are being executed, or wait for their place in a block.
 //!
 //! Each app has a lane of its own, and lanes take turns, so that a busy or slow app keeps only its own callers
 //! waiting. How many of an app's writes are under way at once adapts: halved where one met a conflict, one more where
@@ -30,9 +30,9 @@ pub const APP_CALLS_WAITING_MAX: usize = 16_384;
 /// The most bytes of requests that wait or are under way, reads and writes each.
 pub const APP_CALLS_BYTES_MAX: usize = 256 << 20;
 
-/// A call of an app, on its way.
+/// A call of an app that waits, or is being executed.
 #[derive(Debug)]
-pub(crate) struct Errand {
+pub(crate) struct QueuedCall {
     /// The call's id.
     pub call: u64,
     pub caller: Caller,
@@ -41,7 +41,7 @@ pub(crate) struct Errand {
     pub executions: u32,
 }
 
-impl Errand {
+impl QueuedCall {
     /// A call that has not been executed yet.
     pub(crate) fn new(call: u64, caller: Caller, request: Box<AppCall>) -> Self {
         Self {
@@ -53,7 +53,7 @@ impl Errand {
     }
 }
 
-impl Errand {
+impl QueuedCall {
     fn weight(&self) -> usize {
         let request = &self.request.request;
         let headers = request.headers.iter();
@@ -65,7 +65,7 @@ impl Errand {
 /// An execution of a call that is under way.
 #[derive(Debug)]
 pub(crate) struct Run {
-    pub errand: Errand,
+    pub queued: QueuedCall,
     /// On what it was let in.
     pub judged: Judged,
     pub snapshot: u64,
@@ -78,7 +78,7 @@ impl Run {
     /// What is sealed with its writes.
     pub(crate) fn record(&self) -> ExecutionRecord {
         let app = &self.judged.app;
-        let request = &self.errand.request.request;
+        let request = &self.queued.request.request;
         ExecutionRecord {
             app: app.key.clone(),
             time_ms: self.time_ms,
@@ -99,7 +99,7 @@ pub(crate) struct Done {
 /// Calls of one app.
 #[derive(Debug)]
 struct Lane {
-    waiting: VecDeque<Errand>,
+    waiting: VecDeque<QueuedCall>,
     running: usize,
     /// How many may run at once.
     window: usize,
@@ -128,20 +128,20 @@ pub(crate) struct Lanes {
 
 impl Lanes {
     /// Takes a call, or gives it back where too many wait.
-    pub(crate) fn submit(&mut self, errand: Errand) -> Result<(), Errand> {
-        let bytes = self.bytes + errand.weight();
+    pub(crate) fn submit(&mut self, queued: QueuedCall) -> Result<(), QueuedCall> {
+        let bytes = self.bytes + queued.weight();
         if self.waiting >= APP_CALLS_WAITING_MAX || bytes > APP_CALLS_BYTES_MAX {
-            return Err(errand);
+            return Err(queued);
         }
         self.bytes = bytes;
         self.waiting += 1;
-        let lane = self.apps.entry(errand.request.app.clone()).or_default();
-        lane.waiting.push_back(errand);
+        let lane = self.apps.entry(queued.request.app.clone()).or_default();
+        lane.waiting.push_back(queued);
         Ok(())
     }
 
     /// The next call to execute, if there is room; it counts as running from now on.
-    pub(crate) fn next(&mut self) -> Option<Errand> {
+    pub(crate) fn next(&mut self) -> Option<QueuedCall> {
         if self.waiting == 0 || self.running >= EXECUTIONS_UNDER_WAY_MAX {
             return None;
         }
@@ -152,32 +152,32 @@ impl Lanes {
         let (name, _) = found.or_else(|| self.apps.iter().find(ready))?;
         self.turn = name.clone();
         let lane = self.apps.get_mut(&self.turn)?;
-        let errand = lane.waiting.pop_front()?;
+        let queued = lane.waiting.pop_front()?;
         lane.running += 1;
         (self.waiting, self.running) = (self.waiting - 1, self.running + 1);
-        Some(errand)
+        Some(queued)
     }
 
     /// A call that ran is through, with an answer.
-    pub(crate) fn finish(&mut self, errand: &Errand) {
-        self.bytes -= errand.weight();
-        self.leave(&errand.request.app, |window| {
+    pub(crate) fn finish(&mut self, queued: &QueuedCall) {
+        self.bytes -= queued.weight();
+        self.leave(&queued.request.app, |window| {
             (window + 1).min(EXECUTIONS_OF_ONE_APP_MAX)
         });
     }
 
     /// A call that ran is through, because others came in between too often.
-    pub(crate) fn give_up(&mut self, errand: &Errand) {
-        self.bytes -= errand.weight();
-        self.leave(&errand.request.app, |window| (window / 2).max(1));
+    pub(crate) fn give_up(&mut self, queued: &QueuedCall) {
+        self.bytes -= queued.weight();
+        self.leave(&queued.request.app, |window| (window / 2).max(1));
     }
 
     /// A call that ran is to run again, before all that wait.
-    pub(crate) fn again(&mut self, errand: Errand) {
-        self.leave(&errand.request.app, |window| (window / 2).max(1));
+    pub(crate) fn again(&mut self, queued: QueuedCall) {
+        self.leave(&queued.request.app, |window| (window / 2).max(1));
         self.waiting += 1;
-        let lane = self.apps.entry(errand.request.app.clone()).or_default();
-        lane.waiting.push_front(errand);
+        let lane = self.apps.entry(queued.request.app.clone()).or_default();
+        lane.waiting.push_front(queued);
     }
 
     fn leave(&mut self, app: &str, window: impl FnOnce(usize) -> usize) {
@@ -194,11 +194,11 @@ impl Lanes {
     }
 
     /// Everything that waits leaves without having run.
-    fn clear_waiting(&mut self) -> Vec<Errand> {
+    fn clear_waiting(&mut self) -> Vec<QueuedCall> {
         self.waiting = 0;
         let lanes = self.apps.values_mut();
-        let gone: Vec<Errand> = lanes.flat_map(|lane| lane.waiting.drain(..)).collect();
-        self.bytes -= gone.iter().map(Errand::weight).sum::<usize>();
+        let gone: Vec<QueuedCall> = lanes.flat_map(|lane| lane.waiting.drain(..)).collect();
+        self.bytes -= gone.iter().map(QueuedCall::weight).sum::<usize>();
         self.apps.retain(|_, lane| lane.running > 0);
         gone
     }
@@ -231,7 +231,7 @@ pub(crate) enum Purpose {
 
 /// All calls of apps on their way.
 #[derive(Debug, Default)]
-pub(crate) struct Floor {
+pub(crate) struct RunQueue {
     pub reads: Lanes,
     pub writes: Lanes,
     under_way: BTreeMap<u64, Purpose>,
@@ -240,7 +240,7 @@ pub(crate) struct Floor {
     next_id: u64,
 }
 
-impl Floor {
+impl RunQueue {
     /// Notes an execution that is given out; returns its id.
     pub(crate) fn begin(&mut self, purpose: Purpose) -> u64 {
         self.next_id += 1;
@@ -287,32 +287,32 @@ impl Floor {
     }
 
     /// Leadership was lost: all writes leave. First those that never ran, then those that ran for nothing.
-    pub(crate) fn clear_writes(&mut self) -> (Vec<Errand>, Vec<Errand>) {
+    pub(crate) fn clear_writes(&mut self) -> (Vec<QueuedCall>, Vec<QueuedCall>) {
         let waiting = self.writes.clear_waiting();
-        let mut ran: Vec<Errand> = self.done.drain(..).map(|done| done.run.errand).collect();
+        let mut ran: Vec<QueuedCall> = self.done.drain(..).map(|done| done.run.queued).collect();
         ran.extend(self.abandon(|purpose| matches!(purpose, Purpose::Write(_))));
-        ran.iter().for_each(|errand| self.writes.finish(errand));
+        ran.iter().for_each(|queued| self.writes.finish(queued));
         (waiting, ran)
     }
 
     /// All reads leave.
-    pub(crate) fn clear_reads(&mut self) -> Vec<Errand> {
+    pub(crate) fn clear_reads(&mut self) -> Vec<QueuedCall> {
         let mut gone = self.reads.clear_waiting();
         let ran = self.abandon(|purpose| matches!(purpose, Purpose::Read(_)));
-        ran.iter().for_each(|errand| self.reads.finish(errand));
+        ran.iter().for_each(|queued| self.reads.finish(queued));
         gone.extend(ran);
         gone
     }
 
     /// Nobody waits for these executions any more.
-    fn abandon(&mut self, which: impl Fn(&Purpose) -> bool) -> Vec<Errand> {
+    fn abandon(&mut self, which: impl Fn(&Purpose) -> bool) -> Vec<QueuedCall> {
         let mut gone = Vec::new();
         for purpose in self.under_way.values_mut().filter(|purpose| which(purpose)) {
             self.abandoned += 1;
             if let Purpose::Read(run) | Purpose::Write(run) =
                 std::mem::replace(purpose, Purpose::Abandoned)
             {
-                gone.push(run.errand);
+                gone.push(run.queued);
             }
         }
         gone
@@ -336,8 +336,8 @@ mod tests {
     use crate::app::AppRequest;
     use synod_crypto::Digest;
 
-    fn errand(app: &str, body: usize) -> Errand {
-        Errand {
+    fn queued(app: &str, body: usize) -> QueuedCall {
+        QueuedCall {
             call: 1,
             caller: Caller::default(),
             request: Box::new(AppCall {
@@ -359,24 +359,24 @@ mod tests {
     }
 
     fn submit(lanes: &mut Lanes, app: &str) {
-        assert!(lanes.submit(errand(app, 0)).is_ok());
+        assert!(lanes.submit(queued(app, 0)).is_ok());
     }
 
     #[test]
     fn what_waits_is_bounded_in_number_and_in_bytes() {
         let mut lanes = Lanes::default();
         (0..APP_CALLS_WAITING_MAX).for_each(|_| submit(&mut lanes, "a"));
-        assert!(lanes.submit(errand("b", 0)).is_err());
+        assert!(lanes.submit(queued("b", 0)).is_err());
         assert_eq!(lanes.clear_waiting().len(), APP_CALLS_WAITING_MAX);
 
         let each = 4 << 20;
         let fit = APP_CALLS_BYTES_MAX / (each + 1000);
-        (0..fit).for_each(|_| assert!(lanes.submit(errand("a", each)).is_ok()));
-        let running: Vec<Errand> = std::iter::from_fn(|| lanes.next()).collect();
+        (0..fit).for_each(|_| assert!(lanes.submit(queued("a", each)).is_ok()));
+        let running: Vec<QueuedCall> = std::iter::from_fn(|| lanes.next()).collect();
         assert_eq!(running.len(), fit);
-        let refused = lanes.submit(errand("a", each)).is_err();
+        let refused = lanes.submit(queued("a", each)).is_err();
         assert!(refused, "what runs counts as well");
-        running.iter().for_each(|errand| lanes.finish(errand));
+        running.iter().for_each(|queued| lanes.finish(queued));
         assert_eq!((lanes.bytes, lanes.running, lanes.apps.len()), (0, 0, 0));
     }
 
@@ -402,33 +402,33 @@ mod tests {
     fn conflicts_narrow_an_apps_lane_and_successes_widen_it_again() {
         let mut lanes = Lanes::default();
         (0..4).for_each(|_| submit(&mut lanes, "a"));
-        let running: Vec<Errand> = std::iter::from_fn(|| lanes.next()).collect();
-        for errand in running {
+        let running: Vec<QueuedCall> = std::iter::from_fn(|| lanes.next()).collect();
+        for queued in running {
             for _ in 0..2 {
-                lanes.again(errand_again(&errand));
+                lanes.again(again(&queued));
                 assert!(lanes.next().is_some() || lanes.apps["a"].running > 0);
             }
-            lanes.finish(&errand);
+            lanes.finish(&queued);
         }
         let window = lanes.apps["a"].window;
         assert!(window < EXECUTIONS_OF_ONE_APP_MAX / 8, "{window}");
     }
 
-    fn errand_again(errand: &Errand) -> Errand {
-        Errand {
-            request: errand.request.clone(),
-            ..*errand
+    fn again(queued: &QueuedCall) -> QueuedCall {
+        QueuedCall {
+            request: queued.request.clone(),
+            ..*queued
         }
     }
 
     #[test]
     fn what_nobody_waits_for_still_keeps_its_room() {
-        let mut floor = Floor::default();
-        floor.under_way.insert(1, Purpose::Abandoned);
-        floor.abandoned = EXECUTIONS_UNDER_WAY_MAX;
-        assert!(!floor.has_room());
-        assert!(matches!(floor.end(1), Some(Purpose::Abandoned)));
-        assert!(floor.has_room());
-        assert!(floor.end(1).is_none(), "it is reported once");
+        let mut queue = RunQueue::default();
+        queue.under_way.insert(1, Purpose::Abandoned);
+        queue.abandoned = EXECUTIONS_UNDER_WAY_MAX;
+        assert!(!queue.has_room());
+        assert!(matches!(queue.end(1), Some(Purpose::Abandoned)));
+        assert!(queue.has_room());
+        assert!(queue.end(1).is_none(), "it is reported once");
     }
 }

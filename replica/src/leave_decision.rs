@@ -1,8 +1,8 @@
-//! What a leader says of a voter that wants to go.
+//! What a leader answers to a voter that wants to leave.
 
 /// Whether a voter may go now.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Parting {
+pub(crate) enum LeaveDecision {
     /// It may.
     Now,
     /// In a moment, if no other write comes in between.

@@ -1,4 +1,4 @@
-//! Governance as the replica applies it: what is recorded is recomputed, by the leader and by everybody after it.
+//! How the replica applies governance: the leader executes each recorded input, and every replica recomputes the result.
 //!
 //! This module joins two crates that do not know each other: it answers governance's questions about the ledger,
 //! and encodes its configurations for it.
@@ -22,7 +22,7 @@ pub(crate) const FIRST_GENERATION: u64 = 0;
 
 /// Governance does not allow it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LawError {
+pub enum GovernanceError {
     /// Recorded writes are not what their input gives. The block's proposer is at fault.
     #[error(transparent)]
     Mismatch(#[from] Mismatch),
@@ -124,7 +124,7 @@ pub(crate) fn check(
     header: &Header,
     seqno: u64,
     writes: &WriteSet,
-) -> Result<Option<Membership>, LawError> {
+) -> Result<Option<Membership>, GovernanceError> {
     if !synod_governance::touches_reserved(writes) {
         return Ok(None);
     }
@@ -187,7 +187,7 @@ pub(crate) fn enact(
 pub(crate) fn enact_genesis(
     input: &Input,
     time_ms: u64,
-) -> Result<(WriteSet, Configuration), LawError> {
+) -> Result<(WriteSet, Configuration), GovernanceError> {
     let facts = LedgerFacts {
         sequence: None,
         history: None,
