@@ -1,7 +1,24 @@
 # What is done often. `just check` is what every change must pass; `.ci/run` does the same without just.
 
-# All checks but the slow ones.
-check: fmt-check tidy clippy doc test deny
+# All checks but the slow ones; `just check -p synod-ledger` those of one crate, `just check docs` those of documents.
+check *scope:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    case "{{scope}}" in
+      "") just fmt-check tidy clippy doc test deny ;;
+      docs) just tidy ;;
+      -p\ *)
+        cargo fmt --all --check
+        cargo xtask tidy
+        cargo clippy {{scope}} --all-targets -- -D warnings
+        RUSTDOCFLAGS="-D warnings" cargo doc {{scope}} --no-deps --document-private-items
+        cargo test {{scope}}
+        ;;
+      *)
+        echo "error: \`just check\` takes nothing, \`docs\`, or \`-p CRATE\`" >&2
+        exit 1
+        ;;
+    esac
 
 fmt:
     cargo fmt --all

@@ -20,14 +20,14 @@ const SHARED: &[Shared] = &[
     Shared {
         options: &["state"],
         shown_by: (
-            "cli/tests/commands.rs",
+            "cli/tests/cli/commands.rs",
             "state_file_that_cannot_be_used_is_named_and_left_alone",
         ),
     },
     Shared {
         options: &["json"],
         shown_by: (
-            "cli/tests/commands.rs",
+            "cli/tests/cli/commands.rs",
             "service_that_is_not_there_is_no_mistake_of_the_user",
         ),
     },
@@ -65,7 +65,7 @@ const SHARED: &[Shared] = &[
     Shared {
         options: &["policy", "at", "nonce", "report_data", "collateral"],
         shown_by: (
-            "cli/tests/attest.rs",
+            "cli/tests/cli/attest.rs",
             "policy_made_for_real_evidence_accepts_it_at_its_time_and_bound_to_what_it_binds",
         ),
     },
@@ -79,18 +79,21 @@ const SHARED: &[Shared] = &[
     Shared {
         options: &["key", "out", "sequence"],
         shown_by: (
-            "cli/tests/tour.rs",
+            "cli/tests/cli/tour.rs",
             "acts_are_signed_offline_with_options_on_either_side",
         ),
     },
     Shared {
         options: &["config"],
-        shown_by: ("cli/tests/commands.rs", "wrong_configuration_names_the_key"),
+        shown_by: (
+            "cli/tests/cli/commands.rs",
+            "wrong_configuration_names_the_key",
+        ),
     },
     Shared {
         options: &["network", "trust"],
         shown_by: (
-            "cli/tests/tour.rs",
+            "cli/tests/cli/tour.rs",
             "ledgers_audit_and_a_flipped_bit_is_found",
         ),
     },

@@ -1,8 +1,4 @@
-//! Promises of the runtime, held against components that do what they are told, and against those that do harm.
+//! Promises of the runtime.
 
-mod bench;
-mod guest;
-mod harm;
-mod promises;
-mod refusal;
-mod statement;
+mod apps;
+mod components;

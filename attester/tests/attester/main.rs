@@ -1,0 +1,5 @@
+//! Promises of the back-ends that collect evidence.
+
+mod appraisal;
+mod composite;
+mod hardware;

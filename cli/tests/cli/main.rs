@@ -1,0 +1,8 @@
+//! Promises of the command line, run as a program.
+
+mod apps;
+mod attest;
+mod commands;
+mod tour;
+mod tutorial;
+mod unproven;

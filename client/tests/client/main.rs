@@ -1,0 +1,5 @@
+//! Promises of the SDK.
+
+mod memory;
+mod service;
+mod verification;

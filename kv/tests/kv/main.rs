@@ -1,0 +1,4 @@
+//! Promises of the store.
+
+mod model;
+mod transactions;

@@ -1,0 +1,4 @@
+//! Promises of a node.
+
+mod processes;
+mod road;
