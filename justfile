@@ -49,9 +49,9 @@ openapi:
 
 # Whole networks under seeds, ten of each profile that must pass; `just sim --profile churn --seed 4 --trace` for one.
 sim *options="--profile all --seeds 10":
-    cargo run --profile sim --package synod-sim -- {{options}}
+    cargo xtask sim {{options}}
 
-# Known faults in the protocol, each of which the simulator must find.
+# Known faults of the protocol, each of which the simulator must find.
 mutations *names:
     cargo xtask mutations {{names}}
 

@@ -4,6 +4,7 @@
 //! left half done between turns.
 
 use std::collections::{BTreeMap, VecDeque};
+use synod_mutation::mutation;
 
 use bytes::Bytes;
 use raft::eraftpb;
@@ -304,10 +305,10 @@ impl Engine {
             ..
         } = &mut message.body
         {
-            if cfg!(synod_mutation = "vote-twice") {
+            if mutation!("vote-twice") {
                 (self.node.raft.vote, self.node.raft.leader_id) = (0, 0);
             }
-            if cfg!(synod_mutation = "vote-for-shorter-logs") {
+            if mutation!("vote-for-shorter-logs") {
                 (*last_index, *last_term) = (u64::MAX >> 2, message.term);
             }
         }
@@ -579,7 +580,7 @@ impl Engine {
     fn hold_or_send(&mut self, number: u64, raw: &eraftpb::Message, effects: &mut Effects) {
         let message = message_from_raft(raw);
         let may_leave = matches!(message.body, Body::HeartbeatReply { .. })
-            || cfg!(synod_mutation = "acknowledge-before-persist");
+            || mutation!("acknowledge-before-persist");
         if may_leave {
             effects.send.push(message);
             return;

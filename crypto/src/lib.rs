@@ -21,6 +21,8 @@ mod seal;
 mod secret;
 pub mod shares;
 mod sign;
+#[cfg(synod_simulation)]
+pub mod simulation;
 
 pub use crate::{
     byte_types::ParseBytesError,

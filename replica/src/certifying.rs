@@ -89,7 +89,7 @@ impl Core {
         }
     }
 
-    fn count_own_signatures(&mut self, durable: u64, out: &mut Effects) {
+    pub(crate) fn count_own_signatures(&mut self, durable: u64, out: &mut Effects) {
         let due: Vec<u64> = self
             .tallies
             .range(..=durable)

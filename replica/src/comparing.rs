@@ -12,6 +12,7 @@
 use bytes::Bytes;
 use synod_crypto::Digest;
 use synod_ledger::{Certificate, Head, Record, ShownBlock, Standing};
+use synod_mutation::mutation;
 
 use crate::calls::{Batch, Effects, Notice};
 use crate::core::{Core, encoded};
@@ -81,6 +82,9 @@ impl Core {
         match self.standing_of(shown) {
             Ok(Standing::OnChain | Standing::Ahead) => {}
             Ok(Standing::Fork { index }) => self.halt_on_fork(from, index, shown, out),
+            Ok(Standing::Superseded { .. }) if mutation!("superseded-certificate-halts") => {
+                self.halt_on_fork(from, shown.certificate.index, shown, out);
+            }
             Ok(Standing::Superseded { number }) => {
                 if self.histories.may_report(from, self.engine.term()) {
                     let index = shown.certificate.index;

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use synod_consensus::{Body, Entry, Input as EngineInput, Message, Refused};
 use synod_crypto::Digest;
 use synod_ledger::{Block, BlockSignature, Certificate, ShownBlock, Standing};
+use synod_mutation::mutation;
 
 use crate::calls::{Effects, Notice};
 use crate::change;
@@ -62,7 +63,9 @@ impl Core {
                 self.shown_commit = commit;
             }
         }
-        message.lower_commit(self.certified_index());
+        if !mutation!("commit-index-believed") {
+            message.lower_commit(self.certified_index());
+        }
         self.note_certified_by(&message, beside.disk_refuses);
         match &message.body {
             Body::Append { .. } => {

@@ -10,6 +10,7 @@ use minicbor::{Decode, Encode};
 use synod_crypto::{Digest, sha256};
 use synod_kv::{MapName, Read, Transaction};
 use synod_ledger::TxId;
+use synod_mutation::mutation;
 
 use crate::app::AppResponse;
 use crate::caller::Caller;
@@ -122,7 +123,9 @@ fn memory_key(caller: Caller, key: &[u8]) -> Option<Bytes> {
 /// # Errors
 /// [`CallError::KeyReused`] where the key belongs to another request.
 pub(crate) fn recall(reader: &impl Read, once: &Once<'_>) -> Result<Option<Remembered>, CallError> {
-    let key = once.memory_key();
+    let key = once
+        .memory_key()
+        .filter(|_| !mutation!("idempotency-forgotten"));
     let found = key.and_then(|key| reader.get(&map(ANSWERS), &key));
     let wire = found.and_then(|found| minicbor::decode::<Wire>(&found.value).ok());
     match wire {

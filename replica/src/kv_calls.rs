@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use synod_ledger::{ReplyPreimage, TxId};
+use synod_mutation::mutation;
 
 use crate::caller::Caller;
 use crate::calls::{Asker, CallError, Reply};
@@ -164,7 +165,11 @@ impl KvCalls {
         caller: Caller,
         operate: &Operate,
     ) -> Result<Answer, CallError> {
-        let state = core.certified_state();
+        let state = if mutation!("read-uncertified-state") {
+            core.machine.newest_state()
+        } else {
+            core.certified_state()
+        };
         let mut transaction = state.begin();
         users::authorize(&transaction, caller, &operate.operation)?;
         Ok(self.port.execute(&mut transaction, &operate.operation)?)

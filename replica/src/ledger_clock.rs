@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 
 use synod_crypto::{Digest, SigningKey};
 use synod_ledger::{Head, Reading, VettedReading, WINDOW};
+use synod_mutation::mutation;
 
 /// A look at this machine's two clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +92,11 @@ impl LedgerClock {
         if ran >= SLOWEST {
             let slowest = self.estimate_ms.saturating_add(ran / SLOWEST);
             let fastest = self.estimate_ms.saturating_add(ran.saturating_mul(FASTEST));
-            self.estimate_ms = now.wall_ms.clamp(slowest, fastest);
+            self.estimate_ms = if mutation!("reading-follows-the-wall") {
+                now.wall_ms
+            } else {
+                now.wall_ms.clamp(slowest, fastest)
+            };
             self.estimated_at_ms = self.now.monotonic_ms;
         }
     }
@@ -104,7 +109,9 @@ impl LedgerClock {
         }
         if head.time_ms > self.certified.time_ms {
             let latest = head.time_ms.saturating_add(LEAD_MAX_MS);
-            self.estimate_ms = self.estimate_ms.clamp(head.time_ms, latest);
+            if !mutation!("reading-follows-the-wall") {
+                self.estimate_ms = self.estimate_ms.clamp(head.time_ms, latest);
+            }
         }
         let carries = head.tree_size > self.certified.tree_size;
         self.certified = *head;

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use synod_ledger::TxId;
+use synod_mutation::mutation;
 
 use crate::app::AppResponse;
 use crate::caller::Caller;
@@ -147,7 +148,7 @@ impl PendingReplies {
 
     /// The answers that rest on blocks up to `certified`.
     pub(crate) fn certified(&mut self, certified: u64) -> Vec<PendingReply> {
-        let certified = if cfg!(synod_mutation = "answer-before-certified") {
+        let certified = if mutation!("answer-before-certified") {
             u64::MAX - 1
         } else {
             certified

@@ -17,6 +17,7 @@ use synod_kv::WriteSet;
 use synod_ledger::{
     BlockBuilder, Interior, LedgerSecret, Purpose, ReplyPreimage, Sealer, Tally, Terms, TxId,
 };
+use synod_mutation::mutation;
 
 use crate::caller::Caller;
 use crate::calls::{Asker, CallError, Effects, Notice, Reply};
@@ -105,6 +106,9 @@ impl Core {
         let led = self.sealer.take().is_some();
         if led {
             self.tallies.clear();
+            if mutation!("pending-kept-when-deposed") {
+                return led;
+            }
             let waiting = self.pending.clear(leader).into_iter();
             for (asker, reply) in waiting.chain(self.rounds.clear(leader)) {
                 out.reply(asker, reply);
@@ -199,9 +203,13 @@ impl Core {
         };
         let previous = self.machine.sequence().last().hash;
         let sealer = self.sealer.as_mut().expect("a leader seals");
-        let sealed = sealer
-            .seal(tx.seqno, previous, interior.encode())
-            .expect("a view has fewer than 2^64 frames");
+        let sealed = if mutation!("sealed-in-clear") {
+            interior.encode()
+        } else {
+            sealer
+                .seal(tx.seqno, previous, interior.encode())
+                .expect("a view has fewer than 2^64 frames")
+        };
         draft.builder.push(public.into(), sealed.into(), digest);
     }
 
@@ -312,6 +320,9 @@ impl Core {
                 .replies
                 .into_iter()
                 .for_each(|held| self.pending.hold(index, held));
+            if mutation!("own-signature-before-persist") {
+                self.count_own_signatures(index, out);
+            }
             for (asker, tx) in draft.pending {
                 out.reply(asker, Reply::Kv(kv::Reply::Pending(tx)));
             }
@@ -351,7 +362,7 @@ impl Core {
     pub(crate) fn reply_on_newest(&mut self, held: Vec<PendingReply>) {
         let newest = self.machine.sequence().last().index;
         for held in held {
-            if cfg!(synod_mutation = "refuse-from-the-past") {
+            if mutation!("refuse-from-the-past") {
                 self.pending.hold(newest, held);
             } else {
                 self.rounds.keep_answer(newest, held);

@@ -11,6 +11,7 @@
 //! - what waits is bounded, here and at the leader, and given up after a stated time.
 
 use synod_consensus::Input as EngineInput;
+use synod_mutation::mutation;
 
 use crate::calls::{CallError, Effects, Reply};
 use crate::core::Core;
@@ -91,7 +92,7 @@ impl Reads {
     /// Has a quorum confirm the reads of `ctx`, by way of the leader where that is another.
     pub(crate) fn ask_read_index(core: &mut Core, ctx: u64, out: &mut Effects) {
         if core.leads() {
-            if cfg!(synod_mutation = "unconfirmed-reads") {
+            if mutation!("unconfirmed-reads") {
                 core.rounds.confirm_round(ctx, core.certified_index());
             } else if core.is_settled_leader() {
                 core.drive(EngineInput::ReadIndex(ctx), out);

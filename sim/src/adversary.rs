@@ -41,6 +41,10 @@ pub(crate) struct Knowledge {
     /// A header of its own chain, and the newest certificate.
     pub(crate) header: Option<Header>,
     pub(crate) certificate: Option<Certificate>,
+    /// The key of the founder, the digest of the configuration in which it votes alone, and whether that has ended.
+    pub(crate) founder: SigningKey,
+    pub(crate) founding: Digest,
+    pub(crate) founded_long_ago: bool,
 }
 
 impl Adversary {
@@ -114,10 +118,15 @@ impl Adversary {
         let Some(Ok(mut certificate)) = decoded else {
             return;
         };
-        match self.random.below(5) {
+        match self.random.below(6) {
             0 => {
                 let first = certificate.signatures[0];
                 certificate.signatures.push(first);
+            }
+            5 => {
+                // One signer instead of a quorum.
+                let first = certificate.signatures[0];
+                certificate.signatures.fill(first);
             }
             1 => certificate.signatures.reverse(),
             2 => certificate.signatures.truncate(1),
@@ -245,7 +254,8 @@ impl Adversary {
     /// Something that was never asked for.
     pub(crate) fn invent(&mut self, to: u64, known: &Knowledge) -> Envelope {
         let empty = Envelope::default();
-        match self.random.below(11) {
+        match self.random.below(12) {
+            11 => self.superseded_block(known),
             0 => Envelope {
                 submission: Some(self.junk(4096)),
                 ..empty
@@ -328,6 +338,38 @@ impl Adversary {
         let statement =
             UnheardStatement::sign(&known.network, about, known.id, block, for_ms, &known.key);
         vec![UnheardWord { about, statement }]
+    }
+
+    /// Another history, under the configuration in which the founder's key alone is a quorum, once that has ended.
+    fn superseded_block(&mut self, known: &Knowledge) -> Envelope {
+        let Some(header) = known.header.as_ref().filter(|_| known.founded_long_ago) else {
+            return Envelope::default();
+        };
+        let mut header = header.clone();
+        (header.configuration, header.root) = (known.founding, Digest::from([8; 32]));
+        if self.random.chance(300) {
+            header.view = self.near_a_bound(header.view);
+        }
+        let bytes = header.encode();
+        let Ok((_, head)) = Head::of_bytes(&bytes) else {
+            return Envelope::default();
+        };
+        let certificate = Certificate {
+            header_hash: head.hash,
+            view: head.view,
+            index: head.index,
+            signatures: vec![BlockSignature::sign(
+                &known.founder,
+                1,
+                &known.network,
+                &head,
+            )],
+        };
+        Envelope {
+            certificate: Some(certificate.encode()),
+            header: Some(bytes),
+            ..Envelope::default()
+        }
     }
 
     /// Another history, signed by its own key alone: of another view, of another proposer, under an old configuration.

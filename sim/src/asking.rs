@@ -1,6 +1,6 @@
 //! Clients at work in the world, and the checks of what they are told; and what is looked at every second.
 
-use synod_governance::ReplicaStatus;
+use synod_governance::{ReplicaRecord, ReplicaStatus};
 use synod_replica::kv::Operate;
 use synod_replica::{CallError, Caller, Reply, Request};
 use synod_replica::{kv, ledger};
@@ -255,6 +255,7 @@ impl World {
                 return self.fail(what);
             }
         }
+        self.ask_keys_for_the_removed();
         self.stop_what_is_out();
         let running = self.running();
         let tx = self.checks.receipts.to_renew(&mut self.random);
@@ -265,6 +266,30 @@ impl World {
                 Caller::default(),
                 Request::Ledger(ledger::Request::Receipt(tx)),
             );
+        }
+    }
+
+    /// Whoever was removed asks for the keys again, and gets none.
+    fn ask_keys_for_the_removed(&mut self) {
+        let running = self.running();
+        let Some(host_id) = self.random.pick(&running) else {
+            return;
+        };
+        let host = self.hosts.get_mut(&host_id).filter(|host| !host.broken);
+        let Some(process) = host.and_then(|host| host.process.as_mut()) else {
+            return;
+        };
+        let view = process.replica.network_view();
+        let removed = view.replicas.iter();
+        let removed = removed.filter(|record| record.status == ReplicaStatus::Removed);
+        let identities: Vec<_> = removed.map(ReplicaRecord::identity).collect();
+        let id = process.id;
+        let given = identities
+            .iter()
+            .find(|identity| process.replica.keys_for(identity).is_ok());
+        if let Some(identity) = given {
+            let what = format!("replica {id} gives its keys to {identity}, which was removed");
+            self.fail(what);
         }
     }
 

@@ -155,6 +155,11 @@ impl Birth {
         }
     }
 
+    /// What the identity key is made from.
+    pub(crate) fn identity_seed(&self) -> Secret<32> {
+        Secret::new(*self.identity.expose())
+    }
+
     /// The keys.
     pub(crate) fn keys(&self) -> Keys {
         Keys {

@@ -1,5 +1,7 @@
 //! The adversary at work: whatever it invents goes out in the name of its replica.
 
+use synod_crypto::SigningKey;
+
 use crate::adversary::Knowledge;
 use crate::world::World;
 
@@ -55,6 +57,9 @@ impl World {
                 .block(certified.index)
                 .map(|block| block.header().clone()),
             certificate: machine.history().newest_certificate().cloned(),
+            founder: SigningKey::from_seed(&self.founder.0),
+            founding: self.founder.1,
+            founded_long_ago: machine.sequence().in_force().number() > 0,
         })
     }
 }

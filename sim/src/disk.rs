@@ -9,6 +9,8 @@ use synod_crypto::Digest;
 use synod_ledger::{Block, RECORD_HEADER_LEN, Record, Scanner, SegmentHeader};
 use synod_replica::Recall;
 
+use crate::random::Random;
+
 /// A sync of a healthy disk takes so long at most.
 const SYNC_US_MAX: u64 = 2000;
 
@@ -93,6 +95,31 @@ impl Disk {
     /// All bytes, as whoever asks for the ledger reads them.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// What a host reads back that is not what was written: a bit has changed, a block is another, some are missing.
+    pub(crate) fn misread(mut records: Vec<Record>, random: &mut Random) -> Vec<Record> {
+        let blocks: Vec<usize> = (0..records.len())
+            .filter(|at| matches!(records[*at], Record::Block(_)))
+            .collect();
+        let (Some(at), Some(other)) = (random.pick(&blocks), random.pick(&blocks)) else {
+            return records;
+        };
+        match random.below(4) {
+            0 => {
+                if let Record::Block(block) = &mut records[at] {
+                    let mut changed = block.to_vec();
+                    let bit = random.below(8 * changed.len() as u64);
+                    changed[usize::try_from(bit / 8).expect("a place in a block")] ^=
+                        1 << (bit % 8);
+                    *block = changed.into();
+                }
+            }
+            1 => records.swap(at, other),
+            2 => drop(records.remove(at)),
+            _ => records.truncate(at),
+        }
+        records
     }
 
     /// What the host reads back of its files.

@@ -3,8 +3,11 @@
 //! Results go to standard output, progress to standard error. Exit codes: 0 all seeds passed, 1 wrong usage, 3 a
 //! checker failed.
 
+mod watchdog;
+
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -13,6 +16,10 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use serde_json::{Value, json};
 use synod_sim::{Outcome, Plan, Profile, named, profiles};
+use watchdog::Watchdog;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const WRONG_USAGE: u8 = 1;
 const CHECKER_FAILED: u8 = 3;
@@ -28,7 +35,7 @@ const SEEDS_MAX: u64 = 10_000_000;
 /// Equal seeds, minutes and profiles give equal runs. Every step is checked: one leader in a view, one block at an
 /// index, what is certified is durable on a quorum of enough vendors, what is acknowledged stays, what is read is
 /// current, receipts verify, nothing private leaves, and in the calm after trouble clients are served again.
-#[derive(Parser)]
+#[derive(Clone, Parser)]
 #[command(name = "synod-sim", version, after_help = after_help())]
 struct Options {
     /// The first seed.
@@ -55,6 +62,51 @@ struct Options {
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
+    /// Sign with the product's own algorithm instead of the stand-in.
+    #[cfg(synod_simulation)]
+    #[arg(long)]
+    real_signatures: bool,
+    /// Switch a known fault on; docs/simulator.md lists them.
+    #[cfg(synod_simulation)]
+    #[arg(long)]
+    mutation: Option<String>,
+}
+
+#[cfg(synod_simulation)]
+impl Options {
+    /// What holds for the whole process.
+    fn switch(&self) {
+        if !self.real_signatures {
+            synod_crypto::simulation::use_stand_in_signatures();
+        }
+        if let Some(name) = self.mutation.clone() {
+            synod_mutation::active::activate(name);
+        }
+    }
+
+    /// How this program is started, and the options that make a run what it is beside seed, minutes and profile.
+    fn command(&self) -> (&'static str, String) {
+        let real = if self.real_signatures {
+            " --real-signatures"
+        } else {
+            ""
+        };
+        let mutation = self.mutation.as_ref();
+        let mutation = mutation.map_or_else(String::new, |name| format!(" --mutation {name}"));
+        ("cargo xtask sim", format!("{real}{mutation}"))
+    }
+}
+
+#[cfg(not(synod_simulation))]
+impl Options {
+    /// How this program is started, and the options that make a run what it is beside seed, minutes and profile.
+    #[allow(
+        clippy::unused_self,
+        reason = "the simulator's own build has more options"
+    )]
+    fn command(&self) -> (&'static str, String) {
+        ("cargo run --profile sim -p synod-sim --", String::new())
+    }
 }
 
 fn after_help() -> String {
@@ -98,6 +150,8 @@ fn main() -> ExitCode {
         }
     };
     synod_sim::keep_panics_quiet();
+    #[cfg(synod_simulation)]
+    options.switch();
     let mut failed = false;
     let mut documents = Vec::new();
     for profile in chosen {
@@ -137,6 +191,7 @@ fn chosen(options: &Options) -> Result<Vec<Profile>, String> {
 fn run_all(options: &Options, profile: &Profile) -> Vec<Outcome> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = options.jobs.unwrap_or(cores);
+    let watchdog = watch(options, profile);
     let next = AtomicU64::new(options.seed);
     let failed = AtomicBool::new(false);
     let end = options.seed + options.seeds;
@@ -144,6 +199,7 @@ fn run_all(options: &Options, profile: &Profile) -> Vec<Outcome> {
     let mut outcomes = std::thread::scope(|scope| {
         for _ in 0..jobs {
             let (sender, next, failed) = (sender.clone(), &next, &failed);
+            let watchdog = &*watchdog;
             scope.spawn(move || {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -155,8 +211,10 @@ fn run_all(options: &Options, profile: &Profile) -> Vec<Outcome> {
                         profile: profile.clone(),
                         seconds: options.minutes * 60,
                         shown: options.trace,
+                        pulse: watchdog.begin(seed),
                     };
                     let outcome = synod_sim::run(&plan);
+                    watchdog.end(seed);
                     failed.fetch_or(outcome.failure.is_some(), Ordering::Relaxed);
                     // The receiver lives as long as this scope.
                     let _ = sender.send(outcome);
@@ -168,6 +226,19 @@ fn run_all(options: &Options, profile: &Profile) -> Vec<Outcome> {
     });
     outcomes.sort_by_key(|outcome| outcome.seed);
     outcomes
+}
+
+/// A step that never returns is a failure as well, and nothing can end it but the end of the program.
+fn watch(options: &Options, profile: &Profile) -> Arc<Watchdog> {
+    let watchdog = Arc::new(Watchdog::default());
+    let name = profile.name;
+    let (options, profile) = (options.clone(), profile.clone());
+    watchdog.clone().watch(move |seed| {
+        println!("{name} seed {seed} failed: a step does not return");
+        println!("  replay: {}", replay(&options, &profile, seed));
+        std::process::exit(i32::from(CHECKER_FAILED));
+    });
+    watchdog
 }
 
 fn gather(
@@ -221,8 +292,9 @@ fn progress(line: &str) {
 
 /// The command that runs one seed again.
 fn replay(options: &Options, profile: &Profile, seed: u64) -> String {
+    let (program, switches) = options.command();
     format!(
-        "cargo run --profile sim -p synod-sim -- --seed {seed} --minutes {} --profile {} --trace",
+        "{program} --seed {seed} --minutes {} --profile {}{switches} --trace",
         options.minutes, profile.name
     )
 }

@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use crate::history::Done;
@@ -38,6 +40,8 @@ pub struct Plan {
     pub seconds: u64,
     /// Whether each event is printed.
     pub shown: bool,
+    /// Counts events as they come, for a watchdog: a step that never returns shows as a count that stands still.
+    pub pulse: Arc<AtomicU64>,
 }
 
 /// How a run went.
@@ -65,6 +69,7 @@ pub struct Outcome {
 pub fn run(plan: &Plan) -> Outcome {
     let began = Instant::now();
     let mut world = World::found(plan.seed, plan.profile.clone(), plan.shown);
+    world.pulse = plan.pulse.clone();
     let driven = catch_unwind(AssertUnwindSafe(|| drive(&mut world, plan.seconds)));
     if driven.is_err() {
         let told = PANIC.take().unwrap_or_else(|| "see above".to_owned());

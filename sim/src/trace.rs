@@ -4,7 +4,7 @@
 //! those schemes draw their own randomness. Nothing in the product is ordered by them; a run that were would show
 //! another trace the second time.
 
-use std::fmt::Arguments;
+use std::fmt::{Arguments, Write as _};
 
 /// A line for every event.
 #[derive(Debug)]
@@ -34,8 +34,14 @@ impl Trace {
 
     /// Takes note of an event.
     pub(crate) fn note(&mut self, now_us: u64, event: Arguments<'_>) {
+        let mut line = if self.newest.len() == NEWEST_MAX {
+            self.newest.pop_front().unwrap_or_default()
+        } else {
+            String::new()
+        };
+        line.clear();
         let (seconds, micros) = (now_us / 1_000_000, now_us % 1_000_000);
-        let line = format!("{seconds:>5}.{micros:06} {event}");
+        write!(line, "{seconds:>5}.{micros:06} {event}").expect("a text grows");
         // FNV-1a: a change anywhere changes everything after it, and nobody attacks it.
         for byte in line.bytes().chain([b'\n']) {
             self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME);
@@ -43,9 +49,6 @@ impl Trace {
         self.events += 1;
         if self.shown {
             eprintln!("{line}");
-        }
-        if self.newest.len() == NEWEST_MAX {
-            self.newest.pop_front();
         }
         self.newest.push_back(line);
     }

@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use synod_governance::{Act, ReplicaStatus};
+use synod_governance::Act;
 use synod_ledger::{Configuration, Sequence};
 use synod_replica::Input;
 
+use crate::clock::RATE_MAX;
 use crate::events::{Event, Kind, Trouble};
 use crate::network::OUTSIDE;
 use crate::profile::CALM_WEATHER;
@@ -23,6 +24,8 @@ const CUT_US: (u64, u64) = (300_000, 6_000_000);
 const HELD_US: (u64, u64) = (10_000_000, 40_000_000);
 /// So many old messages are kept to be sent again.
 const RECORDED_MAX: usize = 4000;
+/// Within this time a leader notices that a voter is not heard any more (microseconds).
+const NOTICED_WITHIN_US: u64 = 4_000_000;
 const MINUTE_US: u64 = 60_000_000;
 const VOTERS_MIN: usize = 3;
 const VOTERS_MAX: usize = 6;
@@ -155,21 +158,6 @@ impl World {
                 let named = sequence.configuration_named(&sequence.certified().configuration);
                 named.map_or(0, |named| named.number())
             });
-        // A learner that has ended may still be made a voter, by what it signed before.
-        let waits = |status| matches!(status, ReplicaStatus::Trusted | ReplicaStatus::Learner);
-        let dead_learners = self
-            .hosts
-            .values()
-            .filter_map(|host| host.honest())
-            .map(|process| {
-                let replicas = process.replica.network_view().replicas;
-                let dead = replicas
-                    .iter()
-                    .filter(|it| waits(it.status) && !alive.contains(&it.id));
-                dead.count()
-            })
-            .max()
-            .unwrap_or(0);
         // What a certified block has superseded certifies nothing any more.
         let in_force = certified.max().unwrap_or(0);
         known.range(in_force..).all(|(_, configuration)| {
@@ -178,7 +166,7 @@ impl World {
                 .iter()
                 .filter(|voter| alive.contains(&voter.id));
             let vendors: BTreeSet<&str> = running.clone().map(|voter| &voter.vendor[..]).collect();
-            2 * running.count() > configuration.voters().len() + dead_learners && vendors.len() >= 2
+            2 * running.count() > configuration.voters().len() && vendors.len() >= 2
         })
     }
 
@@ -243,6 +231,7 @@ impl World {
             return;
         }
         let until_us = self.now_us + self.random.between(100_000, 5_000_000);
+        self.lost_us = self.now_us;
         self.hosts.get_mut(&host_id).expect("the host").paused = true;
         self.count("pauses");
         self.note(format_args!("host {host_id} stands still"));
@@ -260,7 +249,7 @@ impl World {
         let scales = [500, 30_000, 3_600_000, 30 * 86_400_000];
         let scale = self.random.pick(&scales).expect("one of four");
         let offset_ms = self.random.around_zero(scale);
-        let rate = self.random.between(800, 1250);
+        let rate = self.random.between(800, RATE_MAX);
         let how = self.random.below(4);
         self.count("clocks set");
         self.note(format_args!(
@@ -329,6 +318,11 @@ impl World {
         match self.random.below(8) {
             0..3 if voters.len() < VOTERS_MAX => self.unretire(),
             3 if may_lose => self.leave(host_id),
+            // An operator who does not look asks as well; whom the network needs, it must refuse.
+            7 if voters.contains(&id) && !leaving && self.losses_are_known() => {
+                self.count("leaves asked for without a look");
+                self.leave(host_id);
+            }
             4 if may_lose => {
                 let cause = "the members say so".to_owned();
                 self.hosts
@@ -349,6 +343,11 @@ impl World {
             }
             _ => {}
         }
+    }
+
+    /// Whether replicas have had the time to notice whom they have lost.
+    fn losses_are_known(&self) -> bool {
+        self.now_us > self.lost_us + NOTICED_WITHIN_US
     }
 
     /// The voters of the newest configuration that any honest replica knows.

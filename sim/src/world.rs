@@ -8,6 +8,8 @@
 //! - what a step did is checked before anybody hears of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use synod_crypto::{Digest, Entropy, Secret};
@@ -60,6 +62,8 @@ pub(crate) struct World {
     pub(crate) root: Random,
     pub(crate) profile: Profile,
     pub(crate) network_id: Digest,
+    /// The founder's key, and the digest of the configuration in which it votes alone: the adversary has them.
+    pub(crate) founder: (Secret<32>, Digest),
     pub(crate) network: Network,
     pub(crate) hosts: BTreeMap<u64, Host>,
     /// On which host each replica runs or ran.
@@ -79,7 +83,11 @@ pub(crate) struct World {
     pub(crate) round: u64,
     /// Since when nothing goes wrong.
     pub(crate) calm_since_us: u64,
+    /// When a process was last lost or stood still.
+    pub(crate) lost_us: u64,
     pub(crate) failure: Option<String>,
+    /// Counts events as they come.
+    pub(crate) pulse: Arc<AtomicU64>,
     /// Old messages, for hosts that send them again.
     pub(crate) recorded: Vec<(u64, u64, Bytes)>,
     /// How often what happened.
@@ -108,7 +116,9 @@ impl World {
         let block0 = synod_ledger::Record::Block(founded.block.clone());
         import.feed(&block0).expect("block 0 is sound");
         let machine = import.finish().expect("block 0 is a ledger");
+        let founding = machine.sequence().newest_configuration().digest();
         let mut world = Self {
+            founder: (birth.identity_seed(), founding),
             now_us: 1_000_000,
             queue: Queue::default(),
             trace: Trace::new(shown),
@@ -132,7 +142,9 @@ impl World {
             troubled: false,
             round: 0,
             calm_since_us: 0,
+            lost_us: 0,
             failure: None,
+            pulse: Arc::default(),
             recorded: Vec::new(),
             deeds: BTreeMap::new(),
             root,
@@ -174,7 +186,7 @@ impl World {
     ) {
         let mut machine = machine;
         if self.random.chance(300) {
-            machine.bound_history(96 << 10);
+            machine.bound_history(16 << 10);
         }
         let sealed = machine.sequence().certified().index;
         let durable = (1..=sealed)
@@ -251,6 +263,7 @@ impl World {
                 return;
             };
             self.now_us = self.now_us.max(at_us);
+            self.pulse.fetch_add(1, Ordering::Relaxed);
             self.happen(event);
         }
     }
@@ -279,7 +292,12 @@ impl World {
                 recall,
             } => {
                 if let Some(process) = self.process_of(host, epoch) {
-                    let records = process.disk.recall(recall);
+                    let mut records = process.disk.recall(recall);
+                    let misread = self.troubled && self.profile.disks > 0;
+                    if misread && self.random.chance(200) {
+                        records = Disk::misread(records, &mut self.random);
+                        self.count("misread recalls");
+                    }
                     self.note(format_args!(
                         "host {host} recalls {} records",
                         records.len()
@@ -407,6 +425,7 @@ impl World {
                 &mut process.replica,
                 &mut process.seen,
                 &effects,
+                self.now_us,
             )
         };
         if let Err(what) = looked {
@@ -710,6 +729,7 @@ impl World {
         let Some(process) = host.process.take() else {
             return;
         };
+        self.lost_us = self.now_us;
         let at_risk = process.disk.at_risk() as u64;
         let kept = self.random.between(0, at_risk);
         let lost = at_risk - kept;

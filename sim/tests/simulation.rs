@@ -2,6 +2,8 @@
 //!
 //! A few seconds of a few seeds: `.ci/run` runs many more, optimised.
 
+use std::sync::Arc;
+
 use synod_sim::{Outcome, Plan, named, profiles, run};
 
 fn run_seed(seed: u64, profile: &str, seconds: u64) -> Outcome {
@@ -10,6 +12,7 @@ fn run_seed(seed: u64, profile: &str, seconds: u64) -> Outcome {
         profile: named(profile).expect("a profile"),
         seconds,
         shown: false,
+        pulse: Arc::default(),
     })
 }
 

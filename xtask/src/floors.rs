@@ -22,16 +22,22 @@ const fn floor(level: u8, crate_name: &'static str, may_import: &'static [&'stat
 
 /// The house, from the ground up.
 const FLOORS: &[Floor] = &[
-    floor(1, "synod-kv", &[]),
-    floor(1, "synod-consensus", &[]),
+    floor(0, "synod-mutation", &[]),
+    floor(1, "synod-kv", &["synod-mutation"]),
+    floor(1, "synod-consensus", &["synod-mutation"]),
     floor(1, "synod-crypto", &[]),
     floor(1, "synod-componentize", &[]),
     floor(2, "synod-attestation", &["synod-crypto"]),
-    floor(2, "synod-ledger", &["synod-crypto"]),
+    floor(2, "synod-ledger", &["synod-crypto", "synod-mutation"]),
     floor(
         3,
         "synod-governance",
-        &["synod-kv", "synod-attestation", "synod-crypto"],
+        &[
+            "synod-kv",
+            "synod-attestation",
+            "synod-crypto",
+            "synod-mutation",
+        ],
     ),
     floor(3, "synod-attester", &["synod-attestation", "synod-crypto"]),
     floor(3, "synod-endorser", &["synod-attestation", "synod-crypto"]),
@@ -51,6 +57,7 @@ const FLOORS: &[Floor] = &[
             "synod-attestation",
             "synod-ledger",
             "synod-governance",
+            "synod-mutation",
         ],
     ),
     floor(
@@ -90,6 +97,7 @@ const FLOORS: &[Floor] = &[
 
 /// What the wiring of a program may import: everything below it.
 const ALL_BELOW_PROGRAMS: &[&str] = &[
+    "synod-mutation",
     "synod-kv",
     "synod-consensus",
     "synod-crypto",

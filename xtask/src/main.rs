@@ -7,8 +7,8 @@
 //!
 //! `cargo xtask wasm` builds the verifier for wasm32 and tests it; it writes below `target` alone.
 //!
-//! `cargo xtask mutations` builds simulators with known faults in the protocol, which they must find; it writes below
-//! `target` alone.
+//! `cargo xtask sim` builds the simulator with what only simulations may have, and runs it; `cargo xtask mutations` has it
+//! find known faults in the protocol. Both write below `target` alone.
 
 mod circles;
 mod dependencies;
@@ -21,6 +21,7 @@ mod methods;
 mod mutations;
 mod sans_io;
 mod shape;
+mod simulator;
 mod sources;
 mod wasm;
 mod workspace;
@@ -34,6 +35,7 @@ use workspace::Workspace;
 const USAGE: &str = "usage: cargo xtask tidy
        cargo xtask guests [--bless]
        cargo xtask wasm [--compare]
+       cargo xtask sim [OPTION...]
        cargo xtask mutations [NAME...]
 
   tidy    check floors, circles of modules and of methods, sans-IO rules, error codes, sizes, names and reasons of dependencies
@@ -41,8 +43,9 @@ const USAGE: &str = "usage: cargo xtask tidy
           committed; with `--bless`, write those anew
   wasm    build the verifier for wasm32 and run recorded evidence through it under Node;
           with `--compare`, also natively, with the times of both
+  sim     run simulated networks; `cargo xtask sim --help` lists the options
   mutations
-          put each known fault into the protocol, and have the simulator find it";
+          switch each known fault of the protocol on, and have the simulator find it";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         ["guests", "--bless"] => told(guests::run_guests(true)),
         ["wasm"] => told(wasm::run(false)),
         ["wasm", "--compare"] => told(wasm::run(true)),
+        ["sim", ref options @ ..] => simulator::run(options),
         ["mutations", ref names @ ..] => mutations::run(names),
         _ => {
             eprintln!("{USAGE}");

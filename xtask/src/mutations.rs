@@ -1,13 +1,9 @@
-//! `cargo xtask mutations`: faults that the protocol must not have are put into it, one after the other, and the
-//! simulator must find each.
-//!
-//! A fault is switched in by `--cfg synod_mutation="name"`, which a wrapper around the compiler adds for the crates of
-//! the workspace alone; a Cargo feature could be unified into the product. The mutated simulators stand below
-//! `target/mutations`; nothing that is built in another way holds a fault.
+//! `cargo xtask mutations`: known faults are switched on, one after the other, and the simulator must find each.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
+
+use crate::simulator;
 
 /// A fault, and within how many seeds of which profile the simulator finds it.
 struct Mutation {
@@ -28,18 +24,36 @@ const fn mutation(name: &'static str, profile: &'static str, seeds: u32) -> Muta
 const MUTATIONS: &[Mutation] = &[
     mutation("acknowledge-before-persist", "lossy", 5),
     mutation("own-signature-twice", "lossy", 5),
-    mutation("certificate-view-unchecked", "broken-replica", 20),
+    mutation("certificate-view-unchecked", "broken-replica", 100),
     mutation("unconfirmed-reads", "partitions", 60),
     mutation("vote-twice", "partitions", 60),
     mutation("vote-for-shorter-logs", "partitions", 60),
     mutation("answer-before-certified", "calm", 5),
     mutation("refuse-from-the-past", "partitions", 60),
+    mutation("tally-without-check", "broken-replica", 20),
+    mutation("certificate-quorum-unchecked", "broken-replica", 20),
+    mutation("signer-counts-twice", "broken-replica", 40),
+    mutation("commit-index-believed", "calm", 5),
+    mutation("superseded-certificate-halts", "broken-replica", 20),
+    mutation("own-signature-before-persist", "calm", 5),
+    mutation("sealed-in-clear", "calm", 5),
+    mutation("served-before-opening", "partitions", 60),
+    mutation("condition-ignored", "calm", 5),
+    mutation("compares-ignored", "calm", 5),
+    mutation("idempotency-forgotten", "lossy", 20),
+    mutation("read-uncertified-state", "lossy", 20),
+    mutation("keys-for-the-removed", "churn", 20),
+    mutation("recalled-unverified", "crashes", 60),
+    mutation("reading-follows-the-wall", "clocks", 20),
+    mutation("append-without-certificate", "churn", 60),
+    mutation("receipt-under-the-first-root", "churn", 20),
+    mutation("pending-kept-when-deposed", "partitions", 60),
 ];
 
 /// A checker of the simulator failed, as its exit code says.
 const FOUND: i32 = 3;
 
-/// Builds and runs the named mutations, or all.
+/// Has the simulator find the named mutations, or all.
 pub(crate) fn run(names: &[&str]) -> ExitCode {
     let unknown = names
         .iter()
@@ -48,12 +62,19 @@ pub(crate) fn run(names: &[&str]) -> ExitCode {
         eprintln!("error: there is no mutation `{unknown}`");
         return ExitCode::from(1);
     }
+    let simulator = match product_refuses().and_then(|()| simulator::build()) {
+        Ok(simulator) => simulator,
+        Err(what) => {
+            eprintln!("error: {what}");
+            return ExitCode::from(2);
+        }
+    };
     let chosen = MUTATIONS
         .iter()
         .filter(|it| names.is_empty() || names.contains(&it.name));
     let mut missed = 0;
     for mutation in chosen {
-        match find(mutation) {
+        match find(&simulator, mutation) {
             Ok(true) => {}
             Ok(false) => {
                 println!(
@@ -72,11 +93,12 @@ pub(crate) fn run(names: &[&str]) -> ExitCode {
 }
 
 /// Whether the simulator finds the fault.
-fn find(mutation: &Mutation) -> Result<bool, String> {
-    let simulator = build(mutation.name)?;
+fn find(simulator: &Path, mutation: &Mutation) -> Result<bool, String> {
     let seeds = mutation.seeds.to_string();
     let output = Command::new(simulator)
         .args([
+            "--mutation",
+            mutation.name,
             "--profile",
             mutation.profile,
             "--seeds",
@@ -97,80 +119,62 @@ fn find(mutation: &Mutation) -> Result<bool, String> {
     }
 }
 
-fn build(name: &str) -> Result<PathBuf, String> {
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let folder = target.join("mutations").join(name);
-    let io = |error: std::io::Error| format!("`{}`: {error}", folder.display());
-    fs::create_dir_all(&folder).map_err(io)?;
-    // Its path is a part of what the compiler's results are kept under, so that no two mutations share any.
-    let wrapper = folder.join("rustc");
-    fs::write(
-        &wrapper,
-        format!("#!/bin/sh\nexec \"$@\" --cfg 'synod_mutation=\"{name}\"'\n"),
-    )
-    .map_err(io)?;
-    executable(&wrapper).map_err(io)?;
-    let status = Command::new("cargo")
-        .args([
-            "build",
-            "--quiet",
-            "--profile",
-            "sim",
-            "--package",
-            "synod-sim",
-        ])
-        .current_dir(root())
-        .env("RUSTC_WORKSPACE_WRAPPER", &wrapper)
-        // Each is built for a few runs: half as well optimised is sooner done.
-        .env("CARGO_PROFILE_SIM_OPT_LEVEL", "1")
-        .env("CARGO_PROFILE_SIM_DEBUG", "false")
-        .env("CARGO_INCREMENTAL", "0")
-        .status()
-        .map_err(|error| error.to_string())?;
-    if !status.success() {
-        return Err("the mutated workspace does not compile".to_owned());
+/// A program with the faults in it must not even compile.
+fn product_refuses() -> Result<(), String> {
+    let arguments = ["check", "--quiet", "--package", "synod-cli"];
+    let output = simulator::cargo(arguments)?.output();
+    let output = output.map_err(|error| error.to_string())?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() || !told.contains("is not built with the faults") {
+        return Err(format!(
+            "a product with `--cfg {}` compiles",
+            simulator::CFG
+        ));
     }
-    let simulator = folder.join("synod-sim");
-    fs::copy(target.join("sim/synod-sim"), &simulator).map_err(io)?;
-    Ok(simulator)
-}
-
-#[cfg(unix)]
-fn executable(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
-}
-
-#[cfg(not(unix))]
-fn executable(_: &Path) -> std::io::Result<()> {
-    Err(std::io::Error::other("mutations are built on Unix"))
-}
-
-/// The workspace.
-fn root() -> PathBuf {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.parent()
-        .expect("this crate lies in the workspace")
-        .to_path_buf()
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+
     use super::*;
+    use crate::simulator::root;
 
     #[test]
-    fn every_mutation_is_known_to_the_compiler_and_described() {
-        let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("the manifest");
+    fn every_mutation_is_in_the_protocol_and_described() {
         let document = fs::read_to_string(root().join("docs/simulator.md")).expect("the document");
-        for mutation in MUTATIONS {
-            let name = mutation.name;
-            assert!(
-                manifest.contains(&format!("\"{name}\"")),
-                "{name} in Cargo.toml"
-            );
+        let placed = placed();
+        let listed: BTreeSet<String> = MUTATIONS.iter().map(|it| it.name.to_owned()).collect();
+        assert_eq!(
+            placed, listed,
+            "those in the protocol are those in the list"
+        );
+        for name in listed {
             let line = format!("| `{name}` |");
             assert!(document.contains(&line), "{name} in docs/simulator.md");
         }
+    }
+
+    /// The names that the protocol asks for.
+    fn placed() -> BTreeSet<String> {
+        let crates = ["consensus", "kv", "ledger", "governance", "replica"];
+        let mut found = BTreeSet::new();
+        let mut folders: Vec<_> = crates.map(|name| root().join(name).join("src")).into();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).expect("a folder of sources").flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let text = fs::read_to_string(path).expect("a source");
+                    let asked = text.split("mutation!(\"").skip(1);
+                    let names = asked.filter_map(|rest| rest.split('"').next());
+                    found.extend(names.map(str::to_owned));
+                }
+            }
+        }
+        found
     }
 }

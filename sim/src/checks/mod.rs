@@ -11,8 +11,12 @@ pub(crate) mod secrets;
 use std::collections::{BTreeMap, BTreeSet};
 
 use synod_crypto::Digest;
-use synod_replica::{BLOCKS_IN_FLIGHT_MAX, CALLS_WAITING_MAX, Effects, Replica};
+use synod_ledger::Head;
+use synod_replica::{
+    BLOCKS_IN_FLIGHT_MAX, CALLS_WAITING_MAX, Effects, FASTEST, LEAD_MAX_MS, Replica,
+};
 
+use crate::clock::{PER_MILLE, RATE_MAX, START_MS};
 use crate::hosts::Seen;
 use ledger::Ledger;
 use receipts::Receipts;
@@ -62,11 +66,20 @@ impl Checks {
         replica: &mut Replica,
         seen: &mut Seen,
         effects: &Effects,
+        now_us: u64,
     ) -> Result<(), String> {
         self.election_safety(id, replica, seen)?;
         bounds(id, replica, effects)?;
         let certified = *replica.machine().sequence().certified();
         let gauges = replica.gauges();
+        let runs_ahead = gauges.committed_index > certified.index;
+        if runs_ahead && !gauges.leads {
+            return Err(format!(
+                "replica {id} follows, and its engine has committed {} though {} is certified",
+                gauges.committed_index, certified.index
+            ));
+        }
+        time_is_bounded(&certified, now_us)?;
         let newest = replica.machine().history().certified_seqno();
         let went_back = gauges.view < seen.view
             || certified.index < seen.index
@@ -178,6 +191,21 @@ impl Checks {
             None => Ok(()),
         }
     }
+}
+
+/// Wherever the wall clocks jump, also those of a majority, the ledger's time gains no more than the rule allows on
+/// what the monotonic clocks have run.
+fn time_is_bounded(certified: &Head, now_us: u64) -> Result<(), String> {
+    let gained_ms = certified.time_ms.saturating_sub(START_MS);
+    let ran_ms = now_us / 1000 * RATE_MAX / PER_MILLE;
+    let allowed_ms = FASTEST * ran_ms + LEAD_MAX_MS;
+    if gained_ms > allowed_ms {
+        return Err(format!(
+            "the time of block {} has gained {gained_ms} ms, and may have gained {allowed_ms} ms",
+            certified.index
+        ));
+    }
+    Ok(())
 }
 
 /// What a replica holds and sends stays within bounds.
