@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// One event may take so long. Usual are microseconds, on a busy machine milliseconds.
-const EVENT_MAX: Duration = Duration::from_secs(60);
+const EVENT_MAX: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The runs that are under way.
