@@ -71,13 +71,13 @@ pub struct CertificateExtension {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialError {
     /// The certificate is longer than any that is read.
-    #[error("certificate of {0} bytes is too long")]
+    #[error("certificate is {0} bytes, longer than the {max} allowed", max = Credential::CERTIFICATE_BYTES_MAX)]
     TooLong(usize),
     /// The certificate is malformed, or has an extension twice.
     #[error("certificate {0}")]
     Certificate(CertificateError),
     /// The certificate carries no evidence.
-    #[error("certificate carries no evidence")]
+    #[error("certificate has no evidence extension")]
     Missing,
     /// The extension is not what its identifier says.
     #[error("evidence extension of the certificate is malformed")]
@@ -89,7 +89,7 @@ pub enum CredentialError {
     #[error(transparent)]
     Wrapper(#[from] CmwError),
     /// The wrapper holds something else.
-    #[error("wrapper holds no evidence of a kind that is known here")]
+    #[error("wrapper contains no evidence of a known type")]
     UnknownKind,
     /// Statement and evidence are not in their encoding.
     #[error("attested statement is malformed")]

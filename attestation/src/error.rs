@@ -14,7 +14,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
     /// The endorsements do not fit the evidence.
-    #[error("evidence is of {evidence}, which endorsements of `{endorsements}` do not fit")]
+    #[error("evidence is from {evidence}, but the endorsements are for `{endorsements}`")]
     Mismatch {
         /// The TEE of the evidence.
         evidence: Tee,
@@ -35,7 +35,7 @@ pub enum VerifyError {
     EventLog(#[from] EventLogError),
     /// Composite evidence and its endorsements have different numbers of
     /// parts.
-    #[error("evidence has {evidence} parts, endorsements are for {endorsements}")]
+    #[error("evidence has {evidence} parts, but the endorsements cover {endorsements}")]
     Parts {
         /// Parts of the evidence.
         evidence: usize,

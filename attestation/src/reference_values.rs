@@ -115,7 +115,7 @@ pub enum ReferenceError {
     #[error("unknown TEE `{0}`")]
     UnknownTee(String),
     /// A field belongs to another kind of TEE.
-    #[error("`{field}` is no value of {tee}")]
+    #[error("{tee} has no value `{field}`")]
     Foreign {
         /// The field.
         field: &'static str,
@@ -131,7 +131,7 @@ pub enum ReferenceError {
         length: usize,
     },
     /// No value names the code or its signer, so anything would match.
-    #[error("the entry names neither code nor signer, so it would accept anything")]
+    #[error("the entry names neither code nor signer, so it would accept any code")]
     Empty,
 }
 

@@ -80,7 +80,7 @@ pub enum StatementError {
     #[error("statement has an unknown role {0}")]
     UnknownRole(u8),
     /// The TLS key is empty or longer than [`NodeStatement::TLS_BYTES_MAX`].
-    #[error("statement has a TLS key of {0} bytes")]
+    #[error("statement has a TLS key of {0} bytes, which is not a valid length")]
     TlsLength(usize),
     /// The bytes decode, but are not the deterministic encoding.
     #[error("statement is not in its deterministic encoding")]

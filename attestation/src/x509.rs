@@ -48,7 +48,7 @@ pub enum CertificateError {
     #[error("is malformed")]
     Malformed,
     /// Not valid yet at the time of verification (Unix seconds).
-    #[error("is valid from {from_s} on, and it is {now_s} (Unix seconds)")]
+    #[error("is valid only from {from_s}, and the time is {now_s} (Unix seconds)")]
     NotYetValid {
         /// When it becomes valid.
         from_s: u64,
@@ -56,7 +56,7 @@ pub enum CertificateError {
         now_s: u64,
     },
     /// Not valid any more at the time of verification (Unix seconds).
-    #[error("was valid until {until_s}, and it is {now_s} (Unix seconds)")]
+    #[error("expired at {until_s}, and the time is {now_s} (Unix seconds)")]
     Expired {
         /// When it ran out.
         until_s: u64,
@@ -64,29 +64,29 @@ pub enum CertificateError {
         now_s: u64,
     },
     /// Its issuer's name is not the subject of the certificate above.
-    #[error("names another issuer than the certificate above it")]
+    #[error("names an issuer that is not the certificate above it")]
     WrongIssuer,
     /// The certificate above did not sign it.
     #[error("is not signed by the certificate above it")]
     BadSignature,
     /// It is signed in a way, or holds a key of a kind, that the vendor does
     /// not use.
-    #[error("uses an algorithm that its vendor does not use")]
+    #[error("uses an algorithm that its vendor never uses")]
     Algorithm,
     /// The certificate above may not issue certificates or lists.
-    #[error("is issued by a certificate that may not issue it")]
+    #[error("is issued by a certificate that is not allowed to issue it")]
     IssuerMayNotSign,
     /// The certificate above may not stand so far from the end.
-    #[error("stands in a longer chain than its issuer allows")]
+    #[error("is in a longer chain than its issuer allows")]
     PathTooLong,
     /// A critical extension is not understood.
     #[error("has the unknown critical extension {0}")]
     UnknownCriticalExtension(String),
     /// It may issue certificates, where only a signer of other things belongs.
-    #[error("is an authority, and stands where none may")]
+    #[error("is a CA certificate where none is allowed")]
     Authority,
     /// Its key may not sign anything but certificates.
-    #[error("holds a key that may not sign")]
+    #[error("has a key that is not allowed to sign")]
     MayNotSign,
     /// It has been revoked.
     #[error("is revoked")]

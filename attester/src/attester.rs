@@ -17,7 +17,7 @@ pub enum AttesterError {
     #[error("the attester cannot encode {0}")]
     Encoding(&'static str),
     /// The time lies outside of what certificates can express.
-    #[error("the time {0} ms cannot stand in a certificate")]
+    #[error("the time {0} ms cannot be represented in a certificate")]
     Time(u64),
     /// Linux' configfs-tsm gave none.
     #[error("configfs-tsm gave no evidence: {0}")]
@@ -33,7 +33,7 @@ pub enum AttesterError {
     Gramine(#[from] GramineError),
     /// The platform gave evidence, but nothing of what its vendor says about
     /// it; the caller must fetch that from elsewhere.
-    #[error("this platform hands out no endorsements for its {0} evidence")]
+    #[error("this platform does not provide endorsements for its {0} evidence")]
     NoEndorsements(Tee),
 }
 

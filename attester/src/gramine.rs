@@ -35,19 +35,19 @@ pub enum GramineError {
     },
     /// The enclave's manifest chose another scheme than DCAP; the manifest
     /// needs `sgx.remote_attestation = "dcap"`.
-    #[error("the manifest chose the attestation scheme `{0}`, not `dcap`")]
+    #[error("the manifest sets the attestation scheme `{0}`, expected `dcap`")]
     Scheme(String),
     /// Gramine took only a part of the report data.
-    #[error("`user_report_data` took {0} of 64 bytes")]
+    #[error("only {0} of 64 bytes were written to `user_report_data`")]
     ShortWrite(usize),
     /// The quote is longer than evidence can be.
-    #[error("the quote is longer than {0} bytes")]
+    #[error("the quote is longer than the {0} bytes allowed")]
     TooLong(usize),
     /// What was read is no quote of version 3.
-    #[error("{0} bytes are no quote of version 3")]
+    #[error("the file has {0} bytes that are not a quote of version 3")]
     NoQuote(usize),
     /// The quote speaks for other report data than ours.
-    #[error("the quote carries other report data than was written")]
+    #[error("the quote does not contain the report data that was written")]
     ForeignQuote,
 }
 

@@ -153,7 +153,7 @@ impl Appraiser {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EvidenceRefused {
     /// No certificate was shown, or the handshake is not done.
-    #[error("no certificate was shown")]
+    #[error("no certificate was presented")]
     NoCertificate,
     /// What was shown is no certificate that TLS takes.
     #[error("certificate is malformed")]
@@ -162,13 +162,13 @@ pub enum EvidenceRefused {
     #[error(transparent)]
     Credential(#[from] CredentialError),
     /// The evidence is for another TLS key than the certificate's.
-    #[error("evidence is for another key than the certificate's")]
+    #[error("evidence is for a different key than the certificate")]
     AnotherKey,
     /// The statement is made for another network.
-    #[error("evidence is for another network: {0}")]
+    #[error("evidence is for a different network: {0}")]
     AnotherContext(Digest),
     /// The certificate carries no endorsements, and none are at hand.
-    #[error("there are no endorsements to verify the evidence with")]
+    #[error("there are no endorsements for verifying the evidence")]
     NoEndorsements,
     /// The policy refuses.
     #[error(transparent)]

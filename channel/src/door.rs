@@ -33,7 +33,7 @@ use crate::{
 
 /// The certificate is of another key than the door's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("certificate is not of this door's key")]
+#[error("certificate is not for the key of this TLS listener")]
 pub struct KeyMismatch;
 
 /// A server configuration whose certificate can be exchanged while it serves.

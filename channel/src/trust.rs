@@ -82,10 +82,10 @@ impl ServerTrust {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TrustError {
     /// The pinned authority is no certificate.
-    #[error("the service's authority is not an X.509 certificate")]
+    #[error("the service's CA certificate is not an X.509 certificate")]
     BadAuthority,
     /// The verdict is about a client or worker: no server.
-    #[error("verdict is not about a replica")]
+    #[error("verdict is not for a replica")]
     NotAReplica,
 }
 

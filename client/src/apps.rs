@@ -86,7 +86,7 @@ pub enum ComponentFailure {
     #[error("no version of `{0}` is in force")]
     NotActive(String),
     /// The bytes are not those whose digest the service names. Whoever sent them is at fault.
-    #[error("the component has the digest {found}, the service names {expected}")]
+    #[error("the component has the digest {found}, but the service names {expected}")]
     OtherDigest {
         /// What was computed.
         found: String,

@@ -25,7 +25,7 @@ pub enum ClientError {
         why: String,
     },
     /// The replica did not prove to be one of the service; nothing but the request for its evidence was sent.
-    #[error("{url} is not verified: {why}")]
+    #[error("{url} cannot be verified: {why}")]
     NotVerified {
         /// The replica.
         url: ReplicaUrl,
@@ -63,7 +63,7 @@ pub enum ClientError {
     #[error("{0}")]
     Problem(Box<Problem>),
     /// The service answered with what its interface does not allow.
-    #[error("{url} gave an answer that is not of the interface: {what}")]
+    #[error("{url} gave an answer that does not match the interface: {what}")]
     BadAnswer {
         /// The replica.
         url: ReplicaUrl,

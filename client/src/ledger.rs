@@ -152,7 +152,7 @@ pub enum ReceiptFailure {
     #[error(transparent)]
     Refused(#[from] ReceiptError),
     /// It proves another transaction than the one asked for.
-    #[error("the receipt is of transaction {found}, not of {expected}")]
+    #[error("the receipt is for transaction {found}, expected {expected}")]
     OtherTransaction {
         /// The one asked for.
         expected: TxId,
@@ -192,11 +192,11 @@ pub enum RenewFailure {
     #[error("the receipt cannot be read: {0}")]
     Malformed(Malformed),
     /// What the service gave is no receipt.
-    #[error("the service gave no receipt: {0}")]
+    #[error("the service did not return a receipt: {0}")]
     Answer(Malformed),
     /// The service has something else under this transaction's id than the receipt was given for. One of the two
     /// histories is false.
-    #[error("the service holds another transaction under the id {id} than the receipt proves")]
+    #[error("the service has a different transaction with the id {id} than the receipt proves")]
     OtherLeaf {
         /// The id.
         id: TxId,

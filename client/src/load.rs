@@ -25,7 +25,7 @@ pub struct Load {
     pub connections: usize,
     /// Requests in flight on each, at least 1.
     pub in_flight: usize,
-    /// For how long.
+    /// How long to measure.
     pub duration: Duration,
     /// What is asked.
     pub target: Target,

@@ -156,7 +156,7 @@ impl Watch {
             headers: head.headers,
             body: body.unwrap_or_else(|_| Bytes::new()),
         };
-        let bad = refusal.bad("a refusal that is none");
+        let bad = refusal.bad("a refusal that cannot be read");
         Err(expect_ok(refusal).err().unwrap_or(bad))
     }
 

@@ -19,10 +19,10 @@ pub const MESSAGE_BYTES_MAX: usize = BLOCK_BYTES_MAX + 256;
 #[derive(Debug, Error)]
 pub enum DecodeError {
     /// Longer than [`MESSAGE_BYTES_MAX`].
-    #[error("message of {0} bytes is too long")]
+    #[error("message is {0} bytes, longer than the {MESSAGE_BYTES_MAX} allowed")]
     TooLong(usize),
     /// Not the CBOR that the format asks for.
-    #[error("message is not the CBOR of its format: {0}")]
+    #[error("message is not well-formed CBOR of the message format: {0}")]
     Cbor(#[from] decode::Error),
     /// Bytes follow the message.
     #[error("{0} bytes follow the message")]

@@ -241,7 +241,7 @@ impl Commitment {
 /// No sharing of `threshold` out of `shares`. The caller is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "cannot share with threshold {threshold} among {shares}: it must be from 2 to the number of shares"
+    "cannot split into {shares} shares with threshold {threshold}: the threshold must be from 2 to the number of shares"
 )]
 pub struct SplitError {
     /// The threshold that was asked for.
@@ -274,7 +274,7 @@ pub enum CombineError {
         indices: Vec<u8>,
     },
     /// Good shares, but not enough different ones.
-    #[error("{found} shares of {needed} needed")]
+    #[error("{found} shares, but {needed} are needed")]
     TooFew {
         /// The threshold.
         needed: u8,

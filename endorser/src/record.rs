@@ -20,7 +20,7 @@ pub const RECORD_BYTES_MAX: usize = 512 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
     /// There are more than [`RECORD_BYTES_MAX`] bytes.
-    #[error("record of {0} bytes is too long")]
+    #[error("record is {0} bytes, longer than the {RECORD_BYTES_MAX} allowed")]
     TooLong(usize),
     /// Not the one encoding of any record.
     #[error("record is malformed")]

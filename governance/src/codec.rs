@@ -14,7 +14,7 @@ pub const FORMAT: u16 = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// More bytes than the format allows.
-    #[error("{0} bytes are too long")]
+    #[error("too long: {0} bytes")]
     TooLong(usize),
     /// Not CBOR of the expected shape.
     #[error("not CBOR of the expected shape")]

@@ -114,7 +114,7 @@ pub struct Manifest {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
     /// Longer than [`MANIFEST_BYTES_MAX`].
-    #[error("manifest of {0} bytes is longer than {MANIFEST_BYTES_MAX}")]
+    #[error("manifest is {0} bytes, longer than the {MANIFEST_BYTES_MAX} allowed")]
     TooLong(usize),
     /// Not UTF-8.
     #[error("manifest is not UTF-8 text")]
@@ -123,19 +123,19 @@ pub enum ManifestError {
     #[error("manifest is malformed: {0}")]
     Malformed(String),
     /// A version that this program does not know.
-    #[error("manifest has version {0}, this program knows version {FORMAT}")]
+    #[error("manifest has version {0}, expected {FORMAT}")]
     Version(u16),
     /// A name or a role breaks its rules.
     #[error(transparent)]
     Entry(#[from] BadEntry),
     /// Recovery needs two members at the least.
-    #[error("manifest has {0} members, it needs 2 to {MEMBERS_MAX}")]
+    #[error("manifest has {0} members, expected 2 to {MEMBERS_MAX}")]
     Members(usize),
     /// Too many users.
     #[error("manifest has {0} users, more than {USERS_MAX}")]
     Users(usize),
     /// Not from 1 to the number of members.
-    #[error("`threshold` is {found}, it must be from 1 to the number of members ({members})")]
+    #[error("`threshold` is {found}, expected 1 to the number of members ({members})")]
     Threshold {
         /// What stands there.
         found: u8,
@@ -144,7 +144,7 @@ pub enum ManifestError {
     },
     /// Not from 2 to the number of members.
     #[error(
-        "`recovery_threshold` is {found}, it must be from {RECOVERY_THRESHOLD_MIN} to the number of members ({members})"
+        "`recovery_threshold` is {found}, expected {RECOVERY_THRESHOLD_MIN} to the number of members ({members})"
     )]
     RecoveryThreshold {
         /// What stands there.
@@ -153,16 +153,16 @@ pub enum ManifestError {
         members: usize,
     },
     /// Neither 1 nor 2.
-    #[error("`required_vendors` is {0}, it must be 1 or 2")]
+    #[error("`required_vendors` is {0}, expected 1 or 2")]
     RequiredVendors(u8),
     /// Longer than [`REMOVAL_GRACE_S_MAX`].
-    #[error("`removal_grace_s` is {0}, it must be at most {REMOVAL_GRACE_S_MAX}")]
+    #[error("`removal_grace_s` is {0}, expected at most {REMOVAL_GRACE_S_MAX}")]
     RemovalGrace(u64),
     /// Not from [`UNHEARD_S_MIN`] to [`UNHEARD_S_MAX`].
-    #[error("`unheard_s` is {0}, it must be {UNHEARD_S_MIN} to {UNHEARD_S_MAX}")]
+    #[error("`unheard_s` is {0}, expected {UNHEARD_S_MIN} to {UNHEARD_S_MAX}")]
     Unheard(u64),
     /// Not from 1 to [`VOTERS_MAX`].
-    #[error("`open_voters` is {0}, it must be 1 to {VOTERS_MAX}")]
+    #[error("`open_voters` is {0}, expected 1 to {VOTERS_MAX}")]
     OpenVoters(u8),
     /// Two entries share what must be their own.
     #[error("two entries have the same {0}")]

@@ -23,7 +23,7 @@ pub enum BadMapName {
     #[error("map name is empty")]
     Empty,
     /// Longer than [`MAP_NAME_MAX`].
-    #[error("map name of {0} bytes is longer than {MAP_NAME_MAX}")]
+    #[error("map name is {0} bytes, longer than the {MAP_NAME_MAX} allowed")]
     TooLong(usize),
     /// A byte outside `[a-z0-9._:-]`, at this offset.
     #[error("map name has a character outside [a-z0-9._:-] at offset {0}")]

@@ -48,13 +48,13 @@ pub enum AuditFault {
     #[error(transparent)]
     Damage(#[from] Damage),
     /// A segment is of another network.
-    #[error("the segment belongs to network {found}")]
+    #[error("the segment belongs to network {found}, which is not this network")]
     Network {
         /// The network found.
         found: Digest,
     },
     /// A segment's header states another first block than the segment has.
-    #[error("the segment states first index {stated}, its first block is {found}")]
+    #[error("the segment states first index {stated}, but its first block has index {found}")]
     FirstIndex {
         /// What the segment's header states.
         stated: u64,

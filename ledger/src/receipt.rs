@@ -131,10 +131,10 @@ pub struct Transaction {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
     /// The receipt does not open request and answer.
-    #[error("the receipt does not open the answer")]
+    #[error("the receipt has no opening of the answer")]
     NotOpened,
     /// It answers another request.
-    #[error("the receipt is for another request")]
+    #[error("the receipt is for a different request")]
     Request,
     /// Its answer had another status.
     #[error("the receipt is for an answer of status {proven}")]
@@ -143,7 +143,7 @@ pub enum AnswerError {
         proven: u16,
     },
     /// Its answer had another body.
-    #[error("the receipt is for another response body")]
+    #[error("the receipt is for a different response body")]
     Response,
 }
 
@@ -183,14 +183,14 @@ pub enum ReceiptError {
     #[error("the header is malformed: {0}")]
     Header(Malformed),
     /// The header is of another network than the chain.
-    #[error("the receipt is of network {found}")]
+    #[error("the receipt is from network {found}, which is not the expected one")]
     Network {
         /// The network found.
         found: Digest,
     },
     /// The chain does not know the configuration named: perhaps a record is to be
     /// fetched and followed first.
-    #[error("configuration {digest} is not known; the chain may have to be followed further")]
+    #[error("configuration {digest} is unknown; the chain may have newer configurations")]
     UnknownConfiguration {
         /// The digest named.
         digest: Digest,
@@ -218,13 +218,13 @@ pub enum ReceiptError {
         at: u64,
     },
     /// The proof for the tree by which the configuration ended is for another leaf.
-    #[error("the proof for the tree by which configuration {number} ended is for another leaf")]
+    #[error("the proof for the tree at the end of configuration {number} is for a different leaf")]
     EndingPlace {
         /// The number of the configuration.
         number: u64,
     },
     /// The proof for the tree by which the configuration ended does not lead to its root.
-    #[error("the proof for the tree by which configuration {number} ended fails: {error}")]
+    #[error("the proof for the tree at the end of configuration {number} is not valid: {error}")]
     Ending {
         /// The number of the configuration.
         number: u64,
@@ -232,13 +232,13 @@ pub enum ReceiptError {
         error: ProofError,
     },
     /// The leaf is not a valid leaf of this header's tree.
-    #[error("the leaf does not belong to the header's tree")]
+    #[error("the leaf is not in the header's tree")]
     Leaf,
     /// The opening is not the leaf's.
-    #[error("the opening does not hash to the leaf's reply")]
+    #[error("the hash of the opening differs from the leaf's reply digest")]
     Opening,
     /// The public writes are not the leaf's.
-    #[error("the public writes do not hash to the leaf's")]
+    #[error("the hash of the public writes differs from the one in the leaf")]
     PublicWrites,
     /// There are more COSE receipts than voters can be.
     #[error("more COSE receipts than voters")]
@@ -252,7 +252,7 @@ pub enum ReceiptError {
         error: CoseReceiptError,
     },
     /// A COSE receipt is by a key that is no voter's.
-    #[error("COSE receipt {position} is signed by a key that is no voter's")]
+    #[error("COSE receipt {position} is signed by a key that does not belong to a voter")]
     UnknownSigner {
         /// Its position in the file.
         position: usize,
@@ -264,31 +264,31 @@ pub enum ReceiptError {
         signer: u64,
     },
     /// A COSE receipt names another network.
-    #[error("the signature of replica {signer} is for another network")]
+    #[error("the signature of replica {signer} is for a different network")]
     Issuer {
         /// The signer.
         signer: u64,
     },
     /// A COSE receipt is over another block.
-    #[error("the signature of replica {signer} is over another block")]
+    #[error("the signature of replica {signer} is over a different block")]
     WrongBlock {
         /// The signer.
         signer: u64,
     },
     /// A COSE receipt is of another view.
-    #[error("the signature of replica {signer} is of another view")]
+    #[error("the signature of replica {signer} is from a different view")]
     WrongView {
         /// The signer.
         signer: u64,
     },
     /// A proof is for another leaf or another tree.
-    #[error("the proof beside the signature of replica {signer} is for another leaf or tree")]
+    #[error("the proof with the signature of replica {signer} is for a different leaf or tree")]
     ProofPlace {
         /// The signer.
         signer: u64,
     },
     /// A proof does not lead to the root.
-    #[error("the proof beside the signature of replica {signer} fails: {error}")]
+    #[error("the proof with the signature of replica {signer} is not valid: {error}")]
     Proof {
         /// The signer.
         signer: u64,
@@ -302,10 +302,10 @@ pub enum ReceiptError {
         signer: u64,
     },
     /// The signers are no diverse quorum of their configuration.
-    #[error("the signers do not suffice: {0}")]
+    #[error("there are not enough signers: {0}")]
     Quorum(#[from] QuorumError),
     /// Fewer signers than the verifier's policy asks.
-    #[error("{found} signers, but the policy asks for {needed}")]
+    #[error("{found} signers, but the policy requires {needed}")]
     PolicySigners {
         /// Signers found.
         found: usize,
@@ -313,7 +313,7 @@ pub enum ReceiptError {
         needed: usize,
     },
     /// Fewer vendors than the verifier's policy asks.
-    #[error("signers of {found} vendors, but the policy asks for {needed}")]
+    #[error("signers of {found} vendors, but the policy requires {needed}")]
     PolicyVendors {
         /// Vendors found.
         found: usize,

@@ -68,13 +68,13 @@ pub enum SealError {
     #[error("the sealed part is malformed: {0}")]
     Malformed(#[from] Malformed),
     /// The format is not known.
-    #[error("sealed format {0} is not known")]
+    #[error("unknown format {0} of the sealed part")]
     UnknownFormat(u16),
     /// The secret of that generation is not at hand.
-    #[error("the ledger secret of generation {0} is not at hand")]
+    #[error("the ledger secret of generation {0} is missing")]
     UnknownGeneration(u64),
     /// It was changed, moved, or sealed under another key.
-    #[error("the sealed part does not open here")]
+    #[error("the sealed part cannot be decrypted")]
     Refused,
     /// The counter is used up; the view must end.
     #[error("the nonce counter of this view is used up")]

@@ -90,7 +90,7 @@ pub struct Terms<'a> {
 pub enum CertifyError {
     /// No block at that index is at hand: it lies ahead, or long ago. The
     /// certificate was not judged.
-    #[error("no block at index {index} is at hand")]
+    #[error("the block at index {index} is not available")]
     NotAtHand {
         /// The index named.
         index: u64,
@@ -98,7 +98,7 @@ pub enum CertifyError {
     /// The chain has another block at that index. If the certificate verifies
     /// against its own header and that index is certified here, then history was
     /// forked or rolled back.
-    #[error("the chain has another block at index {index}; {}", if *.certified { "ours is certified" } else { "ours is not certified" })]
+    #[error("the chain has a different block at index {index}; {}", if *.certified { "ours is certified" } else { "ours is not certified" })]
     OtherBlock {
         /// The index named.
         index: u64,

@@ -59,10 +59,10 @@ pub enum NotShown {
     #[error("the header is malformed: {0}")]
     Header(#[from] Malformed),
     /// It is of another network.
-    #[error("the header is of another network")]
+    #[error("the header is from a different network")]
     Network,
     /// It names a configuration that this chain does not know.
-    #[error("the header names a configuration that is not of this chain")]
+    #[error("the header names a configuration that is not in this chain")]
     Configuration,
     /// The certificate does not hold.
     #[error(transparent)]

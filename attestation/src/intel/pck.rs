@@ -141,7 +141,7 @@ impl<'a> Entries<'a> {
                 continue;
             };
             if place.replace(value).is_some() {
-                return Err(wrong("an entry stands there twice"));
+                return Err(wrong("an entry appears twice"));
             }
         }
         Ok(found)

@@ -31,7 +31,7 @@ pub enum NsmError {
     #[error("{0}")]
     Device(OsError),
     /// The answer may have been cut off.
-    #[error("the answer does not fit into {0} bytes")]
+    #[error("the response does not fit into {0} bytes")]
     Truncated(usize),
     /// Request or answer is wrong.
     #[error(transparent)]

@@ -76,7 +76,7 @@ pub enum Who {
 
 /// The text names nobody; the manifest's author is at fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is none of `any`, `user`, `role:NAME` and `member`")]
+#[error("{found:?} is not one of `any`, `user`, `role:NAME` and `member`")]
 pub struct BadWho {
     /// The beginning of what was given.
     pub found: String,

@@ -78,7 +78,7 @@ pub struct AppManifest {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppManifestError {
     /// Longer than [`APP_MANIFEST_BYTES_MAX`].
-    #[error("manifest of {0} bytes is longer than {APP_MANIFEST_BYTES_MAX}")]
+    #[error("manifest is {0} bytes, longer than the {APP_MANIFEST_BYTES_MAX} allowed")]
     TooLong(usize),
     /// Not TOML of the expected shape, or with unknown keys; the message names the line and the key.
     #[error("manifest is malformed: {0}")]
@@ -96,7 +96,7 @@ pub enum AppManifestError {
     #[error("`owner`: {0}")]
     Owner(BadEntry),
     /// No plain name of a file below the manifest's folder.
-    #[error("`{key}`: {found:?} is no path of a file below the manifest's folder")]
+    #[error("`{key}`: {found:?} is not the path of a file below the manifest's folder")]
     File {
         /// `component` or `openapi`.
         key: &'static str,
@@ -104,7 +104,7 @@ pub enum AppManifestError {
         found: String,
     },
     /// The host offers no such interface.
-    #[error("`imports`: the host offers no interface {0:?}")]
+    #[error("`imports`: the host does not provide the interface {0:?}")]
     Import(String),
     /// No name of a map.
     #[error("`{key}`: {found:?} is not 1 to {MAP_OF_APP_LENGTH_MAX} characters of [a-z0-9_-]")]
@@ -125,7 +125,7 @@ pub enum AppManifestError {
         max: usize,
     },
     /// An entry stands there twice.
-    #[error("`{key}` has {found:?} twice")]
+    #[error("`{key}` lists {found:?} twice")]
     Repeated {
         /// The key.
         key: String,
@@ -163,7 +163,7 @@ pub enum AppManifestError {
         cause: BadWho,
     },
     /// Two routes serve the same paths.
-    #[error("`routes[{at}].path`: `{path}` serves for {method} the same paths as routes[{before}]")]
+    #[error("`routes[{at}].path`: `{path}` matches the same {method} paths as routes[{before}]")]
     Tie {
         /// The route's place in the list, from 0.
         at: usize,

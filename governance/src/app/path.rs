@@ -20,7 +20,7 @@ pub struct AppPath {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadPath {
     /// Longer than [`PATH_BYTES_MAX`].
-    #[error("path of {0} bytes is longer than {PATH_BYTES_MAX}")]
+    #[error("path is {0} bytes, longer than the {PATH_BYTES_MAX} allowed")]
     TooLong(usize),
     /// More than [`SEGMENTS_MAX`] segments.
     #[error("path has more than {SEGMENTS_MAX} segments")]

@@ -36,7 +36,7 @@ impl RouteKind {
 
 /// The text is no method that apps can serve; the manifest's author is at fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is none of GET, HEAD, POST, PUT, PATCH and DELETE")]
+#[error("{found:?} is not one of GET, HEAD, POST, PUT, PATCH and DELETE")]
 pub struct BadMethod {
     /// The beginning of what was given.
     pub found: String,

@@ -27,14 +27,14 @@ pub enum BadWatch {
     #[error("it may hold `{{caller}}` once, and no other braces")]
     Braces,
     /// What follows `{caller}` could be part of a name: `{caller}` alone lets `anna` see the rows of `annabel`.
-    #[error("`{{caller}}` must be followed by a character that no name has, such as `/`")]
+    #[error("`{{caller}}` must be followed by a character that names cannot contain, such as `/`")]
     OpenEnd,
     /// `{caller}` with `any`, who has no name.
-    #[error("`{{caller}}` does not go with `any`, who has no name")]
+    #[error("`{{caller}}` cannot be combined with `any`, because such callers have no name")]
     Nameless,
     /// `{caller}` with users and members, of whom two may have one name.
     #[error(
-        "`{{caller}}` does not go with users and members at once, as a user and a member may have one name"
+        "`{{caller}}` cannot be used for users and members at once, because a user and a member may have the same name"
     )]
     TwoKinds,
 }
