@@ -74,7 +74,7 @@ impl AppraisedFounder {
             .bootstrap(url, encode_approvals(approvals).into())
             .await?;
         minicbor::decode(&answer)
-            .map_err(|_| Failure::broken(format!("{url} answered with no network id")))
+            .map_err(|_| Failure::broken(format!("{url} did not answer with a network id")))
     }
 }
 

@@ -33,11 +33,11 @@ pub(crate) struct VerifyArgs {
     /// A trust file
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
-    /// What was seen of the network before, so that no replica can show anything older [default: the trust file's
+    /// The state file: what this client saw of the network, so that no replica can show older data [default: the trust file's
     /// name, ending in .state]
     #[arg(long, env = "SYNOD_STATE", value_name = "FILE")]
     state: Option<PathBuf>,
-    /// An appraisal policy of your own (TOML); without one the members' policy counts, which the network id covers
+    /// Your own appraisal policy (TOML); without it the members' policy applies, which the network id covers
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
 }
@@ -99,7 +99,10 @@ fn check_pins(pins: &[AppPin], apps: &[AppInfo]) -> Outcome {
     for pin in pins {
         let app = apps.iter().find(|app| app.name == pin.name);
         let app = app.ok_or_else(|| {
-            Failure::not_verified(format!("the app `{}` is pinned, and not there", pin.name))
+            Failure::not_verified(format!(
+                "the app `{}` is pinned but is not on the service",
+                pin.name
+            ))
         })?;
         pin.check(app).map_err(Failure::not_verified)?;
         say(format!(

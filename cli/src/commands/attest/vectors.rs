@@ -81,7 +81,7 @@ pub(super) fn run(folder: &Path, output: Output) -> Outcome {
     output.result(&data, || text(&lines, &totals))?;
     if disagreeing > 0 {
         return Err(Failure::not_verified(format!(
-            "{disagreeing} sets do not come out as they expect"
+            "{disagreeing} sets do not give the expected result"
         )));
     }
     Ok(())
@@ -109,7 +109,7 @@ fn judge_set(policy: &Policy, set: &Set) -> Outcome<Line> {
             None if set.group == "roots" => Ok(line(
                 set.group.clone(),
                 Came::NotJudged,
-                "no evidence, but roots",
+                "roots only, no evidence",
             )),
             None => Ok(line(
                 set.group.clone(),
@@ -121,7 +121,11 @@ fn judge_set(policy: &Policy, set: &Set) -> Outcome<Line> {
     let group = set
         .tee()
         .map_or_else(|| set.group.clone(), |tee| tee.to_string());
-    Ok(line(group, Came::NotJudged, "the set expects nothing"))
+    Ok(line(
+        group,
+        Came::NotJudged,
+        "the set does not state an expected result",
+    ))
 }
 
 fn judge_evidence(
@@ -225,7 +229,7 @@ fn without_time(anchors: &Anchors, evidence: &Evidence) -> Option<Found> {
         accepted: proven.is_err().then_some(false),
         why: match proven {
             Ok(_) => {
-                "signatures hold up to the root; there is no collateral to judge the platform by"
+                "signatures are valid up to the root; there is no collateral for judging the platform"
                     .to_owned()
             }
             Err(why) => why,
@@ -303,7 +307,7 @@ fn of_line(line: &Line) -> String {
         "{text}\n    DISAGREES: the set expects authentic {}, accept {} ({}); found authentic {}",
         said(line.expect.authentic),
         said(line.expect.accept),
-        line.expect.why.as_deref().unwrap_or("no reason is stated"),
+        line.expect.why.as_deref().unwrap_or("no reason stated"),
         said(line.authentic)
     )
 }
