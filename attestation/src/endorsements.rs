@@ -37,7 +37,7 @@ pub struct SnpEndorsements {
     pub intermediate: Vec<u8>,
     /// ARK: the product's root.
     pub root: Vec<u8>,
-    /// The revocation list of the root, if one is at hand.
+    /// The revocation list of the root, if one is available.
     pub crl: Option<Vec<u8>>,
 }
 

@@ -55,8 +55,8 @@ impl VerifyError {
         }
     }
 
-    /// When the collateral ran out that evidence was to be verified with (Unix
-    /// seconds), if that is what is wrong. A certificate that ran out is
+    /// When the collateral expired that evidence was to be verified with (Unix
+    /// seconds), if that is what is wrong. A certificate that expired is
     /// another matter.
     pub(crate) fn collateral_ran_out_s(&self) -> Option<u64> {
         match self {

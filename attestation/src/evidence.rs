@@ -81,7 +81,7 @@ impl Evidence {
     /// Longest accepted encoding, with logs and parts, in bytes.
     pub const TOTAL_BYTES_MAX: usize = 2 * 1024 * 1024;
 
-    /// Most parts beside the lead.
+    /// The most parts besides the lead.
     pub const PARTS_MAX: usize = 8;
 
     /// Bytes known to be meant for `tee`.
@@ -180,13 +180,13 @@ impl Evidence {
         self.logs.iter().map(|(kind, log)| (*kind, log.as_slice()))
     }
 
-    /// The parts beside the lead.
+    /// The parts besides the lead.
     pub fn parts(&self) -> &[Part] {
         &self.parts
     }
 
     /// The SHA-256 of the encoding. It names these bytes and nothing more:
-    /// some vendors' formats are malleable, so it is no replay key.
+    /// some vendors' formats are malleable, so it is not a replay key.
     pub fn digest(&self) -> Digest {
         sha256(&[&self.encode()])
     }

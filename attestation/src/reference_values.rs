@@ -401,7 +401,7 @@ impl TryFrom<&Accepted> for ReferenceValues {
     }
 }
 
-/// Whether a value is what evidence shows that nobody signed for.
+/// Whether a value is the one that unsigned evidence shows.
 fn stands_for_nobody(field: &str, value: &[u8]) -> bool {
     let of_signer = ["id_key_digest", "author_key_digest", "pcr8"].contains(&field);
     of_signer && value.iter().all(|byte| *byte == 0)

@@ -22,7 +22,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// The number that stands for the role in encoded statements.
+    /// The number that represents the role in encoded statements.
     pub fn number(self) -> u8 {
         match self {
             Self::Replica => 1,

@@ -44,7 +44,7 @@ impl Tee {
         }
     }
 
-    /// The number that stands for this TEE in encoded evidence.
+    /// The number that represents this TEE in encoded evidence.
     pub fn number(self) -> u8 {
         match self {
             Self::SevSnp => 1,

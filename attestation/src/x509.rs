@@ -1,4 +1,4 @@
-//! The checks that X.509 chains of TEE vendors need (RFC 5280), no more.
+//! Only the checks that X.509 chains of TEE vendors need (RFC 5280).
 //!
 //! A chain is given in order; nothing is searched for. Invariants:
 //! - a certificate is strict DER to the last byte, version 3, and has no
@@ -58,7 +58,7 @@ pub enum CertificateError {
     /// Not valid any more at the time of verification (Unix seconds).
     #[error("expired at {until_s}, and the time is {now_s} (Unix seconds)")]
     Expired {
-        /// When it ran out.
+        /// When it expired.
         until_s: u64,
         /// The time of verification.
         now_s: u64,
@@ -76,7 +76,7 @@ pub enum CertificateError {
     /// The certificate above may not issue certificates or lists.
     #[error("is issued by a certificate that is not allowed to issue it")]
     IssuerMayNotSign,
-    /// The certificate above may not stand so far from the end.
+    /// The certificate above is not allowed this far from the leaf.
     #[error("is in a longer chain than its issuer allows")]
     PathTooLong,
     /// A critical extension is not understood.
@@ -246,7 +246,7 @@ impl Certificate {
         Ok(())
     }
 
-    /// Checks that it is no authority, and that its key may sign.
+    /// Checks that it is not an authority, and that its key may sign.
     pub(crate) fn check_end_entity(&self) -> Result<(), CertificateError> {
         if self
             .constraints()?
@@ -515,7 +515,7 @@ impl RevocationList {
     }
 }
 
-/// Checks the entries of a list, so that none is passed over.
+/// Checks every entry of a list.
 fn checked_entries(entries: &Element<'_>) -> Result<Range<usize>, CertificateError> {
     let mut reader = entries.inside();
     while !reader.is_empty() {

@@ -7,7 +7,7 @@ use crate::{
     linux::{configfs_tsm::TsmError, nsm::NsmError, sev_guest::SevGuestError},
 };
 
-/// There is no evidence. The fault is our environment's.
+/// The platform gave no evidence. Our environment is at fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AttesterError {
     /// A key of the simulated attester could not be read or used.

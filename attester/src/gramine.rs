@@ -43,7 +43,7 @@ pub enum GramineError {
     /// The quote is longer than evidence can be.
     #[error("the quote is longer than the {0} bytes allowed")]
     TooLong(usize),
-    /// What was read is no quote of version 3.
+    /// What was read is not a quote of version 3.
     #[error("the file has {0} bytes that are not a quote of version 3")]
     NoQuote(usize),
     /// The quote speaks for other report data than ours.

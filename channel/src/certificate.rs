@@ -141,7 +141,7 @@ pub enum CertificateError {
     /// The evidence names another TLS key.
     #[error("evidence is for a different key than the certificate")]
     AnotherKey,
-    /// The evidence cannot stand in a certificate.
+    /// The evidence cannot be put into a certificate.
     #[error(transparent)]
     Credential(#[from] CredentialError),
     /// The library refused the fields.

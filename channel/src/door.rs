@@ -31,7 +31,7 @@ use crate::{
     },
 };
 
-/// The certificate is of another key than the door's.
+/// The certificate is for a different key than the listener's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("certificate is not for the key of this TLS listener")]
 pub struct KeyMismatch;
@@ -45,7 +45,7 @@ pub struct PublicDoor {
 }
 
 impl PublicDoor {
-    /// A door that shows `certificate`, which must be of `key`.
+    /// A listener that presents `certificate`, which must be for `key`.
     pub fn new(
         key: &TlsKey,
         certificate: &Certificate,

@@ -108,7 +108,7 @@ pub enum PeerRefused {
     /// The handshake is not done, or no certificate was shown.
     #[error("peer did not present a certificate")]
     NoCertificate,
-    /// What was shown is no certificate.
+    /// The peer did not present a valid certificate.
     #[error("peer's certificate is malformed")]
     MalformedCertificate,
     /// No trusted replica holds that key.

@@ -32,7 +32,7 @@ pub struct PeerKeys {
 pub struct PeerTable(Arc<RwLock<BTreeMap<u64, PeerKeys>>>);
 
 impl PeerTable {
-    /// A table of nobody.
+    /// An empty table.
     pub fn new() -> Self {
         Self::default()
     }

@@ -136,7 +136,7 @@ impl End {
     }
 }
 
-/// Who stands at an end of a session.
+/// The party at one end of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Party {
     /// A replica, by its id: at the peer door.
@@ -204,7 +204,7 @@ impl ProvenSession {
 /// fault; nothing may be sent to it, and nothing read of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SessionRefused {
-    /// The bytes are no proof, or not in deterministic encoding.
+    /// The bytes are not a proof, or not in deterministic encoding.
     #[error("session proof is malformed")]
     Malformed,
     /// Its label is of another version.
@@ -219,10 +219,10 @@ pub enum SessionRefused {
     /// It is by the wrong end: one's own proof, sent back.
     #[error("session proof was made by the wrong end of the connection")]
     WrongEnd,
-    /// It is by somebody else than expected.
+    /// Another party made it than expected.
     #[error("session proof was made by an unexpected party: {0:?}")]
     OtherSender(Party),
-    /// It is for somebody else.
+    /// It was made for another party.
     #[error("session proof was made for a different party: {0:?}")]
     OtherReceiver(Party),
     /// The identity key did not sign this claim for this session: the session

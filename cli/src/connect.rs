@@ -3,7 +3,7 @@
 //! After `synod up` nothing needs to be named: the trust file and the user's certificate stand in the folder
 //! `.synod`. Every replica is verified, evidence and chain, before a request is sent to it, unless the caller
 //! asks for `--via-ca`, which trusts the service's authority as `curl` does. What was seen of the network is kept in
-//! a state file beside the trust file, so that no later command believes anything older.
+//! a state file next to the trust file, so that no later command believes anything older.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -33,8 +33,8 @@ pub(crate) struct ServiceArgs {
     /// The trust file [default: DIR/trust.toml]
     #[arg(long, env = "SYNOD_TRUST", value_name = "FILE")]
     pub(crate) trust: Option<PathBuf>,
-    /// The state file: what this client saw of the network, so that no replica can show older data [default: the trust file's
-    /// name, ending in .state]
+    /// The state file: what this client saw of the network, so that no replica can show older data [default: the trust
+    /// file's name, ending in .state]
     #[arg(long, env = "SYNOD_STATE", value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
     /// A replica's address, instead of those in the trust file and in the state file; can be repeated
@@ -86,7 +86,7 @@ impl Args for ServiceArgsAnywhere {
     }
 }
 
-/// Whom to believe, offline.
+/// Which network and policy to trust, offline.
 pub(crate) struct Pin {
     pub(crate) network: Digest,
     pub(crate) policy: Option<Policy>,

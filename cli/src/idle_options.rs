@@ -1,4 +1,4 @@
-//! Options that would do nothing beside others: they are refused by name, never ignored.
+//! Options that have no effect together with others: they are refused by name, never ignored.
 //!
 //! What the parser can say of two options of one command stands there (`conflicts_with`, `requires`). Here stands what
 //! depends on the command that shares an option, on what an argument holds, or on an option that the environment may

@@ -125,7 +125,7 @@ impl Failures {
         found.map(|(_, fate, _)| *fate)
     }
 
-    /// Whether nothing can be hoped of any of these addresses, `elapsed` after the first attempt.
+    /// Whether no further attempt at any of these addresses can succeed, `elapsed` after the first attempt.
     fn are_final(&self, addresses: &[ReplicaUrl], elapsed: Duration) -> bool {
         addresses.iter().all(|url| match self.fate(url) {
             Some(Fate::Refused) => true,

@@ -59,7 +59,7 @@ impl Checks {
         });
     }
 
-    /// Notes what nobody demands, and is not there.
+    /// Records an optional check that did not pass.
     pub(crate) fn waive(&mut self, name: &'static str, seen: impl fmt::Display) {
         self.0.push(Check {
             name,
@@ -163,7 +163,7 @@ pub enum Failure {
     /// The chain file cannot be read.
     #[error("the chain of configurations cannot be read: {0}")]
     ChainFile(String),
-    /// Block 0 is not the one that was pinned, or is none.
+    /// Block 0 is not the pinned one, or not a block.
     #[error("block 0 does not belong to network {pin}: {error}")]
     Network {
         /// The network id that was pinned.
@@ -190,7 +190,7 @@ pub enum Failure {
     /// Block 0 does not say who founded the network.
     #[error("block 0 cannot be used: {0}")]
     Founding(#[from] FoundingError),
-    /// What the replica shows as the members' opening is none.
+    /// The members' opening that the replica shows is not valid.
     #[error("the members' signed action that opens the network is not valid: {0}")]
     Opening(Box<OpeningError>),
     /// The members have not opened the network, and the request carries what belongs to a user.
@@ -212,7 +212,7 @@ pub enum Failure {
         /// The number of the newest configuration.
         configuration: u64,
     },
-    /// The newest certified block that the replica shows is none.
+    /// The newest certified block that the replica shows is not valid.
     #[error("the newest certified block is not valid: {0}")]
     CertifiedBlock(Box<HeadError>),
     /// The replica shows something older than this client has seen, or something else in its place.

@@ -32,7 +32,8 @@ pub enum ClientError {
         /// The check that failed, with all checks made.
         why: Box<Unverified>,
     },
-    /// Two roots of one tree size are certified: the ledger was forked. Nothing was sent, and no other replica is asked.
+    /// Two roots of one tree size are certified: the ledger was forked. Nothing was sent, and no other replica is
+    /// asked.
     #[error("{url} and what this client has seen contradict each other: {why}")]
     Forked {
         /// The replica that showed the second root.

@@ -1,6 +1,6 @@
 //! Keys and values: put, get, delete, list, transactions.
 //!
-//! Every write bears a fresh idempotency key, so that it can be repeated after a lost connection and still takes
+//! Every write has a fresh idempotency key, so that it can be repeated after a lost connection and still takes
 //! effect once. What a write gives back also says what its receipt must bind: [`Written::bound`].
 
 use bytes::Bytes;

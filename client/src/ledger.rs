@@ -71,9 +71,9 @@ impl Service {
         self.remember_chain(&response.url, chain).await
     }
 
-    /// A consistency proof (RFC 9162 section 2.1.4) from the tree of `from` transactions to that of `to`, or of all that
-    /// the replica knows to be certified. Not verified yet: see [`synod_ledger::verify_consistency`], with two roots
-    /// that are.
+    /// A consistency proof (RFC 9162 section 2.1.4) from the tree of `from` transactions to that of `to`, or of all
+    /// that the replica knows to be certified. Not verified yet: see [`synod_ledger::verify_consistency`], with two
+    /// roots that are.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -145,7 +145,7 @@ impl LedgerStream {
 /// Why a receipt does not prove what the caller wants proven.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiptFailure {
-    /// The file is no receipt.
+    /// The file is not a receipt.
     #[error("the receipt cannot be read: {0}")]
     Malformed(#[from] Malformed),
     /// It does not prove that the transaction is committed.
@@ -165,7 +165,7 @@ pub enum ReceiptFailure {
 }
 
 impl ReceiptFailure {
-    /// Whether the chain at hand is newer than the receipt, or was opened after it was made: an honest one proves the
+    /// Whether the given chain is newer than the receipt, or was opened after it was made: an honest one proves the
     /// same once it is renewed.
     pub fn is_superseded(&self) -> bool {
         use ReceiptError::{BeforeOpening, Superseded};
@@ -188,10 +188,10 @@ pub enum RenewFailure {
     /// The service gives none.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The old file is no receipt. The caller is at fault.
+    /// The old file is not a receipt. The caller is at fault.
     #[error("the receipt cannot be read: {0}")]
     Malformed(Malformed),
-    /// What the service gave is no receipt.
+    /// What the service gave is not a receipt.
     #[error("the service did not return a receipt: {0}")]
     Answer(Malformed),
     /// The service has something else under this transaction's id than the receipt was given for. One of the two

@@ -184,7 +184,7 @@ async fn drive(service: Service, load: Load, lane: String, began: Instant) -> Ta
 }
 
 impl Target {
-    /// Asks once; a text where the answer is no success.
+    /// Asks once; a text where the answer is not a success.
     async fn ask(
         &self,
         service: &Service,

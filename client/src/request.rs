@@ -15,7 +15,7 @@ use crate::url::ReplicaUrl;
 /// Whether a request may be sent again although it may have taken effect already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeat {
-    /// It reads, or bears an idempotency key.
+    /// It reads, or has an idempotency key.
     Freely,
     /// Only if it was surely never carried out.
     Never,

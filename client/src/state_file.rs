@@ -1,4 +1,4 @@
-//! The state file: what a client remembers of a network between its runs, in TOML beside the trust file. It holds no
+//! The state file: what a client remembers of a network between its runs, in TOML next to the trust file. It holds no
 //! secret.
 //!
 //! ```toml
@@ -44,7 +44,7 @@ use crate::url::ReplicaUrl;
 const VERSION: i64 = 1;
 /// Longest file that is read, in bytes (512 KiB).
 pub const STATE_FILE_BYTES_MAX: usize = 512 * 1024;
-/// Most proofs of forks that are kept beside one state file.
+/// Most proofs of forks that are kept next to one state file.
 pub const FORK_PROOFS_MAX: usize = 8;
 /// How long another program may hold the file.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
@@ -56,7 +56,7 @@ pub struct StateFile {
     path: PathBuf,
 }
 
-/// Why a text is no state.
+/// Why a text is not a state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StateTextError {
     /// It is longer than any.

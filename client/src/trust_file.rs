@@ -42,7 +42,7 @@ pub struct TrustFile {
     pub apps: Vec<AppPin>,
 }
 
-/// Why a text is no trust file.
+/// Why a text is not a trust file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TrustFileError {
     /// It is longer than any.

@@ -15,7 +15,7 @@ use crate::message::{Body, Message};
 /// The longest encoded message: a block and a little frame around it.
 pub const MESSAGE_BYTES_MAX: usize = BLOCK_BYTES_MAX + 256;
 
-/// The bytes are no message. The peer's fault.
+/// The bytes are not a message. The peer's fault.
 #[derive(Debug, Error)]
 pub enum DecodeError {
     /// Longer than [`MESSAGE_BYTES_MAX`].
@@ -99,7 +99,7 @@ fn encode_message(e: Sink, message: &Message) -> Written {
     }
 }
 
-/// The number that stands for the kind, and how many fields follow the common four.
+/// The number that represents the kind, and how many fields follow the common four.
 fn shape(body: &Body) -> (u8, u64) {
     match body {
         Body::Append { .. } => (0, 4),

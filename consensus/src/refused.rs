@@ -84,7 +84,7 @@ pub enum Refused {
     /// leader goes on once its transfer has timed out.
     #[error("this replica may not stand for election")]
     MayNotStand,
-    /// An answer from a replica that is no member.
+    /// An answer from a replica that is not a member.
     #[error("peer {from} is not a member")]
     UnknownPeer {
         /// The sender.

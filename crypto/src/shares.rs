@@ -31,7 +31,7 @@ pub const THRESHOLD_MIN: u8 = 2;
 const POINT_LENGTH: usize = 32;
 const COMMITMENT_LENGTH_MAX: usize = POINT_LENGTH * u8::MAX as usize;
 
-/// Makes a fresh secret and `shares` shares of it, of which any `threshold`
+/// Makes a fresh secret and `shares` shares of it, any `threshold` of which
 /// give it back.
 pub fn split(
     threshold: u8,
@@ -250,7 +250,7 @@ pub struct SplitError {
     pub shares: u8,
 }
 
-/// The bytes are no share or commitment.
+/// The bytes are not a share or commitment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("malformed share or commitment")]
 pub struct DecodeError;

@@ -44,7 +44,7 @@ pub enum AnswerError {
     /// A chain has too few certificates, or too many.
     #[error("has a certificate chain of the wrong length: {0} certificates")]
     ChainLength(usize),
-    /// It is no certificate.
+    /// It is not a certificate.
     #[error("is not an X.509 certificate")]
     Certificate,
     /// It is no revocation list.

@@ -46,7 +46,7 @@ impl Bag {
         self.pieces() > before
     }
 
-    /// The pieces of the certificate table that a host hands out beside a
+    /// The pieces of the certificate table that a host hands out next to a
     /// report (`attestation::snp::certificate_table`); none if it is malformed.
     pub fn of_certificate_table(table: &[u8]) -> Self {
         let table = certificate_table::parse(table).unwrap_or_default();
@@ -312,7 +312,7 @@ impl IntelLists<'_> {
 }
 
 /// The chains of those who may sign TCB information: issued by a root, no
-/// authorities themselves. One of the past may lie beside that of today.
+/// authorities themselves. One of the past may lie next to that of today.
 fn tcb_chains(certificates: &[Certificate]) -> Vec<String> {
     let roots: Vec<&Certificate> = certificates.iter().filter(|root| root.is_root()).collect();
     let signers = certificates.iter().filter(|signer| !signer.is_authority());

@@ -43,7 +43,7 @@ impl Endorser {
         Self::watched(config, Watcher::default())
     }
 
-    /// As [`Endorser::new`]; `watcher` is told of everything slow.
+    /// Like [`Endorser::new`]; reports every slow step to `watcher`.
     pub fn watched(config: Config, watcher: Watcher) -> Result<Self, EndorserError> {
         let transport: Option<Box<dyn Transport>> = match &config.network {
             None => None,

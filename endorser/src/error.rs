@@ -25,22 +25,22 @@ pub enum Fault {
 /// Why there are no endorsements.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndorserError {
-    /// Evidence does not tell which platform made it.
+    /// The evidence does not identify the platform that made it.
     #[error("platform of the evidence: {0}")]
     Platform(#[from] PlatformError),
     /// Composite evidence has more parts than endorsements can have.
     #[error("evidence has too many parts")]
     TooManyParts,
-    /// A part is not at hand, and nobody may be asked.
+    /// A part is missing, and network access is off.
     #[error("{0} is not in the cache, and network access is off")]
     Offline(Part),
     /// No configured service hands out a part.
     #[error("no configured service provides the {0}")]
     NoService(Part),
-    /// The certificate of a VLEK is not at hand; no service hands it out.
+    /// The VLEK certificate is missing, and no service provides it.
     #[error("VLEK certificate is not in the cache, and no public service provides it")]
     NoVlek,
-    /// The host hides the id of the chip, so nobody can ask for its VCEK.
+    /// The host hides the chip id, so its VCEK certificate cannot be requested.
     #[error("report hides the chip id, so the VCEK certificate cannot be requested")]
     ChipHidden,
     /// A service did not answer, or not usefully.
@@ -118,7 +118,7 @@ impl EndorserError {
         }
     }
 
-    /// What would help, if that can be told.
+    /// A hint that says what would help, if there is one.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Offline(_) | Self::FolderLacks { .. } => {

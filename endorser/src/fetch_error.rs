@@ -5,7 +5,7 @@ use crate::answer::AnswerError;
 /// Why a service did not answer, or not usefully.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
-    /// The service knows nothing of this platform (404), or not any more (410).
+    /// The service knows nothing of this platform (404), or no longer (410).
     #[error("service has no data on this platform")]
     NotFound,
     /// The service does not like the question.
@@ -56,7 +56,7 @@ pub enum FetchError {
     /// The service sends on and on.
     #[error("service redirected more than {0} times")]
     TooManyRedirects(u32),
-    /// The answer is none that can be read.
+    /// The answer cannot be read.
     #[error("answer {0}")]
     Answer(#[from] AnswerError),
     /// The answer says itself that it is not valid now.
@@ -70,7 +70,7 @@ pub enum FetchError {
     /// The service failed a short while ago, and is not asked again yet.
     #[error("service failed a short while ago and is not asked again yet")]
     AskedLately,
-    /// The address of the service is none.
+    /// The address of the service is not valid.
     #[error("`{0}` is not an allowed address")]
     Address(String),
 }

@@ -6,7 +6,7 @@ use std::{
     sync::{Condvar, Mutex, PoisonError},
 };
 
-/// The platforms for which somebody is asking.
+/// The platforms for which a request is running.
 #[derive(Debug, Default)]
 pub(crate) struct Flights {
     under_way: Mutex<BTreeSet<String>>,
@@ -21,7 +21,7 @@ pub(crate) struct Flight<'a> {
 }
 
 impl Flights {
-    /// Waits until nobody else asks for `name`.
+    /// Waits until no other task asks for `name`.
     pub(crate) fn take_off(&self, name: String) -> Flight<'_> {
         let mut under_way = self
             .under_way

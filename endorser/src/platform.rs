@@ -26,7 +26,7 @@ use crate::{
 const SVNS_BYTES: usize = 16 + 2 + 2;
 const PCK_CHAIN: u16 = 5;
 
-/// Evidence does not tell which endorsements it needs. The fault is the
+/// The evidence does not say which endorsements it needs. The fault is the
 /// attester's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlatformError {

@@ -19,14 +19,14 @@ const TEE_SGX: usize = 0;
 const TEE_TDX: usize = 0x81;
 const QE_REPORT_CERTIFICATION: usize = 6;
 
-/// The bytes are not a quote whose platform can be told. The fault is the
+/// The bytes are not a quote that identifies its platform. The fault is the
 /// attester's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QuoteError {
     /// It ends before its fields do.
     #[error("quote is too short")]
     TooShort,
-    /// The version is none of 3, 4, 5.
+    /// The version is not one of 3, 4, 5.
     #[error("unknown quote version {0}")]
     Version(usize),
     /// The TEE type is neither SGX nor TDX.

@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! - a record decodes from its one encoding only;
-//! - its digest covers all of it, so a torn or flipped file is no record. It
+//! - its digest covers all of it, so a torn or flipped file is not a record. It
 //!   keeps accidents out, not forgers: those are verification's.
 
 use minicbor::{Decoder, Encoder};
@@ -25,7 +25,7 @@ pub enum RecordError {
     /// Not the one encoding of any record.
     #[error("record is malformed")]
     Malformed,
-    /// The digest is not that of what stands before it.
+    /// The digest does not match the bytes before it.
     #[error("record is damaged")]
     Damaged,
 }

@@ -29,7 +29,7 @@ pub struct Question<'a> {
     pub url: &'a str,
     /// The most bytes that the body of an answer may have.
     pub bytes_max: usize,
-    /// The header that is wanted beside the body, in lower case.
+    /// The header that is wanted next to the body, in lower case.
     pub header: Option<&'static str>,
 }
 

@@ -22,13 +22,13 @@ pub const MEMBERS_MAX: usize = 64;
 /// Most users in a manifest; more can be added later.
 pub const USERS_MAX: usize = 1000;
 
-/// A replica without a vote is removed so long (seconds) after its verdict lapsed, unless the
+/// A replica without a vote is removed this long (seconds) after its verdict expired, unless the
 /// manifest says otherwise: a day.
 pub const REMOVAL_GRACE_S_DEFAULT: u64 = 24 * 3600;
 /// The longest such grace (seconds): a leap year.
 pub const REMOVAL_GRACE_S_MAX: u64 = 366 * 24 * 3600;
 
-/// A voter of which a diverse quorum of the others has heard nothing for so long (seconds) loses its vote, unless the
+/// A voter loses its vote if a diverse quorum of the others has not heard from it for this long (seconds), unless the
 /// manifest says otherwise: ten minutes.
 pub const UNHEARD_S_DEFAULT: u64 = 600;
 /// The shortest such time (seconds): a leader that fails is replaced sooner.
@@ -58,7 +58,7 @@ pub enum JoinRule {
     /// where the policy lists the machines (`hardware_allow`), and for trying things out.
     #[n(0)]
     Verdict,
-    /// The members sign for each replica as well (`TrustReplica`) before it is told any key.
+    /// The members also sign for each replica (`TrustReplica`) before it gets any key.
     #[n(1)]
     Members,
 }
@@ -86,7 +86,7 @@ pub struct ManifestFile {
     /// it is removed; also how long one without a vote may be without a verdict.
     #[serde(default = "removal_grace_default")]
     pub removal_grace_s: u64,
-    /// How long (seconds) a diverse quorum of the other voters must have heard nothing of a voter until it loses its
+    /// How long (seconds) a diverse quorum of the other voters must have heard nothing from a voter until it loses its
     /// vote.
     #[serde(default = "unheard_default")]
     pub unheard_s: u64,
@@ -110,7 +110,7 @@ pub struct Manifest {
     digest: Digest,
 }
 
-/// The text is no manifest. Its author is at fault.
+/// The text is not a manifest. Its author is at fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
     /// Longer than [`MANIFEST_BYTES_MAX`].
@@ -137,7 +137,7 @@ pub enum ManifestError {
     /// Not from 1 to the number of members.
     #[error("`threshold` is {found}, expected 1 to the number of members ({members})")]
     Threshold {
-        /// What stands there.
+        /// The value found.
         found: u8,
         /// The number of members.
         members: usize,
@@ -147,7 +147,7 @@ pub enum ManifestError {
         "`recovery_threshold` is {found}, expected {RECOVERY_THRESHOLD_MIN} to the number of members ({members})"
     )]
     RecoveryThreshold {
-        /// What stands there.
+        /// The value found.
         found: u8,
         /// The number of members.
         members: usize,

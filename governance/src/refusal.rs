@@ -59,7 +59,7 @@ pub enum Refusal {
     /// A network is founded once.
     #[error("the network is already founded")]
     AlreadyFounded,
-    /// Genesis stands in block 0 and nowhere else.
+    /// Genesis belongs in block 0 and nowhere else.
     #[error("a genesis belongs in block 0")]
     NotBlockZero,
     /// The block's time is before the manifest's start time.
@@ -70,7 +70,7 @@ pub enum Refusal {
         /// The manifest's.
         start_time_ms: u64,
     },
-    /// The manifest is none.
+    /// The manifest is not valid.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// No founder, or more than there can be.
@@ -124,13 +124,13 @@ pub enum Refusal {
     #[error("the number of required vendors is {0}, expected 1 or 2")]
     RequiredVendors(u8),
 
-    /// No certified block of this chain stands at this index.
+    /// This chain has no certified block at this index.
     #[error("block {index} is not a certified block of this network")]
     BlockUnknown {
         /// The index named.
         index: u64,
     },
-    /// Another block stands at this index.
+    /// The chain has a different block at this index.
     #[error("block {index} does not have the hash that the action names")]
     BlockDiffers {
         /// The index named.
@@ -199,7 +199,7 @@ pub enum Refusal {
     NotLonger {
         /// The replica.
         id: u64,
-        /// When the verdict on record lapses (Unix milliseconds).
+        /// When the verdict on record expires (Unix milliseconds).
         recorded_ms: u64,
         /// When the new one would.
         found_ms: u64,
@@ -223,7 +223,7 @@ pub enum Refusal {
     /// There are as many replicas as there can be.
     #[error("there are already {0} replicas, the most allowed")]
     TooManyReplicas(usize),
-    /// As many replicas as can wait for the members' word do, none of them for long enough to give way.
+    /// The most replicas allowed wait for the members' decision, and none has waited long enough to be replaced.
     #[error("{0} replicas already wait for the members' decision, the most allowed")]
     TooManyPending(usize),
     /// The address is of a wrong shape.
@@ -260,23 +260,23 @@ pub enum Refusal {
         /// The replica.
         id: u64,
     },
-    /// The verdict on the replica has lapsed.
+    /// The verdict on the replica has expired.
     #[error("verdict on replica {id} expired at {expires_ms}")]
     VerdictExpired {
         /// The replica.
         id: u64,
-        /// When it lapsed (Unix milliseconds).
+        /// When it expired (Unix milliseconds).
         expires_ms: u64,
     },
-    /// The verdict on the replica has not lapsed.
+    /// The verdict on the replica has not expired.
     #[error("verdict on replica {id} is valid until {expires_ms}")]
     VerdictHolds {
         /// The replica.
         id: u64,
-        /// When it lapses (Unix milliseconds).
+        /// When it expires (Unix milliseconds).
         expires_ms: u64,
     },
-    /// A replica without a vote is not removed at once when its verdict lapses.
+    /// A replica without a vote is not removed at once when its verdict expires.
     #[error("replica {id} cannot be removed before {until_ms}")]
     GraceLasts {
         /// The replica.
@@ -329,22 +329,22 @@ pub enum Refusal {
         /// The block.
         index: u64,
     },
-    /// The voters that would stand are of too few vendors.
+    /// The remaining voters would have too few vendors.
     #[error("the voters have {found} vendors, but {required} are required")]
     TooFewVendors {
         /// The vendors required.
         required: u8,
-        /// The vendors of the voters that would stand.
+        /// The number of vendors of the remaining voters.
         found: usize,
     },
-    /// No voter would stand.
+    /// No voter would remain.
     #[error("no voter would remain")]
     NoVoterLeft,
-    /// There are as many voters as there can be.
+    /// There would be more voters than allowed.
     #[error("there would be {0} voters, which is too many")]
     TooManyVoters(usize),
 
-    /// The manifest of an app is none.
+    /// The manifest of an app is not valid.
     #[error("app manifest: {0}")]
     AppManifest(#[from] AppManifestError),
     /// A component is empty, or too long.
@@ -378,7 +378,7 @@ pub enum Refusal {
     /// The app was not removed.
     #[error("app `{0}` is not being removed")]
     AppNotRemoving(AppName),
-    /// The version is not the one that is on its way.
+    /// The version is not the pending one.
     #[error("version {number} of app `{name}` is not being deployed")]
     NotPending {
         /// The app.

@@ -32,7 +32,7 @@ pub enum ReplacementRefusal {
     ReplacesAnother {
         /// The replica that joined.
         id: u64,
-        /// The one that was to give way.
+        /// The replica that should be replaced.
         found: u64,
     },
     /// A replica cannot take its own place.
@@ -41,13 +41,13 @@ pub enum ReplacementRefusal {
         /// The replica.
         id: u64,
     },
-    /// A voter that is heard gives way by the members' order only.
+    /// A voter that the others still hear from is replaced only by the members' order.
     #[error("the members have not ordered that voter {id} is replaced")]
     NotOrdered {
         /// The voter.
         id: u64,
     },
-    /// Too few voters say that they have not heard of the voter.
+    /// Too few voters say that they have not heard from the voter.
     #[error(
         "{found} voters say that they have not heard from replica {id}, but a quorum of the other voters is {needed}"
     )]
@@ -59,7 +59,7 @@ pub enum ReplacementRefusal {
         /// A quorum of the others.
         needed: usize,
     },
-    /// The voters that have not heard of the voter are of too few vendors.
+    /// The voters that have not heard from the voter have too few vendors.
     #[error(
         "voters of {found} vendors say that they have not heard from it, but {required} vendors are required"
     )]
@@ -75,14 +75,14 @@ pub enum ReplacementRefusal {
         /// The signer.
         id: u64,
     },
-    /// The signer has heard of the voter too lately.
+    /// The signer has heard from the voter too recently.
     #[error(
         "replica {id} has heard nothing for {found_ms} ms, but at least {least_ms} ms are needed"
     )]
     HeardLately {
         /// The signer.
         id: u64,
-        /// For how long it has heard nothing.
+        /// How long it has heard nothing.
         found_ms: u64,
         /// For how long it must have.
         least_ms: u64,

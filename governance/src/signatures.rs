@@ -10,7 +10,7 @@ use crate::manifest::MEMBERS_MAX;
 /// The signatures do not add up to the members' will. Their author is at fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
-    /// One of them is no valid signature of a member.
+    /// One of them is not a valid signature of a member.
     #[error(transparent)]
     Cose(#[from] CoseError),
     /// One member signed twice.

@@ -88,12 +88,12 @@ pub enum WrapError {
     /// A sealed share or the wrapped secret has a wrong length.
     #[error("a sealed share or the wrapped secret has the wrong length")]
     Length,
-    /// Another generation than is due.
+    /// The generation is not the next one.
     #[error("secret has generation {found}, expected {expected}")]
     Generation {
-        /// The generation that is due.
+        /// The expected generation.
         expected: u64,
-        /// What stands there.
+        /// The value found.
         found: u64,
     },
 }
@@ -112,7 +112,7 @@ pub enum ShareError {
     /// do not open the service.
     #[error(transparent)]
     Bad(#[from] BadShare),
-    /// The share opens, and is no share, or another member's.
+    /// The share opens, and is not a share, or another member's.
     #[error("the decrypted bytes are not this member's share")]
     NotYourShare,
     /// The commitment does not decode.

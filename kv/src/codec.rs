@@ -16,7 +16,7 @@ const TSTR: u8 = 3;
 const ARRAY: u8 = 4;
 const NULL: u8 = 0xf6;
 
-/// The bytes are no canonical write set; the sender's fault.
+/// The bytes are not a canonical write set; the sender's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// The bytes end within an item.

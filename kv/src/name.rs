@@ -16,7 +16,7 @@ pub const PUBLIC_PREFIX: &str = "public:";
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MapName(Arc<str>);
 
-/// The text is no name of a map; the caller's fault.
+/// The text is not a name of a map; the caller's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadMapName {
     /// A name has at least one character.

@@ -30,7 +30,7 @@ pub enum Step {
     },
     /// A valid certificate.
     Certificate(Certified),
-    /// A signature; `judged` if a voter's, over a block at hand, and then valid.
+    /// A signature; `judged` if a voter's, over a known block, and then valid.
     Signature {
         /// The signature.
         signed: SignedAt,
@@ -79,7 +79,7 @@ pub enum AuditFault {
     /// A certificate does not hold.
     #[error("the certificate is refused: {0}")]
     Certificate(#[from] CertifyError),
-    /// The replica's own signature over a block at hand is not valid.
+    /// The replica's own signature over a known block is not valid.
     #[error("the signature of replica {signer} over block {index} is not valid")]
     Signature {
         /// The signer.

@@ -73,7 +73,7 @@ impl Certified {
     }
 }
 
-/// Why a certificate does not certify the block at hand.
+/// Why a certificate does not certify the given block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateError {
     /// It is over another block.
@@ -98,7 +98,7 @@ pub enum CertificateError {
     /// The configuration given is not the one that the block's header names.
     #[error("the block names a different configuration")]
     WrongConfiguration,
-    /// A signer is no voter of the configuration.
+    /// A signer is not a voter of the configuration.
     #[error("replica {signer} is not a voter of the configuration")]
     UnknownSigner {
         /// The id at fault.

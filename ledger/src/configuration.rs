@@ -131,7 +131,7 @@ pub enum SuccessorError {
 /// Why a set of signers does not suffice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QuorumError {
-    /// A signer is no voter.
+    /// A signer is not a voter.
     #[error("replica {id} is not a voter")]
     NotVoter {
         /// The id at fault.
@@ -291,7 +291,7 @@ impl Configuration {
 
 /// Refuses `next` when its new voter has the id or the key of another that was there
 /// before: neither is ever used again. The very same replica may come back, since one that
-/// lost its vote when its verdict lapsed gets it again with a new verdict; its engine's memory
+/// lost its vote when its verdict expired gets it again with a new verdict; its engine's memory
 /// lived on, and that a removed one stays out is governance's to see to.
 pub(crate) fn check_no_reuse<'a>(
     earlier: impl Iterator<Item = &'a Configuration> + Clone,

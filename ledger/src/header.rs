@@ -97,12 +97,12 @@ impl Header {
             .checked_sub(self.empties.len() as u64)
     }
 
-    /// The block's hash. Encodes anew: where the bytes are at hand use [`Head`].
+    /// The block's hash. Encodes anew: where the bytes are available use [`Head`].
     pub fn hash(&self) -> Digest {
         sha256(&[&self.encode()])
     }
 
-    /// The summary with the hash, which the caller has at hand.
+    /// The summary with the hash, which the caller already has.
     pub(crate) fn head(&self, hash: Digest) -> Head {
         Head {
             index: self.index,

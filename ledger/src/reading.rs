@@ -6,8 +6,8 @@
 //!
 //! Rules for the readings in a header, each checked by everybody:
 //! - sorted by replica, at most one each, each of a voter of that configuration;
-//! - later than the previous block's time: an earlier one says no more than
-//!   silence, so a leader leaves it out and a checker refuses it;
+//! - later than the previous block's time: an earlier one has no more effect than
+//!   a missing one, so a leader leaves it out and a checker refuses it;
 //! - signed by the voter over network, replica, time and the hash of the voter's
 //!   newest block, which must be among the [`WINDOW`] blocks that precede the
 //!   block at hand. So a reading cannot be kept for long, and one that was taken
@@ -21,7 +21,7 @@ use crate::canonical;
 /// How many blocks back a reading's newest block may lie.
 pub const WINDOW: usize = 64;
 
-/// One voter's look at its clock. Says what the voter claims; trusted by nobody alone.
+/// One voter's reading of its clock. It is only the voter's claim, and is not trusted alone.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Reading {

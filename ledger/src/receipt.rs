@@ -9,7 +9,7 @@
 //!   make such. It counts only with a proof that its leaf is in the tree of the chain
 //!   record that ended the configuration; what is said of head and signers is the record's.
 //! - A receipt counts only if the configuration that certified it is the one that the members opened, or a later one:
-//!   what voters signed before stands on the word of a founder.
+//!   only a founder vouches for what voters signed before.
 //! - [`Receipt::verify`] is the only maker of [`Committed`].
 
 use std::collections::BTreeSet;
@@ -42,7 +42,7 @@ pub struct Receipt {
     pub header: Bytes,
     /// The transaction's leaf.
     pub leaf: Leaf,
-    /// What the leaf's reply digest hides; only for whom the answer was.
+    /// The preimage of the leaf's reply digest; only the receiver of the answer has it.
     pub opening: Option<ReplyPreimage>,
     /// The transaction's public writes, if they are to be shown.
     pub public: Option<Bytes>,
@@ -127,7 +127,7 @@ pub struct Transaction {
     pub before_opening: bool,
 }
 
-/// The answer at hand is not the one that the receipt proves.
+/// The given answer is not the one that the receipt proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
     /// The receipt does not open request and answer.
@@ -195,7 +195,7 @@ pub enum ReceiptError {
         /// The digest named.
         digest: Digest,
     },
-    /// The configuration voted before the members opened the network, or the chain at hand knows of no opening.
+    /// The configuration voted before the members opened the network, or the given chain knows of no opening.
     #[error(
         "it was made under configuration {number}, before the members opened the network{}", opened_text(*.opened)
     )]
@@ -205,7 +205,7 @@ pub enum ReceiptError {
         /// The number of the one that they opened, if the chain has it.
         opened: Option<u64>,
     },
-    /// The chain at hand has superseded the configuration, and the receipt does not prove that its
+    /// The given chain has superseded the configuration, and the receipt does not prove that its
     /// leaf is in the tree by which the configuration ended. The receipt may be honest, but older than
     /// the chain: a replica gives a new one for the same transaction.
     #[error(
@@ -251,7 +251,7 @@ pub enum ReceiptError {
         /// What is wrong.
         error: CoseReceiptError,
     },
-    /// A COSE receipt is by a key that is no voter's.
+    /// A COSE receipt is by a key that belongs to no voter.
     #[error("COSE receipt {position} is signed by a key that does not belong to a voter")]
     UnknownSigner {
         /// Its position in the file.

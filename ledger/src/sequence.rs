@@ -79,7 +79,7 @@ pub struct Terms<'a> {
     pub index: u64,
     /// The leader's id.
     pub proposer: u64,
-    /// The newest vetted readings at hand; those of no use are left out.
+    /// The newest vetted readings available; those of no use are left out.
     pub readings: &'a [VettedReading],
     /// The engine's empty entries since the last block.
     pub empties: Vec<(u64, u64)>,
@@ -88,7 +88,7 @@ pub struct Terms<'a> {
 /// Why a certificate is not taken up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertifyError {
-    /// No block at that index is at hand: it lies ahead, or long ago. The
+    /// No block at that index is available: it lies ahead, or long ago. The
     /// certificate was not judged.
     #[error("the block at index {index} is not available")]
     NotAtHand {

@@ -38,7 +38,7 @@ pub enum SequenceError {
     /// Index and listed empty entries do not continue the engine's log.
     #[error("index and empty entries do not continue the log")]
     Empties,
-    /// Its proposer is no voter.
+    /// Its proposer is not a voter.
     #[error("the proposer {proposer} is not a voter")]
     Proposer {
         /// The id found.
@@ -79,7 +79,7 @@ pub enum SequenceError {
     /// The configuration that it writes cannot follow.
     #[error("the written configuration cannot follow the previous one: {0}")]
     Successor(#[from] SuccessorError),
-    /// A configuration is removed, or stands under a key that is not its number.
+    /// A configuration is removed, or stored under a key that is not its number.
     #[error("a configuration is removed or stored under the wrong key")]
     ConfigurationKey,
     /// A frame's public writes are not a write set.
@@ -91,13 +91,13 @@ pub enum SequenceError {
     /// Readings are not sorted by replica, or one occurs twice.
     #[error("clock readings are not sorted by replica, with one for each")]
     ReadingOrder,
-    /// A reading of someone who has no vote.
+    /// A reading from a replica that is not a voter.
     #[error("a clock reading is from replica {replica}, which is not a voter")]
     ReadingOfStranger {
         /// The id found.
         replica: u64,
     },
-    /// A reading that says no more than silence.
+    /// A reading that adds nothing: its time is not later than the previous block's.
     #[error("the clock reading of replica {replica} is not later than the previous block")]
     ReadingNotLater {
         /// The reading's replica.

@@ -128,7 +128,7 @@ impl Indicator {
     }
 }
 
-/// A byte string under a tag that stands for a content format.
+/// A byte string under a tag that represents a content format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tagged {
     /// The content format.
@@ -257,7 +257,7 @@ pub enum CmwError {
     /// The CBOR is not deterministic, or the Base64 not canonical.
     #[error("wrapper is not in its canonical encoding")]
     NotCanonical,
-    /// The type is no media type.
+    /// The type is not a media type.
     #[error("type of a record is not a valid media type")]
     MediaType,
     /// The tag stands for no content format.

@@ -91,7 +91,7 @@ pub enum IntelError {
         /// What is wrong with it.
         problem: CertificateError,
     },
-    /// A certificate under Intel's root bears a name that Intel does not use
+    /// A certificate under Intel's root has a name that Intel does not use
     /// there.
     #[error("{link} certificate has the unexpected name `{found}`")]
     Name {
@@ -142,7 +142,7 @@ pub enum IntelError {
     CollateralTime {
         /// When the last part of it becomes valid.
         from_ms: u64,
-        /// When the first part of it runs out.
+        /// When the first part of it expires.
         until_ms: u64,
         /// The time of verification.
         now_ms: u64,

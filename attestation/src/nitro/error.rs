@@ -28,7 +28,7 @@ pub enum NitroError {
     /// A field of the payload is missing.
     #[error("field `{0}` of the document is missing")]
     Missing(&'static str),
-    /// A field of the payload stands there twice.
+    /// A field of the payload appears twice.
     #[error("field `{0}` of the document appears twice")]
     Repeated(&'static str),
     /// A field of the payload has a name that AWS does not define.
@@ -57,7 +57,7 @@ pub enum NitroError {
         /// Its length, in bytes.
         length: usize,
     },
-    /// A register stands there twice.
+    /// A register appears twice.
     #[error("PCR{0} appears twice")]
     PcrRepeated(u8),
     /// One of the registers 0 to 2 is missing.
@@ -96,7 +96,7 @@ pub enum NitroError {
         timestamp_ms: u64,
         /// When the leaf becomes valid (Unix milliseconds).
         from_ms: u64,
-        /// When the leaf runs out (Unix milliseconds).
+        /// When the leaf expires (Unix milliseconds).
         until_ms: u64,
     },
     /// The signature of the document does not verify.

@@ -23,10 +23,10 @@ pub enum PolicyError {
     Unknown {
         /// What it should have been.
         what: &'static str,
-        /// What stands there.
+        /// The value found.
         name: String,
     },
-    /// An accepted workload is no set of reference values.
+    /// An accepted workload is not a set of reference values.
     #[error("`accept[{index}]`: {problem}")]
     Reference {
         /// Which one, from 0.

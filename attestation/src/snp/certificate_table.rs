@@ -1,4 +1,4 @@
-//! The table of certificates that a host hands to its guest beside a report.
+//! The table of certificates that a host hands to its guest next to a report.
 //!
 //! Source: AMD 56421 (GHCB), "SNP Extended Guest Request". Entries of 24 bytes:
 //! GUID, offset and length (32 bits each, little-endian), up to an entry of

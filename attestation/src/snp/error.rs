@@ -40,7 +40,7 @@ pub enum SnpError {
     /// A report has exactly 1184 bytes.
     #[error("report is {0} bytes, expected 1184")]
     Length(usize),
-    /// The version is none of 2, 3, 4, 5.
+    /// The version is not one of 2, 3, 4, 5.
     #[error("unknown report version {0}")]
     Version(u32),
     /// The signature algorithm is not ECDSA P-384 with SHA-384.

@@ -40,7 +40,7 @@ const TEXT_BYTES_MAX: usize = 256;
 /// Longest certificate table that is read: as long as the kernel keeps one.
 const AUX_BYTES_MAX: usize = 32 * 1024;
 
-/// What may be asked for beside the report data.
+/// What a caller may request in addition to the report data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TsmOptions {
     /// The privilege level (VMPL) that the report is to name; by default the

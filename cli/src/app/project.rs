@@ -1,4 +1,4 @@
-//! The folder of an app: its manifest, the language that it is written in, what stands beside it.
+//! The folder of an app: its manifest, the language that it is written in, what stands next to it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

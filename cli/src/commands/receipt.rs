@@ -139,7 +139,7 @@ async fn verify(args: &VerifyArgs, output: Output) -> Outcome {
     let mut file = Bytes::from(files::read(&args.receipt)?);
     let judge = |file: &[u8]| args.judge(file, &chain, bound.as_ref(), false);
     let proven = match judge(&file) {
-        // The service is at hand: it is asked for a receipt as new as the chain that it gave.
+        // The service is available: it is asked for a receipt as new as the chain that it gave.
         Err(failure) if failure.is_superseded() && args.chain.is_none() => {
             say(format!(
                 "`{}` is signed by earlier voters, so it was renewed for this verification; `synod receipt renew` saves the new one",

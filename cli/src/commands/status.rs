@@ -161,7 +161,7 @@ fn answer_text(answer: Option<&Asked>) -> String {
     }
 }
 
-/// The word that the interface has for something.
+/// The interface's word for a value.
 fn word(value: impl Serialize) -> String {
     let value = serde_json::to_value(value).ok();
     value
@@ -172,7 +172,7 @@ fn word(value: impl Serialize) -> String {
 }
 
 /// When it attested and when it does so next, by this machine's clock, which goes on while nothing is written. A
-/// verdict lapses by the ledger's time.
+/// verdict expires by the ledger's time.
 fn attestation_line(replica: &ReplicaInfo, ledger_ms: u64, now_ms: u64) -> String {
     let expires_ms = replica.verdict_expires_ms;
     let verdict = if expires_ms <= ledger_ms {

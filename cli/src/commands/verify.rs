@@ -33,8 +33,8 @@ pub(crate) struct VerifyArgs {
     /// A trust file
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
-    /// The state file: what this client saw of the network, so that no replica can show older data [default: the trust file's
-    /// name, ending in .state]
+    /// The state file: what this client saw of the network, so that no replica can show older data [default: the trust
+    /// file's name, ending in .state]
     #[arg(long, env = "SYNOD_STATE", value_name = "FILE")]
     state: Option<PathBuf>,
     /// Your own appraisal policy (TOML); without it the members' policy applies, which the network id covers

@@ -37,7 +37,7 @@ pub enum BadPath {
     /// A slash or backslash within a segment.
     #[error("path has a slash or backslash within a segment")]
     Slash,
-    /// A character that cannot stand in a path as it is, such as `?` or a space.
+    /// A character that must be percent-encoded in a path, such as `?` or a space.
     #[error("path has a character that must be percent-encoded")]
     Character,
     /// A NUL or another control character.

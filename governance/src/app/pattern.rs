@@ -24,7 +24,7 @@ enum Part {
     Rest(String),
 }
 
-/// The text is no pattern; the manifest's author is at fault.
+/// The text is not a pattern; the manifest's author is at fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadPattern {
     /// Too long, or of too many segments.
@@ -50,7 +50,7 @@ pub enum BadPattern {
     /// Two parts have the same name.
     #[error("parameter `{{{0}}}` appears twice")]
     Repeated(String),
-    /// What takes the rest of the path stands last.
+    /// The segment that takes the rest of the path must be last.
     #[error("`{{{0}...}}` is not the last segment")]
     RestNotLast(String),
 }
@@ -84,7 +84,7 @@ impl PathPattern {
         self.parts.iter().filter_map(Part::param)
     }
 
-    /// What stands in the places of the names, if the path is one of those meant.
+    /// The values of the parameters, if the path matches.
     pub fn matches(&self, path: &AppPath) -> Option<Vec<(String, String)>> {
         let mut segments = path.segments();
         let mut params = Vec::new();

@@ -870,7 +870,7 @@ fn out_of_date_platform_is_accepted_within_its_grace_and_not_a_moment_longer() {
         assert_eq!(check(86_399, status, &[]), broken);
         assert_eq!(check(0, status, &[]), broken);
     }
-    // What is left beside the age must be accepted by itself.
+    // What is wrong apart from the age must be accepted by itself.
     let both = TcbStatus::OutOfDateConfigurationNeeded;
     assert_eq!(check(86_400, both, &[]), broken);
     assert_eq!(check(86_400, both, &[TcbStatus::ConfigurationNeeded]), []);

@@ -62,10 +62,10 @@ pub struct SnpRules {
     pub allow_vlek: bool,
     /// Providers whose fleet keys are accepted; empty: any.
     pub csp_ids: BTreeSet<String>,
-    /// Keys (SHA-384, hexadecimal) of which one must have signed the guest's
+    /// Keys (SHA-384, hexadecimal), one of which must have signed the guest's
     /// id block; empty: no id block is needed.
     pub id_keys: BTreeSet<String>,
-    /// Keys (SHA-384, hexadecimal) of which one must have certified the id
+    /// Keys (SHA-384, hexadecimal), one of which must have certified the id
     /// key; empty: none is needed.
     pub author_keys: BTreeSet<String>,
     /// What is made of bits of the platform's information and the guest's

@@ -38,7 +38,7 @@ struct Line {
     expect: Expect,
     /// Whether that is what the set expects; `None` if it was not judged.
     agrees: Option<bool>,
-    /// Why it came out so.
+    /// The reason for this result.
     why: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     appraisal: Option<Box<Appraisal>>,

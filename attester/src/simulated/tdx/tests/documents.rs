@@ -216,7 +216,7 @@ fn pck_extension_has_one_form() {
         let content = [&sound[4..], &more].concat();
         PckExtension::parse(&der::sequence(&[content]))
     };
-    // What is not known is passed over; what stands there twice is not.
+    // What is not known is passed over; what appears twice is not.
     assert!(with(entry(&[8], der::octets(&[1]))).is_ok());
     assert_eq!(
         with(entry(&[3], der::octets(&[0, 0]))),
