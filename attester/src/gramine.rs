@@ -12,7 +12,7 @@ use synod_attestation::{Evidence, Tee};
 use crate::{
     files::{Files, read_whole},
     os_error::OsError,
-    patience::{Pause, patiently},
+    retry::{Pause, with_retries},
     spoken::report_data,
 };
 
@@ -97,13 +97,13 @@ impl Gramine {
 
     fn read(&mut self, file: &'static str, most: usize) -> Result<Vec<u8>, GramineError> {
         let (path, files) = (self.root.join(file), &mut *self.files);
-        patiently(&mut *self.pause, || read_whole(files, &path, most))
+        with_retries(&mut *self.pause, || read_whole(files, &path, most))
             .map_err(|error| GramineError::File { file, error })
     }
 
     fn write(&mut self, file: &'static str, bytes: &[u8; 64]) -> Result<(), GramineError> {
         let (path, files) = (self.root.join(file), &mut *self.files);
-        let written = patiently(&mut *self.pause, || files.write(&path, bytes))
+        let written = with_retries(&mut *self.pause, || files.write(&path, bytes))
             .map_err(|error| GramineError::File { file, error })?;
         if written != bytes.len() {
             return Err(GramineError::ShortWrite(written));

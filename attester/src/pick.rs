@@ -15,7 +15,7 @@ use crate::{
         nsm::{NSM_DEVICE, Nsm, NsmError},
         sev_guest::{SEV_GUEST_DEVICE, SevGuest, SevGuestError},
     },
-    patience::ThreadPause,
+    retry::ThreadPause,
 };
 
 /// The innermost first: an enclave holds less than a virtual machine, and its

@@ -12,7 +12,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use synod_attestation::Policy;
 use synod_channel::{Identity, ServerTrust};
 use synod_client::{
-    AppPin, Memory, Patience, ReplicaUrl, Service, StateFile, Trust, TrustFile, Verifier,
+    AppPin, Memory, ReplicaUrl, RetryPolicy, Service, StateFile, Trust, TrustFile, Verifier,
     read_chain,
 };
 use synod_crypto::Digest;
@@ -175,7 +175,7 @@ impl ServiceArgs {
             known.urls,
             trust,
             self.identity()?,
-            self.patience(),
+            self.retry_policy(),
         )?)
     }
 
@@ -190,10 +190,10 @@ impl ServiceArgs {
         self
     }
 
-    fn patience(&self) -> Patience {
-        Patience {
+    fn retry_policy(&self) -> RetryPolicy {
+        RetryPolicy {
             call: Duration::from_secs(self.timeout),
-            ..Patience::default()
+            ..RetryPolicy::default()
         }
     }
 
@@ -399,7 +399,11 @@ mod tests {
             refused.message.contains("no CA certificate"),
             "--via-ca: {refused}"
         );
-        assert_eq!(at("--timeout 7").patience().call.as_secs(), 7, "--timeout");
+        assert_eq!(
+            at("--timeout 7").retry_policy().call.as_secs(),
+            7,
+            "--timeout"
+        );
     }
 
     #[test]

@@ -24,7 +24,7 @@ use synod_attestation::{Evidence, Tee};
 use crate::{
     files::{Files, read_whole},
     os_error::OsError,
-    patience::{Pause, patiently},
+    retry::{Pause, with_retries},
     spoken::{SNP_REPORT_BYTES, report_data},
 };
 
@@ -218,7 +218,7 @@ impl Entries {
             let name = format!("synod-{}-{}", std::process::id(), self.names);
             self.names += 1;
             let path = self.root.join(name);
-            let made = patiently(&mut *self.pause, || self.files.make_folder(&path));
+            let made = with_retries(&mut *self.pause, || self.files.make_folder(&path));
             match made {
                 Ok(()) => {
                     return Ok(Entry {
@@ -321,7 +321,7 @@ impl Entry<'_> {
 
     fn read(&mut self, file: &'static str, most: usize) -> Result<Vec<u8>, TsmError> {
         let path = self.path.join(file);
-        let content = patiently(self.pause, || read_whole(self.files, &path, most))
+        let content = with_retries(self.pause, || read_whole(self.files, &path, most))
             .map_err(|error| file_error(file, error))?;
         if content.len() > most {
             return Err(TsmError::TooLong { file, most });
@@ -341,7 +341,7 @@ impl Entry<'_> {
 
     fn write(&mut self, file: &'static str, bytes: &[u8]) -> Result<(), TsmError> {
         let path = self.path.join(file);
-        let written = patiently(self.pause, || self.files.write(&path, bytes))
+        let written = with_retries(self.pause, || self.files.write(&path, bytes))
             .map_err(|error| file_error(file, error))?;
         if written == bytes.len() {
             return Ok(());

@@ -15,7 +15,7 @@ use synod_attestation::Tee;
 
 use crate::{
     os_error::OsError,
-    patience::{Pause, patiently},
+    retry::{Pause, with_retries},
     spoken::{SNP_REPORT_BYTES, report_data},
 };
 
@@ -162,7 +162,7 @@ impl SevGuest {
             certificates_needed: 0,
         };
         let device = &mut self.device;
-        match patiently(&mut *self.pause, || device.call(&mut exchange)) {
+        match with_retries(&mut *self.pause, || device.call(&mut exchange)) {
             Ok(()) if exchange.exit_info == 0 => Ok(exchange),
             Ok(()) => {
                 Err(refused(&exchange)

@@ -7,8 +7,8 @@ use serde_json::json;
 use synod_api::AppInfo;
 use synod_attestation::Policy;
 use synod_client::{
-    AppPin, Check, ClientError, Patience, ReplicaUrl, Service, Trust, Unverified, VerifiedReplica,
-    Verifier,
+    AppPin, Check, ClientError, ReplicaUrl, RetryPolicy, Service, Trust, Unverified,
+    VerifiedReplica, Verifier,
 };
 use synod_client::{fresh_nonce, observe};
 
@@ -90,7 +90,7 @@ async fn verify(verifier: &Verifier, pins: &[AppPin], url: &ReplicaUrl, output: 
 /// The apps, as the replica's certified state has them, over a connection that ends at its verified key.
 async fn apps_of(verifier: &Verifier, url: &ReplicaUrl) -> Outcome<Vec<AppInfo>> {
     let trust = Trust::Verified(Box::new(verifier.clone()));
-    let service = Service::new([url.clone()], trust, None, Patience::default())?;
+    let service = Service::new([url.clone()], trust, None, RetryPolicy::default())?;
     Ok(service.apps().await?.apps)
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use synod_api::ReplicaInfo;
-use synod_client::{Patience, ReplicaUrl, Service, Trust, Verifier};
+use synod_client::{ReplicaUrl, RetryPolicy, Service, Trust, Verifier};
 use synod_crypto::Digest;
 use synod_governance::Act;
 use tokio::time::Instant;
@@ -156,7 +156,7 @@ impl Tour {
             [self.ports.url(1)],
             trust,
             user,
-            Patience::default(),
+            RetryPolicy::default(),
         )?)
     }
 
