@@ -5,7 +5,7 @@ use std::sync::Arc;
 use synod_attestation::{Anchors, Evidence};
 
 use crate::{
-    bag::Bag,
+    bundle::Bundle,
     cache::Cache,
     client::Client,
     clock::{Clock, SystemClock},
@@ -92,7 +92,7 @@ impl Endorser {
         evidence: &Evidence,
         now_ms: u64,
     ) -> Result<Fetched, EndorserError> {
-        self.endorsements_with(evidence, &Bag::default(), now_ms)
+        self.endorsements_with(evidence, &Bundle::default(), now_ms)
     }
 
     /// As [`Endorser::endorsements_for`]; `handed` came with the evidence, such
@@ -101,7 +101,7 @@ impl Endorser {
     pub fn endorsements_with(
         &self,
         evidence: &Evidence,
-        handed: &Bag,
+        handed: &Bundle,
         now_ms: u64,
     ) -> Result<Fetched, EndorserError> {
         let one = |evidence: &Evidence| {
@@ -121,7 +121,7 @@ impl Endorser {
     /// valid at `now_ms` (Unix milliseconds): to have them before they are
     /// needed. Blocks as long as services take.
     pub fn fetch_for(&self, platform: &Platform, now_ms: u64) -> Result<Fetched, EndorserError> {
-        self.grounds.search(platform, &Bag::default(), now_ms)
+        self.grounds.search(platform, &Bundle::default(), now_ms)
     }
 
     /// What the cache holds, oldest first.

@@ -15,7 +15,7 @@
 
 mod address;
 pub mod answer;
-pub mod bag;
+pub mod bundle;
 mod cache;
 mod certificate;
 mod client;

@@ -14,7 +14,7 @@ use synod_attestation::{
 };
 
 use crate::{
-    bag::Bag,
+    bundle::Bundle,
     certificate::Validity,
     content::{self, Content},
     error::EndorserError,
@@ -43,7 +43,7 @@ impl Grounds {
     pub(crate) fn search(
         &self,
         platform: &Platform,
-        handed: &Bag,
+        handed: &Bundle,
         now_ms: u64,
     ) -> Result<Fetched, EndorserError> {
         let search = Search {
@@ -85,11 +85,11 @@ struct Joined {
 }
 
 impl Search<'_> {
-    fn run(&self, handed: &Bag, notes: &mut Vec<Note>) -> Result<Fetched, EndorserError> {
+    fn run(&self, handed: &Bundle, notes: &mut Vec<Note>) -> Result<Fetched, EndorserError> {
         let mut failed = None;
-        let mut bags = vec![(Source::HostAndOthers, handed.clone())];
+        let mut bundles = vec![(Source::HostAndOthers, handed.clone())];
         for path in &self.grounds.folders {
-            match self.in_folder(path, &mut bags) {
+            match self.in_folder(path, &mut bundles) {
                 Ok(fetched) => return Ok(fetched),
                 Err(error) => {
                     notes.push(Note::FolderNotUsed {
@@ -104,18 +104,18 @@ impl Search<'_> {
         match failed {
             // Nothing else could be asked: what the folder lacks is the reason.
             Some(error) if holding.cache.is_none() && holding.client.is_none() => Err(error),
-            _ => self.in_services(&bags, notes),
+            _ => self.in_services(&bundles, notes),
         }
     }
 
     fn in_folder(
         &self,
         path: &Path,
-        bags: &mut Vec<(Source, Bag)>,
+        bundles: &mut Vec<(Source, Bundle)>,
     ) -> Result<Fetched, EndorserError> {
-        let bag = folder::read(path)?;
-        let candidates = bag.candidates(self.platform);
-        bags.push((Source::FolderAndOthers(path.to_owned()), bag));
+        let bundle = folder::read(path)?;
+        let candidates = bundle.candidates(self.platform);
+        bundles.push((Source::FolderAndOthers(path.to_owned()), bundle));
         let lacks = |lacks| EndorserError::FolderLacks {
             folder: path.to_owned(),
             lacks,
@@ -142,7 +142,7 @@ impl Search<'_> {
 
     fn in_services(
         &self,
-        bags: &[(Source, Bag)],
+        bundles: &[(Source, Bundle)],
         notes: &mut Vec<Note>,
     ) -> Result<Fetched, EndorserError> {
         let name = format!("{:?}", self.platform);
@@ -158,12 +158,12 @@ impl Search<'_> {
                 AmdSigner::Vcek {
                     chip_id: Some(_), ..
                 } => self
-                    .of_bags(amd, bags, notes, EndorserError::ChipHidden)
+                    .of_bags(amd, bundles, notes, EndorserError::ChipHidden)
                     .or_else(|_| self.of_kds(amd, notes)),
                 AmdSigner::Vcek { chip_id: None, .. } => {
-                    self.of_bags(amd, bags, notes, EndorserError::ChipHidden)
+                    self.of_bags(amd, bundles, notes, EndorserError::ChipHidden)
                 }
-                AmdSigner::Vlek { .. } => self.of_bags(amd, bags, notes, EndorserError::NoVlek),
+                AmdSigner::Vlek { .. } => self.of_bags(amd, bundles, notes, EndorserError::NoVlek),
             },
         }
     }
@@ -246,13 +246,13 @@ impl Search<'_> {
     fn of_bags(
         &self,
         platform: &AmdPlatform,
-        bags: &[(Source, Bag)],
+        bundles: &[(Source, Bundle)],
         notes: &mut Vec<Note>,
         without: EndorserError,
     ) -> Result<Fetched, EndorserError> {
         let mut failed = without;
-        for (source, bag) in bags {
-            for (product, der) in bag.amd_signers(platform) {
+        for (source, bundle) in bundles {
+            for (product, der) in bundle.amd_signers(platform) {
                 let signer = Signer::AtHand(source.clone(), der);
                 match self.amd(platform, product, signer, notes) {
                     Ok(fetched) => return Ok(fetched),

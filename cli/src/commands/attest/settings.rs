@@ -168,8 +168,8 @@ impl SourceArgs {
         let mut lacking = String::new();
         let mut found = Vec::new();
         for path in &self.collateral {
-            let bag = folder::read(path).map_err(|error| of_endorser(&error))?;
-            match bag.candidates(&platform) {
+            let bundle = folder::read(path).map_err(|error| of_endorser(&error))?;
+            match bundle.candidates(&platform) {
                 Ok(candidates) => found.extend(candidates),
                 Err(lacks) => lacking = format!("`{}` does not contain {lacks}", path.display()),
             }

@@ -196,8 +196,8 @@ fn candidates(set: &Set, evidence: &Evidence) -> Result<Vec<Endorsements>, Strin
     if platform == Platform::Nitro {
         return Ok(vec![Endorsements::Nitro]);
     }
-    let bag = folder::read(&set.folder).map_err(|error| error.to_string())?;
-    let mut found = bag.candidates(&platform).unwrap_or_default();
+    let bundle = folder::read(&set.folder).map_err(|error| error.to_string())?;
+    let mut found = bundle.candidates(&platform).unwrap_or_default();
     if evidence.tee() == Tee::SevSnp {
         // Certificates of another chip are no candidates, and a set may be about just that.
         found.extend(set.amd_certificates());
