@@ -12,12 +12,12 @@ use crate::{
     config::Config,
     error::EndorserError,
     fetched::Fetched,
-    flights::Flights,
-    holding::Holding,
+    part_source::PartSource,
     platform::Platform,
     progress::Watcher,
     record::Record,
-    search::Grounds,
+    search::Searcher,
+    single_flight::SingleFlight,
     transport::{Https, Transport},
 };
 
@@ -34,7 +34,7 @@ pub struct Entry {
 
 /// Fetches and keeps endorsements. Calls block; threads may share it.
 pub struct Endorser {
-    grounds: Grounds,
+    searcher: Searcher,
 }
 
 impl Endorser {
@@ -70,18 +70,18 @@ impl Endorser {
         });
         let cache = config.cache.map(Cache::open).transpose()?;
         Ok(Self {
-            grounds: Grounds {
+            searcher: Searcher {
                 anchors: config.anchors,
                 folders: config.folders,
-                holding: Holding::new(config.services, config.refresh, cache, client),
-                flights: Flights::default(),
+                parts: PartSource::new(config.services, config.refresh, cache, client),
+                single_flight: SingleFlight::default(),
             },
         })
     }
 
     /// The roots that endorsements must lead to.
     pub fn anchors(&self) -> &Anchors {
-        &self.grounds.anchors
+        &self.searcher.anchors
     }
 
     /// Endorsements for the platform that made `evidence`, and for its parts,
@@ -106,7 +106,7 @@ impl Endorser {
     ) -> Result<Fetched, EndorserError> {
         let one = |evidence: &Evidence| {
             let platform = Platform::of(evidence)?;
-            self.grounds.search(&platform, handed, now_ms)
+            self.searcher.search(&platform, handed, now_ms)
         };
         let lead = one(evidence)?;
         if evidence.parts().is_empty() {
@@ -121,12 +121,12 @@ impl Endorser {
     /// valid at `now_ms` (Unix milliseconds): to have them before they are
     /// needed. Blocks as long as services take.
     pub fn fetch_for(&self, platform: &Platform, now_ms: u64) -> Result<Fetched, EndorserError> {
-        self.grounds.search(platform, &Bundle::default(), now_ms)
+        self.searcher.search(platform, &Bundle::default(), now_ms)
     }
 
     /// What the cache holds, oldest first.
     pub fn list(&self) -> Result<Vec<Entry>, EndorserError> {
-        let Some(cache) = &self.grounds.holding.cache else {
+        let Some(cache) = &self.searcher.parts.cache else {
             return Ok(Vec::new());
         };
         let entry = |(record, bytes): (Record, u64)| Entry {

@@ -8,34 +8,31 @@ use std::{
 
 /// The platforms for which a request is running.
 #[derive(Debug, Default)]
-pub(crate) struct Flights {
-    under_way: Mutex<BTreeSet<String>>,
-    landed: Condvar,
+pub(crate) struct SingleFlight {
+    running: Mutex<BTreeSet<String>>,
+    finished: Condvar,
 }
 
 /// The right to ask for one platform; given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Flight<'a> {
-    flights: &'a Flights,
+    single_flight: &'a SingleFlight,
     name: String,
 }
 
-impl Flights {
+impl SingleFlight {
     /// Waits until no other task asks for `name`.
-    pub(crate) fn take_off(&self, name: String) -> Flight<'_> {
-        let mut under_way = self
-            .under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        while under_way.contains(&name) {
-            under_way = self
-                .landed
-                .wait(under_way)
+    pub(crate) fn begin(&self, name: String) -> Flight<'_> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        while running.contains(&name) {
+            running = self
+                .finished
+                .wait(running)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        under_way.insert(name.clone());
+        running.insert(name.clone());
         Flight {
-            flights: self,
+            single_flight: self,
             name,
         }
     }
@@ -43,12 +40,12 @@ impl Flights {
 
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
-        let mut under_way = self
-            .flights
-            .under_way
+        let mut running = self
+            .single_flight
+            .running
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        under_way.remove(&self.name);
-        self.flights.landed.notify_all();
+        running.remove(&self.name);
+        self.single_flight.finished.notify_all();
     }
 }

@@ -38,7 +38,7 @@ pub(crate) struct Held {
 }
 
 /// The cache and the services.
-pub(crate) struct Holding {
+pub(crate) struct PartSource {
     pub(crate) services: Services,
     pub(crate) refresh: Refresh,
     pub(crate) cache: Option<Cache>,
@@ -48,7 +48,7 @@ pub(crate) struct Holding {
     pauses: Mutex<BTreeMap<String, u64>>,
 }
 
-impl Holding {
+impl PartSource {
     pub(crate) fn new(
         services: Services,
         refresh: Refresh,
