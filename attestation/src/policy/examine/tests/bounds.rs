@@ -112,7 +112,7 @@ fn relaunch_of_a_platform_that_needs_configuration_is_forgiven_the_age_alone() {
 }
 
 #[test]
-fn floors_are_reached_by_their_own_number() {
+fn minimums_are_reached_by_their_own_number() {
     assert_eq!(
         snp_keys(|rules| rules.guest_svn_min = 7, |snp| snp.guest_svn = 7),
         []
