@@ -13,7 +13,7 @@ use crate::certificate::{Certificate, Certified};
 use crate::chain::{ChainRecord, Recorder};
 use crate::header::Head;
 use crate::segment::{Damage, Record, Scanner, SignedAt};
-use crate::sequence::{Appended, CertifyError, Sequence, Uncertifiable};
+use crate::sequence::{Appended, CertifyError, RetractsCertified, Sequence};
 use crate::sequence_error::SequenceError;
 
 /// What one record was.
@@ -72,7 +72,7 @@ pub enum AuditFault {
     Sequence(#[from] SequenceError),
     /// A block would take the place of a certified one.
     #[error("the block contradicts a certified one: {0}")]
-    ContradictsCertified(#[from] Uncertifiable),
+    ContradictsCertified(#[from] RetractsCertified),
     /// A certificate's bytes are malformed.
     #[error("the certificate is malformed: {0}")]
     CertificateBytes(Malformed),

@@ -61,7 +61,7 @@ pub use crate::segment::{
     Corruption, Damage, PAYLOAD_BYTES_MAX, Placed, RECORD_HEADER_LEN, Record, SEGMENT_FORMAT,
     SEGMENT_HEADER_LEN, Scanner, SegmentHeader, SignedAt,
 };
-pub use crate::sequence::{Appended, CertifyError, Sequence, Terms, Uncertifiable};
+pub use crate::sequence::{Appended, CertifyError, RetractsCertified, Sequence, Terms};
 pub use crate::sequence_error::SequenceError;
 pub use crate::shown::{NotShown, ShownBlock, Standing};
 pub use crate::signature::{BlockSignature, block_signature_message, protected_header};

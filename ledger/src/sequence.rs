@@ -110,10 +110,10 @@ pub enum CertifyError {
     Invalid(#[from] CertificateError),
 }
 
-/// A retraction to below the certified block was asked for.
+/// Why a retraction is refused: it would retract a certified block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("block {certified} is certified; nothing at or below it can be retracted")]
-pub struct Uncertifiable {
+pub struct RetractsCertified {
     /// The certified index.
     pub certified: u64,
 }
@@ -240,10 +240,10 @@ impl Sequence {
     }
 
     /// Takes off every block above `index`. Refused below the certified block.
-    pub fn retract(&mut self, index: u64) -> Result<(), Uncertifiable> {
+    pub fn retract(&mut self, index: u64) -> Result<(), RetractsCertified> {
         let certified = self.certified().index;
         if index < certified {
-            return Err(Uncertifiable { certified });
+            return Err(RetractsCertified { certified });
         }
         let keep = self.tail.partition_point(|s| s.head.index <= index);
         self.tail.truncate(keep);
