@@ -90,28 +90,28 @@ pub enum SequenceError {
     },
     /// Readings are not sorted by replica, or one occurs twice.
     #[error("clock readings are not sorted by replica, with one for each")]
-    ReadingOrder,
+    ClockReadingOrder,
     /// A reading from a replica that is not a voter.
     #[error("a clock reading is from replica {replica}, which is not a voter")]
-    ReadingOfStranger {
+    ClockReadingOfStranger {
         /// The id found.
         replica: u64,
     },
     /// A reading that adds nothing: its time is not later than the previous block's.
     #[error("the clock reading of replica {replica} is not later than the previous block")]
-    ReadingNotLater {
+    ClockReadingNotLater {
         /// The reading's replica.
         replica: u64,
     },
     /// A reading bound to a block that is not among the last ones of this chain.
     #[error("the clock reading of replica {replica} does not name a recent block of this chain")]
-    ReadingOffChain {
+    ClockReadingOffChain {
         /// The reading's replica.
         replica: u64,
     },
     /// A reading whose signature is not valid.
     #[error("the clock reading of replica {replica} does not have a valid signature")]
-    ReadingSignature {
+    ClockReadingSignature {
         /// The reading's replica.
         replica: u64,
     },
