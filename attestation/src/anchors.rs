@@ -41,7 +41,7 @@ impl VendorRoots {
 }
 
 /// Roots of simulated vendors. Their private keys are published, so whatever
-/// they vouch for is vouched for by nobody.
+/// they sign proves nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MockRoots(RootSet);
 

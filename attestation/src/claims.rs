@@ -73,7 +73,7 @@ pub enum Tcb {
     Snp(Product, TcbVersion),
     /// Intel: its own judgement.
     Intel(TcbStatus),
-    /// AWS tells nothing: it keeps its platforms current itself.
+    /// AWS publishes nothing about it: it keeps its platforms up to date itself.
     Unstated,
 }
 
@@ -126,7 +126,7 @@ pub struct Claims {
     /// When the oldest of the vendor's dated statements on the platform was
     /// made (Unix milliseconds); `None` if none is dated.
     pub endorsed_since_ms: Option<u64>,
-    /// When the first endorsement of the platform runs out (Unix milliseconds);
+    /// When the first endorsement of the platform expires (Unix milliseconds);
     /// `None` if the vendor sets no end.
     pub endorsed_until_ms: Option<u64>,
     /// The event logs that came along, replayed and bound to the registers.

@@ -3,13 +3,13 @@
 //! and in X.509 certificates.
 //!
 //! A certificate carries the `id-pe-cmw` extension (RFC 9999), with statement,
-//! evidence and, if they fit, endorsements, and beside it TCG DICE's tagged
+//! evidence and, if they fit, endorsements, and next to it TCG DICE's tagged
 //! evidence, which programs for RA-TLS look for, with the first two. Neither is
 //! critical: whoever knows them not sees an ordinary certificate.
 //!
 //! Invariants:
 //! - reading believes nothing; only an appraisal of what was read does;
-//! - two extensions that tell different things are refused;
+//! - two extensions that contradict each other are refused;
 //! - what is longer than [`Credential::CERTIFICATE_BYTES_MAX`] is not read, and
 //!   no certificate is made that long.
 
@@ -71,25 +71,25 @@ pub struct CertificateExtension {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialError {
     /// The certificate is longer than any that is read.
-    #[error("certificate of {0} bytes is too long")]
+    #[error("certificate is {0} bytes, longer than the {max} allowed", max = Credential::CERTIFICATE_BYTES_MAX)]
     TooLong(usize),
     /// The certificate is malformed, or has an extension twice.
     #[error("certificate {0}")]
     Certificate(CertificateError),
     /// The certificate carries no evidence.
-    #[error("certificate carries no evidence")]
+    #[error("certificate has no evidence extension")]
     Missing,
     /// The extension is not what its identifier says.
     #[error("evidence extension of the certificate is malformed")]
     Extension,
-    /// The two extensions tell different things.
+    /// The two extensions contradict each other.
     #[error("evidence extensions of the certificate contradict each other")]
     Contradiction,
     /// The wrapper cannot be read.
     #[error(transparent)]
     Wrapper(#[from] CmwError),
     /// The wrapper holds something else.
-    #[error("wrapper holds no evidence of a kind that is known here")]
+    #[error("wrapper contains no evidence of a known type")]
     UnknownKind,
     /// Statement and evidence are not in their encoding.
     #[error("attested statement is malformed")]

@@ -37,7 +37,7 @@ pub struct SnpEndorsements {
     pub intermediate: Vec<u8>,
     /// ARK: the product's root.
     pub root: Vec<u8>,
-    /// The revocation list of the root, if one is at hand.
+    /// The revocation list of the root, if one is available.
     pub crl: Option<Vec<u8>>,
 }
 
@@ -75,16 +75,16 @@ pub struct IntelCollateral {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndorsementsError {
     /// There are more than [`Endorsements::BYTES_MAX`] bytes.
-    #[error("endorsements of {0} bytes are too long")]
+    #[error("endorsements are {0} bytes, longer than the {max} allowed", max = Endorsements::BYTES_MAX)]
     TooLong(usize),
     /// The bytes are not of the expected shape, or not deterministic CBOR.
     #[error("endorsements are malformed")]
     Malformed,
     /// Composite endorsements within others, or more than eight parts.
-    #[error("endorsements are nested, or have too many parts")]
+    #[error("endorsements are nested or have too many parts")]
     Composite,
     /// The endorsements are for a TEE that this program does not know.
-    #[error("endorsements are for an unknown kind of TEE")]
+    #[error("endorsements are for an unknown TEE type")]
     UnknownKind,
 }
 

@@ -14,7 +14,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
     /// The endorsements do not fit the evidence.
-    #[error("evidence is of {evidence}, which endorsements of `{endorsements}` do not fit")]
+    #[error("evidence is from {evidence}, but the endorsements are for `{endorsements}`")]
     Mismatch {
         /// The TEE of the evidence.
         evidence: Tee,
@@ -35,7 +35,7 @@ pub enum VerifyError {
     EventLog(#[from] EventLogError),
     /// Composite evidence and its endorsements have different numbers of
     /// parts.
-    #[error("evidence has {evidence} parts, endorsements are for {endorsements}")]
+    #[error("evidence has {evidence} parts, but the endorsements cover {endorsements}")]
     Parts {
         /// Parts of the evidence.
         evidence: usize,
@@ -55,8 +55,8 @@ impl VerifyError {
         }
     }
 
-    /// When the collateral ran out that evidence was to be verified with (Unix
-    /// seconds), if that is what is wrong. A certificate that ran out is
+    /// When the collateral expired that evidence was to be verified with (Unix
+    /// seconds), if that is what is wrong. A certificate that expired is
     /// another matter.
     pub(crate) fn collateral_ran_out_s(&self) -> Option<u64> {
         match self {

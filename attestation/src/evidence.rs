@@ -48,16 +48,16 @@ impl Part {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EvidenceError {
     /// There are more bytes than any TEE emits.
-    #[error("evidence of {0} bytes is longer than any TEE emits")]
+    #[error("evidence is too long: {0} bytes")]
     TooLong(usize),
     /// The CBOR wrapper is malformed or has bytes left over.
     #[error("evidence is malformed")]
     Malformed,
     /// No known TEE emits bytes of this shape.
-    #[error("evidence is of an unknown kind")]
+    #[error("evidence has an unknown type")]
     UnknownKind,
     /// Only TDX has registers that an event log belongs to.
-    #[error("evidence of {0} has no event log")]
+    #[error("{0} evidence cannot have an event log")]
     NoLog(Tee),
     /// There is a log of this kind already.
     #[error("evidence has two event logs of kind `{0}`")]
@@ -66,11 +66,11 @@ pub enum EvidenceError {
     #[error("evidence has too many parts")]
     TooManyParts,
     /// A part has parts of its own.
-    #[error("a part of evidence has parts of its own")]
+    #[error("a part of the evidence has parts itself")]
     NestedPart,
     /// A part's name is not 1 to 64 of `a-z`, `0-9`, `.`, `_`, `-`, or it is
     /// there twice.
-    #[error("a part of evidence has an unfit name")]
+    #[error("a part of the evidence has an invalid name")]
     PartName,
 }
 
@@ -81,7 +81,7 @@ impl Evidence {
     /// Longest accepted encoding, with logs and parts, in bytes.
     pub const TOTAL_BYTES_MAX: usize = 2 * 1024 * 1024;
 
-    /// Most parts beside the lead.
+    /// The most parts besides the lead.
     pub const PARTS_MAX: usize = 8;
 
     /// Bytes known to be meant for `tee`.
@@ -180,13 +180,13 @@ impl Evidence {
         self.logs.iter().map(|(kind, log)| (*kind, log.as_slice()))
     }
 
-    /// The parts beside the lead.
+    /// The parts besides the lead.
     pub fn parts(&self) -> &[Part] {
         &self.parts
     }
 
     /// The SHA-256 of the encoding. It names these bytes and nothing more:
-    /// some vendors' formats are malleable, so it is no replay key.
+    /// some vendors' formats are malleable, so it is not a replay key.
     pub fn digest(&self) -> Digest {
         sha256(&[&self.encode()])
     }

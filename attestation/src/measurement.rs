@@ -19,10 +19,10 @@ impl Measurement {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MeasurementError {
     /// A measurement has 32, 48 or 64 bytes.
-    #[error("a measurement has 32, 48 or 64 bytes, not {0}")]
+    #[error("measurement is {0} bytes, expected 32, 48 or 64")]
     Length(usize),
     /// The text is not hexadecimal.
-    #[error("a measurement is written in hexadecimal digits")]
+    #[error("measurement is not written in hexadecimal digits")]
     Hex,
 }
 

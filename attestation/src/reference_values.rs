@@ -115,7 +115,7 @@ pub enum ReferenceError {
     #[error("unknown TEE `{0}`")]
     UnknownTee(String),
     /// A field belongs to another kind of TEE.
-    #[error("`{field}` is no value of {tee}")]
+    #[error("{tee} has no value `{field}`")]
     Foreign {
         /// The field.
         field: &'static str,
@@ -131,7 +131,7 @@ pub enum ReferenceError {
         length: usize,
     },
     /// No value names the code or its signer, so anything would match.
-    #[error("the entry names neither code nor signer, so it would accept anything")]
+    #[error("the entry names neither code nor signer, so it would accept any code")]
     Empty,
 }
 
@@ -401,7 +401,7 @@ impl TryFrom<&Accepted> for ReferenceValues {
     }
 }
 
-/// Whether a value is what evidence shows that nobody signed for.
+/// Whether a value is the one that unsigned evidence shows.
 fn stands_for_nobody(field: &str, value: &[u8]) -> bool {
     let of_signer = ["id_key_digest", "author_key_digest", "pcr8"].contains(&field);
     of_signer && value.iter().all(|byte| *byte == 0)

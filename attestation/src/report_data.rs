@@ -32,7 +32,7 @@ impl From<[u8; 64]> for ReportData {
 
 /// The bytes are not exactly 64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("report data has {0} bytes, not 64")]
+#[error("report data is {0} bytes, expected 64")]
 pub struct WrongLength(pub usize);
 
 impl TryFrom<&[u8]> for ReportData {

@@ -22,7 +22,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// The number that stands for the role in encoded statements.
+    /// The number that represents the role in encoded statements.
     pub fn number(self) -> u8 {
         match self {
             Self::Replica => 1,
@@ -80,7 +80,7 @@ pub enum StatementError {
     #[error("statement has an unknown role {0}")]
     UnknownRole(u8),
     /// The TLS key is empty or longer than [`NodeStatement::TLS_BYTES_MAX`].
-    #[error("statement has a TLS key of {0} bytes")]
+    #[error("statement has a TLS key of {0} bytes, which is not a valid length")]
     TlsLength(usize),
     /// The bytes decode, but are not the deterministic encoding.
     #[error("statement is not in its deterministic encoding")]

@@ -44,7 +44,7 @@ impl Tee {
         }
     }
 
-    /// The number that stands for this TEE in encoded evidence.
+    /// The number that represents this TEE in encoded evidence.
     pub fn number(self) -> u8 {
         match self {
             Self::SevSnp => 1,
@@ -74,7 +74,7 @@ impl Serialize for Tee {
 
 /// The name is not one of `sev-snp`, `tdx`, `nitro`, `sgx`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown kind of TEE `{0}`")]
+#[error("unknown TEE type `{0}`")]
 pub struct UnknownTee(pub String);
 
 impl FromStr for Tee {

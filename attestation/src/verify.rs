@@ -1,4 +1,4 @@
-//! One door for all TEEs: from evidence and endorsements to claims.
+//! One entry point for all TEEs: from evidence and endorsements to claims.
 //!
 //! It judges whether evidence is *genuine*, at a time that the caller states.
 //! Whether the workload is the right one is for a policy.

@@ -1,4 +1,4 @@
-//! The checks that X.509 chains of TEE vendors need (RFC 5280), no more.
+//! Only the checks that X.509 chains of TEE vendors need (RFC 5280).
 //!
 //! A chain is given in order; nothing is searched for. Invariants:
 //! - a certificate is strict DER to the last byte, version 3, and has no
@@ -48,7 +48,7 @@ pub enum CertificateError {
     #[error("is malformed")]
     Malformed,
     /// Not valid yet at the time of verification (Unix seconds).
-    #[error("is valid from {from_s} on, and it is {now_s} (Unix seconds)")]
+    #[error("is valid only from {from_s}, and the time is {now_s} (Unix seconds)")]
     NotYetValid {
         /// When it becomes valid.
         from_s: u64,
@@ -56,37 +56,37 @@ pub enum CertificateError {
         now_s: u64,
     },
     /// Not valid any more at the time of verification (Unix seconds).
-    #[error("was valid until {until_s}, and it is {now_s} (Unix seconds)")]
+    #[error("expired at {until_s}, and the time is {now_s} (Unix seconds)")]
     Expired {
-        /// When it ran out.
+        /// When it expired.
         until_s: u64,
         /// The time of verification.
         now_s: u64,
     },
     /// Its issuer's name is not the subject of the certificate above.
-    #[error("names another issuer than the certificate above it")]
+    #[error("names an issuer that is not the certificate above it")]
     WrongIssuer,
     /// The certificate above did not sign it.
     #[error("is not signed by the certificate above it")]
     BadSignature,
     /// It is signed in a way, or holds a key of a kind, that the vendor does
     /// not use.
-    #[error("uses an algorithm that its vendor does not use")]
+    #[error("uses an algorithm that its vendor never uses")]
     Algorithm,
     /// The certificate above may not issue certificates or lists.
-    #[error("is issued by a certificate that may not issue it")]
+    #[error("is issued by a certificate that is not allowed to issue it")]
     IssuerMayNotSign,
-    /// The certificate above may not stand so far from the end.
-    #[error("stands in a longer chain than its issuer allows")]
+    /// The certificate above is not allowed this far from the leaf.
+    #[error("is in a longer chain than its issuer allows")]
     PathTooLong,
     /// A critical extension is not understood.
     #[error("has the unknown critical extension {0}")]
     UnknownCriticalExtension(String),
     /// It may issue certificates, where only a signer of other things belongs.
-    #[error("is an authority, and stands where none may")]
+    #[error("is a CA certificate where none is allowed")]
     Authority,
     /// Its key may not sign anything but certificates.
-    #[error("holds a key that may not sign")]
+    #[error("has a key that is not allowed to sign")]
     MayNotSign,
     /// It has been revoked.
     #[error("is revoked")]
@@ -246,7 +246,7 @@ impl Certificate {
         Ok(())
     }
 
-    /// Checks that it is no authority, and that its key may sign.
+    /// Checks that it is not an authority, and that its key may sign.
     pub(crate) fn check_end_entity(&self) -> Result<(), CertificateError> {
         if self
             .constraints()?
@@ -515,7 +515,7 @@ impl RevocationList {
     }
 }
 
-/// Checks the entries of a list, so that none is passed over.
+/// Checks every entry of a list.
 fn checked_entries(entries: &Element<'_>) -> Result<Range<usize>, CertificateError> {
     let mut reader = entries.inside();
     while !reader.is_empty() {

@@ -7,7 +7,7 @@ use crate::{
     linux::{configfs_tsm::TsmError, nsm::NsmError, sev_guest::SevGuestError},
 };
 
-/// There is no evidence. The fault is our environment's.
+/// The platform gave no evidence. Our environment is at fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AttesterError {
     /// A key of the simulated attester could not be read or used.
@@ -17,7 +17,7 @@ pub enum AttesterError {
     #[error("the attester cannot encode {0}")]
     Encoding(&'static str),
     /// The time lies outside of what certificates can express.
-    #[error("the time {0} ms cannot stand in a certificate")]
+    #[error("the time {0} ms cannot be represented in a certificate")]
     Time(u64),
     /// Linux' configfs-tsm gave none.
     #[error("configfs-tsm gave no evidence: {0}")]
@@ -33,7 +33,7 @@ pub enum AttesterError {
     Gramine(#[from] GramineError),
     /// The platform gave evidence, but nothing of what its vendor says about
     /// it; the caller must fetch that from elsewhere.
-    #[error("this platform hands out no endorsements for its {0} evidence")]
+    #[error("this platform does not provide endorsements for its {0} evidence")]
     NoEndorsements(Tee),
 }
 

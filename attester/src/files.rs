@@ -1,4 +1,4 @@
-//! Files that are none: how a kernel or a library OS talks through paths.
+//! Pseudo-files: how a kernel or a library OS communicates through paths.
 //!
 //! Such files differ from those on a disk: one write is one message, a read
 //! may come in pieces or fail for a while, and lengths are not known before.

@@ -12,7 +12,7 @@ use synod_attestation::{Evidence, Tee};
 use crate::{
     files::{Files, read_whole},
     os_error::OsError,
-    patience::{Pause, patiently},
+    retry::{Pause, with_retries},
     spoken::report_data,
 };
 
@@ -35,19 +35,19 @@ pub enum GramineError {
     },
     /// The enclave's manifest chose another scheme than DCAP; the manifest
     /// needs `sgx.remote_attestation = "dcap"`.
-    #[error("the manifest chose the attestation scheme `{0}`, not `dcap`")]
+    #[error("the manifest sets the attestation scheme `{0}`, expected `dcap`")]
     Scheme(String),
     /// Gramine took only a part of the report data.
-    #[error("`user_report_data` took {0} of 64 bytes")]
+    #[error("only {0} of 64 bytes were written to `user_report_data`")]
     ShortWrite(usize),
     /// The quote is longer than evidence can be.
-    #[error("the quote is longer than {0} bytes")]
+    #[error("the quote is longer than the {0} bytes allowed")]
     TooLong(usize),
-    /// What was read is no quote of version 3.
-    #[error("{0} bytes are no quote of version 3")]
+    /// What was read is not a quote of version 3.
+    #[error("the file has {0} bytes that are not a quote of version 3")]
     NoQuote(usize),
     /// The quote speaks for other report data than ours.
-    #[error("the quote carries other report data than was written")]
+    #[error("the quote does not contain the report data that was written")]
     ForeignQuote,
 }
 
@@ -97,13 +97,13 @@ impl Gramine {
 
     fn read(&mut self, file: &'static str, most: usize) -> Result<Vec<u8>, GramineError> {
         let (path, files) = (self.root.join(file), &mut *self.files);
-        patiently(&mut *self.pause, || read_whole(files, &path, most))
+        with_retries(&mut *self.pause, || read_whole(files, &path, most))
             .map_err(|error| GramineError::File { file, error })
     }
 
     fn write(&mut self, file: &'static str, bytes: &[u8; 64]) -> Result<(), GramineError> {
         let (path, files) = (self.root.join(file), &mut *self.files);
-        let written = patiently(&mut *self.pause, || files.write(&path, bytes))
+        let written = with_retries(&mut *self.pause, || files.write(&path, bytes))
             .map_err(|error| GramineError::File { file, error })?;
         if written != bytes.len() {
             return Err(GramineError::ShortWrite(written));

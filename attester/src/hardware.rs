@@ -62,7 +62,7 @@ impl Attester for Gramine {
     }
 }
 
-/// Evidence with nothing beside it.
+/// Evidence with nothing next to it.
 fn bare(tee: Tee, bytes: Vec<u8>) -> Result<Quoted, AttesterError> {
     let evidence =
         Evidence::new(tee, bytes).map_err(|_| AttesterError::Encoding("the evidence"))?;

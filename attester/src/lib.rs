@@ -24,8 +24,8 @@ mod gramine;
 mod hardware;
 mod linux;
 mod os_error;
-mod patience;
 mod pick;
+mod retry;
 mod simulated;
 mod spoken;
 
@@ -53,7 +53,7 @@ pub use crate::{
         },
     },
     os_error::OsError,
-    patience::{FIRST_PAUSE, Pause, TRIES_MAX, ThreadPause},
     pick::{NothingToPick, open, pick},
+    retry::{FIRST_PAUSE, Pause, TRIES_MAX, ThreadPause},
     simulated::{Simulated, fault::Fault},
 };

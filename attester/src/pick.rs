@@ -15,11 +15,11 @@ use crate::{
         nsm::{NSM_DEVICE, Nsm, NsmError},
         sev_guest::{SEV_GUEST_DEVICE, SevGuest, SevGuestError},
     },
-    patience::ThreadPause,
+    retry::ThreadPause,
 };
 
 /// The innermost first: an enclave holds less than a virtual machine, and its
-/// files may stand beside the devices of the machine that it runs in.
+/// files may stand next to the devices of the machine that it runs in.
 const STRENGTH: [Tee; 4] = [Tee::Sgx, Tee::Nitro, Tee::Tdx, Tee::SevSnp];
 
 /// There is no real TEE to open.

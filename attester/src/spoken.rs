@@ -1,5 +1,5 @@
 //! Whether evidence speaks for what was asked. No judgement: only that the
-//! back-end did not hand out somebody else's report.
+//! back-end did not hand out another party's report.
 
 use synod_attestation::Tee;
 

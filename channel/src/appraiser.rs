@@ -30,7 +30,7 @@ use crate::{
     suite::{HandshakeSignatures, handshake_signature_methods, public_provider},
 };
 
-/// What a client offers (ALPN) beside HTTP's names to be shown the certificate
+/// What a client offers (ALPN) in addition to HTTP's names to get the certificate
 /// with the evidence; it is never agreed on. Evidence is long, and most clients
 /// have no use for it.
 pub const ATTESTED_PROTOCOL: &[u8] = b"synod-attested/1";
@@ -60,7 +60,7 @@ impl Appraiser {
         }))
     }
 
-    /// The same with endorsements at hand, for certificates that carry none
+    /// The same with endorsements available, for certificates that carry none
     /// because they would be too long. They are believed as little as others.
     #[must_use]
     pub fn with_endorsements(&self, endorsements: Vec<Endorsements>) -> Self {
@@ -89,7 +89,7 @@ impl Appraiser {
 
     /// The verdict on the other end, once the handshake is done: on a server
     /// that was asked for its evidence, or on a client that showed its own,
-    /// which the public door lets in like any other. It lapses; whoever keeps
+    /// which the public door lets in like any other. It expires; whoever keeps
     /// the connection must look at its expiry.
     ///
     /// # Errors
@@ -148,27 +148,27 @@ impl Appraiser {
     }
 }
 
-/// Why the evidence in a certificate makes nobody trusted. The other end is at
+/// Why the evidence in a certificate is not trusted. The other end is at
 /// fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EvidenceRefused {
     /// No certificate was shown, or the handshake is not done.
-    #[error("no certificate was shown")]
+    #[error("no certificate was presented")]
     NoCertificate,
-    /// What was shown is no certificate that TLS takes.
+    /// TLS does not accept the certificate that was presented.
     #[error("certificate is malformed")]
     MalformedCertificate,
     /// The certificate carries no evidence that can be read.
     #[error(transparent)]
     Credential(#[from] CredentialError),
     /// The evidence is for another TLS key than the certificate's.
-    #[error("evidence is for another key than the certificate's")]
+    #[error("evidence is for a different key than the certificate")]
     AnotherKey,
     /// The statement is made for another network.
-    #[error("evidence is for another network: {0}")]
+    #[error("evidence is for a different network: {0}")]
     AnotherContext(Digest),
-    /// The certificate carries no endorsements, and none are at hand.
-    #[error("there are no endorsements to verify the evidence with")]
+    /// The certificate carries no endorsements, and none are available.
+    #[error("there are no endorsements for verifying the evidence")]
     NoEndorsements,
     /// The policy refuses.
     #[error(transparent)]

@@ -121,13 +121,13 @@ impl Certificate {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateError {
     /// Issued certificates live for [`LIFETIME_MAX_MS`] at most.
-    #[error("a certificate may live for 24 hours at most")]
+    #[error("certificate is valid for more than 24 hours")]
     LifetimeTooLong,
     /// It would end before it begins, or after the year 9999.
     #[error("certificate has no valid time span")]
     NoTimeSpan,
     /// A server certificate names at least one host.
-    #[error("server certificate without names")]
+    #[error("server certificate has no names")]
     NoNames,
     /// Neither an IP address nor a DNS name.
     #[error("`{0}` is neither an IP address nor a DNS name")]
@@ -139,9 +139,9 @@ pub enum CertificateError {
     #[error("public key is not a P-256 key")]
     NotP256,
     /// The evidence names another TLS key.
-    #[error("evidence is for another key than the certificate's")]
+    #[error("evidence is for a different key than the certificate")]
     AnotherKey,
-    /// The evidence cannot stand in a certificate.
+    /// The evidence cannot be put into a certificate.
     #[error(transparent)]
     Credential(#[from] CredentialError),
     /// The library refused the fields.

@@ -31,9 +31,9 @@ use crate::{
     },
 };
 
-/// The certificate is of another key than the door's.
+/// The certificate is for a different key than the listener's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("certificate is not of this door's key")]
+#[error("certificate is not for the key of this TLS listener")]
 pub struct KeyMismatch;
 
 /// A server configuration whose certificate can be exchanged while it serves.
@@ -45,7 +45,7 @@ pub struct PublicDoor {
 }
 
 impl PublicDoor {
-    /// A door that shows `certificate`, which must be of `key`.
+    /// A listener that presents `certificate`, which must be for `key`.
     pub fn new(
         key: &TlsKey,
         certificate: &Certificate,

@@ -118,7 +118,7 @@ impl PeerFrame {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// Longer than allowed; nothing was allocated for it.
-    #[error("frame of {length} bytes, allowed are {max}")]
+    #[error("frame is {length} bytes, longer than the {max} allowed")]
     TooLong {
         /// What it would have.
         length: usize,
@@ -126,7 +126,7 @@ pub enum FrameError {
         max: usize,
     },
     /// Not the fields of an envelope, or bytes after them.
-    #[error("malformed frame")]
+    #[error("frame is malformed")]
     Malformed,
     /// The fields of an envelope in another encoding.
     #[error("frame is not in canonical encoding")]

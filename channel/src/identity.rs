@@ -77,10 +77,10 @@ impl Identity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
     /// No X.509 certificate in PEM.
-    #[error("no X.509 certificate in PEM")]
+    #[error("the PEM text contains no X.509 certificate")]
     MalformedCertificate,
     /// No private key in PEM that TLS 1.3 can sign with.
-    #[error("no private key in PEM that TLS 1.3 can use")]
+    #[error("the PEM text contains no private key that TLS 1.3 can use")]
     MalformedKey,
     /// The certificate is of another key.
     #[error("certificate and private key do not belong together")]

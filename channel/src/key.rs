@@ -42,7 +42,7 @@ pub struct TlsKey {
 impl TlsKey {
     /// The key that belongs to `seed`, always the same.
     pub fn from_seed(seed: &Secret<32>) -> Self {
-        // A candidate is no scalar of the curve with probability 2^-32.
+        // A candidate is not a scalar of the curve with probability 2^-32.
         (0..=u8::MAX)
             .map(|attempt| hkdf_sha256::<32>(seed.expose(), b"synod.tls.p256", &[&[attempt]]))
             .find_map(|scalar| Self::from_scalar(&scalar))

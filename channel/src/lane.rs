@@ -99,13 +99,13 @@ impl PeerReceiver {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FrameRefused {
     /// Of another network.
-    #[error("frame is of network {found}")]
+    #[error("frame is for network {found}, which is not this network")]
     WrongNetwork {
         /// The network that it names.
         found: Digest,
     },
     /// It names another sender than the replica at the other end.
-    #[error("frame names replica {found} as sender, not {expected}")]
+    #[error("frame names replica {found} as its sender, expected {expected}")]
     WrongSender {
         /// Who is at the other end.
         expected: u64,
@@ -113,7 +113,7 @@ pub enum FrameRefused {
         found: u64,
     },
     /// Meant for another replica.
-    #[error("frame is for replica {found}, not {expected}")]
+    #[error("frame is for replica {found}, expected {expected}")]
     WrongReceiver {
         /// This replica.
         expected: u64,
@@ -121,7 +121,7 @@ pub enum FrameRefused {
         found: u64,
     },
     /// Its counter is not above the newest one that was taken.
-    #[error("frame {found} comes after frame {newest}")]
+    #[error("frame {found} arrived after frame {newest}")]
     Replayed {
         /// The newest counter taken.
         newest: u64,

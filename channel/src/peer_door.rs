@@ -106,16 +106,16 @@ pub enum PeerRefused {
     #[error("peer does not speak `synod-peer/3`")]
     WrongProtocol,
     /// The handshake is not done, or no certificate was shown.
-    #[error("peer has shown no certificate")]
+    #[error("peer did not present a certificate")]
     NoCertificate,
-    /// What was shown is no certificate.
+    /// The peer did not present a valid certificate.
     #[error("peer's certificate is malformed")]
     MalformedCertificate,
     /// No trusted replica holds that key.
-    #[error("peer's key is not that of a trusted replica")]
+    #[error("peer's key does not belong to a trusted replica")]
     NotTrusted,
     /// A trusted replica, but not the one that was called.
-    #[error("peer is replica {found}, not {expected}")]
+    #[error("peer is replica {found}, expected {expected}")]
     AnotherReplica {
         /// Who was called.
         expected: u64,

@@ -11,7 +11,7 @@ use crate::spki::Spki;
 
 /// Two replicas cannot share a key: each is born in one process. The later one of the two is not trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("replica {replica} is recorded with a key of an earlier replica")]
+#[error("replica {replica} is recorded with the key of an earlier replica")]
 pub struct DuplicateKey {
     /// The later one, which is left out of the table.
     pub replica: u64,
@@ -32,7 +32,7 @@ pub struct PeerKeys {
 pub struct PeerTable(Arc<RwLock<BTreeMap<u64, PeerKeys>>>);
 
 impl PeerTable {
-    /// A table of nobody.
+    /// An empty table.
     pub fn new() -> Self {
         Self::default()
     }

@@ -22,7 +22,7 @@ const ROOT_LIFETIME_MS: u64 = 10 * 365 * 24 * 60 * 60 * 1000;
 /// Digits of the network id in the names of root and replicas.
 const NETWORK_DIGITS: usize = 16;
 
-/// A replica's hold of the service key.
+/// A replica's copy of the service key.
 pub struct ServiceCa {
     issuer: Issuer<'static, TlsKey>,
     certificate: Certificate,

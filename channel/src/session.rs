@@ -136,7 +136,7 @@ impl End {
     }
 }
 
-/// Who stands at an end of a session.
+/// The party at one end of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Party {
     /// A replica, by its id: at the peer door.
@@ -204,30 +204,30 @@ impl ProvenSession {
 /// fault; nothing may be sent to it, and nothing read of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SessionRefused {
-    /// The bytes are no proof, or not in deterministic encoding.
+    /// The bytes are not a proof, or not in deterministic encoding.
     #[error("session proof is malformed")]
     Malformed,
     /// Its label is of another version.
-    #[error("session proof is of an unknown version")]
+    #[error("session proof has an unknown version")]
     UnknownVersion,
     /// It is tied to the session by a mechanism that is not known here.
-    #[error("session proof is by an unknown mechanism")]
+    #[error("session proof uses an unknown mechanism")]
     UnknownBinding,
     /// It is for another network.
-    #[error("session proof is for network {0}")]
+    #[error("session proof is for network {0}, which is not the expected one")]
     OtherNetwork(Digest),
     /// It is by the wrong end: one's own proof, sent back.
-    #[error("session proof is by the wrong end of the connection")]
+    #[error("session proof was made by the wrong end of the connection")]
     WrongEnd,
-    /// It is by somebody else than expected.
-    #[error("session proof is by another party: {0:?}")]
+    /// Another party made it than expected.
+    #[error("session proof was made by an unexpected party: {0:?}")]
     OtherSender(Party),
-    /// It is for somebody else.
-    #[error("session proof is for another party: {0:?}")]
+    /// It was made for another party.
+    #[error("session proof was made for a different party: {0:?}")]
     OtherReceiver(Party),
     /// The identity key did not sign this claim for this session: the session
     /// ends elsewhere, or the key is another one.
-    #[error("the identity key did not sign this TLS session: it ends elsewhere")]
+    #[error("the identity key did not sign this TLS session: the session ends at another machine")]
     NotThisSession,
 }
 

@@ -13,7 +13,7 @@ const P256_PREFIX: [u8; 26] = [
 const P256_POINT_LENGTH: usize = 65;
 const UNCOMPRESSED: u8 = 0x04;
 
-/// The bytes are no X.509 certificate. Whoever sent them is at fault.
+/// The bytes are not an X.509 certificate. Whoever sent them is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an X.509 version 3 certificate")]
 pub struct MalformedCertificate;

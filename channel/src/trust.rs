@@ -51,7 +51,7 @@ impl ServerTrust {
     }
 
     /// The replica that the verdict is about, by exactly the TLS key that its
-    /// evidence binds, until the verdict lapses. Names and dates in its
+    /// evidence binds, until the verdict expires. Names and dates in its
     /// certificate mean nothing.
     pub fn attested(verdict: &Verdict) -> Result<Self, TrustError> {
         let subject = verdict.subject();
@@ -81,11 +81,11 @@ impl ServerTrust {
 /// Why no connection can be trusted in this way. The caller is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TrustError {
-    /// The pinned authority is no certificate.
-    #[error("the service's authority is not an X.509 certificate")]
+    /// The pinned authority is not a certificate.
+    #[error("the service's CA certificate is not an X.509 certificate")]
     BadAuthority,
     /// The verdict is about a client or worker: no server.
-    #[error("verdict is not about a replica")]
+    #[error("verdict is not for a replica")]
     NotAReplica,
 }
 

@@ -10,7 +10,7 @@ pub(crate) fn told(act: &Act) -> String {
             configuration,
             digest,
         } => format!(
-            "open the service to users, with configuration {configuration} ({digest}), whose voters' evidence whoever signs has verified"
+            "open the service to users, with configuration {configuration} ({digest}); each signer has verified the evidence of its voters"
         ),
         Act::SetUser {
             name,
@@ -27,12 +27,12 @@ pub(crate) fn told(act: &Act) -> String {
         Act::TrustReplica { id } => format!("trust replica {id}"),
         Act::RemoveReplica { id, cause } => format!("remove replica {id} ({cause:?})"),
         Act::ReplaceReplica { id, with: Some(by) } => {
-            format!("let replica {id} give way to replica {by}")
+            format!("replace replica {id} with replica {by}")
         }
         Act::ReplaceReplica { id, with: None } => {
-            format!("let replica {id} give way to whichever joins in its place")
+            format!("replace replica {id} with the next replica that joins in its place")
         }
-        Act::SetRequiredVendors { n } => format!("demand voters of {n} vendors"),
+        Act::SetRequiredVendors { n } => format!("require voters from {n} vendors"),
         Act::SetApp {
             manifest,
             component,
@@ -43,7 +43,7 @@ pub(crate) fn told(act: &Act) -> String {
             format!("set the app `{name}` {version}: component {component} of {size} bytes")
         }
         Act::RemoveApp { name } => {
-            format!("remove the app `{}` with all that it holds", name.as_str())
+            format!("remove the app `{}` with all its data", name.as_str())
         }
     }
 }
@@ -57,7 +57,7 @@ fn named(manifest: &str) -> (String, String) {
         ),
         Err(error) => (
             "?".to_owned(),
-            format!("with a manifest that is none ({error})"),
+            format!("with a manifest that cannot be read ({error})"),
         ),
     }
 }

@@ -3,7 +3,7 @@
 //! After `synod up` nothing needs to be named: the trust file and the user's certificate stand in the folder
 //! `.synod`. Every replica is verified, evidence and chain, before a request is sent to it, unless the caller
 //! asks for `--via-ca`, which trusts the service's authority as `curl` does. What was seen of the network is kept in
-//! a state file beside the trust file, so that no later command believes anything older.
+//! a state file next to the trust file, so that no later command believes anything older.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use synod_attestation::Policy;
 use synod_channel::{Identity, ServerTrust};
 use synod_client::{
-    AppPin, Memory, Patience, ReplicaUrl, Service, StateFile, Trust, TrustFile, Verifier,
+    AppPin, Memory, ReplicaUrl, RetryPolicy, Service, StateFile, Trust, TrustFile, Verifier,
     read_chain,
 };
 use synod_crypto::Digest;
@@ -27,14 +27,14 @@ pub(crate) const DEFAULT_DIR: &str = ".synod";
 /// Which service, and who asks.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ServiceArgs {
-    /// The folder that `synod up` wrote: trust file and user certificate are taken from it
+    /// The folder that `synod up` wrote, which has the trust file and the user's certificate
     #[arg(long, env = "SYNOD_DIR", value_name = "DIR", default_value = DEFAULT_DIR)]
     pub(crate) dir: PathBuf,
     /// The trust file [default: DIR/trust.toml]
     #[arg(long, env = "SYNOD_TRUST", value_name = "FILE")]
     pub(crate) trust: Option<PathBuf>,
-    /// What was seen of the network before, so that no replica can show anything older [default: the trust file's
-    /// name, ending in .state]
+    /// The state file: what this client saw of the network, so that no replica can show older data [default: the trust
+    /// file's name, ending in .state]
     #[arg(long, env = "SYNOD_STATE", value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
     /// A replica's address, instead of those in the trust file and in the state file; can be repeated
@@ -43,7 +43,7 @@ pub(crate) struct ServiceArgs {
     /// The network id to pin, instead of that in the trust file
     #[arg(long, value_name = "ID")]
     pub(crate) network: Option<String>,
-    /// An appraisal policy of your own (TOML), instead of the members'
+    /// Your own appraisal policy (TOML), instead of the members' policy
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
     /// Your certificate (PEM) [default: DIR/users/user.pem, if it is there]
@@ -52,10 +52,10 @@ pub(crate) struct ServiceArgs {
     /// Your private key (PEM) [default: DIR/users/user.key]
     #[arg(long, env = "SYNOD_KEY", value_name = "FILE", requires = "cert")]
     pub(crate) cert_key: Option<PathBuf>,
-    /// Trust whatever replica the service's authority certified, without verifying evidence
+    /// Trust any replica that the service's CA certified, without verifying evidence
     #[arg(long)]
     pub(crate) via_ca: bool,
-    /// Seconds that a request may take with all its repetitions
+    /// Timeout of a request in seconds, including all retries
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub(crate) timeout: u64,
 }
@@ -86,7 +86,7 @@ impl Args for ServiceArgsAnywhere {
     }
 }
 
-/// Whom to believe, offline.
+/// Which network and policy to trust, offline.
 pub(crate) struct Pin {
     pub(crate) network: Digest,
     pub(crate) policy: Option<Policy>,
@@ -175,7 +175,7 @@ impl ServiceArgs {
             known.urls,
             trust,
             self.identity()?,
-            self.patience(),
+            self.retry_policy(),
         )?)
     }
 
@@ -190,10 +190,10 @@ impl ServiceArgs {
         self
     }
 
-    fn patience(&self) -> Patience {
-        Patience {
+    fn retry_policy(&self) -> RetryPolicy {
+        RetryPolicy {
             call: Duration::from_secs(self.timeout),
-            ..Patience::default()
+            ..RetryPolicy::default()
         }
     }
 
@@ -232,7 +232,8 @@ impl Known {
     /// Trust in the service's authority.
     fn authority(&self) -> Outcome<Trust> {
         let pem = self.service_ca.as_ref().ok_or_else(|| {
-            Failure::mistake("the trust file holds no authority").with_hint("leave `--via-ca` out")
+            Failure::mistake("the trust file has no CA certificate")
+                .with_hint("leave `--via-ca` out")
         })?;
         let trust = ServerTrust::service_ca_from_pem(pem).map_err(Failure::mistake)?;
         Ok(Trust::Authority(trust))
@@ -282,7 +283,7 @@ pub(crate) fn open_memory(
 /// Reads a network id.
 pub(crate) fn parse_network(text: &str) -> Outcome<Digest> {
     text.parse().map_err(|_| {
-        Failure::mistake(format!("`{text}` is no network id"))
+        Failure::mistake(format!("`{text}` is not a network id"))
             .with_hint("a network id has 64 hexadecimal digits")
     })
 }
@@ -291,7 +292,7 @@ pub(crate) fn parse_network(text: &str) -> Outcome<Digest> {
 pub(crate) fn read_policy(path: &Path) -> Outcome<Policy> {
     Policy::from_toml(&files::read_text(path)?).map_err(|error| {
         Failure::mistake(format!(
-            "`{}` is no appraisal policy: {error}",
+            "`{}` is not an appraisal policy: {error}",
             path.display()
         ))
     })
@@ -314,7 +315,7 @@ pub(crate) fn read_identity(cert: &Path, key: &Path) -> Outcome<Identity> {
 
 fn no_pin(dir: &Path) -> Failure {
     Failure::mistake(format!(
-        "no service is known: there is no `{}`",
+        "the address of the service is unknown: there is no `{}`",
         dir.join("trust.toml").display()
     ))
     .with_hint(
@@ -395,10 +396,14 @@ mod tests {
         );
         let refused = at("--via-ca").service().map(drop).unwrap_err();
         assert!(
-            refused.message.contains("no authority"),
+            refused.message.contains("no CA certificate"),
             "--via-ca: {refused}"
         );
-        assert_eq!(at("--timeout 7").patience().call.as_secs(), 7, "--timeout");
+        assert_eq!(
+            at("--timeout 7").retry_policy().call.as_secs(),
+            7,
+            "--timeout"
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use minicbor::Encoder;
 use synod_attestation::{Expected, Freshness, Role, Verdict};
 use synod_channel::ServerTrust;
-use synod_client::{Patience, ReplicaUrl, Service, Trust, fresh_nonce, observe};
+use synod_client::{ReplicaUrl, RetryPolicy, Service, Trust, fresh_nonce, observe};
 use synod_crypto::Digest;
 use synod_governance::{Approval, AttestedStatement, Manifest};
 
@@ -65,16 +65,16 @@ impl AppraisedFounder {
     /// Hands the approvals in, over a connection that ends at the attested key, and gives the network id.
     pub(crate) async fn found(&self, url: &ReplicaUrl, approvals: &[Vec<u8>]) -> Outcome<Digest> {
         let trust = ServerTrust::attested(&self.verdict).map_err(Failure::broken)?;
-        let patience = Patience {
+        let retry_policy = RetryPolicy {
             attempt: FOUND_TIMEOUT,
-            ..Patience::default()
+            ..RetryPolicy::default()
         };
-        let service = Service::new([url.clone()], Trust::Authority(trust), None, patience)?;
+        let service = Service::new([url.clone()], Trust::Authority(trust), None, retry_policy)?;
         let answer = service
             .bootstrap(url, encode_approvals(approvals).into())
             .await?;
         minicbor::decode(&answer)
-            .map_err(|_| Failure::broken(format!("{url} answered with no network id")))
+            .map_err(|_| Failure::broken(format!("{url} did not answer with a network id")))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Options that would do nothing beside others: they are refused by name, never ignored.
+//! Options that have no effect together with others: they are refused by name, never ignored.
 //!
 //! What the parser can say of two options of one command stands there (`conflicts_with`, `requires`). Here stands what
 //! depends on the command that shares an option, on what an argument holds, or on an option that the environment may
@@ -93,7 +93,7 @@ pub(crate) const IDLE: &[Idle] = &[
         commands: ASKING,
         options: &["dir"],
         when: When::With(&["trust", "cert"]),
-        because: "trust file and certificate are named, so nothing is taken from the folder",
+        because: "trust file and certificate are named, so the folder is not used",
     },
     Idle {
         commands: &["receipt verify"],
@@ -105,7 +105,7 @@ pub(crate) const IDLE: &[Idle] = &[
         commands: &["receipt verify"],
         options: &["dir"],
         when: When::With(&["chain", "trust"]),
-        because: "chain and trust file are named, so nothing is taken from the folder",
+        because: "chain and trust file are named, so the folder is not used",
     },
     Idle {
         commands: ACTS_OFFLINE,
@@ -119,7 +119,7 @@ pub(crate) const IDLE: &[Idle] = &[
         commands: LEDGER,
         options: &["trust"],
         when: When::With(&["network"]),
-        because: "`--network` names the network id that is compared",
+        because: "`--network` already gives the network id to compare",
     },
     Idle {
         commands: &["verify"],
@@ -131,13 +131,13 @@ pub(crate) const IDLE: &[Idle] = &[
         commands: &["attest verify"],
         options: &["cache", "offline", "pccs"],
         when: When::With(&["vectors"]),
-        because: "each set brings its own endorsements",
+        because: "each set contains its own endorsements",
     },
     Idle {
         commands: &["attest verify", "attest explain"],
         options: &["cache", "offline", "pccs"],
         when: When::With(&["collateral"]),
-        because: "with `--collateral` no service and no cache is asked",
+        because: "with `--collateral` no service is asked and no cache is used",
     },
     Idle {
         commands: &["app inspect"],
@@ -158,7 +158,7 @@ pub(crate) const IDLE: &[Idle] = &[
         commands: &["app inspect"],
         options: &["manifest"],
         when: When::TargetIsFolder,
-        because: "the folder has a manifest of its own",
+        because: "the folder has its own manifest",
     },
 ];
 
@@ -176,7 +176,7 @@ pub(crate) fn refuse(matches: &ArgMatches) -> Outcome {
         if idle.when.holds(matches) {
             let option = option.replace('_', "-");
             return Err(Failure::mistake(format!(
-                "`--{option}` would do nothing here: {}",
+                "`--{option}` has no effect here: {}",
                 idle.because
             ))
             .with_hint(format!("leave it out; see `synod {command} --help`")));

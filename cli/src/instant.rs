@@ -8,7 +8,7 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Instant(pub(crate) u64);
 
-/// The text is no point in time that evidence can be judged at.
+/// The text is not a point in time that evidence can be judged at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NoInstant;
 

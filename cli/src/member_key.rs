@@ -55,7 +55,7 @@ impl MemberKey {
         let text = Zeroizing::new(files::read_text(path)?);
         let wrong = |what: String| {
             Failure::mistake(format!(
-                "`{}` is no member's key file: {what}",
+                "`{}` is not a member's key file: {what}",
                 path.display()
             ))
         };
@@ -63,16 +63,16 @@ impl MemberKey {
             toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))?;
         if file.version != VERSION {
             return Err(wrong(format!(
-                "it has version {}, this program reads {VERSION}",
+                "it has version {}, expected {VERSION}",
                 file.version
             )));
         }
         Ok(Self {
             name: file.name.clone(),
             signing_seed: seed(&file.signing_seed)
-                .ok_or_else(|| wrong("`signing_seed` is no seed".to_owned()))?,
+                .ok_or_else(|| wrong("`signing_seed` is not a seed".to_owned()))?,
             share_seed: seed(&file.share_seed)
-                .ok_or_else(|| wrong("`share_seed` is no seed".to_owned()))?,
+                .ok_or_else(|| wrong("`share_seed` is not a seed".to_owned()))?,
         })
     }
 
@@ -120,7 +120,9 @@ impl MemberKey {
 pub(crate) fn fresh_seed() -> Outcome<Secret<32>> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| {
-        Failure::broken(format!("the operating system gives no randomness: {error}"))
+        Failure::broken(format!(
+            "cannot get random bytes from the operating system: {error}"
+        ))
     })?;
     let secret = Secret::new(bytes);
     bytes.zeroize();

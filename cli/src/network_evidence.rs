@@ -57,13 +57,13 @@ impl NetworkEvidence {
         let view = View::new(&snapshot);
         let Some(Input::Genesis(genesis)) = view.input(1).map_err(|error| unreadable(&error))?
         else {
-            return Err(unreadable(&"it founds nothing"));
+            return Err(unreadable(&"it does not contain a founding"));
         };
         let service = view.service().map_err(|error| unreadable(&error))?;
         Ok(Self {
             network,
             manifest: service
-                .ok_or_else(|| unreadable(&"it founds nothing"))?
+                .ok_or_else(|| unreadable(&"it does not contain a founding"))?
                 .manifest,
             policy: view.policy().map_err(|error| unreadable(&error))?,
             founders: genesis.founders,
@@ -90,7 +90,7 @@ impl NetworkEvidence {
     ) -> Outcome<Appraised> {
         if self.simulated() && !policy.anchors().simulated() {
             return Err(Failure::not_verified(format!(
-                "network {} is SIMULATED, and policy `{}` accepts real hardware alone",
+                "network {} is SIMULATED, but policy `{}` accepts only real hardware",
                 self.network,
                 policy.name()
             ))
@@ -104,7 +104,7 @@ impl NetworkEvidence {
             self.appraise_founder(policy, founder, at_ms)
                 .map_err(|failure| {
                     failure.during(format!(
-                        "replica {}, which founded network {}, at {}",
+                        "replica {}, a founder of network {}, at {}",
                         position + 1,
                         self.network,
                         in_utc(at_ms)

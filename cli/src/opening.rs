@@ -33,7 +33,7 @@ fn line(voter: &VerifiedReplica) -> String {
     };
     let tee = verdict.tee();
     format!(
-        "replica {} at {}: {tee} ({}{simulated}), its evidence passes now",
+        "replica {} at {}: {tee} ({}{simulated}), its evidence is valid now",
         voter.id(),
         voter.url(),
         tee.vendor()
@@ -45,7 +45,7 @@ pub(crate) fn refused(error: VotersError) -> Failure {
     match error {
         VotersError::Client(error) => error.into(),
         VotersError::NotVerifying => Failure::mistake(error)
-            .with_hint("leave `--via-ca` out: whoever opens a network has verified its voters"),
+            .with_hint("leave `--via-ca` out: a member who opens a network must verify its voters"),
         VotersError::Unverified { .. } => Failure::not_verified(error).with_hint(
             "bring these replicas up, or remove them (`synod member act remove-replica`), and sign again",
         ),

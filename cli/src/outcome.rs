@@ -169,9 +169,8 @@ impl From<ClientError> for Failure {
             ClientError::Problem(problem) => of_problem(exit, &problem),
             ClientError::Forked { url, why } => Self::from(*why).during(url),
             ClientError::State(error) => error.into(),
-            ClientError::ForeignRedirect { .. } => Self::new(exit, error).with_hint(
-                "ask another replica; `synod status` lists the addresses that the network names",
-            ),
+            ClientError::ForeignRedirect { .. } => Self::new(exit, error)
+                .with_hint("ask another replica; `synod status` lists their addresses"),
             ClientError::NoneLeft { failures, sent } => of_none_left(exit, failures, sent),
             ClientError::Unreachable { ref url, .. } => {
                 Self::new(exit, &error).with_hint(unreachable_hint(url))
@@ -188,9 +187,8 @@ fn of_none_left(exit: Exit, failures: Vec<(ReplicaUrl, ClientError)>, sent: bool
     let first = failures.first().map(|(url, _)| unreachable_hint(url));
     let failure = Failure::new(exit, ClientError::NoneLeft { failures, sent });
     match (exit, sent, first) {
-        (Exit::NotVerified, ..) => {
-            failure.with_hint("name a replica that votes with `--url URL`; the members know them")
-        }
+        (Exit::NotVerified, ..) => failure
+            .with_hint("name a voting replica with `--url URL`; the members know the addresses"),
         (_, true, _) => {
             failure.with_hint("the request may have taken effect; read again before you repeat it")
         }
@@ -210,7 +208,7 @@ fn unreachable_hint(url: &ReplicaUrl) -> &'static str {
     if here {
         "is the service running? `synod up` starts one on this machine"
     } else {
-        "is the service running there, and does a firewall let you through? `--url URL` names another replica"
+        "check that the service is running there and that no firewall blocks it; `--url URL` names another replica"
     }
 }
 

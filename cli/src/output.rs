@@ -78,7 +78,7 @@ struct Marked<'a, T> {
 
 /// Says something to the person at the terminal.
 pub(crate) fn say(text: impl std::fmt::Display) {
-    // Talk that nobody can hear is no reason to stop.
+    // A message that cannot be written is not a reason to stop.
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
@@ -87,7 +87,7 @@ pub(crate) fn write_line(line: &[u8]) -> Outcome {
     write_bytes(&[line, b"\n"].concat())
 }
 
-/// Writes bytes to standard output as they are. A reader that has gone away is no error of ours.
+/// Writes bytes to standard output as they are. A reader that has gone away is not an error of ours.
 pub(crate) fn write_bytes(bytes: &[u8]) -> Outcome {
     let mut out = std::io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {

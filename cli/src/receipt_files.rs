@@ -1,11 +1,11 @@
-//! What stands beside a receipt: the request and the answer that it must bind, as digests.
+//! What stands next to a receipt: the request and the answer that it must bind, as digests.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use synod_client::Bound;
 
-/// The file `FILE.bound` beside the receipt `FILE`, in JSON. It holds no value, only digests.
+/// The file `FILE.bound` next to the receipt `FILE`, in JSON. It holds no value, only digests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct BoundFile {
     /// The transaction.

@@ -43,7 +43,7 @@ fn unwrap_secret(store: &Store, keys: &[MemberKey]) -> Outcome<LedgerSecret> {
     let view = View::new(&snapshot);
     let corrupt =
         |error| Failure::not_verified(format!("the ledger's governance cannot be read: {error}"));
-    let missing = |what: &str| Failure::not_verified(format!("the ledger holds no {what}"));
+    let missing = |what: &str| Failure::not_verified(format!("the ledger does not contain {what}"));
     let manifest = view
         .service()
         .map_err(corrupt)?

@@ -23,10 +23,10 @@ impl Waiting {
         let (ended, end) = mpsc::channel::<()>();
         let speaker = std::thread::spawn(move || {
             let began = Instant::now();
-            let mut patience = FIRST;
-            while end.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+            let mut interval = FIRST;
+            while end.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
                 say(format!("    {what} … {} s", began.elapsed().as_secs()));
-                patience = AGAIN;
+                interval = AGAIN;
             }
         });
         Self {

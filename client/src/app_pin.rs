@@ -18,7 +18,7 @@ pub struct AppPin {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppPinError {
     /// It is another app.
-    #[error("the app is `{found}`, not `{expected}`")]
+    #[error("the app is `{found}`, expected `{expected}`")]
     OtherApp {
         /// Which it is.
         found: String,
@@ -29,7 +29,7 @@ pub enum AppPinError {
     #[error("no version of `{0}` is in force")]
     NotActive(String),
     /// The component is another.
-    #[error("the component of `{app}` has the digest {found}, pinned is {expected}")]
+    #[error("the component of `{app}` has the digest {found}, but {expected} is pinned")]
     Component {
         /// The app.
         app: String,
@@ -39,7 +39,7 @@ pub enum AppPinError {
         expected: Digest,
     },
     /// It may import, or imports, more than the client allows.
-    #[error("`{app}` may use {}, which goes beyond what is allowed", .beyond.join(", "))]
+    #[error("`{app}` may use {}, which the pin does not allow", .beyond.join(", "))]
     Imports {
         /// The app.
         app: String,

@@ -1,7 +1,7 @@
 //! Apps: calls with their proofs, what the ledger has of them, their logs.
 //!
 //! An answer of an app is an answer whatever its status; only what the service itself refuses is an error. Every
-//! call that may write bears a fresh idempotency key, so that it can be repeated after a lost connection.
+//! call that may write has a fresh idempotency key, so that it can be repeated after a lost connection.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -86,7 +86,7 @@ pub enum ComponentFailure {
     #[error("no version of `{0}` is in force")]
     NotActive(String),
     /// The bytes are not those whose digest the service names. Whoever sent them is at fault.
-    #[error("the component has the digest {found}, the service names {expected}")]
+    #[error("the component has the digest {found}, but the service names {expected}")]
     OtherDigest {
         /// What was computed.
         found: String,
@@ -369,7 +369,7 @@ fn expect_answer(response: Response) -> Result<Response, ClientError> {
     }
 }
 
-/// Whether the service itself refused. Every answer of an app bears a transaction; of the refusals only those that
+/// Whether the service itself refused. Every answer of an app has a transaction; of the refusals only those that
 /// speak of one.
 fn refuses(response: &Response) -> bool {
     let is_problem = response.header("content-type") == Some(PROBLEM_CONTENT_TYPE);

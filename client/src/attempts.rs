@@ -16,7 +16,7 @@ use crate::url::ReplicaUrl;
 
 /// How long and how often a client tries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// For a connection with TLS. Default 3 s.
     pub connect: Duration,
     /// For one answer of one replica, and for verifying one. Default 10 s.
@@ -29,7 +29,7 @@ pub struct Patience {
     pub pause_max: Duration,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(3),
@@ -125,7 +125,7 @@ impl Failures {
         found.map(|(_, fate, _)| *fate)
     }
 
-    /// Whether nothing can be hoped of any of these addresses, `elapsed` after the first attempt.
+    /// Whether no further attempt at any of these addresses can succeed, `elapsed` after the first attempt.
     fn are_final(&self, addresses: &[ReplicaUrl], elapsed: Duration) -> bool {
         addresses.iter().all(|url| match self.fate(url) {
             Some(Fate::Refused) => true,
@@ -154,7 +154,7 @@ impl Failures {
 
 /// Counts the attempts of one call and paces them.
 pub(crate) struct Attempts {
-    patience: Patience,
+    retry_policy: RetryPolicy,
     begun: Instant,
     pause: Duration,
     redirects: u32,
@@ -162,18 +162,18 @@ pub(crate) struct Attempts {
 }
 
 impl Attempts {
-    pub(crate) fn new(patience: Patience) -> Self {
+    pub(crate) fn new(retry_policy: RetryPolicy) -> Self {
         Self {
-            patience,
+            retry_policy,
             begun: Instant::now(),
-            pause: patience.pause,
+            pause: retry_policy.pause,
             redirects: 0,
             failures: Failures::default(),
         }
     }
 
     pub(crate) fn remaining(&self) -> Duration {
-        self.patience.call.saturating_sub(self.begun.elapsed())
+        self.retry_policy.call.saturating_sub(self.begun.elapsed())
     }
 
     /// Whether a redirect was followed.
@@ -226,7 +226,7 @@ impl Attempts {
             return false;
         }
         tokio::time::sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(self.patience.pause_max);
+        self.pause = (self.pause * 2).min(self.retry_policy.pause_max);
         true
     }
 }

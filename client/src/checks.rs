@@ -59,7 +59,7 @@ impl Checks {
         });
     }
 
-    /// Notes what nobody demands, and is not there.
+    /// Records an optional check that did not pass.
     pub(crate) fn waive(&mut self, name: &'static str, seen: impl fmt::Display) {
         self.0.push(Check {
             name,
@@ -138,13 +138,13 @@ pub enum Failure {
     #[error("the statement cannot be read: {0}")]
     Statement(#[from] StatementError),
     /// The answer is for another nonce: it is replayed.
-    #[error("the answer is for another nonce than the one sent: it is stale or replayed")]
+    #[error("the answer is for a different nonce than the one sent: it is stale or replayed")]
     Nonce,
     /// The signature over the nonce is not by the key that the statement names.
     #[error("the identity key did not sign the nonce")]
     Freshness,
     /// The connection ends at another key than the one that the evidence names: somebody stands between.
-    #[error("the connection ends at the key {shown}, the evidence names {attested}")]
+    #[error("the connection ends at the key {shown}, but the evidence names {attested}")]
     TlsKey {
         /// Fingerprint of the key that the connection was made with.
         shown: Digest,
@@ -163,8 +163,8 @@ pub enum Failure {
     /// The chain file cannot be read.
     #[error("the chain of configurations cannot be read: {0}")]
     ChainFile(String),
-    /// Block 0 is not the one that was pinned, or is none.
-    #[error("block 0 is not that of network {pin}: {error}")]
+    /// Block 0 is not the pinned one, or not a block.
+    #[error("block 0 does not belong to network {pin}: {error}")]
     Network {
         /// The network id that was pinned.
         pin: Digest,
@@ -172,7 +172,7 @@ pub enum Failure {
         error: Box<ChainError>,
     },
     /// The replica speaks for another network, although it shows the chain of this one.
-    #[error("the replica speaks for network {found}, not for {pin}")]
+    #[error("the replica belongs to network {found}, expected {pin}")]
     OtherNetwork {
         /// The network id that was pinned.
         pin: Digest,
@@ -180,7 +180,7 @@ pub enum Failure {
         found: Digest,
     },
     /// A step of the chain of configurations does not hold.
-    #[error("the chain of configurations breaks at record {position}: {error}")]
+    #[error("the chain of configurations is broken at record {position}: {error}")]
     Chain {
         /// Which record, from 0.
         position: usize,
@@ -190,16 +190,16 @@ pub enum Failure {
     /// Block 0 does not say who founded the network.
     #[error("block 0 cannot be used: {0}")]
     Founding(#[from] FoundingError),
-    /// What the replica shows as the members' opening is none.
-    #[error("the members' opening is refused: {0}")]
+    /// The members' opening that the replica shows is not valid.
+    #[error("the members' signed action that opens the network is not valid: {0}")]
     Opening(Box<OpeningError>),
     /// The members have not opened the network, and the request carries what belongs to a user.
     #[error(
-        "the replica does not show that the members opened the network: nothing of a user's is sent to it"
+        "the replica does not prove that the members opened the network, so no user data is sent to it"
     )]
     NotOpen,
     /// Block 0 names no policy, and the caller gave none.
-    #[error("block 0 holds no appraisal policy that this program can read: {0}")]
+    #[error("block 0 contains no appraisal policy that this program can read: {0}")]
     NoPolicy(String),
     /// The policy refuses the evidence.
     #[error("{0}")]
@@ -212,8 +212,8 @@ pub enum Failure {
         /// The number of the newest configuration.
         configuration: u64,
     },
-    /// The newest certified block that the replica shows is none.
-    #[error("the newest certified block is refused: {0}")]
+    /// The newest certified block that the replica shows is not valid.
+    #[error("the newest certified block is not valid: {0}")]
     CertifiedBlock(Box<HeadError>),
     /// The replica shows something older than this client has seen, or something else in its place.
     #[error("{0}")]
@@ -250,9 +250,9 @@ impl Failure {
             | Self::Nonce
             | Self::Freshness
             | Self::NoSessionProof
-            | Self::Session(_) => {
-                Some("something stands between you and the replica; do not send it anything")
-            }
+            | Self::Session(_) => Some(
+                "something intercepts the connection between you and the replica; do not send it anything",
+            ),
             Self::StepBack(step_back) if step_back.may_pass() => {
                 Some("ask another replica, or this one again in a moment")
             }

@@ -66,7 +66,7 @@ impl Connection {
         let stream = TlsConnector::from(only_http2(&tls))
             .connect(url.server_name(), tcp)
             .await?;
-        let certificate = shown_certificate(&stream).ok_or("it showed no certificate")?;
+        let certificate = shown_certificate(&stream).ok_or("it presented no certificate")?;
         let session = Session::of(stream.get_ref().1)?;
         let (sender, driver) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())

@@ -221,7 +221,7 @@ impl Dialer {
     }
 
     /// Has a verified replica name the addresses of the replicas that vote, and remembers them. That it does not
-    /// answer is no fault of its verification.
+    /// answer is not a fault of its verification.
     ///
     /// # Errors
     /// [`ClientError::State`].

@@ -25,14 +25,15 @@ pub enum ClientError {
         why: String,
     },
     /// The replica did not prove to be one of the service; nothing but the request for its evidence was sent.
-    #[error("{url} is not verified: {why}")]
+    #[error("{url} cannot be verified: {why}")]
     NotVerified {
         /// The replica.
         url: ReplicaUrl,
         /// The check that failed, with all checks made.
         why: Box<Unverified>,
     },
-    /// Two roots of one tree size are certified: the ledger was forked. Nothing was sent, and no other replica is asked.
+    /// Two roots of one tree size are certified: the ledger was forked. Nothing was sent, and no other replica is
+    /// asked.
     #[error("{url} and what this client has seen contradict each other: {why}")]
     Forked {
         /// The replica that showed the second root.
@@ -63,7 +64,7 @@ pub enum ClientError {
     #[error("{0}")]
     Problem(Box<Problem>),
     /// The service answered with what its interface does not allow.
-    #[error("{url} gave an answer that is not of the interface: {what}")]
+    #[error("{url} gave an answer that does not match the interface: {what}")]
     BadAnswer {
         /// The replica.
         url: ReplicaUrl,

@@ -20,7 +20,7 @@ pub(crate) struct Founding {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FoundingError {
     /// There is no row of the service.
-    #[error("it founds nothing")]
+    #[error("it does not contain a founding")]
     NoService,
     /// A row cannot be read.
     #[error("a row of `{map}` cannot be read: {error}")]

@@ -35,7 +35,7 @@ impl Service {
         self.call(&Request::get("/v1/governance")).await?.json()
     }
 
-    /// Hands in an act that members signed. It bears a sequence number, so it can count only once; after a lost
+    /// Hands in an act that members signed. It has a sequence number, so it can count only once; after a lost
     /// connection it is not repeated, because the repetition would be refused as replayed.
     ///
     /// # Errors

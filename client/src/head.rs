@@ -43,10 +43,10 @@ pub enum HeadError {
     #[error("its certificate is malformed: {0}")]
     Certificate(Malformed),
     /// It is of another network.
-    #[error("it is of another network")]
+    #[error("it is from a different network")]
     Network,
     /// It names a configuration that the replica's chain does not have.
-    #[error("it names the configuration {0}, which the chain does not have")]
+    #[error("it names the configuration {0}, which is not in the chain")]
     UnknownConfiguration(Digest),
     /// The certificate does not hold.
     #[error(transparent)]

@@ -1,6 +1,6 @@
 //! Keys and values: put, get, delete, list, transactions.
 //!
-//! Every write bears a fresh idempotency key, so that it can be repeated after a lost connection and still takes
+//! Every write has a fresh idempotency key, so that it can be repeated after a lost connection and still takes
 //! effect once. What a write gives back also says what its receipt must bind: [`Written::bound`].
 
 use bytes::Bytes;
@@ -58,15 +58,15 @@ pub struct Value {
 /// Which keys a listing holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// Only keys that begin with this.
+    /// Only keys that begin with this prefix.
     pub prefix: Vec<u8>,
-    /// Only keys from this one on.
+    /// Only this key and the keys after it.
     pub from: Option<Vec<u8>>,
     /// Only keys before this one.
     pub to: Option<Vec<u8>>,
     /// Entries of the page, 1 to 1000; without it the service's default.
     pub limit: Option<u32>,
-    /// Where the page before ended.
+    /// The cursor that the previous page printed.
     pub cursor: Option<String>,
     /// How fresh.
     pub consistency: Consistency,

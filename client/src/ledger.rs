@@ -71,9 +71,9 @@ impl Service {
         self.remember_chain(&response.url, chain).await
     }
 
-    /// A consistency proof (RFC 9162 section 2.1.4) from the tree of `from` transactions to that of `to`, or of all that
-    /// the replica knows to be certified. Not verified yet: see [`synod_ledger::verify_consistency`], with two roots
-    /// that are.
+    /// A consistency proof (RFC 9162 section 2.1.4) from the tree of `from` transactions to that of `to`, or of all
+    /// that the replica knows to be certified. Not verified yet: see [`synod_ledger::verify_consistency`], with two
+    /// roots that are.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -145,14 +145,14 @@ impl LedgerStream {
 /// Why a receipt does not prove what the caller wants proven.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiptFailure {
-    /// The file is no receipt.
+    /// The file is not a receipt.
     #[error("the receipt cannot be read: {0}")]
     Malformed(#[from] Malformed),
     /// It does not prove that the transaction is committed.
     #[error(transparent)]
     Refused(#[from] ReceiptError),
     /// It proves another transaction than the one asked for.
-    #[error("the receipt is of transaction {found}, not of {expected}")]
+    #[error("the receipt is for transaction {found}, expected {expected}")]
     OtherTransaction {
         /// The one asked for.
         expected: TxId,
@@ -165,7 +165,7 @@ pub enum ReceiptFailure {
 }
 
 impl ReceiptFailure {
-    /// Whether the chain at hand is newer than the receipt, or was opened after it was made: an honest one proves the
+    /// Whether the given chain is newer than the receipt, or was opened after it was made: an honest one proves the
     /// same once it is renewed.
     pub fn is_superseded(&self) -> bool {
         use ReceiptError::{BeforeOpening, Superseded};
@@ -188,15 +188,15 @@ pub enum RenewFailure {
     /// The service gives none.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The old file is no receipt. The caller is at fault.
+    /// The old file is not a receipt. The caller is at fault.
     #[error("the receipt cannot be read: {0}")]
     Malformed(Malformed),
-    /// What the service gave is no receipt.
-    #[error("the service gave no receipt: {0}")]
+    /// What the service gave is not a receipt.
+    #[error("the service did not return a receipt: {0}")]
     Answer(Malformed),
     /// The service has something else under this transaction's id than the receipt was given for. One of the two
     /// histories is false.
-    #[error("the service holds another transaction under the id {id} than the receipt proves")]
+    #[error("the service has a different transaction with the id {id} than the receipt proves")]
     OtherLeaf {
         /// The id.
         id: TxId,

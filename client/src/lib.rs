@@ -11,11 +11,11 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use synod_client::{Consistency, Patience, Service, Trust, Verifier, WriteOptions};
+//! use synod_client::{Consistency, RetryPolicy, Service, Trust, Verifier, WriteOptions};
 //!
 //! let network = "ab".repeat(32).parse()?;
 //! let trust = Trust::Verified(Box::new(Verifier::new(network, None)));
-//! let service = Service::new(["https://127.0.0.1:8001".parse()?], trust, None, Patience::default())?;
+//! let service = Service::new(["https://127.0.0.1:8001".parse()?], trust, None, RetryPolicy::default())?;
 //! let written = service.put("accounts", b"alice", "100", &WriteOptions::default()).await?;
 //! let value = service.get("accounts", b"alice", Consistency::Linearizable).await?;
 //! println!("{} wrote {value:?}", written.transaction_id);
@@ -56,7 +56,7 @@ mod watch;
 
 pub use app_pin::{AppPin, AppPinError};
 pub use apps::{App, AppAnswer, AppPinFailure, AppProofFailure, AppRequest, ComponentFailure};
-pub use attempts::Patience;
+pub use attempts::RetryPolicy;
 pub use bound::Bound;
 pub use chain::read_chain;
 pub use checks::{Check, Failure, Unverified};

@@ -25,7 +25,7 @@ pub struct Load {
     pub connections: usize,
     /// Requests in flight on each, at least 1.
     pub in_flight: usize,
-    /// For how long.
+    /// How long to measure.
     pub duration: Duration,
     /// What is asked.
     pub target: Target,
@@ -184,7 +184,7 @@ async fn drive(service: Service, load: Load, lane: String, began: Instant) -> Ta
 }
 
 impl Target {
-    /// Asks once; a text where the answer is no success.
+    /// Asks once; a text where the answer is not a success.
     async fn ask(
         &self,
         service: &Service,

@@ -61,7 +61,7 @@ fn kept_text(kept: Option<&PathBuf>) -> String {
 /// Why a receipt was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiptMemoryError {
-    /// The file is no receipt.
+    /// The file is not a receipt.
     #[error("the receipt cannot be read: {0}")]
     Malformed(#[from] Malformed),
     /// It proves nothing.

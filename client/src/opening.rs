@@ -20,19 +20,19 @@ pub enum OpeningError {
     #[error(transparent)]
     Signed(Box<Refusal>),
     /// The members signed it for another network.
-    #[error("the members signed it for network {found}")]
+    #[error("the members signed it for network {found}, which is not this network")]
     Network {
         /// The network that they named.
         found: Digest,
     },
     /// The members signed something else.
-    #[error("the members signed another act")]
+    #[error("the members signed a different action")]
     OtherAct,
     /// The chain of configurations does not have what they opened.
     #[error(transparent)]
     Chain(#[from] Box<ChainError>),
     /// The configuration has fewer voters than block 0 demands.
-    #[error("configuration {number} has {found} voters, the members demand {needed}")]
+    #[error("configuration {number} has {found} voters, but the members require {needed}")]
     TooFewVoters {
         /// The number of the configuration.
         number: u64,

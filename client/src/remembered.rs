@@ -59,7 +59,7 @@ pub enum Source {
 pub enum StepBack {
     /// The newest configuration shown is older than the newest one that was remembered.
     #[error(
-        "it shows configuration {shown} as the newest, this client has seen configuration {remembered}: the replica is \
+        "it shows configuration {shown} as the newest, but this client has seen configuration {remembered}: the replica is \
          behind, or its host withholds what is newer, or the history was rolled back"
     )]
     OlderConfiguration {
@@ -76,7 +76,7 @@ pub enum StepBack {
     NotOpen,
     /// Another configuration has the number of the one that was remembered.
     #[error(
-        "it shows another configuration {number} ({shown}) than this client has seen ({remembered}): the history \
+        "it shows a configuration {number} ({shown}) that differs from the one this client has seen ({remembered}): the history \
          was rolled back or forked"
     )]
     OtherConfiguration {

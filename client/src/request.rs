@@ -15,7 +15,7 @@ use crate::url::ReplicaUrl;
 /// Whether a request may be sent again although it may have taken effect already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeat {
-    /// It reads, or bears an idempotency key.
+    /// It reads, or has an idempotency key.
     Freely,
     /// Only if it was surely never carried out.
     Never,
@@ -86,7 +86,7 @@ impl Request {
     /// [`ClientError::BadRequest`], if the value has characters that HTTP does not carry.
     pub fn with_header(mut self, name: HeaderName, value: &str) -> Result<Self, ClientError> {
         let value = HeaderValue::from_str(value).map_err(|_| {
-            ClientError::BadRequest(format!("`{value}` cannot stand in the header `{name}`"))
+            ClientError::BadRequest(format!("`{value}` is not allowed in the header `{name}`"))
         })?;
         self.headers.insert(name, value);
         Ok(self)

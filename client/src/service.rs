@@ -16,7 +16,7 @@ use synod_channel::Identity;
 use synod_ledger::Chain;
 use tokio::time::Instant;
 
-use crate::attempts::{Attempts, Patience};
+use crate::attempts::{Attempts, RetryPolicy};
 use crate::checks::Checks;
 use crate::connection::Connection;
 use crate::dial::{Dialer, Trust};
@@ -34,7 +34,7 @@ pub struct Service(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     dialer: Dialer,
-    patience: Patience,
+    retry_policy: RetryPolicy,
     route: Mutex<Route>,
 }
 
@@ -47,17 +47,17 @@ impl Service {
         replicas: impl IntoIterator<Item = ReplicaUrl>,
         trust: Trust,
         identity: Option<Identity>,
-        patience: Patience,
+        retry_policy: RetryPolicy,
     ) -> Result<Self, ClientError> {
         let replicas: Vec<_> = replicas.into_iter().collect();
         if replicas.is_empty() {
             return Err(ClientError::NoReplica);
         }
-        let dialer = Dialer::new(trust, identity, patience.connect);
+        let dialer = Dialer::new(trust, identity, retry_policy.connect);
         let route = Route::new(replicas, dialer.memory());
         Ok(Self(Arc::new(Inner {
             dialer,
-            patience,
+            retry_policy,
             route: Mutex::new(route),
         })))
     }
@@ -67,7 +67,7 @@ impl Service {
         let route = self.route().clone();
         Self(Arc::new(Inner {
             dialer: self.0.dialer.separate(),
-            patience: self.0.patience,
+            retry_policy: self.0.retry_policy,
             route: Mutex::new(route),
         }))
     }
@@ -161,7 +161,7 @@ impl Service {
         request: &Request,
         judge: impl Fn(Response) -> Result<Response, ClientError>,
     ) -> Result<Response, ClientError> {
-        let mut attempts = Attempts::new(self.0.patience);
+        let mut attempts = Attempts::new(self.0.retry_policy);
         let mut target = self.route().current();
         loop {
             let outcome = self.attempt(&target, request, attempts.remaining()).await;
@@ -246,7 +246,10 @@ impl Service {
     /// # Errors
     /// [`ClientError`], also for problems that it answers.
     pub async fn ask(&self, url: &ReplicaUrl, request: &Request) -> Result<Response, ClientError> {
-        expect_ok(self.attempt(url, request, self.0.patience.attempt).await?)
+        expect_ok(
+            self.attempt(url, request, self.0.retry_policy.attempt)
+                .await?,
+        )
     }
 
     /// An open connection to this replica, shared with other calls, for what belongs to a user: where replicas are
@@ -264,7 +267,7 @@ impl Service {
         url: &ReplicaUrl,
         is_users: bool,
     ) -> Result<Connection, ClientError> {
-        self.connection_within(url, self.0.patience.attempt, is_users)
+        self.connection_within(url, self.0.retry_policy.attempt, is_users)
             .await
     }
 
@@ -288,7 +291,7 @@ impl Service {
         request: &Request,
         remaining: Duration,
     ) -> Result<Response, ClientError> {
-        let limit = remaining.min(self.0.patience.attempt);
+        let limit = remaining.min(self.0.retry_policy.attempt);
         let begun = Instant::now();
         let connection = self
             .connection_within(url, limit, request.is_users())

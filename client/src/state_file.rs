@@ -1,4 +1,4 @@
-//! The state file: what a client remembers of a network between its runs, in TOML beside the trust file. It holds no
+//! The state file: what a client remembers of a network between its runs, in TOML next to the trust file. It holds no
 //! secret.
 //!
 //! ```toml
@@ -44,7 +44,7 @@ use crate::url::ReplicaUrl;
 const VERSION: i64 = 1;
 /// Longest file that is read, in bytes (512 KiB).
 pub const STATE_FILE_BYTES_MAX: usize = 512 * 1024;
-/// Most proofs of forks that are kept beside one state file.
+/// Most proofs of forks that are kept next to one state file.
 pub const FORK_PROOFS_MAX: usize = 8;
 /// How long another program may hold the file.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
@@ -56,14 +56,14 @@ pub struct StateFile {
     path: PathBuf,
 }
 
-/// Why a text is no state.
+/// Why a text is not a state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StateTextError {
     /// It is longer than any.
     #[error("it is longer than {STATE_FILE_BYTES_MAX} bytes")]
     TooLong,
     /// It was written by a newer program.
-    #[error("it has version {0}, this program reads version {VERSION}")]
+    #[error("it has version {0}, expected {VERSION}")]
     Version(i64),
     /// It is not what was written.
     #[error("it is damaged: {0}")]
@@ -84,13 +84,13 @@ pub enum StateFileError {
         cause: String,
     },
     /// Another program holds its lock for long.
-    #[error("another program holds the state file `{path}` since {LOCK_WAIT:?}")]
+    #[error("another program has locked the state file `{path}` for more than {LOCK_WAIT:?}")]
     Locked {
         /// The file.
         path: PathBuf,
     },
     /// Its text cannot be used.
-    #[error("the state file `{path}` is refused: {why}")]
+    #[error("the state file `{path}` is not valid: {why}")]
     Text {
         /// The file.
         path: PathBuf,
@@ -98,7 +98,7 @@ pub enum StateFileError {
         why: StateTextError,
     },
     /// It is of another network.
-    #[error("the state file `{path}` is of network {found}, not of {expected}")]
+    #[error("the state file `{path}` is for network {found}, expected {expected}")]
     OtherNetwork {
         /// The file.
         path: PathBuf,
@@ -114,7 +114,7 @@ impl StateFileError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Io { .. } => "name a file that can be written with `--state FILE`",
-            Self::Locked { .. } => "wait for the other program, or end it",
+            Self::Locked { .. } => "wait for the other program, or stop it",
             Self::Text {
                 why: StateTextError::Version(_),
                 ..
@@ -374,7 +374,7 @@ pub fn parse_state(bytes: &[u8]) -> Result<Remembered, StateTextError> {
     match table.get("version").and_then(toml::Value::as_integer) {
         Some(VERSION) => {}
         Some(version) if version > VERSION => return Err(StateTextError::Version(version)),
-        _ => return Err(damaged("it names no version")),
+        _ => return Err(damaged("it does not state a version")),
     }
     let body = text.split_once('\n').map_or("", |(_, body)| body);
     if !text.starts_with(&checksum_line(body.as_bytes())) {
@@ -445,7 +445,7 @@ impl HeadForm {
             _ => return Err(damaged("`head` must have a certificate or a receipt")),
         };
         let head = CertifiedHead::written_down(bytes(&self.header, "header")?, proof)
-            .ok_or_else(|| damaged("`head.header` is no header"))?;
+            .ok_or_else(|| damaged("`head.header` is not a header"))?;
         let agrees = head.tree_size() == self.tree_size
             && head.root() == digest(&self.root, "head.root")?
             && head.time_ms() == self.time_ms;

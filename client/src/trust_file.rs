@@ -42,17 +42,17 @@ pub struct TrustFile {
     pub apps: Vec<AppPin>,
 }
 
-/// Why a text is no trust file.
+/// Why a text is not a trust file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TrustFileError {
     /// It is longer than any.
-    #[error("a trust file of {0} bytes is longer than {TRUST_FILE_BYTES_MAX}")]
+    #[error("the trust file is {0} bytes, longer than the {TRUST_FILE_BYTES_MAX} allowed")]
     TooLong(usize),
     /// It is not TOML of this shape.
     #[error("the trust file is malformed: {0}")]
     Malformed(String),
     /// It is of another version.
-    #[error("the trust file has version {0}, this program reads version {VERSION}")]
+    #[error("the trust file has version {0}, expected {VERSION}")]
     Version(u16),
     /// The network id cannot be read.
     #[error("`network` must be 64 hexadecimal digits")]

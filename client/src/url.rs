@@ -13,7 +13,7 @@ pub struct ReplicaUrl {
     port: u16,
 }
 
-/// The text is no address of a replica. The caller is at fault.
+/// The text is not an address of a replica. The caller is at fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not of the form `https://host:port`")]
 pub struct UrlError(pub String);

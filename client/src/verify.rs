@@ -4,7 +4,7 @@
 //! - nothing but the request for evidence and chain, and a nonce, is sent to a replica that was not verified;
 //! - [`VerifiedReplica`] is made by [`Verifier::verify`] alone, and carries the keys that connections must end at:
 //!   later ones must show the TLS key, and prove the identity key for their own session again;
-//! - the endorsements are those that the replica shows beside its evidence, which it always does; no vendor is asked;
+//! - the endorsements are those that the replica shows next to its evidence, which it always does; no vendor is asked;
 //! - the newest configuration is the newest that the replica shows, and none before the newest one that this
 //!   verifier has seen before: its [`Memory`] never goes back.
 
@@ -34,7 +34,7 @@ use crate::url::ReplicaUrl;
 /// A nonce of the caller: fresh and random for each verification.
 pub type Nonce = [u8; 32];
 
-/// Decides whom to believe: a pinned network, and a policy for evidence.
+/// Decides which replicas to trust: a pinned network, and a policy for evidence.
 #[derive(Clone, Debug)]
 pub struct Verifier {
     memory: Memory,

@@ -35,7 +35,7 @@ struct Open {
     reader: EventReader,
 }
 
-/// So often in a row a stream may fail before that is told: each replica twice.
+/// How often in a row a stream may fail before the failure is reported: each replica twice.
 const ROUNDS: usize = 2;
 /// Between two attempts.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
@@ -156,7 +156,7 @@ impl Watch {
             headers: head.headers,
             body: body.unwrap_or_else(|_| Bytes::new()),
         };
-        let bad = refusal.bad("a refusal that is none");
+        let bad = refusal.bad("a refusal that cannot be read");
         Err(expect_ok(refusal).err().unwrap_or(bad))
     }
 

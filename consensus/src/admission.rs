@@ -21,7 +21,7 @@ pub(crate) trait State {
     fn commit(&self) -> u64;
     fn last_index(&self) -> u64;
     fn term_at(&self, index: u64) -> Option<u64>;
-    /// What the peer acknowledged; `None` if it is no member.
+    /// What the peer acknowledged; `None` if it is not a member.
     fn matched(&self, peer: u64) -> Option<u64>;
     /// Whether this replica may ask for votes.
     fn may_stand(&self) -> bool;

@@ -15,14 +15,14 @@ use crate::message::{Body, Message};
 /// The longest encoded message: a block and a little frame around it.
 pub const MESSAGE_BYTES_MAX: usize = BLOCK_BYTES_MAX + 256;
 
-/// The bytes are no message. The peer's fault.
+/// The bytes are not a message. The peer's fault.
 #[derive(Debug, Error)]
 pub enum DecodeError {
     /// Longer than [`MESSAGE_BYTES_MAX`].
-    #[error("message of {0} bytes is too long")]
+    #[error("message is {0} bytes, longer than the {MESSAGE_BYTES_MAX} allowed")]
     TooLong(usize),
     /// Not the CBOR that the format asks for.
-    #[error("message is not the CBOR of its format: {0}")]
+    #[error("message is not well-formed CBOR of the message format: {0}")]
     Cbor(#[from] decode::Error),
     /// Bytes follow the message.
     #[error("{0} bytes follow the message")]
@@ -99,7 +99,7 @@ fn encode_message(e: Sink, message: &Message) -> Written {
     }
 }
 
-/// The number that stands for the kind, and how many fields follow the common four.
+/// The number that represents the kind, and how many fields follow the common four.
 fn shape(body: &Body) -> (u8, u64) {
     match body {
         Body::Append { .. } => (0, 4),

@@ -185,7 +185,7 @@ impl Engine {
     }
 
     /// The index up to which this leader knows `peer` to hold its log, persisted; for this
-    /// replica itself what its disk reported. `None` if it is no member.
+    /// replica itself what its disk reported. `None` if it is not a member.
     pub fn matched(&self, peer: u64) -> Option<u64> {
         self.node
             .raft

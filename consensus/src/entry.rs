@@ -9,7 +9,7 @@ pub const BLOCK_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// One position of the replicated log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Position in the log. Index 1 is the genesis block, which is no entry of the engine.
+    /// Position in the log. Index 1 is the genesis block, which is not an entry of the engine.
     pub index: u64,
     /// Term of the leader that appended the entry: the view of its block.
     pub term: u64,
@@ -62,11 +62,11 @@ impl Payload {
 /// A change of the membership: one replica at a time, never two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Change {
-    /// A replica that was no member receives the log from now on, without a vote.
+    /// A replica that was not a member receives the log from now on, without a vote.
     AddLearner(u64),
     /// A learner gets a vote.
     Promote(u64),
-    /// A voter loses its vote and goes on as a learner.
+    /// A voter loses its vote and continues as a learner.
     Demote(u64),
     /// A voter or learner leaves for ever. Ids are never used again.
     Remove(u64),

@@ -73,7 +73,7 @@ pub struct Tuning {
     /// A follower that hears nothing for at least this long campaigns; a leader that hears no
     /// quorum for this long steps down.
     pub election_ticks_min: usize,
-    /// Upper bound, exclusive, of a follower's patience.
+    /// Upper bound, exclusive, of a follower's election timeout.
     pub election_ticks_max: usize,
     /// Applied entries beyond this number are dropped from memory.
     pub entries_in_memory_max: usize,
@@ -235,11 +235,11 @@ pub enum DroppedReason {
     /// The change does not fit the membership: the peer is or is not a member, is this leader
     /// itself, is the last voter, or the groups would be too few.
     ChangeUnfit,
-    /// The payload is no block, or too long.
+    /// The payload is not a block, or too long.
     PayloadUnfit,
     /// The leader has not committed an entry of its own term yet.
     NothingCommittedInTerm,
-    /// The peer is no voter, or is this leader itself.
+    /// The peer is not a voter, or is this leader itself.
     PeerUnfit,
     /// Entries still wait for the disk, or a committed change waits to be applied.
     NotSettled,
@@ -267,6 +267,6 @@ pub struct Peer {
     pub matched: u64,
     /// The next index to send.
     pub next: u64,
-    /// Whether it answered lately (within an election timeout).
+    /// Whether it answered recently (within an election timeout).
     pub active: bool,
 }

@@ -7,7 +7,7 @@ use thiserror::Error;
 pub enum Refused {
     /// The message names another receiver, or its sender is nobody or this replica itself.
     /// The peer's fault, or the caller confused channels.
-    #[error("message from {from} to {to} does not belong here")]
+    #[error("message from {from} to {to} is not for this replica")]
     Misaddressed {
         /// Named sender.
         from: u64,
@@ -23,7 +23,7 @@ pub enum Refused {
     },
     /// The peer acts as leader in a term that has another leader. The peer's fault, or the
     /// other's: keep the message as proof.
-    #[error("peer {from} claims to lead term {term}, which {leader} leads")]
+    #[error("peer {from} claims to lead term {term}, but {leader} is the leader of that term")]
     RivalLeader {
         /// The claimant.
         from: u64,
@@ -33,7 +33,9 @@ pub enum Refused {
         term: u64,
     },
     /// A leader of this or a later term contradicts a committed entry. Keep it as proof.
-    #[error("peer says term {theirs} at committed index {index}, which has term {ours}")]
+    #[error(
+        "peer states term {theirs} for the committed index {index}, which has term {ours} here"
+    )]
     ContradictsCommitted {
         /// Where.
         index: u64,
@@ -59,7 +61,7 @@ pub enum Refused {
         last: u64,
     },
     /// A delayed or repeated rejection of what the follower has accepted since. Harmless.
-    #[error("rejection of index {index} is stale: {matched} is acknowledged")]
+    #[error("rejection of index {index} is stale: the peer has acknowledged index {matched}")]
     StaleRejection {
         /// The rejected index.
         index: u64,
@@ -67,7 +69,7 @@ pub enum Refused {
         matched: u64,
     },
     /// An answer to a vote that was not asked for yet.
-    #[error("vote of {from} was not asked for")]
+    #[error("vote of {from} was not requested")]
     UnsolicitedVote {
         /// The voter.
         from: u64,
@@ -82,15 +84,15 @@ pub enum Refused {
     /// leader goes on once its transfer has timed out.
     #[error("this replica may not stand for election")]
     MayNotStand,
-    /// An answer from a replica that is no member.
-    #[error("peer {from} is no member")]
+    /// An answer from a replica that is not a member.
+    #[error("peer {from} is not a member")]
     UnknownPeer {
         /// The sender.
         from: u64,
     },
     /// Too many entries wait for this replica's disk. Our environment's fault; the leader will
     /// send again.
-    #[error("{waiting} entries wait for the disk")]
+    #[error("{waiting} entries already wait for the disk, the most allowed")]
     DiskBehind {
         /// How many.
         waiting: usize,
@@ -109,19 +111,19 @@ pub enum Refused {
     },
     /// A committed change cannot be applied to the membership. It should never have been
     /// appended: our own state is in doubt, stop.
-    #[error("change at index {index} does not fit the membership")]
+    #[error("change at index {index} does not apply to the current membership")]
     ChangeUnfit {
         /// Its index.
         index: u64,
     },
     /// A voter has no group, a group is 0, or there are fewer groups than required.
-    #[error("the voters do not span {required} groups")]
+    #[error("the voters are in fewer than the required {required} groups")]
     GroupsTooFew {
         /// How many are required; anything but 1 or 2 is refused, too.
         required: u8,
     },
     /// The entries were not asked for, are not contiguous, or have another term than the log.
-    #[error("fetched entries do not belong at index {from}")]
+    #[error("fetched entries do not start at index {from}")]
     NotFetched {
         /// The first index that was expected.
         from: u64,
@@ -163,7 +165,7 @@ pub enum StartError {
     #[error("the membership is not a set of replicas with at least one voter")]
     Membership,
     /// A voter has no group, a group is 0, or there are fewer groups than required.
-    #[error("the voters do not span {required} groups")]
+    #[error("the voters are in fewer than the required {required} groups")]
     GroupsTooFew {
         /// How many are required.
         required: u8,
@@ -177,6 +179,6 @@ pub enum StartError {
         term: u64,
     },
     /// The tuning is not possible, for instance an election timeout below the heartbeat.
-    #[error("tuning is not possible: {0}")]
+    #[error("tuning is invalid: {0}")]
     Tuning(String),
 }

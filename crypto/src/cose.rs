@@ -102,7 +102,7 @@ pub enum CoseError {
     #[error("message has unknown headers or is not in canonical encoding")]
     NotCanonical,
     /// Nobody known signs with this key.
-    #[error("signing key {kid} is not known")]
+    #[error("unknown signing key {kid}")]
     UnknownKey {
         /// The digest that the message names.
         kid: Digest,

@@ -13,7 +13,7 @@ pub struct Digest([u8; 32]);
 byte_type!(Digest, 32);
 
 impl Digest {
-    /// All zero: stands where there is no digest yet.
+    /// All zero: used where there is no digest yet.
     pub const ZERO: Self = Self([0; 32]);
 }
 

@@ -8,7 +8,7 @@ pub const TAG_LENGTH: usize = 16;
 /// The sealed bytes are not what was sealed under this key, nonce and
 /// associated data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("sealed bytes do not open")]
+#[error("sealed bytes cannot be decrypted")]
 pub struct OpenError;
 
 /// A key that seals and opens. The caller never uses one nonce for two texts:

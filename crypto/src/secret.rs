@@ -1,4 +1,4 @@
-//! Bytes that nobody but their owner sees: wiped on drop, never printed,
+//! Bytes that only their owner sees: wiped on drop, never printed,
 //! compared in constant time, copied only by name.
 
 use subtle::ConstantTimeEq;

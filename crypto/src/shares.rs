@@ -31,7 +31,7 @@ pub const THRESHOLD_MIN: u8 = 2;
 const POINT_LENGTH: usize = 32;
 const COMMITMENT_LENGTH_MAX: usize = POINT_LENGTH * u8::MAX as usize;
 
-/// Makes a fresh secret and `shares` shares of it, of which any `threshold`
+/// Makes a fresh secret and `shares` shares of it, any `threshold` of which
 /// give it back.
 pub fn split(
     threshold: u8,
@@ -241,7 +241,7 @@ impl Commitment {
 /// No sharing of `threshold` out of `shares`. The caller is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "cannot share with threshold {threshold} among {shares}: it must be from 2 to the number of shares"
+    "cannot split into {shares} shares with threshold {threshold}: the threshold must be from 2 to the number of shares"
 )]
 pub struct SplitError {
     /// The threshold that was asked for.
@@ -250,7 +250,7 @@ pub struct SplitError {
     pub shares: u8,
 }
 
-/// The bytes are no share or commitment.
+/// The bytes are not a share or commitment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("malformed share or commitment")]
 pub struct DecodeError;
@@ -274,7 +274,7 @@ pub enum CombineError {
         indices: Vec<u8>,
     },
     /// Good shares, but not enough different ones.
-    #[error("{found} shares of {needed} needed")]
+    #[error("{found} shares, but {needed} are needed")]
     TooFew {
         /// The threshold.
         needed: u8,

@@ -51,7 +51,7 @@ impl std::fmt::Debug for SigningKey {
     }
 }
 
-/// A key that verifies. Any 32 bytes can stand here; bytes that are no sound
+/// A key that verifies. Any 32 bytes are accepted here; bytes that are not a valid
 /// key verify nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicKey([u8; 32]);

@@ -30,10 +30,10 @@ pub enum AnswerError {
     #[error("is not the expected JSON: {0}")]
     Json(String),
     /// The signature is not 64 bytes in hexadecimal.
-    #[error("has a signature that is not 64 bytes in hexadecimal")]
+    #[error("has a signature that is not 64 bytes in hexadecimal digits")]
     Signature,
     /// The header with the issuer's chain is absent.
-    #[error("comes without the header `{0}`")]
+    #[error("has no header `{0}`")]
     NoChain(&'static str),
     /// The header with the issuer's chain is too long, or not percent-encoded.
     #[error("has a chain header that is not percent-encoded text")]
@@ -42,9 +42,9 @@ pub enum AnswerError {
     #[error("has a chain that {0}")]
     ChainPem(#[from] PemError),
     /// A chain has too few certificates, or too many.
-    #[error("has a chain of {0} certificates")]
+    #[error("has a certificate chain of the wrong length: {0} certificates")]
     ChainLength(usize),
-    /// It is no certificate.
+    /// It is not a certificate.
     #[error("is not an X.509 certificate")]
     Certificate,
     /// It is no revocation list.

@@ -26,7 +26,7 @@ use crate::{
 
 const SUFFIX: &str = "record";
 const TEMPORARY: &str = "tmp";
-/// A temporary file that is older belongs to nobody any more.
+/// A temporary file older than this was left behind.
 const TEMPORARY_AGE_MAX: Duration = Duration::from_hours(1);
 /// The most files that are looked at in the folder.
 const FILES_MAX: usize = 100_000;
@@ -41,7 +41,7 @@ pub struct CacheError {
     pub problem: String,
 }
 
-/// What stands under a name.
+/// The content under a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     /// An answer, not verified.

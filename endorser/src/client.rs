@@ -1,4 +1,4 @@
-//! Asks until there is an answer, or none is to be had.
+//! Retries a request until there is an answer, or until none can be expected.
 //!
 //! Invariants:
 //! - redirects stay on the host that was asked, and end;

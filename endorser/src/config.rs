@@ -25,9 +25,9 @@ pub struct Config {
     pub cache: Option<CacheConfig>,
     /// Who has what. The cache knows answers by who gave them.
     pub services: Services,
-    /// How to ask them; `None` asks nobody.
+    /// How to ask them; `None` turns network access off.
     pub network: Option<NetworkConfig>,
-    /// When answers that are at hand are asked for anew.
+    /// When cached answers are requested again.
     pub refresh: Refresh,
 }
 
@@ -76,11 +76,11 @@ impl CacheConfig {
     }
 }
 
-/// When answers that are at hand are asked for anew.
+/// When cached answers are requested again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refresh {
     /// Answers that judge or revoke are asked for anew after this time, in
-    /// milliseconds. Until their own end they serve if nobody answers.
+    /// milliseconds. They are used until they expire if no service answers.
     pub fresh_for_ms: u64,
     /// So long before their end are answers asked for anew, in milliseconds.
     pub ahead_ms: u64,
@@ -147,7 +147,7 @@ pub enum IntelService {
         /// URL of the revocation list of Intel's root.
         root_crl: String,
     },
-    /// A caching service of somebody's own, which also knows the PCK
+    /// A caching service that the operator runs, which also knows the PCK
     /// certificates of its platforms.
     Pccs {
         /// Base URL.

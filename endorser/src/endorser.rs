@@ -5,19 +5,19 @@ use std::sync::Arc;
 use synod_attestation::{Anchors, Evidence};
 
 use crate::{
-    bag::Bag,
+    bundle::Bundle,
     cache::Cache,
     client::Client,
     clock::{Clock, SystemClock},
     config::Config,
     error::EndorserError,
     fetched::Fetched,
-    flights::Flights,
-    holding::Holding,
+    part_source::PartSource,
     platform::Platform,
     progress::Watcher,
     record::Record,
-    search::Grounds,
+    search::Searcher,
+    single_flight::SingleFlight,
     transport::{Https, Transport},
 };
 
@@ -34,7 +34,7 @@ pub struct Entry {
 
 /// Fetches and keeps endorsements. Calls block; threads may share it.
 pub struct Endorser {
-    grounds: Grounds,
+    searcher: Searcher,
 }
 
 impl Endorser {
@@ -43,7 +43,7 @@ impl Endorser {
         Self::watched(config, Watcher::default())
     }
 
-    /// As [`Endorser::new`]; `watcher` is told of everything slow.
+    /// Like [`Endorser::new`]; reports every slow step to `watcher`.
     pub fn watched(config: Config, watcher: Watcher) -> Result<Self, EndorserError> {
         let transport: Option<Box<dyn Transport>> = match &config.network {
             None => None,
@@ -70,18 +70,18 @@ impl Endorser {
         });
         let cache = config.cache.map(Cache::open).transpose()?;
         Ok(Self {
-            grounds: Grounds {
+            searcher: Searcher {
                 anchors: config.anchors,
                 folders: config.folders,
-                holding: Holding::new(config.services, config.refresh, cache, client),
-                flights: Flights::default(),
+                parts: PartSource::new(config.services, config.refresh, cache, client),
+                single_flight: SingleFlight::default(),
             },
         })
     }
 
     /// The roots that endorsements must lead to.
     pub fn anchors(&self) -> &Anchors {
-        &self.grounds.anchors
+        &self.searcher.anchors
     }
 
     /// Endorsements for the platform that made `evidence`, and for its parts,
@@ -92,7 +92,7 @@ impl Endorser {
         evidence: &Evidence,
         now_ms: u64,
     ) -> Result<Fetched, EndorserError> {
-        self.endorsements_with(evidence, &Bag::default(), now_ms)
+        self.endorsements_with(evidence, &Bundle::default(), now_ms)
     }
 
     /// As [`Endorser::endorsements_for`]; `handed` came with the evidence, such
@@ -101,12 +101,12 @@ impl Endorser {
     pub fn endorsements_with(
         &self,
         evidence: &Evidence,
-        handed: &Bag,
+        handed: &Bundle,
         now_ms: u64,
     ) -> Result<Fetched, EndorserError> {
         let one = |evidence: &Evidence| {
             let platform = Platform::of(evidence)?;
-            self.grounds.search(&platform, handed, now_ms)
+            self.searcher.search(&platform, handed, now_ms)
         };
         let lead = one(evidence)?;
         if evidence.parts().is_empty() {
@@ -121,12 +121,12 @@ impl Endorser {
     /// valid at `now_ms` (Unix milliseconds): to have them before they are
     /// needed. Blocks as long as services take.
     pub fn fetch_for(&self, platform: &Platform, now_ms: u64) -> Result<Fetched, EndorserError> {
-        self.grounds.search(platform, &Bag::default(), now_ms)
+        self.searcher.search(platform, &Bundle::default(), now_ms)
     }
 
     /// What the cache holds, oldest first.
     pub fn list(&self) -> Result<Vec<Entry>, EndorserError> {
-        let Some(cache) = &self.grounds.holding.cache else {
+        let Some(cache) = &self.searcher.parts.cache else {
             return Ok(Vec::new());
         };
         let entry = |(record, bytes): (Record, u64)| Entry {

@@ -25,23 +25,23 @@ pub enum Fault {
 /// Why there are no endorsements.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndorserError {
-    /// Evidence does not tell which platform made it.
+    /// The evidence does not identify the platform that made it.
     #[error("platform of the evidence: {0}")]
     Platform(#[from] PlatformError),
     /// Composite evidence has more parts than endorsements can have.
     #[error("evidence has too many parts")]
     TooManyParts,
-    /// A part is not at hand, and nobody may be asked.
-    #[error("{0} is not at hand, and the network is not used")]
+    /// A part is missing, and network access is off.
+    #[error("{0} is not in the cache, and network access is off")]
     Offline(Part),
     /// No configured service hands out a part.
-    #[error("no configured service has the {0}")]
+    #[error("no configured service provides the {0}")]
     NoService(Part),
-    /// The certificate of a VLEK is not at hand; no service hands it out.
-    #[error("VLEK certificate is not at hand, and no public service has it")]
+    /// The VLEK certificate is missing, and no service provides it.
+    #[error("VLEK certificate is not in the cache, and no public service provides it")]
     NoVlek,
-    /// The host hides the id of the chip, so nobody can ask for its VCEK.
-    #[error("report hides its chip, so its VCEK cannot be asked for")]
+    /// The host hides the chip id, so its VCEK certificate cannot be requested.
+    #[error("report hides the chip id, so the VCEK certificate cannot be requested")]
     ChipHidden,
     /// A service did not answer, or not usefully.
     #[error("{part} from `{url}`: {problem}")]
@@ -54,7 +54,7 @@ pub enum EndorserError {
         problem: FetchError,
     },
     /// Endorsements are for another platform than was asked for.
-    #[error("{what} is for {found}, not for {asked}")]
+    #[error("{what} is for {found}, but was requested for {asked}")]
     Mismatch {
         /// What was compared.
         what: &'static str,
@@ -64,7 +64,7 @@ pub enum EndorserError {
         found: String,
     },
     /// Endorsements are not genuine, or not valid now.
-    #[error("endorsements are not genuine or not valid now: {0}")]
+    #[error("endorsements cannot be verified: {0}")]
     NotGenuine(Box<VerifyError>),
     /// Endorsements cannot be read.
     #[error("{what} {problem}")]
@@ -75,7 +75,7 @@ pub enum EndorserError {
         problem: AnswerError,
     },
     /// A folder lacks something.
-    #[error("folder `{folder}` has no {lacks}")]
+    #[error("folder `{folder}` does not contain {lacks}")]
     FolderLacks {
         /// The folder.
         folder: PathBuf,
@@ -118,15 +118,15 @@ impl EndorserError {
         }
     }
 
-    /// What would help, if that can be told.
+    /// A hint that says what would help, if there is one.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Offline(_) | Self::FolderLacks { .. } => {
-                Some("fetch it where there is a network, and hand over the folder")
+                Some("fetch it on a machine with network access, and copy the folder")
             }
-            Self::NoService(_) => {
-                Some("the quote holds no PCK chain: configure the PCCS of its data centre")
-            }
+            Self::NoService(_) => Some(
+                "the quote has no PCK certificate chain: configure the PCCS of its data centre",
+            ),
             Self::NoVlek => Some(
                 "the host has it (extended report, certificate table): put it into a folder as `vlek.der`",
             ),
@@ -135,7 +135,7 @@ impl EndorserError {
             }
             Self::Fetch { problem, .. } => hint_of_fetch(problem),
             Self::NotGenuine(_) => Some(
-                "check the clock of this machine, then whom it asks: what came is not the vendor's, or has run out",
+                "check this machine's clock, then the address of the service: its answer is not signed by the vendor, or has expired",
             ),
             Self::Cache(_) => {
                 Some("check the permissions and the free space of the cache's folder")
@@ -150,12 +150,12 @@ fn hint_of_fetch(problem: &FetchError) -> Option<&'static str> {
         FetchError::NotFound => {
             Some("the vendor does not know this platform, or not at this firmware level")
         }
-        FetchError::RateLimited { .. } => Some("wait, or keep a cache, or ask a PCCS of your own"),
+        FetchError::RateLimited { .. } => Some("wait, or use a cache, or ask your own PCCS"),
         FetchError::Timeout | FetchError::Connection(_) => {
             Some("check the network; a proxy can be named by `HTTPS_PROXY`")
         }
         FetchError::Tls(_) => {
-            Some("if a service of your own is asked, name the root of its certificate")
+            Some("if you ask your own service, configure the root of its certificate")
         }
         _ => None,
     }

@@ -5,17 +5,17 @@ use crate::answer::AnswerError;
 /// Why a service did not answer, or not usefully.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
-    /// The service knows nothing of this platform (404), or not any more (410).
-    #[error("service knows nothing of this platform")]
+    /// The service knows nothing of this platform (404), or no longer (410).
+    #[error("service has no data on this platform")]
     NotFound,
     /// The service does not like the question.
-    #[error("service refuses with status {status}")]
+    #[error("service refused with status {status}")]
     Refused {
         /// HTTP status, 4xx or one without meaning here.
         status: u16,
     },
     /// The service is asked too often (429).
-    #[error("service is asked too often")]
+    #[error("service refused: too many requests")]
     RateLimited {
         /// How long it wants to be left alone, in seconds.
         retry_after_s: Option<u64>,
@@ -27,10 +27,10 @@ pub enum FetchError {
         status: u16,
     },
     /// No answer came in time.
-    #[error("no answer in time")]
+    #[error("service did not answer in time")]
     Timeout,
     /// The service cannot be reached.
-    #[error("no connection: {0}")]
+    #[error("cannot connect: {0}")]
     Connection(String),
     /// The service's TLS certificate is not accepted.
     #[error("TLS: {0}")]
@@ -39,7 +39,7 @@ pub enum FetchError {
     #[error("proxy: {0}")]
     Proxy(String),
     /// The answer ended before its end.
-    #[error("answer is cut short")]
+    #[error("answer is incomplete: the connection was closed early")]
     Truncated,
     /// The answer is longer than any that is expected.
     #[error("answer is longer than {bytes_max} bytes")]
@@ -48,15 +48,15 @@ pub enum FetchError {
         bytes_max: usize,
     },
     /// The service sends elsewhere, to another host.
-    #[error("service redirects to another host: `{to}`")]
+    #[error("service redirected to another host: `{to}`")]
     RedirectElsewhere {
         /// Where to.
         to: String,
     },
     /// The service sends on and on.
-    #[error("service redirects more than {0} times")]
+    #[error("service redirected more than {0} times")]
     TooManyRedirects(u32),
-    /// The answer is none that can be read.
+    /// The answer cannot be read.
     #[error("answer {0}")]
     Answer(#[from] AnswerError),
     /// The answer says itself that it is not valid now.
@@ -68,10 +68,10 @@ pub enum FetchError {
         until_ms: u64,
     },
     /// The service failed a short while ago, and is not asked again yet.
-    #[error("service was asked in vain a short while ago")]
+    #[error("service failed a short while ago and is not asked again yet")]
     AskedLately,
-    /// The address of the service is none.
-    #[error("`{0}` is no address that may be asked")]
+    /// The address of the service is not valid.
+    #[error("`{0}` is not an allowed address")]
     Address(String),
 }
 

@@ -1,4 +1,4 @@
-//! What a caller gets: endorsements, and what is worth knowing beside that they
+//! What a caller gets: endorsements, and what is worth knowing next to that they
 //! are genuine.
 
 use std::{fmt, path::PathBuf};
@@ -17,7 +17,7 @@ pub struct Fetched {
     /// When the oldest part came from its service (Unix milliseconds); `None`
     /// if a folder had them, or the evidence itself.
     pub fetched_ms: Option<u64>,
-    /// When the first part runs out (Unix milliseconds); `None` if nothing
+    /// When the first part expires (Unix milliseconds); `None` if nothing
     /// does.
     pub next_update_ms: Option<u64>,
     /// What else is worth knowing.

@@ -15,7 +15,7 @@ use std::{
 use serde_json::json;
 use synod_attestation::{Endorsements, IntelCollateral, SnpEndorsements};
 
-use crate::{bag::Bag, certificate::Certificate, error::EndorserError};
+use crate::{bundle::Bundle, certificate::Certificate, error::EndorserError};
 
 /// The most files that are looked at in a folder.
 pub const FILES_MAX: usize = 512;
@@ -23,16 +23,16 @@ pub const FILES_MAX: usize = 512;
 pub const FILE_BYTES_MAX: usize = Endorsements::BYTES_MAX;
 
 /// Reads everything in a folder that is a piece of endorsements.
-pub fn read(folder: &Path) -> Result<Bag, EndorserError> {
-    let mut bag = Bag::default();
+pub fn read(folder: &Path) -> Result<Bundle, EndorserError> {
+    let mut bundle = Bundle::default();
     for path in files(folder).map_err(failed(folder))? {
         // A file that cannot be read is as good as absent; what is lacking in
         // the end is said.
         if let Ok(Some(bytes)) = read_file(&path) {
-            bag.take(&bytes);
+            bundle.take(&bytes);
         }
     }
-    Ok(bag)
+    Ok(bundle)
 }
 
 /// Writes endorsements into a folder, which is made if need be: Intel's as

@@ -15,7 +15,7 @@
 
 mod address;
 pub mod answer;
-pub mod bag;
+pub mod bundle;
 mod cache;
 mod certificate;
 mod client;
@@ -26,12 +26,11 @@ mod endorser;
 pub mod error;
 pub mod fetch_error;
 pub mod fetched;
-mod fit;
-mod flights;
 pub mod folder;
-mod holding;
 mod judge;
+mod matching;
 pub mod part;
+mod part_source;
 pub mod pem;
 pub mod platform;
 pub mod progress;
@@ -39,6 +38,7 @@ pub mod quote;
 pub mod record;
 pub mod retry;
 mod search;
+mod single_flight;
 pub mod transport;
 
 pub use cache::CacheError;

@@ -146,7 +146,7 @@ impl Part {
         }
     }
 
-    /// Whether newer answers replace older ones long before those run out:
+    /// Whether newer answers replace older ones long before those expire:
     /// true of all that revokes or judges, false of bare certificates.
     pub fn changes(&self) -> bool {
         !matches!(self, Self::Pck(_) | Self::Vcek(_) | Self::AmdChain { .. })

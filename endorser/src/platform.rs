@@ -26,7 +26,7 @@ use crate::{
 const SVNS_BYTES: usize = 16 + 2 + 2;
 const PCK_CHAIN: u16 = 5;
 
-/// Evidence does not tell which endorsements it needs. The fault is the
+/// The evidence does not say which endorsements it needs. The fault is the
 /// attester's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlatformError {
@@ -34,16 +34,16 @@ pub enum PlatformError {
     #[error(transparent)]
     Quote(#[from] QuoteError),
     /// The quote is of another TEE than it is said to be.
-    #[error("quote is of {0}")]
+    #[error("quote is from {0}")]
     WrongTee(Tee),
     /// The quote's certification data is of a type that names no platform.
-    #[error("certification data of type {0} names no platform")]
+    #[error("certification data of type {0} does not identify the platform")]
     CertificationType(u16),
     /// The PCK chain of the quote cannot be read.
     #[error("PCK chain of the quote cannot be read")]
     PckChain,
     /// The PCK certificate does not name its family of platforms.
-    #[error("PCK certificate names no FMSPC")]
+    #[error("PCK certificate has no FMSPC")]
     NoFmspc,
     /// The PCK certificate is of an authority that is not known.
     #[error("PCK certificate is issued by `{0}`")]

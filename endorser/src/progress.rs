@@ -41,12 +41,12 @@ impl fmt::Display for Progress<'_> {
 
 type Told = dyn Fn(&Progress<'_>) + Send + Sync;
 
-/// Whoever wants to know, or nobody.
+/// The watcher, if there is one.
 #[derive(Clone, Default)]
 pub struct Watcher(Option<Arc<Told>>);
 
 impl Watcher {
-    /// Calls `told` with everything that happens. It must not block.
+    /// Calls `told` with every event. It must not block.
     pub fn new(told: impl Fn(&Progress<'_>) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(told)))
     }

@@ -19,24 +19,24 @@ const TEE_SGX: usize = 0;
 const TEE_TDX: usize = 0x81;
 const QE_REPORT_CERTIFICATION: usize = 6;
 
-/// The bytes are not a quote whose platform can be told. The fault is the
+/// The bytes are not a quote that identifies its platform. The fault is the
 /// attester's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QuoteError {
     /// It ends before its fields do.
     #[error("quote is too short")]
     TooShort,
-    /// The version is none of 3, 4, 5.
-    #[error("quote version {0} is not known")]
+    /// The version is not one of 3, 4, 5.
+    #[error("unknown quote version {0}")]
     Version(usize),
     /// The TEE type is neither SGX nor TDX.
     #[error("TEE type {0:#x} is neither SGX nor TDX")]
     TeeType(usize),
     /// The body of version 5 is of an unknown type.
-    #[error("body type {0} of the quote is not known")]
+    #[error("unknown quote body type {0}")]
     BodyType(usize),
     /// The certification data is not that of a quoting enclave's report.
-    #[error("certification data of type {0} where the quoting enclave's report is expected")]
+    #[error("certification data has type {0}, expected the quoting enclave's report")]
     NoQeReport(usize),
 }
 

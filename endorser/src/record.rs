@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! - a record decodes from its one encoding only;
-//! - its digest covers all of it, so a torn or flipped file is no record. It
+//! - its digest covers all of it, so a torn or flipped file is not a record. It
 //!   keeps accidents out, not forgers: those are verification's.
 
 use minicbor::{Decoder, Encoder};
@@ -20,12 +20,12 @@ pub const RECORD_BYTES_MAX: usize = 512 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
     /// There are more than [`RECORD_BYTES_MAX`] bytes.
-    #[error("record of {0} bytes is too long")]
+    #[error("record is {0} bytes, longer than the {RECORD_BYTES_MAX} allowed")]
     TooLong(usize),
     /// Not the one encoding of any record.
     #[error("record is malformed")]
     Malformed,
-    /// The digest is not that of what stands before it.
+    /// The digest does not match the bytes before it.
     #[error("record is damaged")]
     Damaged,
 }

@@ -14,40 +14,38 @@ use synod_attestation::{
 };
 
 use crate::{
-    bag::Bag,
+    bundle::Bundle,
     certificate::Validity,
     content::{self, Content},
     error::EndorserError,
     fetch_error::FetchError,
     fetched::{Fetched, Note, Source},
-    fit,
-    flights::Flights,
-    folder,
-    holding::{Held, Holding},
-    judge,
+    folder, judge, matching,
     part::Part,
+    part_source::{Held, PartSource},
     platform::{AmdPlatform, AmdSigner, IntelPlatform, Platform},
+    single_flight::SingleFlight,
 };
 
-/// Where to look, and what to believe.
-pub(crate) struct Grounds {
+/// Where endorsements are searched, and the roots that they must have.
+pub(crate) struct Searcher {
     pub(crate) anchors: Anchors,
     pub(crate) folders: Vec<PathBuf>,
-    pub(crate) holding: Holding,
-    pub(crate) flights: Flights,
+    pub(crate) parts: PartSource,
+    pub(crate) single_flight: SingleFlight,
 }
 
-impl Grounds {
+impl Searcher {
     /// Endorsements for `platform`, genuine and valid at `now_ms`. `handed`
     /// came with the evidence.
     pub(crate) fn search(
         &self,
         platform: &Platform,
-        handed: &Bag,
+        handed: &Bundle,
         now_ms: u64,
     ) -> Result<Fetched, EndorserError> {
         let search = Search {
-            grounds: self,
+            searcher: self,
             platform,
             now_ms,
         };
@@ -73,7 +71,7 @@ fn of_evidence() -> Fetched {
 
 /// One call.
 struct Search<'a> {
-    grounds: &'a Grounds,
+    searcher: &'a Searcher,
     platform: &'a Platform,
     now_ms: u64,
 }
@@ -85,11 +83,11 @@ struct Joined {
 }
 
 impl Search<'_> {
-    fn run(&self, handed: &Bag, notes: &mut Vec<Note>) -> Result<Fetched, EndorserError> {
+    fn run(&self, handed: &Bundle, notes: &mut Vec<Note>) -> Result<Fetched, EndorserError> {
         let mut failed = None;
-        let mut bags = vec![(Source::HostAndOthers, handed.clone())];
-        for path in &self.grounds.folders {
-            match self.in_folder(path, &mut bags) {
+        let mut bundles = vec![(Source::HostAndOthers, handed.clone())];
+        for path in &self.searcher.folders {
+            match self.in_folder(path, &mut bundles) {
                 Ok(fetched) => return Ok(fetched),
                 Err(error) => {
                     notes.push(Note::FolderNotUsed {
@@ -100,22 +98,22 @@ impl Search<'_> {
                 }
             }
         }
-        let holding = &self.grounds.holding;
+        let parts = &self.searcher.parts;
         match failed {
             // Nothing else could be asked: what the folder lacks is the reason.
-            Some(error) if holding.cache.is_none() && holding.client.is_none() => Err(error),
-            _ => self.in_services(&bags, notes),
+            Some(error) if parts.cache.is_none() && parts.client.is_none() => Err(error),
+            _ => self.in_services(&bundles, notes),
         }
     }
 
     fn in_folder(
         &self,
         path: &Path,
-        bags: &mut Vec<(Source, Bag)>,
+        bundles: &mut Vec<(Source, Bundle)>,
     ) -> Result<Fetched, EndorserError> {
-        let bag = folder::read(path)?;
-        let candidates = bag.candidates(self.platform);
-        bags.push((Source::FolderAndOthers(path.to_owned()), bag));
+        let bundle = folder::read(path)?;
+        let candidates = bundle.candidates(self.platform);
+        bundles.push((Source::FolderAndOthers(path.to_owned()), bundle));
         let lacks = |lacks| EndorserError::FolderLacks {
             folder: path.to_owned(),
             lacks,
@@ -142,11 +140,11 @@ impl Search<'_> {
 
     fn in_services(
         &self,
-        bags: &[(Source, Bag)],
+        bundles: &[(Source, Bundle)],
         notes: &mut Vec<Note>,
     ) -> Result<Fetched, EndorserError> {
         let name = format!("{:?}", self.platform);
-        let _flight = self.grounds.flights.take_off(name);
+        let _flight = self.searcher.single_flight.begin(name);
         match self.platform {
             Platform::Nitro => Ok(of_evidence()),
             Platform::Intel(intel) => self.intel(intel, Vec::new(), notes),
@@ -158,12 +156,12 @@ impl Search<'_> {
                 AmdSigner::Vcek {
                     chip_id: Some(_), ..
                 } => self
-                    .of_bags(amd, bags, notes, EndorserError::ChipHidden)
+                    .of_bags(amd, bundles, notes, EndorserError::ChipHidden)
                     .or_else(|_| self.of_kds(amd, notes)),
                 AmdSigner::Vcek { chip_id: None, .. } => {
-                    self.of_bags(amd, bags, notes, EndorserError::ChipHidden)
+                    self.of_bags(amd, bundles, notes, EndorserError::ChipHidden)
                 }
-                AmdSigner::Vlek { .. } => self.of_bags(amd, bags, notes, EndorserError::NoVlek),
+                AmdSigner::Vlek { .. } => self.of_bags(amd, bundles, notes, EndorserError::NoVlek),
             },
         }
     }
@@ -185,7 +183,7 @@ impl Search<'_> {
         };
         match (named(held, notes), cached) {
             (Err(_), Some(cached)) => {
-                self.grounds.holding.drop_cached(&[cached], notes);
+                self.searcher.parts.drop_cached(&[cached], notes);
                 named(self.get(part, notes)?, notes)
             }
             (result, _) => result,
@@ -224,13 +222,13 @@ impl Search<'_> {
         platform: &AmdPlatform,
         notes: &mut Vec<Note>,
     ) -> Result<Fetched, EndorserError> {
-        let holding = &self.grounds.holding;
+        let parts = &self.searcher.parts;
         let mut asked: Vec<(Product, Part)> = platform
             .products
             .iter()
             .filter_map(|product| Some((*product, platform.vcek(*product)?)))
             .collect();
-        asked.sort_by_key(|(_, part)| !holding.knows(part));
+        asked.sort_by_key(|(_, part)| !parts.knows(part));
         let mut unknown = EndorserError::ChipHidden;
         for (product, part) in asked {
             match self.get(&part, notes) {
@@ -246,13 +244,13 @@ impl Search<'_> {
     fn of_bags(
         &self,
         platform: &AmdPlatform,
-        bags: &[(Source, Bag)],
+        bundles: &[(Source, Bundle)],
         notes: &mut Vec<Note>,
         without: EndorserError,
     ) -> Result<Fetched, EndorserError> {
         let mut failed = without;
-        for (source, bag) in bags {
-            for (product, der) in bag.amd_signers(platform) {
+        for (source, bundle) in bundles {
+            for (product, der) in bundle.amd_signers(platform) {
                 let signer = Signer::AtHand(source.clone(), der);
                 match self.amd(platform, product, signer, notes) {
                     Ok(fetched) => return Ok(fetched),
@@ -279,7 +277,7 @@ impl Search<'_> {
             let part = Part::AmdCrl { product, key };
             let list = match take(kept, &part) {
                 Some(held) => Ok(held),
-                None => self.grounds.holding.get_if_known(&part, self.now_ms, notes),
+                None => self.searcher.parts.get_if_known(&part, self.now_ms, notes),
             };
             let list = list.map_err(|error| notes.push(Note::NoRevocationList(Box::new(error))));
             self.join_amd(product, key, &signer, list.ok(), kept, notes)
@@ -331,13 +329,13 @@ impl Search<'_> {
         notes: &mut Vec<Note>,
         gather: impl Fn(&mut Vec<Held>, &mut Vec<Note>) -> Result<Joined, EndorserError>,
     ) -> Result<Fetched, EndorserError> {
-        let holding = &self.grounds.holding;
+        let parts = &self.searcher.parts;
         let joined = gather(&mut kept, notes)?;
         let joined = match self.check(&joined.endorsements) {
             Ok(()) => joined,
             Err(error) if joined.held.iter().all(|held| !held.cached) => return Err(error),
             Err(_) => {
-                holding.drop_cached(&joined.held, notes);
+                parts.drop_cached(&joined.held, notes);
                 kept = joined.held;
                 kept.retain(|held| !held.cached);
                 let again = gather(&mut kept, notes)?;
@@ -345,7 +343,7 @@ impl Search<'_> {
                 again
             }
         };
-        holding.keep(&joined.held, notes);
+        parts.keep(&joined.held, notes);
         Ok(Fetched {
             source: source(&joined.held),
             fetched_ms: joined.held.iter().map(|held| held.record.fetched_ms).min(),
@@ -356,7 +354,7 @@ impl Search<'_> {
     }
 
     fn get(&self, part: &Part, notes: &mut Vec<Note>) -> Result<Held, EndorserError> {
-        self.grounds.holding.get(part, self.now_ms, notes)
+        self.searcher.parts.get(part, self.now_ms, notes)
     }
 
     /// Takes a part out of `kept` if it is there, and else gets it.
@@ -370,11 +368,11 @@ impl Search<'_> {
     }
 
     fn check(&self, endorsements: &Endorsements) -> Result<(), EndorserError> {
-        fit::check(self.platform, endorsements)?;
+        matching::check(self.platform, endorsements)?;
         judge::check(
             self.platform.tee(),
             endorsements,
-            &self.grounds.anchors,
+            &self.searcher.anchors,
             self.now_ms,
         )
     }
@@ -409,7 +407,7 @@ fn source(held: &[Held]) -> Source {
 }
 
 fn until_ms(endorsements: &Endorsements) -> Option<u64> {
-    fit::validity(endorsements).map(|Validity { until_ms, .. }| until_ms)
+    matching::validity(endorsements).map(|Validity { until_ms, .. }| until_ms)
 }
 
 fn is_not_found(error: &EndorserError) -> bool {

@@ -29,7 +29,7 @@ pub struct Question<'a> {
     pub url: &'a str,
     /// The most bytes that the body of an answer may have.
     pub bytes_max: usize,
-    /// The header that is wanted beside the body, in lower case.
+    /// The header that is wanted next to the body, in lower case.
     pub header: Option<&'static str>,
 }
 
@@ -123,7 +123,7 @@ fn proxy(choice: &ProxyChoice) -> Result<Option<Proxy>, FetchError> {
         ProxyChoice::Through(url) => Proxy::new(url)
             .map(Some)
             // The address may hold a password, so it is not repeated.
-            .map_err(|_| FetchError::Proxy("its address is none".to_owned())),
+            .map_err(|_| FetchError::Proxy("its address is not valid".to_owned())),
     }
 }
 
@@ -180,7 +180,7 @@ fn failed(error: ureq::Error) -> FetchError {
         E::Timeout(_) => FetchError::Timeout,
         E::Tls(_) | E::Rustls(_) | E::TlsRequired | E::Pem(_) => FetchError::Tls(error.to_string()),
         E::ConnectProxyFailed(why) => FetchError::Proxy(why),
-        E::InvalidProxyUrl => FetchError::Proxy("its address is none".to_owned()),
+        E::InvalidProxyUrl => FetchError::Proxy("its address is not valid".to_owned()),
         E::BadUri(_) | E::RequireHttpsOnly(_) | E::Http(_) => {
             FetchError::Address(error.to_string())
         }

@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use synod_attestation::{Evidence, Tee};
 use synod_endorser::{
     Platform,
-    bag::{Bag, CANDIDATES_MAX},
+    bundle::{Bundle, CANDIDATES_MAX},
 };
 
 fuzz_target!(|bytes: &[u8]| {
@@ -16,14 +16,14 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let at = usize::from(u16::from_le_bytes(*length)).min(rest.len());
     let (evidence, file) = rest.split_at(at);
-    let mut bag = Bag::default();
-    bag.take(file);
+    let mut bundle = Bundle::default();
+    bundle.take(file);
     for tee in [Tee::SevSnp, Tee::Tdx, Tee::Sgx] {
         let Ok(evidence) = Evidence::new(tee, evidence.to_vec()) else {
             return;
         };
         if let Ok(platform) = Platform::of(&evidence) {
-            let candidates = bag.candidates(&platform).unwrap_or_default();
+            let candidates = bundle.candidates(&platform).unwrap_or_default();
             assert!(candidates.len() <= CANDIDATES_MAX);
         }
     }

@@ -104,7 +104,7 @@ pub enum Act {
         #[n(0)]
         name: AppName,
     },
-    /// Let a replica give way to another: it goes once the other votes.
+    /// Replace a replica by another: it is removed once the other votes.
     #[n(8)]
     ReplaceReplica {
         /// The replica that goes.

@@ -17,7 +17,7 @@ pub struct Address {
     pub peer: String,
 }
 
-/// The text is no address; its author is at fault.
+/// The text is not an address; its author is at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadAddress {
     /// Not `https://` and printable ASCII, at most 256 bytes.

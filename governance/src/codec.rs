@@ -6,7 +6,8 @@
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
 /// The version of all formats of this crate: `spec/governance.cddl`. In version 1 rows of replicas named no hardware
-/// and no machine, an opening named no configuration, and a manifest had no `unheard_s` and no `open_voters`: what a ledger of that version records cannot be recomputed.
+/// and no machine, an opening named no configuration, and a manifest had no `unheard_s` and no `open_voters`: what a
+/// ledger of that version records cannot be recomputed.
 pub const FORMAT: u16 = 2;
 
 /// The bytes are no value of the expected format. Their author is at fault, or
@@ -14,7 +15,7 @@ pub const FORMAT: u16 = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// More bytes than the format allows.
-    #[error("{0} bytes are too long")]
+    #[error("too long: {0} bytes")]
     TooLong(usize),
     /// Not CBOR of the expected shape.
     #[error("not CBOR of the expected shape")]

@@ -54,10 +54,10 @@ pub struct NextConfiguration<'a> {
 /// What the ledger knows. Every replica, and every audit, must answer the same
 /// for the same block.
 pub trait Facts {
-    /// The certified block at `index`, which is below the block at hand.
+    /// The certified block at `index`, which is below the current block.
     ///
     /// The leader answers `None` unless it holds a certificate that covers the
-    /// block. Whoever recomputes answers from the chain of the block at hand,
+    /// block. Whoever recomputes answers from the chain of the current block,
     /// and does not sign that block before it holds the certificate too.
     fn certified_block(&self, index: u64) -> Option<CertifiedBlock>;
 

@@ -1,4 +1,4 @@
-//! How a replica asks to join, and how it tells that it has moved.
+//! How a replica asks to join, and how it announces a new address.
 
 use minicbor::{Decode, Encode};
 use synod_crypto::{BadSignature, Digest, PublicKey, Signature, SigningKey, sha256};
@@ -79,7 +79,7 @@ fn message(
     [JOIN_LABEL, &body].concat()
 }
 
-/// A replica tells its new address.
+/// A replica announces its new address.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct AddressChange {

@@ -1,12 +1,12 @@
-//! What follows when the verdict on a replica lapses, and when nothing may.
+//! What follows when the verdict on a replica expires, and when nothing may follow.
 //!
-//! A voter is demoted first: it follows on without a vote. Whoever has no vote and no verdict is removed once
-//! the manifest's grace is over. The rule that keeps both from doing harm:
+//! A voter is demoted first: it continues as a learner, without a vote. A replica without a vote and a valid verdict is
+//! removed once the manifest's grace period is over. The rules that keep both steps from doing harm:
 //!
-//! - a voter is demoted only if the voters *whose verdicts hold* are without it a quorum of the configuration in
-//!   force, of as many vendors as are required. So lapses alone never take the vote from a majority, never leave
-//!   fewer than two voters, never end diversity; what stands in the way is told instead;
-//! - removal takes nobody's vote, so it needs no such rule.
+//! - a voter is demoted only if, without it, the voters *with valid verdicts* are a quorum of the configuration in
+//!   force, of as many vendors as are required. So expired verdicts alone never take the vote from a majority, never
+//!   leave fewer than two voters, never end diversity; instead the obstacle is reported;
+//! - removal takes no vote, so it needs no such rule.
 //!
 //! Everything is judged by the ledger's time and the rows of governance: the same on every machine.
 
@@ -17,10 +17,10 @@ use minicbor::{Decode, Encode};
 use crate::records::{GovernanceRecord, ReplicaRecord, ReplicaStatus};
 use crate::refusal::Refusal;
 
-/// The cause that stands with a replica that was removed because its verdict lapsed.
+/// The recorded cause of removal of a replica whose verdict expired.
 pub(crate) const LAPSED_CAUSE: &str = "its verdict lapsed";
 
-/// The leader says that the verdict on a replica has lapsed. What follows is not the leader's to say.
+/// The leader states that the verdict on a replica has expired. The leader does not decide what follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Lapse {
@@ -29,26 +29,26 @@ pub struct Lapse {
     pub id: u64,
 }
 
-/// What a lapsed verdict leads to.
+/// What an expired verdict leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LapseStep {
     /// The voter becomes a learner.
     Demote,
-    /// The replica, which has no vote, is out for ever.
+    /// The replica has no vote, and is removed for ever.
     Remove,
 }
 
-/// A replica whose verdict has lapsed.
+/// A replica whose verdict has expired.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lapsed {
     /// The replica.
     pub id: u64,
-    /// What may be done now, or what keeps it from being done: an alarm, if the replica votes.
+    /// The step that may be taken now, or what prevents it, which is an alarm if the replica votes.
     pub step: Result<LapseStep, Refusal>,
 }
 
 impl Lapsed {
-    /// Those among `replicas`, which need not hold the removed ones, whose verdicts have lapsed at `time_ms` of the
+    /// Those among `replicas`, which need not hold the removed ones, whose verdicts have expired at `time_ms` of the
     /// ledger.
     pub fn among(
         replicas: &[ReplicaRecord],
@@ -60,7 +60,7 @@ impl Lapsed {
     }
 }
 
-/// The replicas whose verdicts have lapsed at `time_ms` of the ledger.
+/// The replicas whose verdicts have expired at `time_ms` of the ledger.
 pub(crate) fn lapsed(
     replicas: &[ReplicaRecord],
     governance: &GovernanceRecord,
@@ -95,7 +95,7 @@ pub(crate) fn step(
     if replica.status == ReplicaStatus::Voter {
         return check_remaining(id, replicas, governance, time_ms).map(|()| LapseStep::Demote);
     }
-    // One that was demoted late, because the rule forbade it sooner, has the whole grace all the same.
+    // A voter that was demoted late, because the rule forbade it earlier, still has the whole grace period.
     let since_ms = expires_ms.max(replica.demoted_ms.unwrap_or(0));
     let until_ms = since_ms.saturating_add(grace_ms);
     if time_ms < until_ms {
@@ -104,7 +104,7 @@ pub(crate) fn step(
     Ok(LapseStep::Remove)
 }
 
-/// Whether the voters whose verdicts hold are a diverse quorum of the configuration without voter `id`.
+/// Whether the voters with valid verdicts, without voter `id`, are a diverse quorum of the configuration.
 pub(crate) fn check_remaining(
     id: u64,
     replicas: &[ReplicaRecord],

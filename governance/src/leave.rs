@@ -1,4 +1,4 @@
-//! How a replica leaves the network of its own will.
+//! How a replica leaves the network by its own decision.
 
 use minicbor::{Decode, Encode};
 use synod_crypto::{BadSignature, Digest, PublicKey, Signature, SigningKey};
@@ -8,10 +8,10 @@ use crate::facts::BlockRef;
 
 const LEAVE_LABEL: &[u8] = b"synod-leave-v1\0";
 
-/// The cause that stands with a replica that has left.
+/// The recorded cause of removal of a replica that has left.
 pub(crate) const LEFT_CAUSE: &str = "it left";
 
-/// A replica that is about to stop asks to be taken out. It is out for ever; whatever is started in its place joins
+/// A replica that is about to stop asks to be taken out. It is removed for ever; whatever is started in its place joins
 /// as a new replica.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]

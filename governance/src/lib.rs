@@ -11,7 +11,7 @@
 //!   stands in the same transaction under its seqno.
 //! - An action counts once: it names the network and the next sequence number.
 //! - An identity key is accepted once, a replica id given out once.
-//! - A verdict is replaced only by a newer one on the same keys; when it lapses,
+//! - A verdict is replaced only by a newer one on the same keys; when it expires,
 //!   the vote goes with it, unless a diverse quorum with verdicts would not remain.
 //! - A voter of which nothing is heard loses its vote on signed statements of a
 //!   diverse quorum of the others, under the same condition; a leader's word is not enough.

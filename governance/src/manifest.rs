@@ -22,13 +22,13 @@ pub const MEMBERS_MAX: usize = 64;
 /// Most users in a manifest; more can be added later.
 pub const USERS_MAX: usize = 1000;
 
-/// A replica without a vote is removed so long (seconds) after its verdict lapsed, unless the
+/// A replica without a vote is removed this long (seconds) after its verdict expired, unless the
 /// manifest says otherwise: a day.
 pub const REMOVAL_GRACE_S_DEFAULT: u64 = 24 * 3600;
 /// The longest such grace (seconds): a leap year.
 pub const REMOVAL_GRACE_S_MAX: u64 = 366 * 24 * 3600;
 
-/// A voter of which a diverse quorum of the others has heard nothing for so long (seconds) loses its vote, unless the
+/// A voter loses its vote if a diverse quorum of the others has not heard from it for this long (seconds), unless the
 /// manifest says otherwise: ten minutes.
 pub const UNHEARD_S_DEFAULT: u64 = 600;
 /// The shortest such time (seconds): a leader that fails is replaced sooner.
@@ -58,7 +58,7 @@ pub enum JoinRule {
     /// where the policy lists the machines (`hardware_allow`), and for trying things out.
     #[n(0)]
     Verdict,
-    /// The members sign for each replica as well (`TrustReplica`) before it is told any key.
+    /// The members also sign for each replica (`TrustReplica`) before it gets any key.
     #[n(1)]
     Members,
 }
@@ -86,7 +86,7 @@ pub struct ManifestFile {
     /// it is removed; also how long one without a vote may be without a verdict.
     #[serde(default = "removal_grace_default")]
     pub removal_grace_s: u64,
-    /// How long (seconds) a diverse quorum of the other voters must have heard nothing of a voter until it loses its
+    /// How long (seconds) a diverse quorum of the other voters must have heard nothing from a voter until it loses its
     /// vote.
     #[serde(default = "unheard_default")]
     pub unheard_s: u64,
@@ -110,11 +110,11 @@ pub struct Manifest {
     digest: Digest,
 }
 
-/// The text is no manifest. Its author is at fault.
+/// The text is not a manifest. Its author is at fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
     /// Longer than [`MANIFEST_BYTES_MAX`].
-    #[error("manifest of {0} bytes is longer than {MANIFEST_BYTES_MAX}")]
+    #[error("manifest is {0} bytes, longer than the {MANIFEST_BYTES_MAX} allowed")]
     TooLong(usize),
     /// Not UTF-8.
     #[error("manifest is not UTF-8 text")]
@@ -123,46 +123,46 @@ pub enum ManifestError {
     #[error("manifest is malformed: {0}")]
     Malformed(String),
     /// A version that this program does not know.
-    #[error("manifest has version {0}, this program knows version {FORMAT}")]
+    #[error("manifest has version {0}, expected {FORMAT}")]
     Version(u16),
     /// A name or a role breaks its rules.
     #[error(transparent)]
     Entry(#[from] BadEntry),
     /// Recovery needs two members at the least.
-    #[error("manifest has {0} members, it needs 2 to {MEMBERS_MAX}")]
+    #[error("manifest has {0} members, expected 2 to {MEMBERS_MAX}")]
     Members(usize),
     /// Too many users.
     #[error("manifest has {0} users, more than {USERS_MAX}")]
     Users(usize),
     /// Not from 1 to the number of members.
-    #[error("`threshold` is {found}, it must be from 1 to the number of members ({members})")]
+    #[error("`threshold` is {found}, expected 1 to the number of members ({members})")]
     Threshold {
-        /// What stands there.
+        /// The value found.
         found: u8,
         /// The number of members.
         members: usize,
     },
     /// Not from 2 to the number of members.
     #[error(
-        "`recovery_threshold` is {found}, it must be from {RECOVERY_THRESHOLD_MIN} to the number of members ({members})"
+        "`recovery_threshold` is {found}, expected {RECOVERY_THRESHOLD_MIN} to the number of members ({members})"
     )]
     RecoveryThreshold {
-        /// What stands there.
+        /// The value found.
         found: u8,
         /// The number of members.
         members: usize,
     },
     /// Neither 1 nor 2.
-    #[error("`required_vendors` is {0}, it must be 1 or 2")]
+    #[error("`required_vendors` is {0}, expected 1 or 2")]
     RequiredVendors(u8),
     /// Longer than [`REMOVAL_GRACE_S_MAX`].
-    #[error("`removal_grace_s` is {0}, it must be at most {REMOVAL_GRACE_S_MAX}")]
+    #[error("`removal_grace_s` is {0}, expected at most {REMOVAL_GRACE_S_MAX}")]
     RemovalGrace(u64),
     /// Not from [`UNHEARD_S_MIN`] to [`UNHEARD_S_MAX`].
-    #[error("`unheard_s` is {0}, it must be {UNHEARD_S_MIN} to {UNHEARD_S_MAX}")]
+    #[error("`unheard_s` is {0}, expected {UNHEARD_S_MIN} to {UNHEARD_S_MAX}")]
     Unheard(u64),
     /// Not from 1 to [`VOTERS_MAX`].
-    #[error("`open_voters` is {0}, it must be 1 to {VOTERS_MAX}")]
+    #[error("`open_voters` is {0}, expected 1 to {VOTERS_MAX}")]
     OpenVoters(u8),
     /// Two entries share what must be their own.
     #[error("two entries have the same {0}")]

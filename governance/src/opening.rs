@@ -8,7 +8,7 @@ pub enum OpeningRefusal {
     AlreadyOpen,
     /// The members name another configuration than the one in force.
     #[error(
-        "configuration {in_force} is in force, the members name another, with number {named}: they verify the voters of the one in force and sign again"
+        "configuration {in_force} is in force, but the members signed configuration {named}: they must verify the voters of the one in force and sign again"
     )]
     AnotherConfiguration {
         /// The number that they name.
@@ -18,7 +18,7 @@ pub enum OpeningRefusal {
     },
     /// Fewer replicas vote than the members demand.
     #[error(
-        "{found} replicas vote, the service opens with {needed} (`open_voters` in the manifest)"
+        "{found} replicas vote, but the service needs {needed} to open (`open_voters` in the manifest)"
     )]
     TooFewVoters {
         /// How many vote.

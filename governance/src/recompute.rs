@@ -14,19 +14,19 @@ use crate::tables::{self, map, touches_reserved};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
     /// Maps of governance are written without an input under this seqno.
-    #[error("governance maps are written without an input at seqno {seqno}")]
+    #[error("transaction {seqno} writes governance maps but records no input")]
     NoInput {
         /// The seqno of the transaction.
         seqno: u64,
     },
     /// The input does not decode.
-    #[error("recorded input does not decode: {0}")]
+    #[error("recorded input cannot be decoded: {0}")]
     Input(#[from] Malformed),
     /// The input is not acceptable here.
     #[error("recorded input is refused: {0}")]
     Refused(#[from] Refusal),
     /// The recorded writes lack one that the input gives.
-    #[error("the input writes a key in `{map}` that is not recorded")]
+    #[error("the input writes a key in `{map}` that the record does not have")]
     Missing {
         /// The map.
         map: MapName,
@@ -34,7 +34,7 @@ pub enum Mismatch {
         key: Bytes,
     },
     /// The recorded writes hold one that the input does not give.
-    #[error("a key in `{map}` is recorded that the input does not write")]
+    #[error("the record has a key in `{map}` that the input does not write")]
     Extra {
         /// The map.
         map: MapName,
@@ -42,7 +42,7 @@ pub enum Mismatch {
         key: Bytes,
     },
     /// The input gives this key another value, or deletes it.
-    #[error("the input gives a key in `{map}` another value than is recorded")]
+    #[error("the input writes a different value to a key in `{map}` than the record has")]
     Differs {
         /// The map.
         map: MapName,

@@ -49,10 +49,10 @@ pub struct ServiceRecord {
     /// When a replica is trusted.
     #[n(5)]
     pub join: JoinRule,
-    /// A replica without a vote is removed so long (seconds) after its verdict lapsed.
+    /// A replica without a vote is removed this long (seconds) after its verdict expired.
     #[n(6)]
     pub removal_grace_s: u64,
-    /// A voter that a diverse quorum of the others has not heard of for so long (seconds) loses its vote.
+    /// A voter that a diverse quorum of the others has not heard from for this long (seconds) loses its vote.
     #[n(7)]
     pub unheard_s: u64,
     /// The members open a configuration of at least so many voters.
@@ -74,12 +74,12 @@ impl ServiceRecord {
         codec::decode(row, VALUE_MAX)
     }
 
-    /// A replica without a vote is removed so long (milliseconds) after its verdict lapsed.
+    /// A replica without a vote is removed this long (milliseconds) after its verdict expired.
     pub fn removal_grace_ms(&self) -> u64 {
         self.removal_grace_s.saturating_mul(1000)
     }
 
-    /// A voter that is not heard of for so long (milliseconds) loses its vote.
+    /// A voter that is not heard from for this long (milliseconds) loses its vote.
     pub fn unheard_ms(&self) -> u64 {
         self.unheard_s.saturating_mul(1000)
     }
@@ -171,13 +171,13 @@ pub enum RemovalReason {
     /// The members.
     #[n(0)]
     Members,
-    /// Its verdict lapsed, and the grace after that was over.
+    /// Its verdict expired, and the grace after that was over.
     #[n(1)]
     Lapsed,
     /// It left.
     #[n(2)]
     Left,
-    /// It waited for the members, and gave way to a newcomer.
+    /// It waited for the members, and was replaced by a newcomer.
     #[n(3)]
     GaveWay,
     /// Another replica came into its place.
@@ -228,13 +228,13 @@ pub struct ReplicaRecord {
     /// Where it stands.
     #[n(5)]
     pub status: ReplicaStatus,
-    /// Why it was removed, for people: in the members' words, that its verdict lapsed, or that it left.
+    /// Why it was removed, for people: in the members' words, that its verdict expired, or that it left.
     #[n(6)]
     pub cause: Option<String>,
     /// The digest of the policy that accepted it.
     #[n(7)]
     pub policy: Digest,
-    /// When that verdict lapses (Unix milliseconds).
+    /// When that verdict expires (Unix milliseconds).
     #[n(8)]
     pub expires_ms: u64,
     /// Where it can be reached.
@@ -249,7 +249,7 @@ pub struct ReplicaRecord {
     /// The index of the block in which its status last changed.
     #[n(12)]
     pub since_index: u64,
-    /// When it lost its vote because its verdict lapsed (Unix milliseconds); none once it votes
+    /// When it lost its vote because its verdict expired (Unix milliseconds); none once it votes
     /// again.
     #[n(13)]
     pub demoted_ms: Option<u64>,
@@ -274,7 +274,7 @@ pub struct ReplicaRecord {
     /// The replica in whose place it joined.
     #[n(20)]
     pub replaces: Option<u64>,
-    /// Whether the members ordered that it gives way to another.
+    /// Whether the members ordered that it is replaced by another.
     #[n(21)]
     pub replaceable: bool,
     /// When it lost its vote because the others did not hear of it (Unix milliseconds); none once it votes again.
@@ -296,7 +296,7 @@ impl ReplicaRecord {
     /// From when on (Unix milliseconds) the ledger takes newer evidence of it: a while after the
     /// evidence on record, [`REATTEST_INTERVAL_MS`] or a sixteenth of the verdict's lifetime if
     /// that is shorter. Hosts set the pace of attesting anew, and all of it stands on the ledger
-    /// for ever. Once the verdict has lapsed, newer evidence is taken at once.
+    /// for ever. Once the verdict has expired, newer evidence is taken at once.
     pub fn attests_again_ms(&self) -> u64 {
         let lifetime_ms = self.expires_ms.saturating_sub(self.attested_ms);
         let least_ms = REATTEST_INTERVAL_MS.min(lifetime_ms / 16);

@@ -54,12 +54,12 @@ impl StatementKey {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Nothing can be done before the network is founded.
-    #[error("the network is not founded")]
+    #[error("the network is not founded yet")]
     NotFounded,
     /// A network is founded once.
-    #[error("the network is founded already")]
+    #[error("the network is already founded")]
     AlreadyFounded,
-    /// Genesis stands in block 0 and nowhere else.
+    /// Genesis belongs in block 0 and nowhere else.
     #[error("a genesis belongs in block 0")]
     NotBlockZero,
     /// The block's time is before the manifest's start time.
@@ -70,14 +70,14 @@ pub enum Refusal {
         /// The manifest's.
         start_time_ms: u64,
     },
-    /// The manifest is none.
+    /// The manifest is not valid.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// No founder, or more than there can be.
-    #[error("{0} founders, there must be 1 to 8")]
+    #[error("{0} founders, expected 1 to 8")]
     Founders(usize),
     /// The members approved something else than this founder.
-    #[error("the approvals are for another manifest, identity or evidence")]
+    #[error("the approvals are for a different manifest, identity or evidence")]
     ApprovalOfAnother,
     /// The shares are not those that the manifest asks for.
     #[error(transparent)]
@@ -90,7 +90,7 @@ pub enum Refusal {
     #[error(transparent)]
     Malformed(#[from] Malformed),
     /// The action is for another network.
-    #[error("action is for network {found}, this is {expected}")]
+    #[error("action is for network {found}, expected {expected}")]
     WrongNetwork {
         /// This network.
         expected: Digest,
@@ -98,7 +98,7 @@ pub enum Refusal {
         found: Digest,
     },
     /// The action was used before, or its time has not come.
-    #[error("action has sequence number {found}, {expected} is next")]
+    #[error("action has sequence number {found}, expected {expected}")]
     WrongSequence {
         /// The next number.
         expected: u64,
@@ -115,23 +115,23 @@ pub enum Refusal {
     #[error("there is no user `{0}`")]
     UserNotFound(String),
     /// Another user, or a member, has this certificate.
-    #[error("certificate fingerprint belongs to `{0}`")]
+    #[error("certificate fingerprint already belongs to `{0}`")]
     FingerprintInUse(String),
     /// The cause of a removal is too long.
-    #[error("cause of {0} bytes is too long")]
+    #[error("cause is too long: {0} bytes")]
     CauseTooLong(usize),
     /// One or two vendors can be demanded.
-    #[error("{0} vendors cannot be required, it must be 1 or 2")]
+    #[error("the number of required vendors is {0}, expected 1 or 2")]
     RequiredVendors(u8),
 
-    /// No certified block of this chain stands at this index.
+    /// This chain has no certified block at this index.
     #[error("block {index} is not a certified block of this network")]
     BlockUnknown {
         /// The index named.
         index: u64,
     },
-    /// Another block stands at this index.
-    #[error("block {index} has another hash than named")]
+    /// The chain has a different block at this index.
+    #[error("block {index} does not have the hash that the action names")]
     BlockDiffers {
         /// The index named.
         index: u64,
@@ -146,7 +146,7 @@ pub enum Refusal {
     #[error("signature is not that of the replica's identity key")]
     ReplicaSignature,
     /// The key was used before, so it cannot tell two replicas apart; a restarted replica is a new one.
-    #[error("{} belongs to replica {id} already", key.name())]
+    #[error("{} already belongs to replica {id}", key.name())]
     KeyUsed {
         /// The replica that it belongs, or belonged, to.
         id: u64,
@@ -157,7 +157,7 @@ pub enum Refusal {
     #[error(transparent)]
     Appraisal(#[from] synod_attestation::Refusal),
     /// New evidence is for another key than the recorded one.
-    #[error("replica {id} is on record with another {}", key.name())]
+    #[error("replica {id} is recorded with a different {}", key.name())]
     AnotherKey {
         /// The replica.
         id: u64,
@@ -165,7 +165,9 @@ pub enum Refusal {
         key: StatementKey,
     },
     /// The evidence on record was made as late or later.
-    #[error("evidence of replica {id} is from block {found}, that on record from block {newest}")]
+    #[error(
+        "evidence of replica {id} is from block {found}, but newer evidence, from block {newest}, is recorded"
+    )]
     OlderEvidence {
         /// The replica.
         id: u64,
@@ -175,7 +177,7 @@ pub enum Refusal {
         found: u64,
     },
     /// New evidence is of another kind of TEE than the recorded one.
-    #[error("replica {id} is on record in {recorded}, the evidence is of {found}")]
+    #[error("replica {id} is recorded with TEE {recorded}, but the evidence is from {found}")]
     AnotherTee {
         /// The replica.
         id: u64,
@@ -185,25 +187,25 @@ pub enum Refusal {
         found: Tee,
     },
     /// New evidence is of another workload than the recorded one.
-    #[error("replica {id} is on record with another measurement")]
+    #[error("replica {id} is recorded with a different measurement")]
     AnotherMeasurement {
         /// The replica.
         id: u64,
     },
     /// The new verdict would not outlast the one on record.
     #[error(
-        "verdict on replica {id} would last until {found_ms}, that on record lasts until {recorded_ms}"
+        "the new verdict on replica {id} would expire at {found_ms}, no later than the recorded one ({recorded_ms})"
     )]
     NotLonger {
         /// The replica.
         id: u64,
-        /// When the verdict on record lapses (Unix milliseconds).
+        /// When the verdict on record expires (Unix milliseconds).
         recorded_ms: u64,
         /// When the new one would.
         found_ms: u64,
     },
     /// The evidence on record is so new that it needs no successor yet.
-    #[error("replica {id} has attested lately, newer evidence is taken from {until_ms} on")]
+    #[error("replica {id} has attested recently; newer evidence is accepted from {until_ms}")]
     AttestedTooSoon {
         /// The replica.
         id: u64,
@@ -211,7 +213,7 @@ pub enum Refusal {
         until_ms: u64,
     },
     /// The replica is not trusted yet.
-    #[error("replica {id} is {}, it must be trusted", status.name())]
+    #[error("replica {id} is {}, expected trusted", status.name())]
     NotTrusted {
         /// The replica.
         id: u64,
@@ -219,16 +221,16 @@ pub enum Refusal {
         status: ReplicaStatus,
     },
     /// There are as many replicas as there can be.
-    #[error("there are {0} replicas already")]
+    #[error("there are already {0} replicas, the most allowed")]
     TooManyReplicas(usize),
-    /// As many replicas as can wait for the members' word do, none of them for long enough to give way.
-    #[error("{0} replicas wait for the members already")]
+    /// The most replicas allowed wait for the members' decision, and none has waited long enough to be replaced.
+    #[error("{0} replicas already wait for the members' decision, the most allowed")]
     TooManyPending(usize),
     /// The address is of a wrong shape.
     #[error(transparent)]
     Address(#[from] BadAddress),
     /// The change of address is an old one.
-    #[error("change of address has number {found}, it must be above {newest}")]
+    #[error("change of address has number {found}, but the number must be above {newest}")]
     AddressNumber {
         /// The newest change recorded.
         newest: u64,
@@ -243,7 +245,7 @@ pub enum Refusal {
         id: u64,
     },
     /// The replica is not at the status from which this step leads.
-    #[error("replica {id} is {}, it must be {}", status.name(), needed.name())]
+    #[error("replica {id} is {}, expected {}", status.name(), needed.name())]
     NotDue {
         /// The replica.
         id: u64,
@@ -253,29 +255,29 @@ pub enum Refusal {
         needed: ReplicaStatus,
     },
     /// The replica was removed before.
-    #[error("replica {id} is removed already")]
+    #[error("replica {id} is already removed")]
     AlreadyRemoved {
         /// The replica.
         id: u64,
     },
-    /// The verdict on the replica has lapsed.
-    #[error("verdict on replica {id} lapsed at {expires_ms}")]
+    /// The verdict on the replica has expired.
+    #[error("verdict on replica {id} expired at {expires_ms}")]
     VerdictExpired {
         /// The replica.
         id: u64,
-        /// When it lapsed (Unix milliseconds).
+        /// When it expired (Unix milliseconds).
         expires_ms: u64,
     },
-    /// The verdict on the replica has not lapsed.
-    #[error("verdict on replica {id} holds until {expires_ms}")]
+    /// The verdict on the replica has not expired.
+    #[error("verdict on replica {id} is valid until {expires_ms}")]
     VerdictHolds {
         /// The replica.
         id: u64,
-        /// When it lapses (Unix milliseconds).
+        /// When it expires (Unix milliseconds).
         expires_ms: u64,
     },
-    /// A replica without a vote is not removed at once when its verdict lapses.
-    #[error("replica {id} is not removed before {until_ms}")]
+    /// A replica without a vote is not removed at once when its verdict expires.
+    #[error("replica {id} cannot be removed before {until_ms}")]
     GraceLasts {
         /// The replica.
         id: u64,
@@ -283,7 +285,9 @@ pub enum Refusal {
         until_ms: u64,
     },
     /// The other voters whose verdicts hold are no quorum: the vote stays where it is.
-    #[error("without replica {id} the verdicts of {holding} voters hold, a quorum is {needed}")]
+    #[error(
+        "without replica {id} only {holding} voters would have a valid verdict, but a quorum is {needed}"
+    )]
     BelowQuorum {
         /// The replica.
         id: u64,
@@ -296,13 +300,13 @@ pub enum Refusal {
     #[error(transparent)]
     Replacement(#[from] ReplacementRefusal),
     /// The learner's signature is not over the block named.
-    #[error("signature is not one of replica {id} over the block named")]
+    #[error("signature is not by replica {id} over the named block")]
     BlockSignature {
         /// The replica.
         id: u64,
     },
     /// The signed block is older than the replica's learning.
-    #[error("replica {id} signed block {index}, it learns since block {since}")]
+    #[error("replica {id} signed block {index}, but it became a learner only at block {since}")]
     SignedBeforeLearning {
         /// The replica.
         id: u64,
@@ -312,7 +316,7 @@ pub enum Refusal {
         since: u64,
     },
     /// A configuration is written and not yet in force.
-    #[error("configuration {newest} is under way, {in_force} is in force")]
+    #[error("configuration {newest} is pending while configuration {in_force} is in force")]
     ChangeInFlight {
         /// The newest configuration written.
         newest: u64,
@@ -320,31 +324,31 @@ pub enum Refusal {
         in_force: u64,
     },
     /// A block changes the membership once at most.
-    #[error("block {index} changes the membership already")]
+    #[error("block {index} already changes the membership")]
     SecondChangeInBlock {
         /// The block.
         index: u64,
     },
-    /// The voters that would stand are of too few vendors.
-    #[error("{found} vendors are among the voters, {required} are required")]
+    /// The remaining voters would have too few vendors.
+    #[error("the voters have {found} vendors, but {required} are required")]
     TooFewVendors {
         /// The vendors required.
         required: u8,
-        /// The vendors of the voters that would stand.
+        /// The number of vendors of the remaining voters.
         found: usize,
     },
-    /// No voter would stand.
-    #[error("no voter would be left")]
+    /// No voter would remain.
+    #[error("no voter would remain")]
     NoVoterLeft,
-    /// There are as many voters as there can be.
-    #[error("there would be {0} voters")]
+    /// There would be more voters than allowed.
+    #[error("there would be {0} voters, which is too many")]
     TooManyVoters(usize),
 
-    /// The manifest of an app is none.
+    /// The manifest of an app is not valid.
     #[error("app manifest: {0}")]
     AppManifest(#[from] AppManifestError),
     /// A component is empty, or too long.
-    #[error("component of {size} bytes is not 1 to {max} bytes long")]
+    #[error("component is {size} bytes, expected 1 to {max}")]
     ComponentSize {
         /// Its size.
         size: u64,
@@ -352,7 +356,7 @@ pub enum Refusal {
         max: u64,
     },
     /// A component of this size has another number of chunks.
-    #[error("component has {needed} chunks, digests of {found} are given")]
+    #[error("component has {needed} chunks, but {found} digests are given")]
     ComponentChunks {
         /// How many digests are given.
         found: usize,
@@ -360,10 +364,10 @@ pub enum Refusal {
         needed: usize,
     },
     /// The OpenAPI document of an app is too long.
-    #[error("OpenAPI document of {0} bytes is too long")]
+    #[error("OpenAPI document is too long: {0} bytes")]
     OpenapiTooLong(usize),
     /// There are as many apps as there can be.
-    #[error("there are {0} apps already")]
+    #[error("there are already {0} apps, the most allowed")]
     TooManyApps(usize),
     /// There is no such app.
     #[error("there is no app `{0}`")]
@@ -374,8 +378,8 @@ pub enum Refusal {
     /// The app was not removed.
     #[error("app `{0}` is not being removed")]
     AppNotRemoving(AppName),
-    /// The version is not the one that is on its way.
-    #[error("version {number} of app `{name}` is not on its way")]
+    /// The version is not the pending one.
+    #[error("version {number} of app `{name}` is not being deployed")]
     NotPending {
         /// The app.
         name: AppName,
@@ -383,7 +387,7 @@ pub enum Refusal {
         number: u64,
     },
     /// Too few voters say that they compiled the version.
-    #[error("{found} voters compiled the app, a quorum is {needed}")]
+    #[error("{found} voters compiled the app, but a quorum is {needed}")]
     TooFewCompiled {
         /// How many say so.
         found: usize,
@@ -391,13 +395,13 @@ pub enum Refusal {
         needed: usize,
     },
     /// The replicas that compiled a version are listed by rising id, each once.
-    #[error("replica {id} stands in the wrong place among those that compiled the app")]
+    #[error("the replicas that compiled the app are not in order of their ids: see replica {id}")]
     SignersNotRising {
         /// The replica.
         id: u64,
     },
     /// The replica has no vote.
-    #[error("replica {id} is no voter")]
+    #[error("replica {id} is not a voter")]
     NotAVoter {
         /// The replica.
         id: u64,

@@ -5,7 +5,7 @@
 pub enum ReplacementRefusal {
     /// One replica after the other leaves: the second to last voter stays until a new one is promoted.
     #[error(
-        "if replica {id} left as replica {before} did, one voter would remain; a new voter must come first"
+        "replica {id} cannot leave in the same way as replica {before}, because only one voter would remain; a new voter must join first"
     )]
     OneVoterLeft {
         /// The replica that wants to leave.
@@ -15,14 +15,14 @@ pub enum ReplacementRefusal {
     },
     /// The joiner names a replica as its former self that runs on another machine, and is not out.
     #[error(
-        "replica {id} is not the joiner's former self: it is on another machine and has not left, and the members have not ordered that it is replaced"
+        "replica {id} cannot be replaced by this joiner: it runs on another machine, has not left, and the members have not ordered its replacement"
     )]
     NotItsFormerSelf {
         /// The replica that it names.
         id: u64,
     },
     /// The replica did not join in the place of another.
-    #[error("replica {id} replaces nobody")]
+    #[error("replica {id} does not replace any replica")]
     ReplacesNobody {
         /// The replica.
         id: u64,
@@ -32,7 +32,7 @@ pub enum ReplacementRefusal {
     ReplacesAnother {
         /// The replica that joined.
         id: u64,
-        /// The one that was to give way.
+        /// The replica that should be replaced.
         found: u64,
     },
     /// A replica cannot take its own place.
@@ -41,14 +41,16 @@ pub enum ReplacementRefusal {
         /// The replica.
         id: u64,
     },
-    /// A voter that is heard gives way by the members' order only.
+    /// A voter that the others still hear from is replaced only by the members' order.
     #[error("the members have not ordered that voter {id} is replaced")]
     NotOrdered {
         /// The voter.
         id: u64,
     },
-    /// Too few voters say that they have not heard of the voter.
-    #[error("{found} voters have not heard of replica {id}, a quorum of the others is {needed}")]
+    /// Too few voters say that they have not heard from the voter.
+    #[error(
+        "{found} voters say that they have not heard from replica {id}, but a quorum of the other voters is {needed}"
+    )]
     TooFewUnheard {
         /// The silent voter.
         id: u64,
@@ -57,8 +59,10 @@ pub enum ReplacementRefusal {
         /// A quorum of the others.
         needed: usize,
     },
-    /// The voters that have not heard of the voter are of too few vendors.
-    #[error("voters of {found} vendors say that it is not heard, {required} are required")]
+    /// The voters that have not heard from the voter have too few vendors.
+    #[error(
+        "voters of {found} vendors say that they have not heard from it, but {required} vendors are required"
+    )]
     UnheardTooFewVendors {
         /// The vendors required.
         required: u8,
@@ -66,23 +70,25 @@ pub enum ReplacementRefusal {
         found: usize,
     },
     /// The statements are listed by rising signer, each once.
-    #[error("the statement of replica {id} stands in the wrong place")]
+    #[error("the statements are not in order of the replicas' ids: see replica {id}")]
     UnheardNotRising {
         /// The signer.
         id: u64,
     },
-    /// The signer has heard of the voter too lately.
-    #[error("replica {id} has heard nothing for {found_ms} ms, {least_ms} are needed")]
+    /// The signer has heard from the voter too recently.
+    #[error(
+        "replica {id} has heard nothing for {found_ms} ms, but at least {least_ms} ms are needed"
+    )]
     HeardLately {
         /// The signer.
         id: u64,
-        /// For how long it has heard nothing.
+        /// How long it has heard nothing.
         found_ms: u64,
         /// For how long it must have.
         least_ms: u64,
     },
     /// The statement is not the signer's, or of another voter or network.
-    #[error("the statement of replica {id} is not signed by it, or is of another replica")]
+    #[error("the statement of replica {id} is not signed by it, or is about a different replica")]
     UnheardSignature {
         /// The signer.
         id: u64,

@@ -10,7 +10,7 @@ use crate::manifest::MEMBERS_MAX;
 /// The signatures do not add up to the members' will. Their author is at fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
-    /// One of them is no valid signature of a member.
+    /// One of them is not a valid signature of a member.
     #[error(transparent)]
     Cose(#[from] CoseError),
     /// One member signed twice.
@@ -20,7 +20,7 @@ pub enum SignatureError {
     #[error("signatures are over different payloads")]
     PayloadsDiffer,
     /// Fewer members than the threshold signed.
-    #[error("{found} members signed, {needed} are needed")]
+    #[error("{found} members signed, but {needed} are needed")]
     TooFew {
         /// The threshold.
         needed: u8,
@@ -28,7 +28,7 @@ pub enum SignatureError {
         found: usize,
     },
     /// More signatures than there can be members.
-    #[error("{0} signatures are more than there can be members")]
+    #[error("{0} signatures, which is more than there can be members")]
     TooMany(usize),
 }
 

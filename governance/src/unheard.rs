@@ -1,11 +1,12 @@
-//! What follows when a voter is not heard of for long, and when nothing may.
+//! What follows when the other voters have not heard from a voter for a long time, and when nothing may follow.
 //!
-//! A replica whose process has ended stays a voter and never answers. So voters tell each other whom they have not
-//! heard of, signed; and once a diverse quorum *of the others* has said so of one for long enough, it loses its vote.
-//! The guard is that of lapses: without it the voters whose verdicts hold are a quorum of the configuration in force,
-//! of as many vendors as are required. A leader's word alone takes nobody's vote.
+//! A replica whose process has ended stays a voter and never answers. So voters send each other signed statements that
+//! name the voters they have not heard from. Once a diverse quorum *of the others* has stated this about one voter for
+//! long enough, it loses its vote. The guard is the same as for expired verdicts: without this voter, the voters with
+//! valid verdicts must be a quorum of the configuration in force, from as many vendors as are required. A leader's word
+//! alone takes no replica's vote.
 //!
-//! If a replica has joined in its place, the time is short and the old one is out for ever.
+//! If a replica has joined in its place, the required time is short, and the old replica is removed for ever.
 
 use minicbor::{Decode, Encode};
 use synod_crypto::{BadSignature, Digest, PublicKey, Signature, SigningKey};
@@ -15,27 +16,27 @@ use crate::facts::BlockRef;
 
 const UNHEARD_LABEL: &[u8] = b"synod-unheard-v1\0";
 
-/// A voter that was not heard of for so long (milliseconds) gives way to the replica that joined in its place.
+/// A voter that was not heard from for this long (milliseconds) is replaced by the replica that joined in its place.
 pub const REPLACED_UNHEARD_MS: u64 = 5_000;
-/// A statement counts while the block that it names is at most so old (milliseconds of ledger time)…
+/// A statement counts while the block that it names is at most this old (milliseconds of ledger time)…
 pub const UNHEARD_FRESH_MS: u64 = 30_000;
-/// … or among so many newest ones: an idle chain has no newer ones.
+/// … or while the block is among this many newest blocks, since an idle chain has no newer ones.
 pub const UNHEARD_FRESH_BLOCKS: u64 = 4;
 
-/// The cause that stands with a replica that gave way to another.
+/// The recorded cause of removal of a replica that was replaced by another.
 pub(crate) const REPLACED_CAUSE: &str = "it was replaced";
 
-/// A voter says that it has not heard from another one.
+/// A voter's statement that it has not heard from another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct UnheardStatement {
-    /// Who says so.
+    /// The signer's id.
     #[n(0)]
     pub signer: u64,
     /// The newest certified block that the signer knew.
     #[n(1)]
     pub block: BlockRef,
-    /// For how long it has heard nothing (milliseconds).
+    /// How long it has heard nothing (milliseconds).
     #[n(2)]
     pub for_ms: u64,
     /// By its identity key, over the network id, the silent voter and all of the above.
@@ -44,7 +45,7 @@ pub struct UnheardStatement {
 }
 
 impl UnheardStatement {
-    /// Says that voter `about` was not heard of.
+    /// States that the signer has not heard from voter `about`.
     pub fn sign(
         network: &Digest,
         about: u64,
@@ -62,7 +63,7 @@ impl UnheardStatement {
         }
     }
 
-    /// Whether the owner of this identity key says so of voter `about`, in this network.
+    /// Whether the owner of this identity key signed this statement about voter `about`, in this network.
     pub fn verify(
         &self,
         network: &Digest,
@@ -79,22 +80,23 @@ fn message(network: &Digest, about: u64, signer: u64, block: BlockRef, for_ms: u
     [UNHEARD_LABEL, &body].concat()
 }
 
-/// The leader shows that a voter was not heard of.
+/// The leader proves that the other voters have not heard from a voter.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Unheard {
     /// The voter.
     #[n(0)]
     pub id: u64,
-    /// What the others say, by rising signer, each once.
+    /// The other voters' statements, one from each signer, sorted by signer.
     #[n(1)]
     pub statements: Vec<UnheardStatement>,
-    /// The replica that joined in its place, if there is one: then the voter is removed, else it becomes a learner.
+    /// The replica that joined in its place, if there is one. With it the voter is removed; without it the voter
+    /// becomes a learner.
     #[n(2)]
     pub by: Option<u64>,
 }
 
-/// The leader says that a replica has come into the place of another, which goes now.
+/// The leader states that a replica has taken the place of another one, which is now removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Replaced {

@@ -55,7 +55,7 @@ impl<'a, R: Read> View<'a, R> {
         tables::row(self.reader, map::GOVERNANCE, GOVERNANCE)
     }
 
-    /// The number that the next action must bear; 0 before the network is founded.
+    /// The number that the next action must have; 0 before the network is founded.
     pub fn next_sequence(&self) -> Result<u64, CorruptState> {
         Ok(self
             .governance()?
@@ -145,7 +145,7 @@ impl<'a, R: Read> View<'a, R> {
         Ok(voters.map(|replica| voter(&replica)).collect())
     }
 
-    /// The replicas whose verdicts have lapsed at `time_ms` of the ledger, and what follows.
+    /// The replicas whose verdicts have expired at `time_ms` of the ledger, and what follows.
     pub fn lapsed(&self, time_ms: u64) -> Result<Vec<Lapsed>, CorruptState> {
         let (Some(service), Some(governance)) = (self.service()?, self.governance()?) else {
             return Ok(Vec::new());

@@ -66,7 +66,7 @@ pub enum WrapError {
     #[error(transparent)]
     Split(#[from] SplitError),
     /// A member's share key is of small order.
-    #[error("share key of member `{member}` is unsound")]
+    #[error("share key of member `{member}` is not a valid public key")]
     UnsoundKey {
         /// The member's name.
         member: String,
@@ -75,7 +75,7 @@ pub enum WrapError {
     #[error("commitment is malformed")]
     Commitment,
     /// The commitment is for another threshold.
-    #[error("shares have threshold {found}, the manifest says {expected}")]
+    #[error("shares have threshold {found}, expected {expected} (from the manifest)")]
     Threshold {
         /// The manifest's.
         expected: u8,
@@ -83,17 +83,17 @@ pub enum WrapError {
         found: u8,
     },
     /// Not one share for each member in the manifest's order.
-    #[error("shares do not belong to the members one by one")]
+    #[error("there is not exactly one share for each member")]
     Members,
     /// A sealed share or the wrapped secret has a wrong length.
-    #[error("a sealed share or the wrapped secret has a wrong length")]
+    #[error("a sealed share or the wrapped secret has the wrong length")]
     Length,
-    /// Another generation than is due.
-    #[error("secret has generation {found}, {expected} is due")]
+    /// The generation is not the next one.
+    #[error("secret has generation {found}, expected {expected}")]
     Generation {
-        /// The generation that is due.
+        /// The expected generation.
         expected: u64,
-        /// What stands there.
+        /// The value found.
         found: u64,
     },
 }
@@ -106,14 +106,14 @@ pub enum ShareError {
     NotAMember,
     /// The share was not sealed to this key for this network. The founder that
     /// sealed it, or the key, is at fault.
-    #[error("the share does not open with this key")]
+    #[error("the share cannot be decrypted with this key")]
     NotSealedToYou,
     /// The share does not belong to the commitment. The founder is at fault:
     /// do not open the service.
     #[error(transparent)]
     Bad(#[from] BadShare),
-    /// The share opens, and is no share, or another member's.
-    #[error("what was sealed is not this member's share")]
+    /// The share opens, and is not a share, or another member's.
+    #[error("the decrypted bytes are not this member's share")]
     NotYourShare,
     /// The commitment does not decode.
     #[error("commitment is malformed")]
@@ -123,7 +123,7 @@ pub enum ShareError {
     Combine(#[from] CombineError),
     /// The key from the shares does not open the secret: it was wrapped for
     /// another manifest or generation.
-    #[error("the shares do not open the ledger secret")]
+    #[error("the shares do not decrypt the ledger secret")]
     NotWrappedByThem,
 }
 

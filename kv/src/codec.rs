@@ -16,11 +16,11 @@ const TSTR: u8 = 3;
 const ARRAY: u8 = 4;
 const NULL: u8 = 0xf6;
 
-/// The bytes are no canonical write set; the sender's fault.
+/// The bytes are not a canonical write set; the sender's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// The bytes end within an item.
-    #[error("write set ends early")]
+    #[error("write set is incomplete: the bytes end too early")]
     Truncated,
     /// Bytes follow the set.
     #[error("{0} bytes follow the write set")]
@@ -38,7 +38,7 @@ pub enum DecodeError {
     #[error("map at offset {0} has no writes")]
     EmptyMap(usize),
     /// A string or list is longer than its bound.
-    #[error("item at offset {0} is longer than its bound")]
+    #[error("item at offset {0} is longer than allowed")]
     TooLong(usize),
     /// The name of a map breaks its rules.
     #[error(transparent)]

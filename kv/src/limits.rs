@@ -15,10 +15,10 @@ pub const WRITE_BYTES_MAX: usize = 4 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LimitExceeded {
     /// The key is longer than [`KEY_MAX`].
-    #[error("key of {0} bytes is longer than {KEY_MAX}")]
+    #[error("key is {0} bytes, longer than the {KEY_MAX} allowed")]
     Key(usize),
     /// The value is longer than [`VALUE_MAX`].
-    #[error("value of {0} bytes is longer than {VALUE_MAX}")]
+    #[error("value is {0} bytes, longer than the {VALUE_MAX} allowed")]
     Value(usize),
     /// The transaction writes more keys than [`WRITES_MAX`].
     #[error("more than {WRITES_MAX} writes in one transaction")]

@@ -16,14 +16,14 @@ pub const PUBLIC_PREFIX: &str = "public:";
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MapName(Arc<str>);
 
-/// The text is no name of a map; the caller's fault.
+/// The text is not a name of a map; the caller's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadMapName {
     /// A name has at least one character.
     #[error("map name is empty")]
     Empty,
     /// Longer than [`MAP_NAME_MAX`].
-    #[error("map name of {0} bytes is longer than {MAP_NAME_MAX}")]
+    #[error("map name is {0} bytes, longer than the {MAP_NAME_MAX} allowed")]
     TooLong(usize),
     /// A byte outside `[a-z0-9._:-]`, at this offset.
     #[error("map name has a character outside [a-z0-9._:-] at offset {0}")]

@@ -89,7 +89,7 @@ impl Store {
         self.versions.compact(below);
     }
 
-    /// The maps of which something is at hand, in order; of some perhaps only versions that are gone.
+    /// The maps of which something is available, in order; of some perhaps only versions that are gone.
     pub fn map_names(&self) -> impl Iterator<Item = &MapName> {
         self.versions.map_names()
     }

@@ -113,7 +113,7 @@ impl<'a> Transaction<'a> {
         &self.writes
     }
 
-    /// Lets go of the store, so that it can be written while this transaction waits. Moves; copies nothing.
+    /// Releases the store, so that it can be written while this transaction waits. Moves; copies nothing.
     pub fn pause(self) -> Paused {
         Paused {
             reads: self.reads.into_inner(),

@@ -42,7 +42,7 @@ pub enum OutOfWindow {
         head: u64,
     },
     /// Writes were taken back since, so the seqno may name another state now.
-    #[error("state was rolled back since")]
+    #[error("state was rolled back since the snapshot was taken")]
     RolledBack,
 }
 

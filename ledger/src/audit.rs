@@ -13,7 +13,7 @@ use crate::certificate::{Certificate, Certified};
 use crate::chain::{ChainRecord, Recorder};
 use crate::header::Head;
 use crate::segment::{Damage, Record, Scanner, SignedAt};
-use crate::sequence::{Appended, CertifyError, Sequence, Uncertifiable};
+use crate::sequence::{Appended, CertifyError, RetractsCertified, Sequence};
 use crate::sequence_error::SequenceError;
 
 /// What one record was.
@@ -30,7 +30,7 @@ pub enum Step {
     },
     /// A valid certificate.
     Certificate(Certified),
-    /// A signature; `judged` if a voter's, over a block at hand, and then valid.
+    /// A signature; `judged` if a voter's, over a known block, and then valid.
     Signature {
         /// The signature.
         signed: SignedAt,
@@ -48,13 +48,13 @@ pub enum AuditFault {
     #[error(transparent)]
     Damage(#[from] Damage),
     /// A segment is of another network.
-    #[error("the segment belongs to network {found}")]
+    #[error("the segment belongs to network {found}, which is not this network")]
     Network {
         /// The network found.
         found: Digest,
     },
     /// A segment's header states another first block than the segment has.
-    #[error("the segment states first index {stated}, its first block is {found}")]
+    #[error("the segment states first index {stated}, but its first block has index {found}")]
     FirstIndex {
         /// What the segment's header states.
         stated: u64,
@@ -72,14 +72,14 @@ pub enum AuditFault {
     Sequence(#[from] SequenceError),
     /// A block would take the place of a certified one.
     #[error("the block contradicts a certified one: {0}")]
-    ContradictsCertified(#[from] Uncertifiable),
+    ContradictsCertified(#[from] RetractsCertified),
     /// A certificate's bytes are malformed.
     #[error("the certificate is malformed: {0}")]
     CertificateBytes(Malformed),
     /// A certificate does not hold.
     #[error("the certificate is refused: {0}")]
     Certificate(#[from] CertifyError),
-    /// The replica's own signature over a block at hand is not valid.
+    /// The replica's own signature over a known block is not valid.
     #[error("the signature of replica {signer} over block {index} is not valid")]
     Signature {
         /// The signer.

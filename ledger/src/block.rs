@@ -21,7 +21,7 @@ pub const BLOCK_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// The most transactions in a block.
 pub const FRAMES_MAX: usize = 64 * 1024;
 
-/// One transaction as it stands in a block.
+/// One transaction in a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// The public writes, in the store's write-set encoding.

@@ -11,7 +11,7 @@ use minicbor::{Decode, Encode};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// Longer than the format allows; nothing was read.
-    #[error("longer than the {max} bytes that the format allows")]
+    #[error("longer than the {max} bytes allowed")]
     TooLong {
         /// The format's bound in bytes.
         max: usize,
@@ -26,7 +26,7 @@ pub enum Malformed {
     #[error("not the deterministic encoding")]
     NotCanonical,
     /// Another version of the format than this program reads.
-    #[error("it has format {found}, this program reads format {known}")]
+    #[error("it has format {found}, expected {known}")]
     Version {
         /// The version found.
         found: u16,

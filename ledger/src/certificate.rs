@@ -74,14 +74,14 @@ impl Certified {
     }
 }
 
-/// Why a certificate does not certify the block at hand.
+/// Why a certificate does not certify the given block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateError {
     /// It is over another block.
-    #[error("the certificate is over another block")]
+    #[error("the certificate is over a different block")]
     WrongBlock,
     /// It states another view than the block's header.
-    #[error("the certificate states view {found}, the block is of view {expected}")]
+    #[error("the certificate states view {found}, but the block is in view {expected}")]
     WrongView {
         /// The header's view.
         expected: u64,
@@ -89,7 +89,7 @@ pub enum CertificateError {
         found: u64,
     },
     /// It states another index than the block's header.
-    #[error("the certificate states index {found}, the block is at index {expected}")]
+    #[error("the certificate states index {found}, but the block is at index {expected}")]
     WrongIndex {
         /// The header's index.
         expected: u64,
@@ -97,9 +97,9 @@ pub enum CertificateError {
         found: u64,
     },
     /// The configuration given is not the one that the block's header names.
-    #[error("the block names another configuration")]
+    #[error("the block names a different configuration")]
     WrongConfiguration,
-    /// A signer is no voter of the configuration.
+    /// A signer is not a voter of the configuration.
     #[error("replica {signer} is not a voter of the configuration")]
     UnknownSigner {
         /// The id at fault.

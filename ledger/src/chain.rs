@@ -109,28 +109,28 @@ pub enum ChainError {
     #[error("the certified header is malformed: {0}")]
     Header(Malformed),
     /// The header is of another network.
-    #[error("the certified header is of another network")]
+    #[error("the certified header is from a different network")]
     Network,
     /// The header lies before the configuration that it should certify from.
-    #[error("the certified header lies before its configuration's own beginning")]
+    #[error("the certified header is older than the configuration that it names")]
     Order,
     /// The certificate does not hold under the newest configuration known.
-    #[error("the certificate does not hold: {0}")]
+    #[error("the certificate is not valid: {0}")]
     Certificate(#[from] CertificateError),
     /// The leaf is not of a known version or of a view above the header's.
-    #[error("the leaf is not one of this tree")]
+    #[error("the leaf is not in this tree")]
     Leaf,
     /// The proof is not of the leaf's position in the header's tree.
-    #[error("the proof is for another leaf or tree")]
+    #[error("the proof is for a different leaf or tree")]
     ProofPlace,
     /// The proof does not lead to the header's root.
     #[error("the leaf is not proven: {0}")]
     Proof(#[from] ProofError),
     /// The public writes are not those that the leaf commits to.
-    #[error("the public writes are not the leaf's")]
+    #[error("the public writes do not match the leaf")]
     Writes,
     /// The public writes do not contain the next configuration.
-    #[error("the public writes hold no configuration {number}")]
+    #[error("the public writes do not contain configuration {number}")]
     NoConfiguration {
         /// The number looked for.
         number: u64,
@@ -139,7 +139,7 @@ pub enum ChainError {
     #[error("the configuration is not valid: {0}")]
     Configuration(#[from] ConfigurationError),
     /// The next configuration cannot follow.
-    #[error("the configuration cannot follow: {0}")]
+    #[error("the configuration cannot follow the previous one: {0}")]
     Successor(#[from] SuccessorError),
     /// The members opened a configuration that this chain does not have.
     #[error("configuration {number} of this chain is not the one that the members opened")]

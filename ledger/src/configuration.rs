@@ -67,16 +67,16 @@ pub enum ConfigurationError {
     #[error("the configuration's encoding is malformed: {0}")]
     Malformed(#[from] Malformed),
     /// The version of the format is not known.
-    #[error("configuration format {0} is not known")]
+    #[error("unknown configuration format {0}")]
     UnknownVersion(u16),
     /// Nobody votes.
-    #[error("a configuration needs a voter")]
+    #[error("the configuration has no voter")]
     NoVoters,
     /// More than [`VOTERS_MAX`].
     #[error("more than {VOTERS_MAX} voters")]
     TooManyVoters,
     /// Voters are not sorted by id, or an id or key occurs twice.
-    #[error("voter ids must ascend and ids and keys be distinct")]
+    #[error("voters must be sorted by id, and their ids and keys must be distinct")]
     NotDistinct,
     /// A vendor label is empty, too long or has other characters than allowed.
     #[error("the vendor label of voter {id} is not valid")]
@@ -85,10 +85,10 @@ pub enum ConfigurationError {
         id: u64,
     },
     /// The rule is neither 1 nor 2.
-    #[error("required vendors must be 1 or 2, not {0}")]
+    #[error("the number of required vendors is {0}, expected 1 or 2")]
     RequiredVendors(u8),
     /// Fewer vendors among the voters than the rule requires.
-    #[error("{found} vendors among the voters, but {required} are required")]
+    #[error("the voters have {found} vendors, but {required} are required")]
     TooFewVendors {
         /// Distinct vendors among the voters.
         found: usize,
@@ -101,7 +101,7 @@ pub enum ConfigurationError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SuccessorError {
     /// The number is not the next one.
-    #[error("configuration {found} cannot follow number {previous}")]
+    #[error("configuration {found} cannot follow configuration {previous}")]
     Number {
         /// The predecessor's number.
         previous: u64,
@@ -109,17 +109,19 @@ pub enum SuccessorError {
         found: u64,
     },
     /// It names another predecessor.
-    #[error("it names another predecessor")]
+    #[error("it names a different predecessor")]
     Predecessor,
     /// More than one voter differs, or none and the rule neither.
-    #[error("exactly one voter may differ, or else the rule; {changed} voters differ")]
+    #[error(
+        "a change may replace exactly one voter or change only the rule; {changed} voters differ"
+    )]
     NotOneChange {
         /// Voters added plus voters removed.
         changed: usize,
     },
     /// The added voter has the id or the key, but not both and the vendor, of a voter of an
     /// earlier configuration.
-    #[error("replica {id} has the id or the key of another that was a voter before")]
+    #[error("replica {id} has the id or the key of a different, earlier voter")]
     VoterReused {
         /// The id at fault.
         id: u64,
@@ -129,7 +131,7 @@ pub enum SuccessorError {
 /// Why a set of signers does not suffice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QuorumError {
-    /// A signer is no voter.
+    /// A signer is not a voter.
     #[error("replica {id} is not a voter")]
     NotVoter {
         /// The id at fault.
@@ -289,7 +291,7 @@ impl Configuration {
 
 /// Refuses `next` when its new voter has the id or the key of another that was there
 /// before: neither is ever used again. The very same replica may come back, since one that
-/// lost its vote when its verdict lapsed gets it again with a new verdict; its engine's memory
+/// lost its vote when its verdict expired gets it again with a new verdict; its engine's memory
 /// lived on, and that a removed one stays out is governance's to see to.
 pub(crate) fn check_no_reuse<'a>(
     earlier: impl Iterator<Item = &'a Configuration> + Clone,

@@ -34,16 +34,16 @@ pub enum CoseReceiptError {
     #[error("not a COSE receipt of this profile")]
     Shape,
     /// The payload is attached; nothing would tie it to the leaf.
-    #[error("the payload is attached")]
+    #[error("the payload is attached, but must be detached")]
     AttachedPayload,
     /// The algorithm is not `EdDSA`.
-    #[error("algorithm {0} is not EdDSA")]
+    #[error("signature algorithm is {0}, expected EdDSA")]
     Algorithm(i64),
     /// The tree algorithm is not `RFC9162_SHA256`.
-    #[error("tree algorithm {0} is not RFC9162_SHA256")]
+    #[error("tree algorithm is {0}, expected RFC9162_SHA256")]
     TreeAlgorithm(i64),
     /// The CWT claims are not issuer and subject of a Synod block.
-    #[error("the claims are not those of a block")]
+    #[error("the claims do not describe a block")]
     Claims,
 }
 

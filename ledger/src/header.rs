@@ -9,8 +9,8 @@ use minicbor::{Decode, Encode};
 use synod_crypto::{Digest, sha256};
 
 use crate::canonical::{self, Malformed};
+use crate::clock_reading::ClockReading;
 use crate::configuration::VOTERS_MAX;
-use crate::reading::Reading;
 
 /// The header format that this crate writes and reads.
 pub const HEADER_FORMAT: u16 = 1;
@@ -61,7 +61,7 @@ pub struct Header {
     pub time_ms: u64,
     /// The readings from which the time follows, sorted by replica.
     #[n(12)]
-    pub readings: Vec<Reading>,
+    pub readings: Vec<ClockReading>,
     /// (index, view) of the engine's empty entries since the block before.
     #[n(13)]
     pub empties: Vec<(u64, u64)>,
@@ -97,12 +97,12 @@ impl Header {
             .checked_sub(self.empties.len() as u64)
     }
 
-    /// The block's hash. Encodes anew: where the bytes are at hand use [`Head`].
+    /// The block's hash. Encodes anew: where the bytes are available use [`Head`].
     pub fn hash(&self) -> Digest {
         sha256(&[&self.encode()])
     }
 
-    /// The summary with the hash, which the caller has at hand.
+    /// The summary with the hash, which the caller already has.
     pub(crate) fn head(&self, hash: Digest) -> Head {
         Head {
             index: self.index,

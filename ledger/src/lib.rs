@@ -15,13 +15,13 @@ mod canonical;
 mod certificate;
 mod chain;
 mod checksum;
+mod clock_reading;
 mod configuration;
 mod cose_receipt;
 mod genesis;
 mod header;
 mod issuer;
 pub mod public_writes;
-mod reading;
 mod receipt;
 mod sealing;
 mod segment;
@@ -40,6 +40,7 @@ pub use crate::certificate::{
     CERTIFICATE_BYTES_MAX, Certificate, CertificateError, Certified, Tally,
 };
 pub use crate::chain::{CHAIN_RECORD_BYTES_MAX, Chain, ChainError, ChainRecord, Ended, Recorder};
+pub use crate::clock_reading::{ClockReading, VerifiedClockReading, WINDOW, clock_reading_message};
 pub use crate::configuration::{
     CONFIGURATION_BYTES_MAX, Configuration, ConfigurationError, QuorumError, SuccessorError,
     VENDOR_BYTES_MAX, VOTERS_MAX, Voter,
@@ -48,7 +49,6 @@ pub use crate::cose_receipt::CoseReceiptError;
 pub use crate::genesis::genesis_block;
 pub use crate::header::{EMPTIES_MAX, HEADER_BYTES_MAX, HEADER_FORMAT, Head, Header};
 pub use crate::issuer::ReceiptIssuer;
-pub use crate::reading::{Reading, VettedReading, WINDOW, reading_message};
 pub use crate::receipt::{
     AnswerError, Committed, CoseParts, RECEIPT_BYTES_MAX, RECEIPT_FORMAT, Receipt, ReceiptError,
     ReceiptPolicy, Transaction,
@@ -61,7 +61,7 @@ pub use crate::segment::{
     Corruption, Damage, PAYLOAD_BYTES_MAX, Placed, RECORD_HEADER_LEN, Record, SEGMENT_FORMAT,
     SEGMENT_HEADER_LEN, Scanner, SegmentHeader, SignedAt,
 };
-pub use crate::sequence::{Appended, CertifyError, Sequence, Terms, Uncertifiable};
+pub use crate::sequence::{Appended, CertifyError, RetractsCertified, Sequence, Terms};
 pub use crate::sequence_error::SequenceError;
 pub use crate::shown::{NotShown, ShownBlock, Standing};
 pub use crate::signature::{BlockSignature, block_signature_message, protected_header};

@@ -9,7 +9,7 @@
 //!   make such. It counts only with a proof that its leaf is in the tree of the chain
 //!   record that ended the configuration; what is said of head and signers is the record's.
 //! - A receipt counts only if the configuration that certified it is the one that the members opened, or a later one:
-//!   what voters signed before stands on the word of a founder.
+//!   only a founder vouches for what voters signed before.
 //! - [`Receipt::verify`] is the only maker of [`Committed`].
 
 use std::collections::BTreeSet;
@@ -42,7 +42,7 @@ pub struct Receipt {
     pub header: Bytes,
     /// The transaction's leaf.
     pub leaf: Leaf,
-    /// What the leaf's reply digest hides; only for whom the answer was.
+    /// The preimage of the leaf's reply digest; only the receiver of the answer has it.
     pub opening: Option<ReplyPreimage>,
     /// The transaction's public writes, if they are to be shown.
     pub public: Option<Bytes>,
@@ -127,14 +127,14 @@ pub struct Transaction {
     pub before_opening: bool,
 }
 
-/// The answer at hand is not the one that the receipt proves.
+/// The given answer is not the one that the receipt proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
     /// The receipt does not open request and answer.
-    #[error("the receipt does not open the answer")]
+    #[error("the receipt has no opening of the answer")]
     NotOpened,
     /// It answers another request.
-    #[error("the receipt is for another request")]
+    #[error("the receipt is for a different request")]
     Request,
     /// Its answer had another status.
     #[error("the receipt is for an answer of status {proven}")]
@@ -143,7 +143,7 @@ pub enum AnswerError {
         proven: u16,
     },
     /// Its answer had another body.
-    #[error("the receipt is for another response body")]
+    #[error("the receipt is for a different response body")]
     Response,
 }
 
@@ -183,19 +183,19 @@ pub enum ReceiptError {
     #[error("the header is malformed: {0}")]
     Header(Malformed),
     /// The header is of another network than the chain.
-    #[error("the receipt is of network {found}")]
+    #[error("the receipt is from network {found}, which is not the expected one")]
     Network {
         /// The network found.
         found: Digest,
     },
     /// The chain does not know the configuration named: perhaps a record is to be
     /// fetched and followed first.
-    #[error("configuration {digest} is not known; the chain may have to be followed further")]
+    #[error("configuration {digest} is unknown; the chain may have newer configurations")]
     UnknownConfiguration {
         /// The digest named.
         digest: Digest,
     },
-    /// The configuration voted before the members opened the network, or the chain at hand knows of no opening.
+    /// The configuration voted before the members opened the network, or the given chain knows of no opening.
     #[error(
         "it was made under configuration {number}, before the members opened the network{}", opened_text(*.opened)
     )]
@@ -205,7 +205,7 @@ pub enum ReceiptError {
         /// The number of the one that they opened, if the chain has it.
         opened: Option<u64>,
     },
-    /// The chain at hand has superseded the configuration, and the receipt does not prove that its
+    /// The given chain has superseded the configuration, and the receipt does not prove that its
     /// leaf is in the tree by which the configuration ended. The receipt may be honest, but older than
     /// the chain: a replica gives a new one for the same transaction.
     #[error(
@@ -218,13 +218,13 @@ pub enum ReceiptError {
         at: u64,
     },
     /// The proof for the tree by which the configuration ended is for another leaf.
-    #[error("the proof for the tree by which configuration {number} ended is for another leaf")]
+    #[error("the proof for the tree at the end of configuration {number} is for a different leaf")]
     EndingPlace {
         /// The number of the configuration.
         number: u64,
     },
     /// The proof for the tree by which the configuration ended does not lead to its root.
-    #[error("the proof for the tree by which configuration {number} ended fails: {error}")]
+    #[error("the proof for the tree at the end of configuration {number} is not valid: {error}")]
     Ending {
         /// The number of the configuration.
         number: u64,
@@ -232,13 +232,13 @@ pub enum ReceiptError {
         error: ProofError,
     },
     /// The leaf is not a valid leaf of this header's tree.
-    #[error("the leaf does not belong to the header's tree")]
+    #[error("the leaf is not in the header's tree")]
     Leaf,
     /// The opening is not the leaf's.
-    #[error("the opening does not hash to the leaf's reply")]
+    #[error("the hash of the opening differs from the leaf's reply digest")]
     Opening,
     /// The public writes are not the leaf's.
-    #[error("the public writes do not hash to the leaf's")]
+    #[error("the hash of the public writes differs from the one in the leaf")]
     PublicWrites,
     /// There are more COSE receipts than voters can be.
     #[error("more COSE receipts than voters")]
@@ -251,8 +251,8 @@ pub enum ReceiptError {
         /// What is wrong.
         error: CoseReceiptError,
     },
-    /// A COSE receipt is by a key that is no voter's.
-    #[error("COSE receipt {position} is signed by a key that is no voter's")]
+    /// A COSE receipt is by a key that belongs to no voter.
+    #[error("COSE receipt {position} is signed by a key that does not belong to a voter")]
     UnknownSigner {
         /// Its position in the file.
         position: usize,
@@ -264,31 +264,31 @@ pub enum ReceiptError {
         signer: u64,
     },
     /// A COSE receipt names another network.
-    #[error("the signature of replica {signer} is for another network")]
+    #[error("the signature of replica {signer} is for a different network")]
     Issuer {
         /// The signer.
         signer: u64,
     },
     /// A COSE receipt is over another block.
-    #[error("the signature of replica {signer} is over another block")]
+    #[error("the signature of replica {signer} is over a different block")]
     WrongBlock {
         /// The signer.
         signer: u64,
     },
     /// A COSE receipt is of another view.
-    #[error("the signature of replica {signer} is of another view")]
+    #[error("the signature of replica {signer} is from a different view")]
     WrongView {
         /// The signer.
         signer: u64,
     },
     /// A proof is for another leaf or another tree.
-    #[error("the proof beside the signature of replica {signer} is for another leaf or tree")]
+    #[error("the proof with the signature of replica {signer} is for a different leaf or tree")]
     ProofPlace {
         /// The signer.
         signer: u64,
     },
     /// A proof does not lead to the root.
-    #[error("the proof beside the signature of replica {signer} fails: {error}")]
+    #[error("the proof with the signature of replica {signer} is not valid: {error}")]
     Proof {
         /// The signer.
         signer: u64,
@@ -302,10 +302,10 @@ pub enum ReceiptError {
         signer: u64,
     },
     /// The signers are no diverse quorum of their configuration.
-    #[error("the signers do not suffice: {0}")]
+    #[error("there are not enough signers: {0}")]
     Quorum(#[from] QuorumError),
     /// Fewer signers than the verifier's policy asks.
-    #[error("{found} signers, but the policy asks for {needed}")]
+    #[error("{found} signers, but the policy requires {needed}")]
     PolicySigners {
         /// Signers found.
         found: usize,
@@ -313,7 +313,7 @@ pub enum ReceiptError {
         needed: usize,
     },
     /// Fewer vendors than the verifier's policy asks.
-    #[error("signers of {found} vendors, but the policy asks for {needed}")]
+    #[error("signers of {found} vendors, but the policy requires {needed}")]
     PolicyVendors {
         /// Vendors found.
         found: usize,

@@ -1,4 +1,4 @@
-//! Sealing: how private writes and replies stand on the ledger.
+//! Sealing: how private writes and replies are stored on the ledger.
 //!
 //! - AES-256-GCM. Key = HKDF-SHA256(ledger secret; network id, generation,
 //!   replica id, view, purpose): every leader of every view has keys of its own.
@@ -19,7 +19,7 @@ use crate::canonical::{self, Malformed, head_len};
 pub const SEALED_FORMAT: u16 = 1;
 /// The longest sealed part in bytes.
 pub const SEALED_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// How many keys of past leaders an [`Opener`] keeps at hand.
+/// How many keys of past leaders an [`Opener`] keeps.
 const KEYS_MAX: usize = 64;
 
 /// The secret under which a generation of the ledger is sealed.
@@ -68,13 +68,13 @@ pub enum SealError {
     #[error("the sealed part is malformed: {0}")]
     Malformed(#[from] Malformed),
     /// The format is not known.
-    #[error("sealed format {0} is not known")]
+    #[error("unknown format {0} of the sealed part")]
     UnknownFormat(u16),
-    /// The secret of that generation is not at hand.
-    #[error("the ledger secret of generation {0} is not at hand")]
+    /// The secret of that generation is missing.
+    #[error("the ledger secret of generation {0} is missing")]
     UnknownGeneration(u64),
     /// It was changed, moved, or sealed under another key.
-    #[error("the sealed part does not open here")]
+    #[error("the sealed part cannot be decrypted")]
     Refused,
     /// The counter is used up; the view must end.
     #[error("the nonce counter of this view is used up")]

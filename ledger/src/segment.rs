@@ -161,19 +161,19 @@ pub enum Damage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Corruption {
     /// The segment's header.
-    #[error("the segment header does not check")]
+    #[error("the segment header does not match its checksum")]
     SegmentHeader,
     /// Another kind of file, or a format of another version.
-    #[error("the segment format is not known")]
+    #[error("unknown segment format")]
     SegmentFormat,
     /// A record's length or kind.
-    #[error("the record's length or kind does not check")]
+    #[error("the record's length or kind does not match its checksum")]
     RecordHeader,
     /// A record's payload.
-    #[error("the record's payload does not check")]
+    #[error("the record's payload does not match its checksum")]
     Payload,
     /// A record that checks but is of an unknown kind or shape.
-    #[error("the record is of an unknown kind or shape")]
+    #[error("the record has an unknown kind or shape")]
     RecordKind,
 }
 

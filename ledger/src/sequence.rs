@@ -24,10 +24,10 @@ use synod_crypto::Digest;
 
 use crate::block::{Block, BlockBuilder, Frame};
 use crate::certificate::{Certificate, CertificateError, Certified};
+use crate::clock_reading::{ClockReading, VerifiedClockReading, WINDOW, ledger_time};
 use crate::configuration::{Configuration, check_no_reuse};
 use crate::genesis::{self, Genesis};
 use crate::header::{EMPTIES_MAX, HEADER_FORMAT, Head, Header};
-use crate::reading::{Reading, VettedReading, WINDOW, ledger_time};
 use crate::sequence_error::SequenceError;
 use crate::transaction::Leaf;
 use crate::tree::Tree;
@@ -79,8 +79,8 @@ pub struct Terms<'a> {
     pub index: u64,
     /// The leader's id.
     pub proposer: u64,
-    /// The newest vetted readings at hand; those of no use are left out.
-    pub readings: &'a [VettedReading],
+    /// The newest vetted readings available; those of no use are left out.
+    pub readings: &'a [VerifiedClockReading],
     /// The engine's empty entries since the last block.
     pub empties: Vec<(u64, u64)>,
 }
@@ -88,9 +88,9 @@ pub struct Terms<'a> {
 /// Why a certificate is not taken up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertifyError {
-    /// No block at that index is at hand: it lies ahead, or long ago. The
+    /// No block at that index is available: it lies ahead, or long ago. The
     /// certificate was not judged.
-    #[error("no block at index {index} is at hand")]
+    #[error("the block at index {index} is not available")]
     NotAtHand {
         /// The index named.
         index: u64,
@@ -98,7 +98,7 @@ pub enum CertifyError {
     /// The chain has another block at that index. If the certificate verifies
     /// against its own header and that index is certified here, then history was
     /// forked or rolled back.
-    #[error("the chain has another block at index {index}; {}", if *.certified { "ours is certified" } else { "ours is not certified" })]
+    #[error("the chain has a different block at index {index}; {}", if *.certified { "ours is certified" } else { "ours is not certified" })]
     OtherBlock {
         /// The index named.
         index: u64,
@@ -110,10 +110,10 @@ pub enum CertifyError {
     Invalid(#[from] CertificateError),
 }
 
-/// A retraction to below the certified block was asked for.
+/// Why a retraction is refused: it would retract a certified block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("block {certified} is certified; nothing at or below it can be retracted")]
-pub struct Uncertifiable {
+pub struct RetractsCertified {
     /// The certified index.
     pub certified: u64,
 }
@@ -240,10 +240,10 @@ impl Sequence {
     }
 
     /// Takes off every block above `index`. Refused below the certified block.
-    pub fn retract(&mut self, index: u64) -> Result<(), Uncertifiable> {
+    pub fn retract(&mut self, index: u64) -> Result<(), RetractsCertified> {
         let certified = self.certified().index;
         if index < certified {
-            return Err(Uncertifiable { certified });
+            return Err(RetractsCertified { certified });
         }
         let keep = self.tail.partition_point(|s| s.head.index <= index);
         self.tail.truncate(keep);
@@ -363,7 +363,7 @@ impl Sequence {
     }
 
     /// Whether the next block may bear this reading, as far as its time and its newest block go.
-    pub fn is_usable(&self, reading: &Reading) -> bool {
+    pub fn is_usable(&self, reading: &ClockReading) -> bool {
         reading.time_ms > self.last().time_ms && self.is_recent(&reading.newest)
     }
 
@@ -480,7 +480,7 @@ impl Sequence {
             .windows(2)
             .all(|pair| pair[0].replica < pair[1].replica)
         {
-            return Err(SequenceError::ReadingOrder);
+            return Err(SequenceError::ClockReadingOrder);
         }
         for reading in &header.readings {
             self.check_reading(reading, configuration)?;
@@ -498,32 +498,32 @@ impl Sequence {
 
     fn check_reading(
         &self,
-        reading: &Reading,
+        reading: &ClockReading,
         configuration: &Configuration,
     ) -> Result<(), SequenceError> {
         let replica = reading.replica;
         let voter = configuration
             .voter(replica)
-            .ok_or(SequenceError::ReadingOfStranger { replica })?;
+            .ok_or(SequenceError::ClockReadingOfStranger { replica })?;
         if reading.time_ms <= self.last().time_ms {
-            return Err(SequenceError::ReadingNotLater { replica });
+            return Err(SequenceError::ClockReadingNotLater { replica });
         }
         if !self.is_recent(&reading.newest) {
-            return Err(SequenceError::ReadingOffChain { replica });
+            return Err(SequenceError::ClockReadingOffChain { replica });
         }
         reading
             .clone()
             .verify(&self.network, &voter.key)
             .map(drop)
-            .map_err(|_| SequenceError::ReadingSignature { replica })
+            .map_err(|_| SequenceError::ClockReadingSignature { replica })
     }
 
     fn usable_readings(
         &self,
-        readings: &[VettedReading],
+        readings: &[VerifiedClockReading],
         configuration: &Configuration,
-    ) -> Vec<Reading> {
-        let mut usable: Vec<Reading> = readings
+    ) -> Vec<ClockReading> {
+        let mut usable: Vec<ClockReading> = readings
             .iter()
             .filter(|v| {
                 let reading = v.reading();

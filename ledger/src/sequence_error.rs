@@ -16,13 +16,13 @@ pub enum SequenceError {
         found: Digest,
     },
     /// A field of block 0's header is not what block 0 has.
-    #[error("block 0 has a wrong {field}")]
+    #[error("block 0 has the wrong {field}")]
     Genesis {
         /// The field's name.
         field: &'static str,
     },
     /// It belongs to another network.
-    #[error("the block belongs to another network")]
+    #[error("the block belongs to a different network")]
     Network,
     /// It names another previous block.
     #[error("the block does not follow the newest block")]
@@ -38,14 +38,14 @@ pub enum SequenceError {
     /// Index and listed empty entries do not continue the engine's log.
     #[error("index and empty entries do not continue the log")]
     Empties,
-    /// Its proposer is no voter.
+    /// Its proposer is not a voter.
     #[error("the proposer {proposer} is not a voter")]
     Proposer {
         /// The id found.
         proposer: u64,
     },
     /// Its first seqno is not the next one.
-    #[error("first seqno {found}, but {expected} is next")]
+    #[error("first seqno is {found}, expected {expected}")]
     FirstSeqno {
         /// The next seqno.
         expected: u64,
@@ -53,14 +53,16 @@ pub enum SequenceError {
         found: u64,
     },
     /// The tree after its leaves has another root.
-    #[error("the tree has another root")]
+    #[error("the root differs from the root of the tree")]
     Root,
     /// It names a configuration that it may not name here.
     #[error("the block names a configuration that is not in force")]
     Configuration,
     /// It names the pending configuration, of which no certificate is known here:
     /// perhaps one is under way. Not necessarily a fault.
-    #[error("the block names configuration {number}, whose change is not known to be certified")]
+    #[error(
+        "the block names configuration {number}, but the change to it is not known to be certified"
+    )]
     ChangeNotCertified {
         /// The pending configuration's number.
         number: u64,
@@ -72,13 +74,13 @@ pub enum SequenceError {
     #[error("more than one change of configuration at a time")]
     SecondChange,
     /// The configuration that it writes is not valid.
-    #[error("the configuration written is not valid: {0}")]
+    #[error("the written configuration is not valid: {0}")]
     WrittenConfiguration(#[from] ConfigurationError),
     /// The configuration that it writes cannot follow.
-    #[error("the configuration written cannot follow: {0}")]
+    #[error("the written configuration cannot follow the previous one: {0}")]
     Successor(#[from] SuccessorError),
-    /// A configuration is removed, or stands under a key that is not its number.
-    #[error("a configuration is removed or stands under a wrong key")]
+    /// A configuration is removed, or stored under a key that is not its number.
+    #[error("a configuration is removed or stored under the wrong key")]
     ConfigurationKey,
     /// A frame's public writes are not a write set.
     #[error("the public writes of transaction {seqno} are malformed")]
@@ -87,34 +89,34 @@ pub enum SequenceError {
         seqno: u64,
     },
     /// Readings are not sorted by replica, or one occurs twice.
-    #[error("readings are not sorted by replica, each once")]
-    ReadingOrder,
-    /// A reading of someone who has no vote.
-    #[error("a reading of replica {replica}, which is not a voter")]
-    ReadingOfStranger {
+    #[error("clock readings are not sorted by replica, with one for each")]
+    ClockReadingOrder,
+    /// A reading from a replica that is not a voter.
+    #[error("a clock reading is from replica {replica}, which is not a voter")]
+    ClockReadingOfStranger {
         /// The id found.
         replica: u64,
     },
-    /// A reading that says no more than silence.
-    #[error("the reading of replica {replica} is not later than the previous block")]
-    ReadingNotLater {
+    /// A reading that adds nothing: its time is not later than the previous block's.
+    #[error("the clock reading of replica {replica} is not later than the previous block")]
+    ClockReadingNotLater {
         /// The reading's replica.
         replica: u64,
     },
     /// A reading bound to a block that is not among the last ones of this chain.
-    #[error("the reading of replica {replica} names no recent block of this chain")]
-    ReadingOffChain {
+    #[error("the clock reading of replica {replica} does not name a recent block of this chain")]
+    ClockReadingOffChain {
         /// The reading's replica.
         replica: u64,
     },
     /// A reading whose signature is not valid.
-    #[error("the reading of replica {replica} is not validly signed")]
-    ReadingSignature {
+    #[error("the clock reading of replica {replica} does not have a valid signature")]
+    ClockReadingSignature {
         /// The reading's replica.
         replica: u64,
     },
     /// The time is not what the readings give.
-    #[error("ledger time {found}, but the readings give {expected}")]
+    #[error("ledger time is {found}, but the clock readings give {expected}")]
     Time {
         /// What the readings give.
         expected: u64,

@@ -1,4 +1,4 @@
-//! A block of which only the header is at hand, with its certificate: what one replica shows another of its history.
+//! A block of which only the header is available, with its certificate: what one replica shows another of its history.
 //!
 //! Two certified blocks that exclude each other prove that history was forked or rolled back, or that a quorum's keys
 //! are in wrong hands. But an old configuration's keys prove nothing for ever: once a chain has a certified block that
@@ -59,10 +59,10 @@ pub enum NotShown {
     #[error("the header is malformed: {0}")]
     Header(#[from] Malformed),
     /// It is of another network.
-    #[error("the header is of another network")]
+    #[error("the header is from a different network")]
     Network,
     /// It names a configuration that this chain does not know.
-    #[error("the header names a configuration that is not of this chain")]
+    #[error("the header names a configuration that is not in this chain")]
     Configuration,
     /// The certificate does not hold.
     #[error(transparent)]

@@ -2,7 +2,7 @@
 //!
 //! It *is* the COSE signature of an RFC 9942 receipt: the signed bytes are the
 //! `Sig_structure` of RFC 9052 §4.4 with the tree's root as payload, so that
-//! any receipt of the block bears it unchanged. Labels of the protected header:
+//! any receipt of the block has it unchanged. Labels of the protected header:
 //!
 //! | label | value |
 //! |---|---|
@@ -14,7 +14,7 @@
 //! | "synod.header" | the block's hash |
 //!
 //! The signer's duty, which no type can carry: sign only a block that was
-//! checked, whose view is the term of the append at hand, and that stands on
+//! checked, whose view is the term of the current append, and that stands on
 //! disk together with the signature before the signature is sent.
 
 use minicbor::{Decode, Encode};

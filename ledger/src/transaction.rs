@@ -78,7 +78,7 @@ fn decimal(text: &str) -> Result<u64, TxIdError> {
 /// How far a transaction is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TxStatus {
-    /// It stands in the log of a leader and is not certified: it may still be lost.
+    /// It is in the log of a leader and is not certified: it may still be lost.
     Pending,
     /// It is certified: it will never be lost, and has a receipt.
     Committed,
@@ -115,7 +115,7 @@ pub struct Leaf {
     /// SHA-256 of the frame's public writes.
     #[n(3)]
     pub public: Digest,
-    /// SHA-256 of the frame's sealed part as it stands in the frame.
+    /// SHA-256 of the frame's sealed part.
     #[n(4)]
     pub sealed: Digest,
     /// [`ReplyPreimage::digest`].
@@ -225,7 +225,7 @@ impl ReplyPreimage {
         })
     }
 
-    /// SHA-256 of the encoding: what stands in the leaf and in the frame.
+    /// SHA-256 of the encoding, which is in the leaf and in the frame.
     pub fn digest(&self) -> Digest {
         sha256(&[&self.encode()])
     }
@@ -241,7 +241,7 @@ pub struct Interior {
     /// Who may have the reply opened: an opaque label of at most
     /// [`CALLER_BYTES_MAX`] bytes, chosen and judged by the replica.
     pub caller: Bytes,
-    /// How an app came to the writes: a record of the replica's, opaque here. None for everything that is no call of
+    /// How an app came to the writes: a record of the replica's, opaque here. None for everything that is not a call of
     /// an app.
     pub execution: Option<Bytes>,
 }

@@ -204,7 +204,7 @@ pub enum ProofError {
     #[error("the proof has the wrong number of hashes")]
     WrongLength,
     /// The hashes lead to another root.
-    #[error("the proof leads to another root")]
+    #[error("the proof leads to a different root")]
     WrongRoot,
 }
 

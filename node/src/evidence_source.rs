@@ -9,7 +9,7 @@
 
 use synod_attestation::{Endorsements, NodeStatement, ReportData, Tee, verify};
 use synod_attester::{Attester, AttesterError, Quoted};
-use synod_endorser::{Endorser, EndorserError, bag::Bag};
+use synod_endorser::{Endorser, EndorserError, bundle::Bundle};
 use synod_governance::AttestedStatement;
 
 use crate::log;
@@ -117,7 +117,7 @@ fn tell_of_revocation(endorsements: &Endorsements) -> bool {
 
 fn fetch(endorser: &Endorser, quoted: &Quoted, now_ms: u64) -> Result<Endorsements, EvidenceError> {
     let tee = quoted.evidence.tee();
-    let handed = Bag::of_certificate_table(&quoted.certificate_table);
+    let handed = Bundle::of_certificate_table(&quoted.certificate_table);
     let fetched = endorser
         .endorsements_with(&quoted.evidence, &handed, now_ms)
         .map_err(|cause| EvidenceError::Endorser {

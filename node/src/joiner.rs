@@ -15,7 +15,7 @@ use bytes::{Bytes, BytesMut};
 use synod_api::ErrorCode;
 use synod_attestation::{Policy, PolicyError};
 use synod_client::{
-    ClientError, Patience, ReplicaUrl, Request, Response, Service, Trust, Verifier,
+    ClientError, ReplicaUrl, Request, Response, RetryPolicy, Service, Trust, Verifier,
 };
 use synod_consensus::Tuning;
 use synod_crypto::Digest;
@@ -114,7 +114,7 @@ pub(crate) async fn join(
         services,
         trust,
         Some(born.tls_identity()?),
-        Patience::default(),
+        RetryPolicy::default(),
     )?;
     let collected_ms = now_ms();
     // The vendor's service may be slow, and the nonce is made from a block that must be recent.

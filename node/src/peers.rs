@@ -508,7 +508,7 @@ mod tests {
     use synod_channel::{Certificate, TlsKey};
     use synod_crypto::{Digest, HpkeSecretKey, Secret, SigningKey};
     use synod_governance::{Address, ReplicaStatus};
-    use synod_ledger::Reading;
+    use synod_ledger::ClockReading;
 
     use super::*;
     use crate::clock::now_ms;
@@ -604,7 +604,7 @@ mod tests {
     /// An envelope that can be told from others.
     fn envelope(number: u64) -> Envelope {
         let signature = SigningKey::from_seed(&Secret::new([1; 32])).sign(b"");
-        let reading = Reading {
+        let reading = ClockReading {
             replica: 1,
             time_ms: number,
             newest: Digest::ZERO,

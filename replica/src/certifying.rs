@@ -10,8 +10,8 @@ use bytes::Bytes;
 use synod_consensus::{Input as EngineInput, Message};
 use synod_crypto::Digest;
 use synod_ledger::{
-    BlockSignature, Certificate, Certified, CertifyError, Head, Reading, Record, VettedReading,
-    Voter,
+    BlockSignature, Certificate, Certified, CertifyError, ClockReading, Head, Record,
+    VerifiedClockReading, Voter,
 };
 
 use crate::calls::{Batch, Effects, Notice};
@@ -27,7 +27,7 @@ const LEVEL_BLOCKS: u64 = 16;
 impl Core {
     /// The readings for the next block: the newest ones of the voters that were heard, and the leader's own. They
     /// stay at hand for the blocks after it: a block needs those of a majority at once.
-    pub(crate) fn readings_for_block(&mut self) -> Vec<VettedReading> {
+    pub(crate) fn readings_for_block(&mut self) -> Vec<VerifiedClockReading> {
         let own = self
             .own_reading()
             .and_then(|own| own.verify(&self.network, &self.keys.identity.public()).ok());
@@ -40,7 +40,7 @@ impl Core {
     }
 
     /// Keeps a voter's reading for the next blocks, if this replica leads.
-    pub(crate) fn take_reading(&mut self, from: u64, reading: Reading) {
+    pub(crate) fn take_reading(&mut self, from: u64, reading: ClockReading) {
         if !self.leads() || reading.replica != from {
             return;
         }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use synod_consensus::{Body, Input as EngineInput};
-use synod_ledger::{BlockSignature, Reading, Record, SignedAt};
+use synod_ledger::{BlockSignature, ClockReading, Record, SignedAt};
 use synod_mutation::mutation;
 
 use crate::calls::{Batch, Effects, Notice};
@@ -133,7 +133,7 @@ impl Core {
     }
 
     /// This replica's clock, signed together with its newest block; not more often than is useful.
-    pub(crate) fn own_reading(&mut self) -> Option<Reading> {
+    pub(crate) fn own_reading(&mut self) -> Option<ClockReading> {
         let newest = self.machine.sequence().last();
         self.clock
             .read(&self.keys.identity, &self.network, self.id, newest)

@@ -8,7 +8,7 @@ use minicbor::{Decode, Encode};
 use synod_consensus::Message;
 use synod_crypto::Digest;
 use synod_governance::{UnheardStatement, VOTERS_MAX};
-use synod_ledger::{BlockSignature, HEADER_BYTES_MAX, Reading};
+use synod_ledger::{BlockSignature, ClockReading, HEADER_BYTES_MAX};
 
 use crate::compile_report::CompileReport;
 
@@ -25,7 +25,7 @@ pub struct Envelope {
     /// newest that the sender knows.
     pub certificate: Option<Bytes>,
     /// The sender's clock, signed.
-    pub reading: Option<Box<Reading>>,
+    pub reading: Option<Box<ClockReading>>,
     /// What the sender asks the leader to put on the ledger, an input of governance in its encoding.
     pub submission: Option<Bytes>,
     /// Why the leader does not, in at most [`REFUSAL_BYTES_MAX`] bytes.
@@ -95,7 +95,7 @@ struct Wire {
     #[cbor(n(3), with = "minicbor::bytes")]
     certificate: Option<Vec<u8>>,
     #[n(4)]
-    reading: Option<Box<Reading>>,
+    reading: Option<Box<ClockReading>>,
     #[cbor(n(5), with = "minicbor::bytes")]
     submission: Option<Vec<u8>>,
     #[n(6)]

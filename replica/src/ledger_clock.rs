@@ -18,7 +18,7 @@
 use std::collections::BTreeMap;
 
 use synod_crypto::{Digest, SigningKey};
-use synod_ledger::{Head, Reading, VettedReading, WINDOW};
+use synod_ledger::{ClockReading, Head, VerifiedClockReading, WINDOW};
 use synod_mutation::mutation;
 
 /// A look at this machine's two clocks.
@@ -57,7 +57,7 @@ pub(crate) struct LedgerClock {
     /// When this replica last read its clock, and the index of the block that the reading names.
     last_reading: Option<(u64, u64)>,
     /// The newest reading of each voter; a leader's.
-    readings: BTreeMap<u64, VettedReading>,
+    readings: BTreeMap<u64, VerifiedClockReading>,
     /// How far behind the wall clock the newest certified block was when it came.
     behind_ms: u64,
     /// Since when blocks with transactions are too far behind.
@@ -155,7 +155,7 @@ impl LedgerClock {
         network: &Digest,
         replica: u64,
         newest: &Head,
-    ) -> Option<Reading> {
+    ) -> Option<ClockReading> {
         let now_ms = self.now.monotonic_ms;
         let due = self.last_reading.is_none_or(|(read_ms, index)| {
             now_ms >= read_ms + READING_EVERY_MS
@@ -167,19 +167,25 @@ impl LedgerClock {
             return None;
         }
         self.last_reading = Some((now_ms, newest.index));
-        Some(Reading::sign(key, network, replica, time_ms, newest.hash))
+        Some(ClockReading::sign(
+            key,
+            network,
+            replica,
+            time_ms,
+            newest.hash,
+        ))
     }
 
     /// Keeps a voter's newest reading.
-    pub(crate) fn keep(&mut self, reading: VettedReading) {
+    pub(crate) fn keep(&mut self, reading: VerifiedClockReading) {
         self.readings.insert(reading.reading().replica, reading);
     }
 
     /// The readings that `usable` lets the next block have; the others are dropped.
     pub(crate) fn for_block(
         &mut self,
-        usable: impl Fn(&VettedReading) -> bool,
-    ) -> Vec<VettedReading> {
+        usable: impl Fn(&VerifiedClockReading) -> bool,
+    ) -> Vec<VerifiedClockReading> {
         self.readings.retain(|_, reading| usable(reading));
         self.readings.values().cloned().collect()
     }

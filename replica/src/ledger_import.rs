@@ -9,7 +9,7 @@
 use bytes::Bytes;
 use synod_crypto::Digest;
 use synod_ledger::{
-    Block, Certificate, CertifyError, LedgerSecret, Malformed, Opener, Record, Uncertifiable,
+    Block, Certificate, CertifyError, LedgerSecret, Malformed, Opener, Record, RetractsCertified,
 };
 
 use crate::machine::{BlockFault, Claim, Machine};
@@ -25,7 +25,7 @@ pub enum ImportError {
     Block(#[from] BlockFault),
     /// A block would take the place of a certified one.
     #[error(transparent)]
-    Certified(#[from] Uncertifiable),
+    Certified(#[from] RetractsCertified),
     /// A certificate is malformed.
     #[error("malformed certificate: {0}")]
     CertificateBytes(Malformed),

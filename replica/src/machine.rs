@@ -16,8 +16,8 @@ use synod_governance::Input;
 use synod_kv::{DecodeError, WriteSet};
 use synod_ledger::{
     Appended, Block, BlockBuilder, Certificate, Certified, CertifyError, ChainRecord, Frame,
-    Interior, Malformed, Opener, Place, Purpose, Recorder, SealError, Sequence, SequenceError,
-    Terms, TxId, Uncertifiable,
+    Interior, Malformed, Opener, Place, Purpose, Recorder, RetractsCertified, SealError, Sequence,
+    SequenceError, Terms, TxId,
 };
 
 use crate::apps::GovernanceMark;
@@ -230,11 +230,11 @@ impl Machine {
     /// Takes back every block above `index`, newest first.
     ///
     /// # Errors
-    /// [`Uncertifiable`] where a certified block would go; nothing has changed then.
+    /// [`RetractsCertified`] where a certified block would go; nothing has changed then.
     pub fn retract(
         &mut self,
         index: u64,
-    ) -> Result<Vec<(Block, Option<Membership>)>, Uncertifiable> {
+    ) -> Result<Vec<(Block, Option<Membership>)>, RetractsCertified> {
         self.sequence.retract(index)?;
         self.recorder.retracted(index);
         self.roll_back(self.sequence.last().tree_size);

@@ -65,7 +65,7 @@ fn to_value(cmw: &Cmw) -> Result<serde_json::Value, CmwError> {
 }
 
 /// Reads one message at a depth. `serde` carries texts only, so why it was
-/// refused is noted beside it.
+/// refused is noted next to it.
 #[derive(Clone, Copy)]
 struct Message<'a> {
     depth: usize,

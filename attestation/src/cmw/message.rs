@@ -128,7 +128,7 @@ impl Indicator {
     }
 }
 
-/// A byte string under a tag that stands for a content format.
+/// A byte string under a tag that represents a content format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tagged {
     /// The content format.
@@ -249,7 +249,7 @@ impl Cmw {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CmwError {
     /// Longer than [`CMW_BYTES_MAX`].
-    #[error("wrapper of {0} bytes is too long")]
+    #[error("wrapper is {0} bytes, longer than the {CMW_BYTES_MAX} allowed")]
     TooLong(usize),
     /// Neither record, tag nor collection, or bytes after it.
     #[error("wrapper is malformed")]
@@ -257,31 +257,31 @@ pub enum CmwError {
     /// The CBOR is not deterministic, or the Base64 not canonical.
     #[error("wrapper is not in its canonical encoding")]
     NotCanonical,
-    /// The type is no media type.
-    #[error("type of a record is no media type")]
+    /// The type is not a media type.
+    #[error("type of a record is not a valid media type")]
     MediaType,
     /// The tag stands for no content format.
-    #[error("tag {0} stands for no content format")]
+    #[error("tag {0} does not correspond to a content format")]
     Tag(u64),
     /// The indicator is empty.
     #[error("indicator of a record is empty")]
     Indicator,
     /// None or more than [`ENTRIES_MAX`] entries.
-    #[error("collection has {0} entries")]
+    #[error("collection has {0} entries, expected 1 to {ENTRIES_MAX}")]
     Entries(usize),
     /// A label or type that is empty, reserved or too long.
     #[error("label or type of a collection is empty, reserved or too long")]
     Name,
     /// Two entries have one label.
-    #[error("collection has two entries of one label")]
+    #[error("collection has two entries with the same label")]
     Duplicate,
     /// Collections in collections, deeper than [`DEPTH_MAX`].
     #[error("collections are nested too deeply")]
     TooDeep,
     /// A tunnel from the other serialization, which is not read here.
-    #[error("wrapper tunnels another serialization")]
+    #[error("wrapper contains a wrapper in another serialization")]
     Tunnel,
     /// JSON cannot say it.
-    #[error("wrapper holds what JSON cannot say")]
+    #[error("wrapper has content that JSON cannot represent")]
     NotInJson,
 }

@@ -1,4 +1,4 @@
-//! How far the digest of a boot event covers the words beside it.
+//! How far the digest of a boot event covers the words next to it.
 //!
 //! Source: TCG PC Client Platform Firmware Profile, "Event Types", and what
 //! firmware and boot loaders do where they differ from it.
@@ -38,7 +38,7 @@ const AAEL: &[u8; 4] = b"LEAA";
 /// The payload does not hash to the digest, though the type says so.
 pub(crate) struct Mismatch;
 
-/// Judges the content of an event; beside it, what the log calls it.
+/// Judges the content of an event; next to it, what the log calls it.
 pub(crate) fn of(
     kind: u32,
     digest: &[u8; 48],

@@ -7,7 +7,7 @@ use crate::eventlog::event::Register;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EventLogError {
     /// There are more bytes than any log has.
-    #[error("an event log of {0} bytes is too long")]
+    #[error("event log is too long: {0} bytes")]
     TooLong(usize),
     /// There are more than [`EventLog::EVENTS_MAX`](crate::eventlog::EventLog::EVENTS_MAX) events.
     #[error("event log has too many events")]
@@ -33,7 +33,7 @@ pub enum EventLogError {
         event: usize,
     },
     /// An event is measured into a register that does not exist.
-    #[error("event {event} is for register {register}, which does not exist")]
+    #[error("event {event} extends register {register}, which does not exist")]
     NoSuchRegister {
         /// Which event.
         event: usize,
@@ -41,7 +41,7 @@ pub enum EventLogError {
         register: u32,
     },
     /// A runtime event of dstack is measured elsewhere than into `RTMR3`.
-    #[error("runtime event {event} is for {register}, not RTMR3")]
+    #[error("runtime event {event} extends {register}, expected RTMR3")]
     RuntimeRegister {
         /// Which event.
         event: usize,
@@ -56,7 +56,7 @@ pub enum EventLogError {
         event: usize,
     },
     /// A runtime event of dstack has a digest of an unknown version.
-    #[error("runtime event {event} is of the unknown version {version}")]
+    #[error("runtime event {event} has the unknown version {version}")]
     RuntimeVersion {
         /// Which event.
         event: usize,
@@ -74,7 +74,7 @@ pub enum EventLogError {
     },
     /// Bytes that are neither an event nor padding follow the last event of a
     /// CCEL log.
-    #[error("bytes that are no padding follow the last event at offset {offset:#x}")]
+    #[error("bytes that are not padding follow the last event, at offset {offset:#x}")]
     TrailingBytes {
         /// Where they begin.
         offset: usize,
@@ -86,7 +86,7 @@ pub enum EventLogError {
     /// The events do not add up to a register of the quote: the log is of
     /// another boot, or an event was added, left out, changed or moved.
     #[error(
-        "events of {register} add up to {}, the quote has {}",
+        "replaying the events of {register} gives {}, but the quote has {}",
         hex::encode(.replayed),
         hex::encode(.quoted)
     )]

@@ -33,7 +33,7 @@ impl Kind {
         }
     }
 
-    /// The number that stands for this format in encoded evidence.
+    /// The number that represents this format in encoded evidence.
     pub fn number(self) -> u8 {
         match self {
             Self::Ccel => 1,

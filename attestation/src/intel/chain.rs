@@ -1,4 +1,4 @@
-//! Certificates under Intel's root: who may stand where.
+//! Certificates under Intel's root: which certificate is allowed at which place.
 //!
 //! Intel's chains have a fixed shape: the root issues the PCK authorities and
 //! the signers of collateral; a PCK authority issues PCK certificates.

@@ -44,7 +44,7 @@ pub struct CheckedCollateral {
 pub struct Window {
     /// When the last part becomes valid.
     pub from_ms: u64,
-    /// When the first part runs out.
+    /// When the first part expires.
     pub until_ms: u64,
 }
 

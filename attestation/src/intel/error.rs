@@ -15,13 +15,13 @@ pub enum IntelError {
     #[error("quote ends within its {0}")]
     Truncated(&'static str),
     /// The quote is of a version other than 3, 4, 5.
-    #[error("quote version {0} is not known")]
+    #[error("unknown quote version {0}")]
     Version(u16),
     /// The attestation key is of another kind than ECDSA on P-256.
-    #[error("attestation key of type {0} is not known")]
+    #[error("unknown attestation key type {0}")]
     KeyType(u16),
     /// The quote is of no TEE that its version is used for.
-    #[error("a quote of version {version} is not used for the TEE type {tee_type:#x}")]
+    #[error("quote version {version} is not valid for TEE type {tee_type:#x}")]
     TeeType {
         /// Version of the quote.
         version: u16,
@@ -29,7 +29,7 @@ pub enum IntelError {
         tee_type: u32,
     },
     /// The quote is of another TEE than the one it is said to be of.
-    #[error("quote is of {found}, not of {expected}")]
+    #[error("quote is from {found}, expected {expected}")]
     WrongTee {
         /// The TEE that the caller or the collateral named.
         expected: Tee,
@@ -37,13 +37,13 @@ pub enum IntelError {
         found: Tee,
     },
     /// The quoting enclave's vendor is not Intel.
-    #[error("QE vendor {} is not Intel", hex::encode(.0))]
+    #[error("vendor {} of the quoting enclave is not Intel", hex::encode(.0))]
     QeVendor([u8; 16]),
     /// The body is of a type that is not known, or not this TEE's.
-    #[error("quote body of type {0} is not known for this TEE")]
+    #[error("quote body type {0} is unknown for this TEE")]
     BodyType(u16),
     /// The body's stated size is not that of its type.
-    #[error("quote body of type {body_type} states {found} bytes, and has {expected}")]
+    #[error("quote body of type {body_type} states a length of {found} bytes, expected {expected}")]
     BodySize {
         /// Type of the body.
         body_type: u16,
@@ -53,22 +53,22 @@ pub enum IntelError {
         found: u32,
     },
     /// Bytes are left over within this part.
-    #[error("bytes are left over within the {0} of the quote")]
+    #[error("unexpected bytes at the end of the {0} of the quote")]
     LeftOver(&'static str),
     /// The QE's certification data is of a type that is not known.
-    #[error("certification data of type {0} is not known")]
+    #[error("unknown certification data type {0}")]
     CertificationType(u16),
     /// All signatures hold, but bytes other than zero follow the quote.
     #[error("bytes that are not zero follow the quote")]
     Trailing,
     /// Neither the quote nor the endorsements hold a PCK chain.
-    #[error("no PCK certificate chain at hand")]
+    #[error("the PCK certificate chain is missing")]
     NoPckChain,
     /// A chain is no PEM text of certificates.
-    #[error("{0}: no chain of certificates in PEM")]
+    #[error("{0}: not a certificate chain in PEM")]
     Pem(Chain),
     /// A chain has too few or too many certificates.
-    #[error("{chain}: {found} certificates instead of {expected}")]
+    #[error("{chain}: {found} certificates, expected {expected}")]
     ChainLength {
         /// Which chain.
         chain: Chain,
@@ -78,7 +78,7 @@ pub enum IntelError {
         found: usize,
     },
     /// A chain's root is not the trusted one.
-    #[error("root certificate {found} is not a trusted one")]
+    #[error("root certificate {found} is not trusted")]
     RootNotTrusted {
         /// SHA-256 of the root that was offered.
         found: Digest,
@@ -91,9 +91,9 @@ pub enum IntelError {
         /// What is wrong with it.
         problem: CertificateError,
     },
-    /// A certificate under Intel's root bears a name that Intel does not use
+    /// A certificate under Intel's root has a name that Intel does not use
     /// there.
-    #[error("{link} certificate is named `{found}`")]
+    #[error("{link} certificate has the unexpected name `{found}`")]
     Name {
         /// Which certificate.
         link: Link,
@@ -111,7 +111,7 @@ pub enum IntelError {
     PckCrl(CertificateError),
     /// The PCK revocation list is that of another authority than the one that
     /// issued the PCK certificate.
-    #[error("revocation list is not that of the authority that issued the PCK certificate")]
+    #[error("revocation list is not from the authority that issued the PCK certificate")]
     PckCrlOfAnotherAuthority,
     /// The TCB information is wrong.
     #[error("TCB information {0}")]
@@ -120,7 +120,7 @@ pub enum IntelError {
     #[error("QE identity {0}")]
     QeIdentity(DocumentError),
     /// The TCB information is for another family of platforms.
-    #[error("platform is of FMSPC {}, TCB information of {}", hex::encode(.platform), hex::encode(.collateral))]
+    #[error("platform has FMSPC {}, but the TCB information is for {}", hex::encode(.platform), hex::encode(.collateral))]
     Fmspc {
         /// FMSPC of the PCK certificate.
         platform: [u8; 6],
@@ -128,7 +128,7 @@ pub enum IntelError {
         collateral: [u8; 6],
     },
     /// The TCB information is for another provisioning enclave.
-    #[error("platform is of PCE id {}, TCB information of {}", hex::encode(.platform), hex::encode(.collateral))]
+    #[error("platform has PCE id {}, but the TCB information is for {}", hex::encode(.platform), hex::encode(.collateral))]
     PceId {
         /// PCE id of the PCK certificate.
         platform: [u8; 2],
@@ -137,12 +137,12 @@ pub enum IntelError {
     },
     /// The collateral was checked for another time.
     #[error(
-        "collateral is valid from {from_ms} until {until_ms}, and it is {now_ms} (Unix milliseconds)"
+        "collateral is valid from {from_ms} until {until_ms}, but the time is {now_ms} (Unix milliseconds)"
     )]
     CollateralTime {
         /// When the last part of it becomes valid.
         from_ms: u64,
-        /// When the first part of it runs out.
+        /// When the first part of it expires.
         until_ms: u64,
         /// The time of verification.
         now_ms: u64,
@@ -151,10 +151,10 @@ pub enum IntelError {
     #[error("signature of the quoting enclave's report is invalid")]
     QeReportSignature,
     /// The quoting enclave does not vouch for the attestation key.
-    #[error("quoting enclave does not vouch for the attestation key")]
+    #[error("quoting enclave's report does not cover the attestation key")]
     QeBinding,
     /// The quoting enclave is not the one that the collateral describes.
-    #[error("quoting enclave has another {0} than the collateral says")]
+    #[error("{0} of the quoting enclave differs from the collateral")]
     QeMismatch(QeField),
     /// The quoting enclave can be debugged.
     #[error("quoting enclave is in debug mode")]
@@ -167,18 +167,18 @@ pub enum IntelError {
     #[error("reserved bytes of the report are not zero")]
     Reserved,
     /// All signatures hold, but reserved attributes of the domain are set.
-    #[error("attributes of the domain have the reserved bits {0:#x}")]
+    #[error("attributes of the trust domain set the reserved bits {0:#x}")]
     ReservedAttributes(u64),
     /// All signatures hold, but the collateral knows no TDX module of this
     /// version.
-    #[error("no TDX module of version {0} in the TCB information")]
+    #[error("TCB information does not list version {0} of the TDX module")]
     ModuleUnknown(u8),
     /// All signatures hold, but the TDX module is signed by another.
-    #[error("TDX module has another signer than the TCB information says")]
+    #[error("signer of the TDX module differs from the TCB information")]
     ModuleSigner,
     /// All signatures hold, but the TDX module has other attributes.
     #[error(
-        "TDX module has the attributes {found:#x}, the TCB information says {expected:#x} under the mask {mask:#x}"
+        "TDX module has the attributes {found:#x}, expected {expected:#x} under the mask {mask:#x}"
     )]
     ModuleAttributes {
         /// The attributes (SEAMATTRIBUTES).
@@ -190,7 +190,7 @@ pub enum IntelError {
     },
     /// All signatures hold, but the platform, its TDX module or its quoting
     /// enclave is older than any level that Intel lists.
-    #[error("{part} is older than any TCB level that the collateral lists{}", Shortfall::list(.behind))]
+    #[error("{part} is older than every TCB level that the collateral lists{}", Shortfall::list(.behind))]
     NoTcbLevel {
         /// What is too old.
         part: Part,
@@ -272,25 +272,25 @@ impl fmt::Display for Link {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentError {
     /// Longer than any that Intel issues.
-    #[error("of {0} bytes is too long")]
+    #[error("is too long: {0} bytes")]
     TooLong(usize),
     /// Its signer did not sign it, byte for byte.
-    #[error("is not signed by its signer")]
+    #[error("is not signed by its signing certificate")]
     Signature,
     /// No JSON of the expected shape.
     #[error("is malformed: {0}")]
     Malformed(String),
     /// For another TEE.
-    #[error("is for `{0}`, another TEE than the evidence")]
+    #[error("is for `{0}`, which is not the TEE of the evidence")]
     Id(String),
     /// Of a version that is not known.
-    #[error("of version {0} is not known")]
+    #[error("has the unknown version {0}")]
     Version(u32),
     /// Its TCB levels are compared in a way that is not known.
-    #[error("of TCB type {0} is not known")]
+    #[error("has the unknown TCB type {0}")]
     TcbType(u32),
     /// Issued after the time of verification (Unix seconds).
-    #[error("is issued at {issued_s}, and it is {now_s} (Unix seconds)")]
+    #[error("is issued at {issued_s}, but the time is {now_s} (Unix seconds)")]
     NotYetValid {
         /// When it was issued.
         issued_s: u64,
@@ -298,7 +298,7 @@ pub enum DocumentError {
         now_s: u64,
     },
     /// Replaced before the time of verification (Unix seconds).
-    #[error("ran out at {next_s}, and it is {now_s} (Unix seconds)")]
+    #[error("expired at {next_s}, and the time is {now_s} (Unix seconds)")]
     Expired {
         /// When the next one was due.
         next_s: u64,

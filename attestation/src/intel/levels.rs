@@ -1,4 +1,4 @@
-//! How a platform stands to the TCB levels that Intel lists.
+//! How a platform compares with the TCB levels that Intel lists.
 
 use std::fmt;
 

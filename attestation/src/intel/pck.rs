@@ -76,7 +76,7 @@ type Field<T> = Result<T, IntelError>;
 
 impl PckExtension {
     /// Reads the extension's value. Entries that are not known are passed
-    /// over; one that stands there twice refuses the whole.
+    /// over; one that appears twice refuses the whole.
     pub fn parse(value: &[u8]) -> Result<Self, IntelError> {
         let mut outer = Reader::new(value);
         let whole = outer.any().map_err(shape)?;
@@ -141,7 +141,7 @@ impl<'a> Entries<'a> {
                 continue;
             };
             if place.replace(value).is_some() {
-                return Err(wrong("an entry stands there twice"));
+                return Err(wrong("an entry appears twice"));
             }
         }
         Ok(found)

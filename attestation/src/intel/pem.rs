@@ -3,7 +3,7 @@
 //! Between certificates stands white space, after the last one perhaps a zero
 //! byte, and nothing else anywhere.
 
-/// The text is no such chain.
+/// The text is not such a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotPem;
 

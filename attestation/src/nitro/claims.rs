@@ -18,7 +18,7 @@ pub struct NitroClaims {
     pub nonce: Option<Vec<u8>>,
     /// A key that the enclave passed on.
     pub public_key: Option<Vec<u8>>,
-    /// When the first certificate of the chain runs out (Unix milliseconds).
+    /// When the first certificate of the chain expires (Unix milliseconds).
     pub chain_expires_ms: u64,
 }
 

@@ -6,7 +6,7 @@
 //!   the same signed document other bytes, but for the tag;
 //! - lengths are definite, except that of the payload's map, which newer NSMs
 //!   leave open;
-//! - no field or register stands there twice, and none is longer than AWS
+//! - no field or register appears twice, and none is longer than AWS
 //!   allows;
 //! - no field is unknown: it could say something that unmakes the rest, and
 //!   nobody here would hear it.

@@ -8,10 +8,10 @@ use crate::x509::CertificateError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NitroError {
     /// The bytes are not a COSE_Sign1 with an attached payload: an array of four.
-    #[error("document is no COSE_Sign1")]
+    #[error("document is not a COSE_Sign1 message")]
     Envelope,
     /// The envelope is not in its deterministic encoding, or bytes follow it.
-    #[error("envelope of the document is not in its one encoding, or bytes follow")]
+    #[error("envelope of the document is not in its canonical encoding, or extra bytes follow it")]
     NotCanonical,
     /// The protected header is not exactly the algorithm ES384.
     #[error("protected header is not exactly `alg: ES384`")]
@@ -20,7 +20,7 @@ pub enum NitroError {
     #[error("unprotected header is not empty")]
     UnprotectedHeader,
     /// The signature does not have 96 bytes.
-    #[error("signature of {0} bytes does not have 96")]
+    #[error("signature is {0} bytes, expected 96")]
     SignatureLength(usize),
     /// R or S is zero or not below the order of the curve.
     #[error("R or S of the signature is out of range")]
@@ -28,18 +28,18 @@ pub enum NitroError {
     /// A field of the payload is missing.
     #[error("field `{0}` of the document is missing")]
     Missing(&'static str),
-    /// A field of the payload stands there twice.
-    #[error("field `{0}` of the document stands there twice")]
+    /// A field of the payload appears twice.
+    #[error("field `{0}` of the document appears twice")]
     Repeated(&'static str),
     /// A field of the payload has a name that AWS does not define.
-    #[error("document has a field of an unknown name")]
+    #[error("document has a field with an unknown name")]
     UnknownField,
     /// A field of the payload is of a wrong type, empty, or of an indefinite
     /// length.
-    #[error("field `{0}` of the document is of a wrong type or form")]
+    #[error("field `{0}` of the document has the wrong type or format")]
     Field(&'static str),
     /// A field of the payload is longer than AWS allows.
-    #[error("field `{name}` of the document is too long with {length} bytes")]
+    #[error("field `{name}` of the document is too long: {length} bytes")]
     FieldTooLong {
         /// Which one.
         name: &'static str,
@@ -47,18 +47,18 @@ pub enum NitroError {
         length: usize,
     },
     /// A register has a number above 31.
-    #[error("there is no PCR{0}")]
+    #[error("PCR{0} does not exist")]
     PcrIndex(u8),
     /// A register does not have the 48 bytes of SHA-384.
-    #[error("PCR{index} of {length} bytes does not have 48")]
+    #[error("PCR{index} is {length} bytes, expected 48")]
     PcrLength {
         /// Which one.
         index: u8,
         /// Its length, in bytes.
         length: usize,
     },
-    /// A register stands there twice.
-    #[error("PCR{0} stands there twice")]
+    /// A register appears twice.
+    #[error("PCR{0} appears twice")]
     PcrRepeated(u8),
     /// One of the registers 0 to 2 is missing.
     #[error("PCR{0} is missing")]
@@ -70,10 +70,10 @@ pub enum NitroError {
     #[error("digest algorithm is not SHA384")]
     DigestAlgorithm,
     /// The chain is empty or longer than ten certificates.
-    #[error("chain of {0} certificates is empty or too long")]
+    #[error("certificate chain has {0} certificates, which is too few or too many")]
     ChainLength(usize),
     /// The root is not the trusted one.
-    #[error("root certificate {found} is not a trusted one")]
+    #[error("root certificate {found} is not trusted")]
     RootNotTrusted {
         /// SHA-256 of the root that was offered.
         found: Digest,
@@ -88,13 +88,15 @@ pub enum NitroError {
     },
     /// The document says that it was made when its leaf was not valid, by more
     /// than five minutes.
-    #[error("document was made at {timestamp_ms}, its leaf is valid from {from_ms} to {until_ms}")]
+    #[error(
+        "document was made at {timestamp_ms}, but its leaf certificate is valid from {from_ms} to {until_ms} (Unix milliseconds)"
+    )]
     Timestamp {
         /// When it says that it was made (Unix milliseconds).
         timestamp_ms: u64,
         /// When the leaf becomes valid (Unix milliseconds).
         from_ms: u64,
-        /// When the leaf runs out (Unix milliseconds).
+        /// When the leaf expires (Unix milliseconds).
         until_ms: u64,
     },
     /// The signature of the document does not verify.

@@ -63,7 +63,7 @@ enum PartBinding<'a> {
     AsLead(Option<ReportData>),
 }
 
-/// What came out, before anybody is told.
+/// The result, before it is reported.
 pub(in crate::policy) struct Judged {
     pub(in crate::policy) parts: Vec<JudgedPart>,
 }
@@ -194,7 +194,7 @@ impl Policy {
         }
     }
 
-    /// Verifies evidence. Where collateral ran out and the policy grants a
+    /// Verifies evidence. Where collateral expired and the policy grants a
     /// grace, everything is judged as of the last second at which all of the
     /// collateral was current, and a check says so.
     fn verify(
@@ -208,7 +208,7 @@ impl Policy {
         let (key, grace_ms) = self.collateral_grace(evidence.tee());
         let earliest_ms = now_ms.saturating_sub(grace_ms);
         let mut ran_out_s = ran_out(&first);
-        // Each round goes back to when the next part ran out.
+        // Each round goes back to when the next part expired.
         for _ in 0..COLLATERAL_PARTS {
             let Some(ran_out_ms) = ran_out_s.map(|seconds| seconds.saturating_mul(1000)) else {
                 break;
@@ -376,7 +376,7 @@ fn binds(claims: &Claims, wanted: ReportData) -> Check {
     Check::new(Rule::Binding, passed, wanted, found).of("report-data")
 }
 
-/// A part that binds something else was made for somebody else.
+/// A part that binds something else was made for another party.
 fn binds_as_lead(claims: &Claims, lead: Option<ReportData>) -> Check {
     match lead {
         Some(wanted) => binds(claims, wanted),

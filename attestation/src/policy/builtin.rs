@@ -41,7 +41,7 @@ impl Policy {
         built_in("production", workloads)
     }
 
-    /// As production, for those who fear somebody at the machine: only
+    /// Like production, against attackers with physical access: only
     /// hardware that is enrolled one by one. It accepts none before that.
     pub fn strict_physical(workloads: &[(Tee, Measurement, &str)]) -> Self {
         built_in("strict-physical", workloads)

@@ -108,7 +108,7 @@ fn stricter(path: &str, first: Option<&Value>, second: Option<&Value>) -> Option
     if TEES.contains(&path) {
         return side(first.is_none(), second.is_none());
     }
-    if is_floor(path) {
+    if is_minimum(path) {
         let number = |value: Option<&Value>| value.and_then(Value::as_u64).unwrap_or(0);
         return side(
             number(first) > number(second),
@@ -177,11 +177,11 @@ fn by_list(key: &str, a: &[Value], b: &[Value]) -> Option<Side> {
     }
 }
 
-/// A version in one of the floors under AMD's firmware.
-fn is_floor(path: &str) -> bool {
+/// A version in one of the minimum TCBs of AMD platforms.
+fn is_minimum(path: &str) -> bool {
     let keys: Vec<_> = path.split('.').collect();
-    matches!(keys.as_slice(), ["sev-snp", floor, _, key]
-        if floor.ends_with("tcb_min") && !matches!(*key, "dated" | "advisory"))
+    matches!(keys.as_slice(), ["sev-snp", minimum, _, key]
+        if minimum.ends_with("tcb_min") && !matches!(*key, "dated" | "advisory"))
 }
 
 fn side(first: bool, second: bool) -> Option<Side> {

@@ -25,7 +25,7 @@ use crate::{
 pub enum Outcome {
     /// Every rule is kept.
     Trusted {
-        /// When that lapses (Unix milliseconds).
+        /// When that expires (Unix milliseconds).
         until_ms: u64,
     },
     /// Some rule is broken.
@@ -44,7 +44,7 @@ impl Outcome {
     }
 }
 
-/// An appraisal with everything that explains it. It is no verdict.
+/// An appraisal with everything that explains it. It is not a verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Appraisal {
     /// The policy's name.

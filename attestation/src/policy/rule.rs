@@ -14,7 +14,7 @@ pub enum Rule {
     NotSimulated,
     /// The evidence is genuine.
     Genuine,
-    /// The evidence binds exactly the statement at hand, so its keys.
+    /// The evidence binds exactly the given statement, so its keys.
     Binding,
     /// The statement is meant for this network (or this genesis manifest).
     Context,
@@ -40,7 +40,7 @@ pub enum Rule {
     AliasCheck,
     /// AMD: the host cannot read ciphertext.
     CiphertextHiding,
-    /// A revocation list was at hand.
+    /// A revocation list was available.
     RevocationList,
     /// Intel: the host cannot fault the domain's pages silently.
     SeptVeDisable,

@@ -91,7 +91,7 @@ pub struct Rules {
     /// Tiers that this policy sees otherwise than the table that is built in.
     #[serde(default)]
     pub tier: Vec<TierEntry>,
-    /// Parts that composite evidence must have beside the lead.
+    /// Parts that composite evidence must have besides the lead.
     #[serde(default)]
     pub require_part: Vec<RequiredPart>,
     /// Rules for AMD SEV-SNP; without them it is not accepted.

@@ -9,7 +9,7 @@ use crate::{
         rules::{
             Kind, Rules,
             intel::PlatformRules,
-            snp::{SnpRules, TcbFloor},
+            snp::{MinimumTcb, SnpRules},
         },
         tier::{self, TierEntry},
     },
@@ -119,10 +119,10 @@ fn check_snp(snp: &SnpRules) -> Result<(), PolicyError> {
     for name in &snp.products {
         parsed::<Product>("AMD product", name)?;
     }
-    for (_, floors) in snp.floors() {
-        for (name, floor) in floors {
+    for (_, minimums) in snp.minimums() {
+        for (name, minimum) in minimums {
             parsed::<Product>("AMD product", name)?;
-            check_floor(floor)?;
+            check_minimum(minimum)?;
         }
     }
     let vectors = snp
@@ -135,12 +135,12 @@ fn check_snp(snp: &SnpRules) -> Result<(), PolicyError> {
     check_keys("sev-snp.author_keys", &snp.author_keys)
 }
 
-fn check_floor(floor: &TcbFloor) -> Result<(), PolicyError> {
-    let dated = floor.dated.as_deref().is_none_or(is_date);
+fn check_minimum(minimum: &MinimumTcb) -> Result<(), PolicyError> {
+    let dated = minimum.dated.as_deref().is_none_or(is_date);
     bounded("tcb_min.dated", dated)?;
     bounded(
         "tcb_min.advisory",
-        floor.advisory.as_deref().is_none_or(is_text),
+        minimum.advisory.as_deref().is_none_or(is_text),
     )
 }
 

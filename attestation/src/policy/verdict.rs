@@ -67,7 +67,7 @@ impl Verdict {
         self.policy
     }
 
-    /// When the verdict lapses (Unix milliseconds): with the first of its
+    /// When the verdict expires (Unix milliseconds): with the first of its
     /// parts.
     pub fn expires_ms(&self) -> u64 {
         self.expires_ms

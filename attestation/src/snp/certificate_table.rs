@@ -1,4 +1,4 @@
-//! The table of certificates that a host hands to its guest beside a report.
+//! The table of certificates that a host hands to its guest next to a report.
 //!
 //! Source: AMD 56421 (GHCB), "SNP Extended Guest Request". Entries of 24 bytes:
 //! GUID, offset and length (32 bits each, little-endian), up to an entry of
@@ -36,10 +36,10 @@ const fn guid(text: u128) -> [u8; 16] {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TableError {
     /// There are more than [`CertificateTable::BYTES_MAX`] bytes.
-    #[error("certificate table of {0} bytes is too long")]
+    #[error("certificate table is {0} bytes, longer than the {max} allowed", max = CertificateTable::BYTES_MAX)]
     TooLong(usize),
     /// No entry of zeros ends the table within its first 32 entries.
-    #[error("certificate table has no end")]
+    #[error("certificate table has no terminating entry")]
     Endless,
     /// An entry points outside of the bytes or into the table itself.
     #[error("entry {0} of the certificate table points outside of its bytes")]

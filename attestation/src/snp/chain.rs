@@ -127,12 +127,12 @@ impl CheckedChain {
         (self.from_ms, self.expires_ms.saturating_add(999))
     }
 
-    /// When the first certificate or list runs out (Unix milliseconds).
+    /// When the first certificate or list expires (Unix milliseconds).
     pub(crate) fn expires_ms(&self) -> u64 {
         self.expires_ms
     }
 
-    /// Whether a revocation list was at hand and lists no certificate.
+    /// Whether a revocation list was available and lists no certificate.
     pub fn revocation_checked(&self) -> bool {
         self.revocation_checked
     }
@@ -156,7 +156,7 @@ impl CheckedChain {
     }
 }
 
-/// The certificates, parsed and no more.
+/// The certificates, parsed but not verified.
 struct Links {
     ark: Certificate,
     intermediate: Certificate,

@@ -1,6 +1,6 @@
 //! What a verified SEV-SNP report says.
 //!
-//! Fields of bits are kept whole: a bit without a name is no error, but
+//! Fields of bits are kept whole: a bit without a name is not an error, but
 //! [`GuestPolicy::unknown_bits`] and its like tell a policy of it.
 //!
 //! Source: AMD 56860, `ATTESTATION_REPORT`.
@@ -237,9 +237,9 @@ pub struct SnpClaims {
     pub committed_firmware: FirmwareVersion,
     /// Mitigations, from report version 5 on.
     pub mitigations: Option<Mitigations>,
-    /// When the first certificate or list of the chain runs out (Unix
+    /// When the first certificate or list of the chain expires (Unix
     /// milliseconds).
     pub chain_expires_ms: u64,
-    /// Whether a revocation list was at hand and lists no certificate.
+    /// Whether a revocation list was available and lists no certificate.
     pub revocation_checked: bool,
 }

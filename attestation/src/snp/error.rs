@@ -38,16 +38,16 @@ impl std::fmt::Display for Link {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SnpError {
     /// A report has exactly 1184 bytes.
-    #[error("a report has 1184 bytes, not {0}")]
+    #[error("report is {0} bytes, expected 1184")]
     Length(usize),
-    /// The version is none of 2, 3, 4, 5.
-    #[error("report version {0} is not known")]
+    /// The version is not one of 2, 3, 4, 5.
+    #[error("unknown report version {0}")]
     Version(u32),
     /// The signature algorithm is not ECDSA P-384 with SHA-384.
-    #[error("signature algorithm {0} is not known")]
+    #[error("unknown signature algorithm {0}")]
     SignatureAlgorithm(u32),
     /// A bit or byte that must be zero (or, for bit 17 of the policy, one) is not.
-    #[error("reserved field at offset {0:#x} does not hold its fixed value")]
+    #[error("reserved field at offset {0:#x} does not have its fixed value")]
     Reserved(usize),
     /// R or S of the signature is longer than 48 bytes: another encoding of
     /// the same signature.
@@ -60,7 +60,7 @@ pub enum SnpError {
     #[error("signing key {0} is neither VCEK nor VLEK")]
     SigningKey(u32),
     /// The processor is of a family whose root is not known.
-    #[error("processor family {family:#x} model {model:#x} is not known")]
+    #[error("unknown processor: family {family:#x}, model {model:#x}")]
     UnknownProduct {
         /// CPUID family.
         family: u8,
@@ -69,16 +69,16 @@ pub enum SnpError {
     },
     /// The processor is of a family that is known by name, but has no root
     /// here.
-    #[error("product {0} has no trusted root")]
+    #[error("no trusted root for product {0}")]
     ProductWithoutRoot(Product),
     /// The root is not one of the trusted ones.
-    #[error("root certificate {found} is not a trusted one")]
+    #[error("root certificate {found} is not trusted")]
     RootNotTrusted {
         /// SHA-256 of the root that was offered.
         found: Digest,
     },
     /// The report is of another product than its chain.
-    #[error("report is of product {report}, chain of {chain}")]
+    #[error("report is from product {report}, but the certificate chain is for {chain}")]
     ProductMismatch {
         /// By the report's CPUID.
         report: Product,
@@ -87,10 +87,10 @@ pub enum SnpError {
     },
     /// A chain in PEM has more than
     /// [`PEM_BYTES_MAX`](crate::endorsements::SnpEndorsements::PEM_BYTES_MAX) bytes.
-    #[error("certificate chain of {0} bytes is too long")]
+    #[error("certificate chain is too long: {0} bytes")]
     PemTooLong(usize),
     /// A chain in PEM is malformed, or holds a third certificate.
-    #[error("certificate chain is not PEM of two certificates")]
+    #[error("certificate chain is not two certificates in PEM")]
     PemMalformed,
     /// A chain in PEM ends too early.
     #[error("certificate chain has no {0}")]
@@ -104,7 +104,7 @@ pub enum SnpError {
         problem: CertificateError,
     },
     /// A certificate's name is not the one that AMD gives it.
-    #[error("{link} is named `{found}`, not `{expected}`")]
+    #[error("{link} has the name `{found}`, expected `{expected}`")]
     CertificateName {
         /// Which one.
         link: Link,
@@ -117,7 +117,7 @@ pub enum SnpError {
     #[error("extension {0} of the signing key is missing or malformed")]
     Extension(&'static str),
     /// The signing key belongs to other firmware than the report states.
-    #[error("signing key is for TCB ({certificate}), report states ({report})")]
+    #[error("signing key is for TCB ({certificate}), but the report states TCB ({report})")]
     TcbMismatch {
         /// In the certificate.
         certificate: TcbVersion,
@@ -125,10 +125,10 @@ pub enum SnpError {
         report: TcbVersion,
     },
     /// The signing key belongs to another chip than the report states.
-    #[error("signing key is for another chip than the report's")]
+    #[error("signing key is for a different chip than the report")]
     ChipMismatch,
     /// The report names another kind of signing key than its chain has.
-    #[error("report is signed by a {report}, chain is of a {chain}")]
+    #[error("report is signed by a {report}, but the certificate chain is for a {chain}")]
     KeyKindMismatch {
         /// In the report.
         report: KeyKind,
@@ -136,11 +136,13 @@ pub enum SnpError {
         chain: KeyKind,
     },
     /// The report says that the chip's key is masked and that it signed.
-    #[error("chip's key is masked, so it cannot have signed")]
+    #[error("chip key is masked, so it cannot have signed the report")]
     ChipKeyMasked,
     /// The chain was checked earlier, and is not valid at the time of
     /// verification.
-    #[error("chain is valid from {from_ms} to {until_ms}, and it is {now_ms} (Unix milliseconds)")]
+    #[error(
+        "certificate chain is valid from {from_ms} to {until_ms}, but the time is {now_ms} (Unix milliseconds)"
+    )]
     OutsideWindow {
         /// From when on all of the chain is valid.
         from_ms: u64,

@@ -56,7 +56,7 @@ pub struct TdxClaims {
     pub fmspc: [u8; 6],
     /// Platform provisioning id: names the platform.
     pub ppid: Vec<u8>,
-    /// When the first part of the collateral runs out (Unix milliseconds).
+    /// When the first part of the collateral expires (Unix milliseconds).
     pub collateral_expires_ms: u64,
     /// Everything that Intel certifies about the platform.
     pub pck: PckExtension,

@@ -12,7 +12,7 @@ use synod_attestation::{
     Accepted, Policy, Tee,
     policy::{
         builtin::TEXTS,
-        rules::{RequiredPart, Rules, snp::TcbFloor},
+        rules::{RequiredPart, Rules, snp::MinimumTcb},
         tier::TierEntry,
     },
 };
@@ -184,12 +184,12 @@ fn full() -> Policy {
     });
     rules.accept = workloads();
     let snp = rules.sev_snp.as_mut().expect("rules for SEV-SNP");
-    let floor = TcbFloor {
+    let minimum = MinimumTcb {
         dated: Some("2026-02".to_owned()),
         advisory: Some("AMD-SB-1".to_owned()),
-        ..TcbFloor::default()
+        ..MinimumTcb::default()
     };
-    for floors in [
+    for minimums in [
         &mut snp.tcb_min,
         &mut snp.reported_tcb_min,
         &mut snp.committed_tcb_min,
@@ -197,7 +197,7 @@ fn full() -> Policy {
         &mut snp.current_tcb_min,
     ] {
         for product in ["milan", "genoa", "turin"] {
-            floors.insert(product.to_owned(), floor.clone());
+            minimums.insert(product.to_owned(), minimum.clone());
         }
     }
     snp.vmpl = Some(1);

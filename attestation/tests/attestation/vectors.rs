@@ -215,19 +215,22 @@ fn known_bad_sets_are_refused_for_the_reason_that_they_were_made_for() {
     let Some(vectors) = vectors() else { return };
     for (id, words) in [
         ("snp/neg-made-measurement-flip", "signature of the report"),
-        ("snp/neg-made-short", "1184 bytes"),
+        ("snp/neg-made-short", "expected 1184"),
         ("snp/neg-made-version-9", "version 9"),
         (
             "snp/neg-made-wrong-product-chain",
-            "product turin, chain of milan",
+            "product turin, but the certificate chain is for milan",
         ),
         (
             "tdx/neg-expired-collateral-2026-06",
-            "TCB information ran out",
+            "TCB information expired",
         ),
-        ("tdx/neg-made-header-qevendor", "QE vendor"),
+        (
+            "tdx/neg-made-header-qevendor",
+            "of the quoting enclave is not Intel",
+        ),
         ("tdx/neg-made-mrtd-flip", "signature of the quote"),
-        ("tdx/neg-made-pck-crl-other-ca", "not that of the authority"),
+        ("tdx/neg-made-pck-crl-other-ca", "not from the authority"),
         ("tdx/neg-made-qe-report-flip", "quoting enclave"),
         ("tdx/neg-made-reportdata-flip", "signature of the quote"),
         ("tdx/neg-made-sig-flip", "signature of the quote"),
@@ -249,13 +252,13 @@ fn known_bad_sets_are_refused_for_the_reason_that_they_were_made_for() {
         // There are bytes behind these two quotes as well.
         (
             "tdx/gotdxguest-50806f000000-2023",
-            "older than any TCB level",
+            "older than every TCB level",
         ),
         (
             "tdx/gotdxguest-50806f000000-2026-outofdate",
-            "older than any TCB level",
+            "older than every TCB level",
         ),
-        ("nitro/neg-made-truncated", "no COSE_Sign1"),
+        ("nitro/neg-made-truncated", "not a COSE_Sign1"),
         ("nitro/neg-dstack-debug-2025-12", "not-debug"),
     ] {
         let set = vectors.join(id);

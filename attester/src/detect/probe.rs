@@ -11,7 +11,7 @@ use crate::{
     files::SystemFiles,
     linux::configfs_tsm::{ConfigfsTsm, TsmError},
     os_error::OsError,
-    patience::ThreadPause,
+    retry::ThreadPause,
 };
 
 /// Most that is read of one file: `/proc/cpuinfo` of a large machine begins

@@ -69,7 +69,7 @@ impl Prospect {
             (Tee::Sgx, Standing::Host) => "the processor has SGX; this program runs outside of it",
             (Tee::Sgx, Standing::Guest) => "the processor shows no SGX",
             (_, Standing::Inside) => "processor and kernel say that this is such a guest",
-            (_, Standing::Host) => "this machine can host such guests; it is none itself",
+            (_, Standing::Host) => "this machine can host such guests, but is not one itself",
             (_, Standing::Guest) => "nothing says that this is such a guest",
             (_, Standing::Foreign) => "the processor is of another maker",
         };

@@ -186,7 +186,7 @@ fn device(probe: &dyn Probe, back_end: BackEnd, path: &str, if_absent: &str) -> 
     }
 }
 
-/// As whom to run.
+/// The user to run as.
 fn who_may(probe: &dyn Probe, group: Option<u32>) -> String {
     match group.filter(|group| *group != 0) {
         Some(group) => {

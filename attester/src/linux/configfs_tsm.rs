@@ -24,7 +24,7 @@ use synod_attestation::{Evidence, Tee};
 use crate::{
     files::{Files, read_whole},
     os_error::OsError,
-    patience::{Pause, patiently},
+    retry::{Pause, with_retries},
     spoken::{SNP_REPORT_BYTES, report_data},
 };
 
@@ -40,7 +40,7 @@ const TEXT_BYTES_MAX: usize = 256;
 /// Longest certificate table that is read: as long as the kernel keeps one.
 const AUX_BYTES_MAX: usize = 32 * 1024;
 
-/// What may be asked for beside the report data.
+/// What a caller may request in addition to the report data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TsmOptions {
     /// The privilege level (VMPL) that the report is to name; by default the
@@ -66,10 +66,10 @@ pub enum TsmError {
         error: OsError,
     },
     /// No driver of a TEE is registered with configfs-tsm.
-    #[error("no driver of a TEE is registered")]
+    #[error("no TEE driver is registered")]
     NoProvider,
     /// Every name that was tried for an entry is taken.
-    #[error("{0} names for an entry are all taken")]
+    #[error("all {0} candidate names for an entry are taken")]
     NamesTaken(u32),
     /// The attribute stayed busy through all retries.
     #[error("`{file}` stayed busy: {error}")]
@@ -80,7 +80,7 @@ pub enum TsmError {
         error: OsError,
     },
     /// The kernel took only a part of a message.
-    #[error("`{file}` took {written} of {of} bytes")]
+    #[error("only {written} of {of} bytes were written to `{file}`")]
     ShortWrite {
         /// Its name in the entry.
         file: &'static str,
@@ -90,7 +90,7 @@ pub enum TsmError {
         of: usize,
     },
     /// An attribute holds more than it can.
-    #[error("`{file}` holds more than {most} bytes")]
+    #[error("`{file}` is longer than the {most} bytes allowed")]
     TooLong {
         /// Its name in the entry.
         file: &'static str,
@@ -98,7 +98,7 @@ pub enum TsmError {
         most: usize,
     },
     /// A text attribute is not what it should be.
-    #[error("`{file}` says `{text}`")]
+    #[error("`{file}` has the unexpected value `{text}`")]
     Text {
         /// Its name in the entry.
         file: &'static str,
@@ -106,7 +106,7 @@ pub enum TsmError {
         text: String,
     },
     /// The driver belongs to a TEE that this program cannot judge.
-    #[error("the provider `{0}` is not known here")]
+    #[error("unknown provider `{0}`")]
     ProviderUnknown(String),
     /// The driver changed while the report was made.
     #[error("the provider changed from `{before}` to `{after}`")]
@@ -117,13 +117,13 @@ pub enum TsmError {
         after: String,
     },
     /// Another process wrote to our entry each time that we asked.
-    #[error("another wrote to our entry, {0} times in a row")]
+    #[error("another process wrote to this entry {0} times in a row")]
     Disturbed(u32),
     /// The report has not the length of a report.
-    #[error("a report of {0} bytes is none")]
+    #[error("report is {0} bytes, expected 1184")]
     Length(usize),
     /// The report speaks for other report data than ours.
-    #[error("the report carries other report data than was written")]
+    #[error("the report does not contain the report data that was written")]
     ForeignReport,
 }
 
@@ -218,7 +218,7 @@ impl Entries {
             let name = format!("synod-{}-{}", std::process::id(), self.names);
             self.names += 1;
             let path = self.root.join(name);
-            let made = patiently(&mut *self.pause, || self.files.make_folder(&path));
+            let made = with_retries(&mut *self.pause, || self.files.make_folder(&path));
             match made {
                 Ok(()) => {
                     return Ok(Entry {
@@ -321,7 +321,7 @@ impl Entry<'_> {
 
     fn read(&mut self, file: &'static str, most: usize) -> Result<Vec<u8>, TsmError> {
         let path = self.path.join(file);
-        let content = patiently(self.pause, || read_whole(self.files, &path, most))
+        let content = with_retries(self.pause, || read_whole(self.files, &path, most))
             .map_err(|error| file_error(file, error))?;
         if content.len() > most {
             return Err(TsmError::TooLong { file, most });
@@ -341,7 +341,7 @@ impl Entry<'_> {
 
     fn write(&mut self, file: &'static str, bytes: &[u8]) -> Result<(), TsmError> {
         let path = self.path.join(file);
-        let written = patiently(self.pause, || self.files.write(&path, bytes))
+        let written = with_retries(self.pause, || self.files.write(&path, bytes))
             .map_err(|error| file_error(file, error))?;
         if written == bytes.len() {
             return Ok(());

@@ -11,7 +11,7 @@ use std::io;
 use crate::{
     linux::nsm_message::{NSM_ANSWER_BYTES_MAX, NsmMessageError, NsmRequest, document_of},
     os_error::OsError,
-    patience::{Pause, patiently},
+    retry::{Pause, with_retries},
 };
 
 /// Where Linux shows it.
@@ -31,7 +31,7 @@ pub enum NsmError {
     #[error("{0}")]
     Device(OsError),
     /// The answer may have been cut off.
-    #[error("the answer does not fit into {0} bytes")]
+    #[error("the response does not fit into {0} bytes")]
     Truncated(usize),
     /// Request or answer is wrong.
     #[error(transparent)]
@@ -60,7 +60,7 @@ impl Nsm {
         // One byte more than an answer can have, to see what is cut off.
         let mut answer = vec![0; NSM_ANSWER_BYTES_MAX + 1];
         let device = &mut self.device;
-        let length = patiently(&mut *self.pause, || device.exchange(&request, &mut answer))
+        let length = with_retries(&mut *self.pause, || device.exchange(&request, &mut answer))
             .map_err(NsmError::Device)?;
         if length >= answer.len() {
             return Err(NsmError::Truncated(NSM_ANSWER_BYTES_MAX));

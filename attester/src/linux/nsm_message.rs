@@ -29,7 +29,7 @@ pub struct NsmRequest<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NsmMessageError {
     /// A field of the request is longer than the module takes.
-    #[error("`{field}` of {length} bytes is longer than {most}")]
+    #[error("`{field}` is {length} bytes, longer than the {most} allowed")]
     FieldTooLong {
         /// Which one.
         field: &'static str,
@@ -39,13 +39,13 @@ pub enum NsmMessageError {
         most: usize,
     },
     /// The answer is longer than any.
-    #[error("an answer of {0} bytes is too long")]
+    #[error("the response is {0} bytes, longer than the {NSM_ANSWER_BYTES_MAX} allowed")]
     AnswerTooLong(usize),
     /// The answer is not CBOR of the right shape.
-    #[error("the answer is malformed")]
+    #[error("the response is malformed")]
     Malformed,
     /// The answer is for another command.
-    #[error("the answer is to `{0}`")]
+    #[error("the response is for `{0}`, which was not requested")]
     OtherCommand(String),
     /// The module refused; its word for why.
     #[error("the module answered `{0}`")]

@@ -15,7 +15,7 @@ use synod_attestation::Tee;
 
 use crate::{
     os_error::OsError,
-    patience::{Pause, patiently},
+    retry::{Pause, with_retries},
     spoken::{SNP_REPORT_BYTES, report_data},
 };
 
@@ -91,16 +91,16 @@ pub enum SevGuestError {
     Throttled,
     /// The host has more certificates than the kernel passes on, or contradicts
     /// itself about their length.
-    #[error("the host's certificates take {0} bytes")]
+    #[error("the host's certificates are too long: {0} bytes")]
     CertificatesLength(u32),
     /// The response says that no report was made.
-    #[error("the report's status is {0:#x}")]
+    #[error("the firmware returned the report with status {0:#x}")]
     Status(u32),
     /// The response does not hold a report of the right length.
-    #[error("a report of {0} bytes is none")]
+    #[error("report is {0} bytes, expected 1184")]
     Length(u32),
     /// The report speaks for other report data than ours.
-    #[error("the report carries other report data than was asked for")]
+    #[error("the report does not contain the requested report data")]
     ForeignReport,
 }
 
@@ -162,7 +162,7 @@ impl SevGuest {
             certificates_needed: 0,
         };
         let device = &mut self.device;
-        match patiently(&mut *self.pause, || device.call(&mut exchange)) {
+        match with_retries(&mut *self.pause, || device.call(&mut exchange)) {
             Ok(()) if exchange.exit_info == 0 => Ok(exchange),
             Ok(()) => {
                 Err(refused(&exchange)

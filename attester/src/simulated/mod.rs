@@ -1,4 +1,4 @@
-//! A TEE that is none: real formats, published roots.
+//! A simulated TEE: real evidence formats, published roots.
 //!
 //! Invariants:
 //! - the evidence of a given kind of TEE is what real hardware emits, byte for

@@ -13,7 +13,7 @@ const MADE: [&str; 6] = [
     "build",
     "wit",
 ];
-/// More files than this are not looked at.
+/// The most files that are looked at.
 const FILES_MAX: usize = 10_000;
 /// Folders below this depth are not looked at.
 const DEPTH_MAX: usize = 16;

@@ -8,7 +8,7 @@ use crate::outcome::{Failure, Outcome};
 /// How a core module begins: the magic number, and version 1.
 const CORE_MODULE: [u8; 8] = [0, b'a', b's', b'm', 1, 0, 0, 0];
 
-/// The component; a core module that bears the types of its interfaces is made one.
+/// The component; a core module that contains the types of its interfaces is turned into one.
 pub(crate) fn of_module(bytes: Vec<u8>) -> Outcome<Vec<u8>> {
     if !bytes.starts_with(&CORE_MODULE) {
         return Ok(bytes);

@@ -81,18 +81,20 @@ async fn hand_in(
     let began = Instant::now();
     for (done, index) in pending.chunks_missing.iter().enumerate() {
         let bytes = chunks.get(*index as usize).cloned().ok_or_else(|| {
-            Failure::mistake("the version that is on its way has another component than this one")
+            Failure::mistake(
+                "the version that is being deployed has a different component than this one",
+            )
         })?;
         service
             .app(name)
             .put_chunk(pending.version.number, *index, bytes)
             .await?;
         if began.elapsed() > TOLD_AFTER {
-            say(format!("    {} of {missing} pieces handed in", done + 1));
+            say(format!("    {} of {missing} chunks uploaded", done + 1));
         }
     }
     say(format!(
-        "  ✓ {} bytes of component {} handed in, in {missing} pieces",
+        "  ✓ {} bytes of component {} uploaded, in {missing} chunks",
         files.component.len(),
         pending.version.component
     ));
@@ -110,7 +112,7 @@ async fn in_force(service: &Service, name: &str, number: u64) -> Outcome<AppInfo
             .is_some_and(|active| active.number == number)
         {
             say(format!(
-                "  ✓ version {number} is in force, {} ms after its component was there",
+                "  ✓ version {number} is in force, {} ms after the upload of its component",
                 began.elapsed().as_millis()
             ));
             return Ok(app);
@@ -121,7 +123,7 @@ async fn in_force(service: &Service, name: &str, number: u64) -> Outcome<AppInfo
                 failure.code
             ))
             .with_hint(format!(
-                "see `synod app logs {name}`; what was in force before goes on"
+                "see `synod app logs {name}`; the previous version stays in force"
             )));
         }
         if let Some(pending) = app.pending
@@ -140,7 +142,7 @@ async fn in_force(service: &Service, name: &str, number: u64) -> Outcome<AppInfo
         "version {number} of `{name}` did not come into force within {FORCE_TIMEOUT:?}"
     ))
     .with_hint(format!(
-        "`synod app list` shows how it stands; compiled by {told:?}"
+        "`synod app list` shows its state; compiled by {told:?}"
     )))
 }
 
@@ -158,7 +160,7 @@ async fn awaited<T>(
         }
         if began.elapsed() > FORCE_TIMEOUT {
             known?;
-            return Err(Failure::broken(format!("`{name}` is not on its way")));
+            return Err(Failure::broken(format!("`{name}` is not being deployed")));
         }
         tokio::time::sleep(POLL).await;
     }
@@ -175,6 +177,6 @@ pub(crate) async fn gone(service: &Service, name: &str) -> Outcome {
         tokio::time::sleep(POLL).await;
     }
     Err(Failure::broken(format!(
-        "`{name}` is not gone within {FORCE_TIMEOUT:?}"
+        "`{name}` was not removed within {FORCE_TIMEOUT:?}"
     )))
 }

@@ -1,4 +1,4 @@
-//! The folder of an app: its manifest, the language that it is written in, what stands beside it.
+//! The folder of an app: its manifest, the language that it is written in, what stands next to it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -72,7 +72,7 @@ impl Project {
                 "there is no `{MANIFEST}` in `{}`",
                 dir.display()
             ))
-            .with_hint("`synod app new --lang rust NAME` makes an app; or name its folder"));
+            .with_hint("`synod app new --lang rust NAME` makes an app; for an existing one, name its folder"));
         }
         let toml = files::read_text(&path)?;
         let manifest = AppManifest::from_toml(&toml).map_err(|error| {
@@ -93,7 +93,7 @@ impl Project {
     pub(crate) fn language(&self) -> Outcome<Language> {
         Language::of(&self.dir).ok_or_else(|| {
             Failure::mistake(format!(
-                "`{}` holds no sources that can be built: no `Cargo.toml`, `package.json` or `requirements.txt`",
+                "`{}` has no sources that can be built: there is no `Cargo.toml`, `package.json` or `requirements.txt`",
                 self.dir.display()
             ))
         })
@@ -126,7 +126,7 @@ impl Project {
         let text = files::read_text(&path)?;
         if text.len() > OPENAPI_BYTES_MAX {
             return Err(Failure::mistake(format!(
-                "`{}` has {} bytes, more than {OPENAPI_BYTES_MAX}",
+                "`{}` is {} bytes, longer than the {OPENAPI_BYTES_MAX} allowed",
                 path.display(),
                 text.len()
             )));

@@ -9,7 +9,7 @@ use crate::outcome::{Failure, Outcome};
 use crate::output::say;
 use crate::waiting::Waiting;
 
-/// So much of what a tool says is kept, in bytes; the rest is read and dropped.
+/// How many bytes of a tool's output are kept; the rest is read and dropped.
 const KEPT_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Lines of a failed tool that are shown.
 const LINES_SHOWN: usize = 40;
@@ -65,7 +65,7 @@ impl Tool<'_> {
         })
     }
 
-    /// Runs it, and takes an end with an error for the user's mistake.
+    /// Runs it, and treats an exit with an error as the user's mistake.
     pub(crate) fn succeed(&self, dir: &Path, args: &[&str]) -> Outcome<Said> {
         let said = self.run(dir, args)?;
         if said.status.success() {

@@ -10,7 +10,7 @@ use crate::connect::ServiceArgs;
 use crate::outcome::{Failure, Outcome};
 use crate::output::Output;
 
-/// Measures committed writes, or calls of an app: how many in a second, and how long each took
+/// Measures the throughput and latency of committed writes or of calls of an app
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   synod bench                                    # 8 connections, 64 in flight on each, 256 bytes, 10 s
@@ -23,13 +23,13 @@ pub(crate) struct BenchArgs {
     /// Connections to the leader
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1000))]
     connections: u16,
-    /// Requests in flight on each connection
+    /// Concurrent requests on each connection
     #[arg(long, value_name = "M", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=256))]
     in_flight: u16,
     /// Bytes of each value
     #[arg(long, value_name = "BYTES", default_value_t = 256, conflicts_with = "app", value_parser = clap::value_parser!(u32).range(0..=1_048_576))]
     value_bytes: u32,
-    /// For how long
+    /// How long to measure
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
     /// The map that is written; a private one unless its name begins with `public:`
@@ -38,10 +38,10 @@ pub(crate) struct BenchArgs {
     /// Call this app instead
     #[arg(long, value_name = "NAME", requires = "request")]
     app: Option<String>,
-    /// What is asked of the app; `{key}` is filled with a fresh key, `{lane}` with one that the calls of one lane share
+    /// The request to the app; `{key}` is replaced by a fresh key, `{lane}` by a key that all calls of one lane share
     #[arg(long, value_name = "METHOD /PATH", requires = "app", value_parser = method_and_path)]
     request: Option<(Method, String)>,
-    /// The body of what is asked of the app, as JSON, filled likewise
+    /// The body of the request to the app, as JSON, with the same replacements
     #[arg(long, value_name = "JSON", requires = "app")]
     body: Option<String>,
 }

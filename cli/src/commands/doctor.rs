@@ -6,7 +6,7 @@ use synod_attester::{SystemProbe, detect};
 use crate::outcome::Outcome;
 use crate::output::Output;
 
-/// Says what this machine can attest, what is missing, and how to get it
+/// Shows what this machine can attest, what is missing, and how to get it
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
   synod doctor --json")]

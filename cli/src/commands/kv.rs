@@ -45,7 +45,7 @@ enum KvCommand {
   synod kv list notes --prefix h
   synod kv list notes --all --json")]
     List(ListArgs),
-    /// Does several operations at once, all or nothing; takes JSON from a file or from standard input
+    /// Does several operations in one transaction, all or nothing; takes JSON from a file or from standard input
     #[command(after_help = "Example:
   echo '{\"compares\":[{\"map\":\"accounts\",\"key\":\"a\",\"expect\":{\"value\":\"100\"}}],
          \"operations\":[{\"put\":{\"map\":\"accounts\",\"key\":\"a\",\"value\":\"90\"}},
@@ -95,7 +95,7 @@ struct GetArgs {
     map: String,
     /// The key
     key: String,
-    /// Read the certified state of the replica that is asked, instead of the newest
+    /// Read the certified state of the replica that answers, instead of the newest state
     #[arg(long)]
     local: bool,
 }
@@ -106,25 +106,25 @@ struct ListArgs {
     service: ServiceArgs,
     /// The map
     map: String,
-    /// Only keys that begin with this
+    /// Only keys that begin with this prefix
     #[arg(long, default_value = "")]
     prefix: String,
-    /// Only keys from this one on
+    /// Only this key and the keys after it
     #[arg(long, value_name = "KEY")]
     from: Option<String>,
     /// Only keys before this one
     #[arg(long, value_name = "KEY")]
     to: Option<String>,
-    /// Entries of one page
+    /// The number of entries on one page
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: Option<u32>,
-    /// Where the page before ended
+    /// The cursor that the previous page printed
     #[arg(long)]
     cursor: Option<String>,
     /// All pages, one after the other
     #[arg(long, conflicts_with = "cursor")]
     all: bool,
-    /// Read the certified state of the replica that is asked, instead of the newest
+    /// Read the certified state of the replica that answers, instead of the newest state
     #[arg(long)]
     local: bool,
 }
@@ -149,7 +149,7 @@ struct ModeArgs {
     /// Write the receipt to this file, and what it must bind to FILE.bound
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
-    /// Your own name for this request: repeated with the same one, it takes effect once
+    /// Your name for this request: if it is sent again with the same name, it still takes effect only once
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
 }
@@ -354,7 +354,9 @@ fn tell_written(service: &Service, written: &Written, output: Output) -> Outcome
 fn state_text(status: TxStatus) -> &'static str {
     match status {
         TxStatus::Committed => "committed",
-        TxStatus::Pending => "pending: it may still be lost, ask `synod receipt get` for its proof",
+        TxStatus::Pending => {
+            "pending: it may still be lost; `synod receipt get` fetches its proof once it is committed"
+        }
         TxStatus::Invalid => "invalid",
         TxStatus::Unknown => "unknown",
     }

@@ -28,7 +28,7 @@ pub(crate) struct LedgerArgs {
 
 #[derive(Subcommand, Debug)]
 enum LedgerCommand {
-    /// Checks everything: chain, tree, certificates, configurations, and every act of governance recomputed
+    /// Checks everything: chain, tree, certificates and configurations; executes every act of governance again
     #[command(after_help = "Examples:
   synod ledger audit .synod                     # every replica's folder
   synod ledger audit backup --network 5c1f…")]
@@ -49,7 +49,7 @@ enum LedgerCommand {
         /// The entries of this map
         #[arg(long, value_name = "MAP")]
         map: Option<String>,
-        /// Every block, one a line
+        /// Every block, one per line
         #[arg(long, conflicts_with = "map")]
         blocks: bool,
         #[command(flatten)]
@@ -173,10 +173,10 @@ fn audit(dir: &Path, pin: &PinArgs, output: Output) -> Outcome {
     })?;
     match (pin, reports.first()) {
         (None, Some(report)) => Err(Failure::not_verified(
-            "the ledger is sound, but was compared with no network id",
+            "the ledger is consistent, but was not compared with a network id",
         )
         .with_hint(format!(
-            "if the members publish {}, repeat with `--network` and that",
+            "compare {} with what the members publish, then repeat the command with `--network` and that id",
             report.network_id
         ))),
         _ => Ok(()),
@@ -198,7 +198,7 @@ fn report_text(report: &AuditReport) -> String {
     }
     if report.uncertified_blocks > 0 {
         text = format!(
-            "{text}\n  {} blocks after the newest certificate, which prove nothing",
+            "{text}\n  {} blocks after the newest certificate, which are not committed",
             report.uncertified_blocks
         );
     }
@@ -263,7 +263,7 @@ fn show_blocks(folder: &LedgerFolder, simulated: bool, output: Output) -> Outcom
 fn show_map(taken: &TakenIn, map: &str, output: Output) -> Outcome {
     let name = MapName::new(map).map_err(Failure::mistake)?;
     if !name.is_public() {
-        return Err(Failure::mistake(format!("`{map}` is private: the ledger holds it sealed"))
+        return Err(Failure::mistake(format!("`{map}` is private: its values are encrypted on the ledger"))
             .with_hint("names of public maps begin with `public:`; `synod ledger rebuild` needs the members' shares"));
     }
     show_entries(taken, &name, output)

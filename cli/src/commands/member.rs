@@ -22,7 +22,7 @@ use crate::opening;
 use crate::outcome::{Failure, Outcome};
 use crate::output::{Output, say};
 
-/// Makes members' keys, approves founders, signs acts of governance and hands them in
+/// Makes members' keys, approves founders, and signs and submits acts of governance
 #[derive(Args, Debug)]
 pub(crate) struct MemberArgs {
     #[command(subcommand)]
@@ -41,7 +41,7 @@ enum MemberCommand {
         #[arg(long, value_name = "DIR", default_value = ".")]
         out: PathBuf,
     },
-    /// Appraises a founder that waits, and signs that it may found this synod
+    /// Appraises a waiting founder, and signs the approval that lets it found this synod
     #[command(after_help = "Example:
   synod member approve https://127.0.0.1:8001 --manifest manifest.toml --key alice.key --out alice.approval
 
@@ -60,7 +60,7 @@ become the majority of the replicas; with `join = \"members\"` each replica need
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Hands the members' approvals to the founder, and writes the trust file for users
+    /// Submits the members' approvals to the founder, and writes the trust file for users
     #[command(after_help = "Example:
   synod member found https://127.0.0.1:8001 --manifest manifest.toml --trust-out trust.toml *.approval")]
     Found {
@@ -69,21 +69,21 @@ become the majority of the replicas; with `join = \"members\"` each replica need
         /// The genesis manifest
         #[arg(long, value_name = "FILE")]
         manifest: PathBuf,
-        /// The file for what users need to know
+        /// The trust file to write, which users need
         #[arg(long, value_name = "FILE")]
         trust_out: PathBuf,
         /// The members' approvals
         #[arg(required = true, value_name = "APPROVAL")]
         approvals: Vec<PathBuf>,
     },
-    /// Signs an act; enough members sign the same act, then one hands it in
+    /// Signs an act; once enough members have signed the same act, one of them submits it
     #[command(after_help = "Examples:
   synod member act open --key alice.key --out open.alice
   synod member act open --trust trust.toml --key alice.key --out open.alice
   synod member act set-user bob 3f9a… --role read --key alice.key --out bob.alice
   synod member act remove-replica 1 --cause 'lost its disk' --key alice.key --out gone.alice")]
     Act(ActArgs),
-    /// Signs an act that somebody else prepared, and says what it is
+    /// Shows and signs an act that somebody else prepared
     #[command(after_help = "Example:
   synod app set notes --write-action notes.action        # on a machine with the app
   synod member sign notes.action --key alice.key --out notes.alice")]
@@ -98,7 +98,7 @@ become the majority of the replicas; with `join = \"members\"` each replica need
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Hands in an act with the members' signatures
+    /// Submits an act with the members' signatures
     #[command(after_help = "Example:
   synod member submit open.alice open.bob")]
     Submit {
@@ -122,16 +122,16 @@ struct ActArgs {
     /// The file for the signature
     #[arg(long, value_name = "FILE", global = true)]
     out: Option<PathBuf>,
-    /// The sequence number of the act; without it, the service is asked for the next
+    /// The sequence number of the act [default: the next one, which the service states]
     #[arg(long, value_name = "N", global = true)]
     sequence: Option<u64>,
 }
 
 #[derive(Subcommand, Debug)]
 enum ActCommand {
-    /// Opens the service to users, with the replicas that vote now: each is verified first
+    /// Opens the service to users with the current voters, after verifying each of them
     Open,
-    /// Admits a user, or changes the roles
+    /// Admits a user, or changes the user's roles
     SetUser {
         /// The user's name
         name: String,
@@ -146,7 +146,7 @@ enum ActCommand {
         /// The user's name
         name: String,
     },
-    /// Trusts a replica whose evidence passed, where the manifest says `join = "members"`
+    /// Trusts a replica whose evidence passed, if the manifest says `join = "members"`
     TrustReplica {
         /// The replica
         id: u64,
@@ -155,11 +155,11 @@ enum ActCommand {
     RemoveReplica {
         /// The replica
         id: u64,
-        /// Why; it stands on the ledger, in public
+        /// The reason; it is public on the ledger
         #[arg(long, default_value = "removed by the members")]
         cause: String,
     },
-    /// Sets how many vendors a quorum must span, from the next block on
+    /// Sets how many vendors a quorum must span from the next block on
     SetRequiredVendors {
         /// 1 or 2
         n: u8,
@@ -310,12 +310,13 @@ pub(crate) async fn sign_act(
 }
 
 fn sign_prepared(path: &Path, key: &Path, out: &Path, output: Output) -> Outcome {
-    let action = Action::decode(&files::read(path)?)
-        .map_err(|error| Failure::mistake(format!("`{}` is no act: {error}", path.display())))?;
+    let action = Action::decode(&files::read(path)?).map_err(|error| {
+        Failure::mistake(format!("`{}` is not an act: {error}", path.display()))
+    })?;
     let key = MemberKey::read(key)?;
     if let Act::Open { .. } = action.act {
         return Err(Failure::mistake(
-            "whoever opens a network has verified its voters, which this command does not do",
+            "a member who opens a network must verify its voters, which this command does not do",
         )
         .with_hint("sign it with `synod member act open`"));
     }
@@ -389,13 +390,14 @@ impl ActCommand {
 
 /// Reads a genesis manifest.
 fn read_manifest(path: &Path) -> Outcome<Manifest> {
-    Manifest::from_toml(&files::read(path)?)
-        .map_err(|error| Failure::mistake(format!("`{}` is no manifest: {error}", path.display())))
+    Manifest::from_toml(&files::read(path)?).map_err(|error| {
+        Failure::mistake(format!("`{}` is not a manifest: {error}", path.display()))
+    })
 }
 
 fn parse_fingerprint(text: &str) -> Outcome<Digest> {
     text.parse().map_err(|_| {
-        Failure::mistake(format!("`{text}` is no fingerprint")).with_hint(
+        Failure::mistake(format!("`{text}` is not a fingerprint")).with_hint(
             "`synod user keygen` prints the fingerprint of the certificate that it makes",
         )
     })

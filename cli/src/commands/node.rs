@@ -23,9 +23,9 @@ pub(crate) struct NodeArgs {
 enum NodeCommand {
     /// Founds a new synod: waits for the members' approvals, then writes block 0
     Start(ConfigArgs),
-    /// Joins a synod that stands: proves itself, fetches and verifies the ledger, learns, votes
+    /// Joins an existing synod: attests, fetches and verifies the ledger, becomes a learner, then a voter
     Join(ConfigArgs),
-    /// Prints an appraisal policy (TOML) that accepts this very program in simulated TEEs, for a manifest
+    /// Prints an appraisal policy (TOML) for a manifest that accepts exactly this program in simulated TEEs
     #[command(after_help = "Example:
   synod node policy >> manifest.toml      # as its table `[policy]`")]
     Policy,
@@ -97,7 +97,7 @@ fn tell(ended: &Ended, output: Output) -> Outcome {
         }
     };
     output.result(&data, || match ended {
-        Ended::Unbegun => "stopped before it was a replica".to_owned(),
+        Ended::Unbegun => "stopped before it became a replica".to_owned(),
         Ended::Left { replica } => format!("replica {replica} has left the network"),
         Ended::Stayed { replica, why: None } => {
             format!("replica {replica} stopped without leaving")
@@ -105,7 +105,7 @@ fn tell(ended: &Ended, output: Output) -> Outcome {
         Ended::Stayed {
             replica,
             why: Some(why),
-        } => format!("replica {replica} stopped and has not left: {why}"),
+        } => format!("replica {replica} stopped without leaving: {why}"),
     })
 }
 

@@ -39,7 +39,7 @@ enum ReceiptCommand {
   synod receipt verify 2.17.receipt --chain chain.cbor --network 5c1f… --policy production.toml
   synod receipt verify photo.receipt --bound photo.receipt.bound --vendors 2")]
     Verify(VerifyArgs),
-    /// Replaces a receipt by one of the same transaction under the newest configuration, and verifies it first
+    /// Replaces a receipt by a verified one for the same transaction under the newest configuration
     #[command(after_help = "Example:
   synod receipt renew photo.receipt
 
@@ -57,7 +57,7 @@ struct GetArgs {
     /// The file for the receipt
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// A file for the chain of configurations, which offline verification needs
+    /// A file to write the chain of configurations to; offline verification needs it
     #[arg(long, value_name = "FILE")]
     chain_out: Option<PathBuf>,
 }
@@ -78,10 +78,10 @@ struct VerifyArgs {
     /// The time at which your own policy judges the founders' evidence: Unix seconds or UTC [default: that of block 0]
     #[arg(long, value_name = "TIME")]
     at: Option<Instant>,
-    /// Least number of signers, beside what the configuration demands
+    /// The minimum number of signers, in addition to what the configuration requires
     #[arg(long, value_name = "N", default_value_t = 1)]
     signers: usize,
-    /// Least number of vendors among them, beside what the configuration demands
+    /// The minimum number of vendors among the signers, in addition to what the configuration requires
     #[arg(long, value_name = "N", default_value_t = 1)]
     vendors: usize,
 }
@@ -90,7 +90,7 @@ struct VerifyArgs {
 struct RenewArgs {
     #[command(flatten)]
     service: ServiceArgs,
-    /// The receipt; it is replaced only by one that verifies
+    /// The receipt; it is replaced only if the new one is valid
     #[arg(value_name = "FILE")]
     receipt: PathBuf,
 }
@@ -139,10 +139,10 @@ async fn verify(args: &VerifyArgs, output: Output) -> Outcome {
     let mut file = Bytes::from(files::read(&args.receipt)?);
     let judge = |file: &[u8]| args.judge(file, &chain, bound.as_ref(), false);
     let proven = match judge(&file) {
-        // The service is at hand: it is asked for a receipt as new as the chain that it gave.
+        // The service is available: it is asked for a receipt as new as the chain that it gave.
         Err(failure) if failure.is_superseded() && args.chain.is_none() => {
             say(format!(
-                "`{}` is older than the voters of today: it was renewed for this verification; `synod receipt renew` keeps the new one",
+                "`{}` is signed by earlier voters, so it was renewed for this verification; `synod receipt renew` saves the new one",
                 args.receipt.display()
             ));
             file = renewed(&args.service.service()?, &args.receipt, &file).await?;
@@ -170,10 +170,10 @@ async fn verify(args: &VerifyArgs, output: Output) -> Outcome {
     output.result(&shown.json(), || shown.text())?;
     if proven.before_opening {
         return Err(Failure::not_verified(format!(
-            "`{}` was made before the opening: a founder's word alone stands behind it",
+            "`{}` was made before the members opened the network: only a founder vouches for it",
             args.receipt.display()
         ))
-        .with_hint("once the members have opened the network, `synod receipt renew FILE` gives one that counts"));
+        .with_hint("once the members have opened the network, `synod receipt renew FILE` makes one that proves it"));
     }
     Ok(())
 }
@@ -315,7 +315,9 @@ impl Shown<'_> {
         let (id, block) = (self.proven.id(), self.proven.head.index);
         let mut lines = vec![
             if self.proven.before_opening {
-                format!("NOT VERIFIED, made before the opening: transaction {id} in block {block}")
+                format!(
+                    "NOT VERIFIED, made before the members opened the network: transaction {id} in block {block}"
+                )
             } else {
                 format!("verified: transaction {id} is committed in block {block}")
             },
@@ -330,11 +332,11 @@ impl Shown<'_> {
             if self.bound {
                 "your request and your answer"
             } else {
-                "nothing of yours: name it with `--bound`"
+                "no request and answer of yours: name their file with `--bound`"
             }
         ));
         if !self.newest {
-            lines.push("the chain ends before the newest configuration that was seen: a superseded one vouches for this".to_owned());
+            lines.push("the chain ends before the newest configuration that this client has seen: a superseded configuration vouches for this receipt".to_owned());
         }
         lines.join("\n")
     }
@@ -356,7 +358,7 @@ fn appraised_line(appraised: &Appraised) -> String {
     }
     let ids: Vec<String> = without_evidence.iter().map(u64::to_string).collect();
     format!(
-        "{line}\nnot appraised: replicas {}, whose evidence no chain file holds; the members' policy judged it when they joined",
+        "{line}\nnot appraised: replicas {}, because a chain file does not contain their evidence; the members' policy judged it when they joined",
         ids.join(", ")
     )
 }

@@ -11,7 +11,7 @@ use crate::connect::ServiceArgs;
 use crate::outcome::{Failure, Outcome};
 use crate::output::Output;
 
-/// Orders that a replica gives way to another
+/// Orders the replacement of a replica
 #[derive(Args, Debug)]
 pub(crate) struct ReplicaArgs {
     #[command(subcommand)]
@@ -20,7 +20,8 @@ pub(crate) struct ReplicaArgs {
 
 #[derive(Subcommand, Debug)]
 enum ReplicaCommand {
-    /// Signs the act that a replica gives way to another; it goes once the other votes, or at once if it is silent
+    /// Signs the act that replaces a replica by another; the old one is removed once the new one votes, or at once if
+    /// it does not answer
     #[command(
         after_help = "A node that is started again on the same machine replaces its former self without this, \
 and one that was stopped by SIGTERM has left. The members' word is needed where the new replica runs on another machine.
@@ -31,7 +32,7 @@ Examples:
   synod member submit replace.alice replace.bob                  # once enough members have signed"
     )]
     Replace {
-        /// The replica that gives way
+        /// The replica to replace
         id: u64,
         /// The address of the replica that takes its place; without it, the next one that joins with `replaces = ID`
         #[arg(long, value_name = "URL")]
@@ -44,7 +45,7 @@ Examples:
         /// The file for the signature
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
-        /// The sequence number of the act; without it, the service is asked for the next
+        /// The sequence number of the act [default: the next one, which the service states]
         #[arg(long, value_name = "N")]
         sequence: Option<u64>,
     },

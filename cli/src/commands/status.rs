@@ -11,7 +11,7 @@ use crate::network_status::{Alarm, Asked, Leadership, NetworkStatus};
 use crate::outcome::{Failure, Outcome};
 use crate::output::Output;
 
-/// Shows replicas, leader, configuration, alarms, and whose loss would stop the service
+/// Shows replicas, leader, configuration, alarms, and the replicas whose loss would stop the service
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   synod status
@@ -28,13 +28,13 @@ pub(crate) async fn run(args: &StatusArgs, output: Output) -> Outcome {
     match status.leadership {
         Leadership::Known(_) => Ok(()),
         Leadership::Unanswered(id) => Err(Failure::broken(format!(
-            "replica {id} is said to lead, and does not answer: whether the service goes on is unknown"
+            "replica {id} is reported as leader but does not answer: it is unknown whether the service works"
         ))
-        .with_hint("ask again in a few seconds: if it is dead, the others elect a leader")),
+        .with_hint("ask again in a few seconds: if the leader is dead, the other replicas elect a new one")),
         Leadership::None => Err(Failure::broken(
-            "there is no leader: the service takes no writes",
+            "there is no leader: the service does not accept writes",
         )
-        .with_hint("a majority of the voters, of enough vendors, must run and reach each other")),
+        .with_hint("a majority of the voters, from enough vendors, must run and reach each other")),
     }
 }
 
@@ -96,15 +96,19 @@ fn leader_text(leadership: Leadership) -> String {
     match leadership {
         Leadership::Known(id) => format!("replica {id}"),
         Leadership::Unanswered(id) => {
-            format!("UNKNOWN: replica {id} is said to lead, and does not answer")
+            format!("UNKNOWN: replica {id} is reported as leader but does not answer")
         }
-        Leadership::None => "NO LEADER: the service takes no writes".to_owned(),
+        Leadership::None => "NO LEADER: the service does not accept writes".to_owned(),
     }
 }
 
 fn alarm_line(alarm: &Alarm) -> String {
     let of: Vec<String> = alarm.of.iter().map(u64::to_string).collect();
-    format!("alarm: {} (says replica {})", alarm.text, of.join(", "))
+    format!(
+        "alarm: {} (reported by replica {})",
+        alarm.text,
+        of.join(", ")
+    )
 }
 
 fn replica_lines(replica: &ReplicaInfo, status: &NetworkStatus, now_ms: u64) -> String {
@@ -157,7 +161,7 @@ fn answer_text(answer: Option<&Asked>) -> String {
     }
 }
 
-/// The word that the interface has for something.
+/// The interface's word for a value.
 fn word(value: impl Serialize) -> String {
     let value = serde_json::to_value(value).ok();
     value
@@ -168,18 +172,18 @@ fn word(value: impl Serialize) -> String {
 }
 
 /// When it attested and when it does so next, by this machine's clock, which goes on while nothing is written. A
-/// verdict lapses by the ledger's time.
+/// verdict expires by the ledger's time.
 fn attestation_line(replica: &ReplicaInfo, ledger_ms: u64, now_ms: u64) -> String {
     let expires_ms = replica.verdict_expires_ms;
     let verdict = if expires_ms <= ledger_ms {
         format!("LAPSED {}", when(expires_ms, now_ms.max(ledger_ms)))
     } else if expires_ms <= now_ms {
-        "LAPSES with the next block".to_owned()
+        "EXPIRES with the next block".to_owned()
     } else {
-        format!("lapses {}", when(expires_ms, now_ms))
+        format!("expires {}", when(expires_ms, now_ms))
     };
     format!(
-        "attested {}, verdict {verdict}, attests anew {}",
+        "attested {}, verdict {verdict}, attests again {}",
         when(replica.attested_ms, now_ms),
         when(replica.next_attestation_ms, now_ms),
     )
@@ -189,10 +193,10 @@ fn departure_line(gone: &Departure, now_ms: u64) -> String {
     let how = match (gone.reason, gone.replaced_by) {
         (DepartureReason::Removed, _) => "removed by the members".to_owned(),
         (DepartureReason::GaveWay, _) => {
-            "waited for the members, and gave way to a newcomer".to_owned()
+            "was waiting for the members, and a new replica took its place".to_owned()
         }
-        (DepartureReason::Lapsed, _) => "removed, its verdict had lapsed".to_owned(),
-        (DepartureReason::Left, Some(by)) => format!("left, replica {by} came in its place"),
+        (DepartureReason::Lapsed, _) => "removed because its verdict had expired".to_owned(),
+        (DepartureReason::Left, Some(by)) => format!("left and was replaced by replica {by}"),
         (DepartureReason::Left, None) => "left".to_owned(),
         (DepartureReason::Replaced, Some(by)) => format!("replaced by replica {by}"),
         (DepartureReason::Replaced, None) => "replaced".to_owned(),
@@ -230,7 +234,8 @@ fn span(seconds: u64) -> String {
 
 fn critical_line(critical: Option<&[u64]>) -> String {
     let Some(critical) = critical else {
-        return "whose loss would stop the service is UNKNOWN: no leader answers".to_owned();
+        return "it is UNKNOWN which replica's loss would stop the service: no leader answers"
+            .to_owned();
     };
     if critical.is_empty() {
         return "the loss of any one replica leaves the service running".to_owned();
@@ -259,9 +264,9 @@ mod tests {
     fn age_of_evidence_grows_while_the_ledger_stands_still() {
         let replica = replica(10_000, 3_600_000);
         let seen = |now_ms| attestation_line(&replica, 18_000, now_ms);
-        assert!(seen(18_000).starts_with("attested 8 s ago, verdict lapses in"));
-        assert!(seen(48_000).starts_with("attested 38 s ago, verdict lapses in"));
-        assert!(seen(3_600_000).contains("LAPSES with the next block"));
+        assert!(seen(18_000).starts_with("attested 8 s ago, verdict expires in"));
+        assert!(seen(48_000).starts_with("attested 38 s ago, verdict expires in"));
+        assert!(seen(3_600_000).contains("EXPIRES with the next block"));
     }
 
     #[test]

@@ -31,7 +31,7 @@ enum UserCommand {
         /// The folder for the files
         #[arg(long, value_name = "DIR", default_value = ".")]
         out: PathBuf,
-        /// For how many days the certificate holds
+        /// For how many days the certificate is valid
         #[arg(long, value_name = "DAYS", default_value_t = 365, value_parser = clap::value_parser!(u64).range(1..=3650))]
         days: u64,
     },

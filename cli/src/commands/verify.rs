@@ -7,8 +7,8 @@ use serde_json::json;
 use synod_api::AppInfo;
 use synod_attestation::Policy;
 use synod_client::{
-    AppPin, Check, ClientError, Patience, ReplicaUrl, Service, Trust, Unverified, VerifiedReplica,
-    Verifier,
+    AppPin, Check, ClientError, ReplicaUrl, RetryPolicy, Service, Trust, Unverified,
+    VerifiedReplica, Verifier,
 };
 use synod_client::{fresh_nonce, observe};
 
@@ -33,11 +33,11 @@ pub(crate) struct VerifyArgs {
     /// A trust file
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
-    /// What was seen of the network before, so that no replica can show anything older [default: the trust file's
-    /// name, ending in .state]
+    /// The state file: what this client saw of the network, so that no replica can show older data [default: the trust
+    /// file's name, ending in .state]
     #[arg(long, env = "SYNOD_STATE", value_name = "FILE")]
     state: Option<PathBuf>,
-    /// An appraisal policy of your own (TOML); without one the members' policy counts, which the network id covers
+    /// Your own appraisal policy (TOML); without it the members' policy applies, which the network id covers
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
 }
@@ -90,7 +90,7 @@ async fn verify(verifier: &Verifier, pins: &[AppPin], url: &ReplicaUrl, output: 
 /// The apps, as the replica's certified state has them, over a connection that ends at its verified key.
 async fn apps_of(verifier: &Verifier, url: &ReplicaUrl) -> Outcome<Vec<AppInfo>> {
     let trust = Trust::Verified(Box::new(verifier.clone()));
-    let service = Service::new([url.clone()], trust, None, Patience::default())?;
+    let service = Service::new([url.clone()], trust, None, RetryPolicy::default())?;
     Ok(service.apps().await?.apps)
 }
 
@@ -99,7 +99,10 @@ fn check_pins(pins: &[AppPin], apps: &[AppInfo]) -> Outcome {
     for pin in pins {
         let app = apps.iter().find(|app| app.name == pin.name);
         let app = app.ok_or_else(|| {
-            Failure::not_verified(format!("the app `{}` is pinned, and not there", pin.name))
+            Failure::not_verified(format!(
+                "the app `{}` is pinned but is not on the service",
+                pin.name
+            ))
         })?;
         pin.check(app).map_err(Failure::not_verified)?;
         say(format!(

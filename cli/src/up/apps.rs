@@ -54,7 +54,9 @@ impl TourApp {
         self.deployed = self.look();
         let made = tokio::task::spawn_blocking(move || make(&dir)).await;
         self.made =
-            Some(made.map_err(|error| Failure::broken(format!("the build broke off: {error}")))??);
+            Some(made.map_err(|error| {
+                Failure::broken(format!("the build was interrupted: {error}"))
+            })??);
         Ok(())
     }
 
@@ -82,7 +84,7 @@ impl TourApp {
     pub(crate) async fn call(&self, service: &Service) -> Outcome {
         let Some(path) = &self.readable else {
             progress::note(format!(
-                "`{}` has no path that any user can read without more, so it was not called",
+                "`{}` has no path that every user can read without parameters, so it was not called",
                 self.name
             ));
             return Ok(());
@@ -94,7 +96,7 @@ impl TourApp {
         );
         if !answer.status.is_success() {
             return Err(Failure::not_verified(told).with_hint(format!(
-                "`synod app test` shows what the app answers; `synod app logs {}` what it says of it",
+                "`synod app test` shows what the app answers; `synod app logs {}` shows its log",
                 self.name
             )));
         }
@@ -134,7 +136,9 @@ impl TourApp {
     ) {
         if let Err(failure) = self.deploy(service, network, members).await {
             progress::note(format!("  ✗ {failure}"));
-            progress::note("the version before goes on; the next change is tried again");
+            progress::note(
+                "the previous version stays in force; the next change starts a new build",
+            );
         }
     }
 

@@ -33,7 +33,7 @@ impl DataSet {
     /// The lines of a CSV file after the first, or of the data set that ships with the program.
     pub(crate) fn read(path: Option<&Path>) -> Outcome<Self> {
         match path {
-            None => Self::parse("569 patients of a public study", DEFAULT),
+            None => Self::parse("569 patients from a public study", DEFAULT),
             Some(path) => Self::parse(&path.display().to_string(), &files::read_text(path)?),
         }
     }
@@ -53,10 +53,10 @@ impl DataSet {
             .collect();
         if records.is_empty() || records.len() > RECORDS_MAX {
             return Err(Failure::mistake(format!(
-                "`{name}` has {} records, from 1 to {RECORDS_MAX} can be imported",
+                "`{name}` has {} records, expected 1 to {RECORDS_MAX}",
                 records.len()
             ))
-            .with_hint("the first line is taken for a header, every other line for a record"));
+            .with_hint("the first line is the header, and every other line is a record"));
         }
         let longest = records
             .iter()

@@ -90,7 +90,7 @@ pub(crate) async fn found(child: &mut Child, prepared: &Prepared) -> Outcome<Dig
         .map(|member| founder.approve(&prepared.manifest, member))
         .collect();
     progress::done(format!(
-        "{} members signed manifest, identity and evidence",
+        "{} members signed the manifest, the identity and the evidence",
         approvals.len()
     ));
     founder.found(child.url(), &approvals).await

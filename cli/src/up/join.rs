@@ -57,7 +57,7 @@ pub(crate) async fn wait_for_vote(child: &mut Child, service: &Service) -> Outco
         known.is_some()
     })
     .await?;
-    known.ok_or_else(|| Failure::broken("a replica that votes is not listed"))
+    known.ok_or_else(|| Failure::broken("a voting replica is not listed"))
 }
 
 /// What the service knows of the replica at this address, once it is on the ledger.

@@ -194,7 +194,7 @@ fn refuse_remains(layout: &Layout) -> Outcome {
     let another = format!("choose a new folder with `--dir DIR`, or remove `{dir}` yourself");
     if !layout.manifest().exists() {
         return Err(
-            Failure::mistake(format!("`{dir}` is not empty, and holds no synod"))
+            Failure::mistake(format!("`{dir}` is not empty and does not contain a synod"))
                 .with_hint(another),
         );
     }
@@ -211,15 +211,15 @@ fn remains_text(layout: &Layout, names: &[String]) -> String {
         .ok()
         .and_then(|text| synod_client::TrustFile::parse(&text).ok())
         .map_or_else(
-            || "that was never opened".to_owned(),
+            || "whose network was never opened".to_owned(),
             |trust| trust.network.to_string(),
         );
     let commands = layout.remaining_commands();
     let possible: String = if commands.is_empty() {
-        "nothing was written that could be of use".to_owned()
+        "no useful files were written".to_owned()
     } else {
         let lines = commands.iter().map(|(_, command)| format!("\n  {command}"));
-        format!("what remains possible:{}", lines.collect::<String>())
+        format!("you can still use:{}", lines.collect::<String>())
     };
     format!(
         "`{dir}` holds what an earlier run left: network {network}, the folders of {replicas} replicas, and the keys \
@@ -320,6 +320,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("thesis.txt"), "mine").unwrap();
         let failure = Lock::take(&Layout::new(dir.path())).unwrap_err();
-        assert!(failure.message.contains("holds no synod"), "{failure}");
+        assert!(
+            failure.message.contains("does not contain a synod"),
+            "{failure}"
+        );
     }
 }

@@ -35,7 +35,7 @@ pub(crate) async fn run(args: &UpArgs, output: Output) -> Outcome {
     let mut tour = Tour::begin(args)?;
     let outcome = tokio::select! {
         outcome = tour.go() => outcome,
-        () = stop.received() => Err(Failure::mistake("stopped before the tour was over")),
+        () = stop.received() => Err(Failure::mistake("stopped before the tour ended")),
     };
     if outcome.is_ok() {
         tour.tell_result(output)?;

@@ -49,7 +49,7 @@ pub(crate) async fn positive_control(service: &Service, layout: &Layout) -> Outc
     let found = search(layout.dir(), None, &Needles::new([text.as_str()]))?;
     if found.hits.is_empty() {
         return Err(Failure::not_verified(
-            "the search does not find what is public, so it proves nothing",
+            "the search does not even find public data, so it proves nothing",
         ));
     }
     Ok(found.hits.len())
@@ -74,7 +74,7 @@ pub(crate) fn search_for_records(
     match found.hits.first() {
         None => Ok(found),
         Some((file, at)) => Err(Failure::not_verified(format!(
-            "{} imported values stand in plain text, the first in `{}` at byte {at}",
+            "{} imported values are on disk in plain text, the first in `{}` at byte {at}",
             found.hits.len(),
             file.display()
         ))),

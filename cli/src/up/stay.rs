@@ -58,7 +58,7 @@ impl StopSignal {
             {
                 return;
             }
-            progress::note("the service goes on");
+            progress::note("the service is still running");
         }
     }
 }
@@ -74,7 +74,7 @@ pub(crate) fn tell_how_to_go_on(tour: &Tour) {
     let Some(url) = tour.service_urls().into_iter().next() else {
         return;
     };
-    progress::part(tour.next_part(), "how to go on");
+    progress::part(tour.next_part(), "next steps");
     let apps = tour.app_commands(&option);
     let common = [
         format!("synod kv put{option} notes hello 'a private value'"),
@@ -95,7 +95,7 @@ pub(crate) fn tell_how_to_go_on(tour: &Tour) {
 
 /// Stays until it is told to stop, and says so if a replica ends by itself.
 pub(crate) async fn until_stopped(tour: &mut Tour, stop: &mut StopSignal) {
-    progress::note("\n    the service is up; Ctrl-C ends it, for good");
+    progress::note("\n    the service is running; Ctrl-C stops it for good");
     let stopped = stop.received_for_good();
     tokio::pin!(stopped);
     loop {
@@ -118,7 +118,7 @@ pub(crate) async fn until_stopped(tour: &mut Tour, stop: &mut StopSignal) {
 pub(crate) fn tell_what_remains(tour: &Tour) {
     let commands = tour.layout.remaining_commands();
     progress::note(
-        "\n    all replicas are stopped. Their keys died with them, so this service cannot go on.",
+        "\n    all replicas are stopped. Their keys were lost with them, so this service cannot be started again.",
     );
     if commands.is_empty() {
         return;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use synod_api::ReplicaInfo;
-use synod_client::{Patience, ReplicaUrl, Service, Trust, Verifier};
+use synod_client::{ReplicaUrl, RetryPolicy, Service, Trust, Verifier};
 use synod_crypto::Digest;
 use synod_governance::Act;
 use tokio::time::Instant;
@@ -156,13 +156,13 @@ impl Tour {
             [self.ports.url(1)],
             trust,
             user,
-            Patience::default(),
+            RetryPolicy::default(),
         )?)
     }
 
     async fn join_all(&mut self, service: &Service, network: Digest) -> Outcome {
         if self.replicas > 1 {
-            progress::part(3, "more replicas, of other vendors");
+            progress::part(3, "more replicas, from other vendors");
         }
         for number in 2..=self.replicas {
             let tee = tee_of(number);
@@ -263,12 +263,12 @@ impl Tour {
         let dead = state
             .leader
             .and_then(|leader| state.replicas.iter().find(|replica| replica.id == leader))
-            .ok_or_else(|| Failure::broken("the service names no leader"))?;
+            .ok_or_else(|| Failure::broken("the service does not name a leader"))?;
         let position = self
             .children
             .iter()
             .position(|child| child.url().to_string() == dead.url)
-            .ok_or_else(|| Failure::broken("the leader is none of these replicas"))?;
+            .ok_or_else(|| Failure::broken("the leader is not one of these replicas"))?;
         let writers = Writers::start(service).await;
         let death = Instant::now();
         let mut child = self.children.remove(position);
@@ -357,7 +357,7 @@ impl Tour {
         self.result.plaintext_hits = found.hits.len();
         match self.data.texts().len() {
             0 => progress::note(
-                "NOT SHOWN that no imported value is on disk: none has six bytes and is not found in other files too",
+                "NOT SHOWN that no imported value is on disk: every value is shorter than six bytes or also found in other files",
             ),
             texts => progress::done(format!(
                 "none of {texts} imported lines and values in {} bytes of {} files",

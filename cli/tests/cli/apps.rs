@@ -221,7 +221,7 @@ fn new_app_replaces_nothing_and_takes_proper_names_only() {
     let again = make("notes");
     assert_eq!(again.status.code(), Some(1));
     assert!(
-        stderr(&again).contains("there already"),
+        stderr(&again).contains("already exists"),
         "{}",
         stderr(&again)
     );

@@ -385,14 +385,14 @@ fn nothing_is_fetched_offline_and_an_empty_cache_says_so() {
     );
     assert_ne!(output.status.code(), Some(0));
     assert!(
-        stderr(&output).contains("not at hand"),
+        stderr(&output).contains("not in the cache"),
         "{}",
         stderr(&output)
     );
     let list = synod(dir.path(), &["attest", "collateral", "list"]);
     expect(0, &list);
     assert!(
-        stdout(&list).contains("nothing is kept"),
+        stdout(&list).contains("the cache is empty"),
         "{}",
         stdout(&list)
     );

@@ -319,7 +319,7 @@ fn file_that_is_no_receipt_proves_nothing() {
     let refused = synod(dir.path(), &asking);
     assert_eq!(refused.status.code(), Some(1));
     assert!(
-        stderr(&refused).contains("`--url` would do nothing"),
+        stderr(&refused).contains("`--url` has no effect"),
         "{}",
         stderr(&refused)
     );

@@ -215,7 +215,10 @@ fn receipts_of_a_chain_that_nobody_opened_are_shown_and_not_verified(dir: &Path)
     let told = synod(elsewhere.path(), &line);
     assert_eq!(told.status.code(), Some(3), "{}", stderr(&told));
     let text = String::from_utf8_lossy(&told.stdout).into_owned();
-    assert!(text.contains("made before the opening"), "{text}");
+    assert!(
+        text.contains("made before the members opened the network"),
+        "{text}"
+    );
 }
 
 fn ledgers_say_that_they_are_simulated(dir: &Path) {

@@ -12,7 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use synod_api::{ErrorCode, Problem};
 use synod_channel::{Clock, PublicDoor, ServerTrust, ServiceCa, TlsKey};
 use synod_client::{
-    ClientError, Patience, Repeat, ReplicaUrl, Request, Service, Trust, WriteOptions,
+    ClientError, Repeat, ReplicaUrl, Request, RetryPolicy, Service, Trust, WriteOptions,
 };
 use synod_crypto::{Digest, Secret};
 use tokio::net::TcpListener;
@@ -163,17 +163,17 @@ fn system_ms() -> u64 {
 }
 
 fn service(ca: &ServiceCa, replicas: &[&Replica]) -> Service {
-    let patience = Patience {
+    let retry_policy = RetryPolicy {
         call: Duration::from_secs(5),
         attempt: Duration::from_secs(2),
-        ..Patience::default()
+        ..RetryPolicy::default()
     };
     let trust = Trust::Authority(ServerTrust::service_ca(ca.certificate().der().clone()));
     Service::new(
         replicas.iter().map(|replica| replica.url.clone()),
         trust,
         None,
-        patience,
+        retry_policy,
     )
     .unwrap()
 }
@@ -270,11 +270,11 @@ async fn patience_ends() {
     let ca = authority();
     let replica = Replica::start(&ca, 11, [Act::Fail(ErrorCode::NoLeader)]).await;
     let trust = Trust::Authority(ServerTrust::service_ca(ca.certificate().der().clone()));
-    let patience = Patience {
+    let retry_policy = RetryPolicy {
         call: Duration::from_millis(300),
-        ..Patience::default()
+        ..RetryPolicy::default()
     };
-    let service = Service::new([replica.url.clone()], trust, None, patience).unwrap();
+    let service = Service::new([replica.url.clone()], trust, None, retry_policy).unwrap();
     let error = service
         .put("m", b"k", "v", &WriteOptions::default())
         .await
@@ -290,11 +290,11 @@ async fn replicas_that_redirect_to_each_other_do_not_hold_a_client_for_ever() {
     let two = Replica::start(&ca, 12, [Act::Redirect(one.url.to_string())]).await;
     one.script.lock().unwrap()[0] = Act::Redirect(two.url.to_string());
     let trust = Trust::Authority(ServerTrust::service_ca(ca.certificate().der().clone()));
-    let patience = Patience {
+    let retry_policy = RetryPolicy {
         call: Duration::from_millis(300),
-        ..Patience::default()
+        ..RetryPolicy::default()
     };
-    let service = Service::new([one.url.clone()], trust, None, patience).unwrap();
+    let service = Service::new([one.url.clone()], trust, None, retry_policy).unwrap();
     let error = service
         .put("m", b"k", "v", &WriteOptions::default())
         .await
@@ -313,11 +313,11 @@ async fn certificate_of_another_authority_is_refused_before_anything_is_sent() {
     )
     .unwrap();
     let trust = Trust::Authority(ServerTrust::service_ca(other.certificate().der().clone()));
-    let patience = Patience {
+    let retry_policy = RetryPolicy {
         call: Duration::from_millis(200),
-        ..Patience::default()
+        ..RetryPolicy::default()
     };
-    let service = Service::new([replica.url.clone()], trust, None, patience).unwrap();
+    let service = Service::new([replica.url.clone()], trust, None, retry_policy).unwrap();
     let error = service
         .put("m", b"k", "secret", &WriteOptions::default())
         .await

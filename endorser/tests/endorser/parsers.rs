@@ -4,7 +4,7 @@
 use synod_attestation::{Evidence, Tee};
 use synod_endorser::{
     answer::{self, CHAIN_HEADER_BYTES_MAX},
-    bag::{Bag, CANDIDATES_MAX},
+    bundle::{Bundle, CANDIDATES_MAX},
     part::CRL_BYTES_MAX,
     pem,
     platform::Platform,
@@ -189,14 +189,14 @@ fn folders_of_damaged_files_make_a_bounded_number_of_candidates() {
             })
             .chain([scene.endorsements.encode()])
             .collect();
-        let mut bag = Bag::default();
+        let mut bundle = Bundle::default();
         for round in 0..200 {
             for file in &files {
-                bag.take(file);
-                bag.take(&seeded.damaged(file));
+                bundle.take(file);
+                bundle.take(&seeded.damaged(file));
             }
             if round % 50 == 0 {
-                let candidates = bag.candidates(&platform).unwrap_or_default();
+                let candidates = bundle.candidates(&platform).unwrap_or_default();
                 assert!(candidates.len() <= CANDIDATES_MAX);
             }
         }

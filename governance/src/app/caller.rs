@@ -66,7 +66,7 @@ impl CallerIdentity {
 pub enum Who {
     /// Everybody, known or not.
     Any,
-    /// Every user. A member is no user.
+    /// Every user. A member is not a user.
     User,
     /// Users who have this role.
     Role(String),
@@ -74,9 +74,9 @@ pub enum Who {
     Member,
 }
 
-/// The text names nobody; the manifest's author is at fault.
+/// The text names no kind of caller; the manifest's author is at fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is none of `any`, `user`, `role:NAME` and `member`")]
+#[error("{found:?} is not one of `any`, `user`, `role:NAME` and `member`")]
 pub struct BadWho {
     /// The beginning of what was given.
     pub found: String,

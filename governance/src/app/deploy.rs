@@ -113,7 +113,7 @@ impl CompiledStatement {
     }
 }
 
-/// Whether the text can stand as the code of a failure.
+/// Whether the text is a valid failure code.
 pub fn is_failure_code(code: &str) -> bool {
     let allowed = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
     (1..=FAILURE_CODE_LENGTH_MAX).contains(&code.len()) && code.bytes().all(allowed)

@@ -27,7 +27,7 @@ pub const APP_MANIFEST_BYTES_MAX: usize = 16 * 1024;
 pub const VERSION_LENGTH_MAX: usize = 32;
 /// Longest description, in bytes.
 pub const DESCRIPTION_BYTES_MAX: usize = 256;
-/// Longest name of a file beside the manifest, in bytes.
+/// Longest name of a file next to the manifest, in bytes.
 pub const FILE_NAME_BYTES_MAX: usize = 128;
 /// Most maps of an app, private and public together.
 pub const MAPS_MAX: usize = 64;
@@ -74,16 +74,16 @@ pub struct AppManifest {
     digest: Digest,
 }
 
-/// The text is no manifest of an app. Its author is at fault.
+/// The text is not a manifest of an app. Its author is at fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppManifestError {
     /// Longer than [`APP_MANIFEST_BYTES_MAX`].
-    #[error("manifest of {0} bytes is longer than {APP_MANIFEST_BYTES_MAX}")]
+    #[error("manifest is {0} bytes, longer than the {APP_MANIFEST_BYTES_MAX} allowed")]
     TooLong(usize),
     /// Not TOML of the expected shape, or with unknown keys; the message names the line and the key.
     #[error("manifest is malformed: {0}")]
     Malformed(String),
-    /// `name` is none.
+    /// `name` is not a valid app name.
     #[error("`name`: {0}")]
     Name(#[from] BadAppName),
     /// Not 1 to 32 characters of `[A-Za-z0-9.+-]`.
@@ -92,26 +92,26 @@ pub enum AppManifestError {
     /// Too long, or with control characters.
     #[error("`description` is longer than {DESCRIPTION_BYTES_MAX} bytes or has control characters")]
     Description,
-    /// `owner` is no user's name.
+    /// `owner` is not a user's name.
     #[error("`owner`: {0}")]
     Owner(BadEntry),
     /// No plain name of a file below the manifest's folder.
-    #[error("`{key}`: {found:?} is no path of a file below the manifest's folder")]
+    #[error("`{key}`: {found:?} is not the path of a file below the manifest's folder")]
     File {
         /// `component` or `openapi`.
         key: &'static str,
-        /// The beginning of what stands there.
+        /// The beginning of the value found.
         found: String,
     },
     /// The host offers no such interface.
-    #[error("`imports`: the host offers no interface {0:?}")]
+    #[error("`imports`: the host does not provide the interface {0:?}")]
     Import(String),
     /// No name of a map.
     #[error("`{key}`: {found:?} is not 1 to {MAP_OF_APP_LENGTH_MAX} characters of [a-z0-9_-]")]
     MapName {
         /// `maps.private` or `maps.public`.
         key: &'static str,
-        /// The beginning of what stands there.
+        /// The beginning of the value found.
         found: String,
     },
     /// More entries than there can be.
@@ -119,17 +119,17 @@ pub enum AppManifestError {
     TooMany {
         /// The key.
         key: String,
-        /// How many stand there.
+        /// The number of entries found.
         found: usize,
         /// How many there can be.
         max: usize,
     },
-    /// An entry stands there twice.
-    #[error("`{key}` has {found:?} twice")]
+    /// An entry appears twice.
+    #[error("`{key}` lists {found:?} twice")]
     Repeated {
         /// The key.
         key: String,
-        /// What stands there twice.
+        /// What appears twice.
         found: String,
     },
     /// A list that cannot be empty is.
@@ -138,7 +138,7 @@ pub enum AppManifestError {
         /// The key.
         key: String,
     },
-    /// The path of a route is no pattern.
+    /// The path of a route is not a pattern.
     #[error("`routes[{at}].path`: {cause}")]
     Path {
         /// The route's place in the list, from 0.
@@ -163,7 +163,7 @@ pub enum AppManifestError {
         cause: BadWho,
     },
     /// Two routes serve the same paths.
-    #[error("`routes[{at}].path`: `{path}` serves for {method} the same paths as routes[{before}]")]
+    #[error("`routes[{at}].path`: `{path}` matches the same {method} paths as routes[{before}]")]
     Tie {
         /// The route's place in the list, from 0.
         at: usize,
@@ -179,10 +179,10 @@ pub enum AppManifestError {
     WatchedMap {
         /// The rule's place in the list, from 0.
         at: usize,
-        /// The beginning of what stands there.
+        /// The beginning of the value found.
         found: String,
     },
-    /// The prefix of a rule about watching lets somebody see what is another's.
+    /// The prefix of a rule about watching lets a caller see another caller's data.
     #[error("`watches[{at}].prefix`: {cause}")]
     Prefix {
         /// The rule's place in the list, from 0.
@@ -195,7 +195,7 @@ pub enum AppManifestError {
     Limit {
         /// The limit.
         range: LimitRange,
-        /// What stands there.
+        /// The value found.
         found: u64,
     },
 }
@@ -256,7 +256,7 @@ impl AppManifest {
         self.description.as_deref()
     }
 
-    /// The user who may read the log, beside the members.
+    /// The user who may read the log, besides the members.
     pub fn owner(&self) -> Option<&str> {
         self.owner.as_deref()
     }

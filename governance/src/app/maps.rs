@@ -37,7 +37,7 @@ pub enum AppMapKind {
     Component,
 }
 
-/// What a component gave is no name of a map of an app; the app's fault.
+/// What a component gave is not a name of a map of an app; the app's fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "map name {found:?} is not 1 to {MAP_OF_APP_LENGTH_MAX} characters of [a-z0-9_-], with or without `public:`"
@@ -77,7 +77,7 @@ pub fn chunk_key(number: u64, index: u32) -> [u8; 12] {
     key
 }
 
-/// Whose map it is; `None` if it is no map of an app.
+/// Whose map it is; `None` if it is not a map of an app.
 pub fn owner_of_map(map: &MapName) -> Option<AppMap> {
     let (public, rest) = match map.as_str().strip_prefix(PUBLIC_PREFIX) {
         Some(rest) => (true, rest),
@@ -116,7 +116,7 @@ fn stripped(map: &MapName) -> &str {
     name.strip_prefix(PUBLIC_PREFIX).unwrap_or(name)
 }
 
-/// Whether the text can stand in a manifest as the name of a map.
+/// Whether the text is a valid map name in a manifest.
 pub(crate) fn is_name_of_map(name: &str) -> bool {
     let allowed = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
     (1..=MAP_OF_APP_LENGTH_MAX).contains(&name.len()) && name.bytes().all(allowed)

@@ -13,7 +13,7 @@ pub const APP_NAME_LENGTH_MAX: usize = 32;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AppName(String);
 
-/// The text is no name of an app; the caller's fault.
+/// The text is not a name of an app; the caller's fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("app name {found:?} is not a letter and at most 31 more characters of [a-z0-9-]")]
 pub struct BadAppName {

@@ -20,7 +20,7 @@ pub struct AppPath {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadPath {
     /// Longer than [`PATH_BYTES_MAX`].
-    #[error("path of {0} bytes is longer than {PATH_BYTES_MAX}")]
+    #[error("path is {0} bytes, longer than the {PATH_BYTES_MAX} allowed")]
     TooLong(usize),
     /// More than [`SEGMENTS_MAX`] segments.
     #[error("path has more than {SEGMENTS_MAX} segments")]
@@ -37,7 +37,7 @@ pub enum BadPath {
     /// A slash or backslash within a segment.
     #[error("path has a slash or backslash within a segment")]
     Slash,
-    /// A character that cannot stand in a path as it is, such as `?` or a space.
+    /// A character that must be percent-encoded in a path, such as `?` or a space.
     #[error("path has a character that must be percent-encoded")]
     Character,
     /// A NUL or another control character.

@@ -24,7 +24,7 @@ enum Part {
     Rest(String),
 }
 
-/// The text is no pattern; the manifest's author is at fault.
+/// The text is not a pattern; the manifest's author is at fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadPattern {
     /// Too long, or of too many segments.
@@ -37,18 +37,20 @@ pub enum BadPattern {
     #[error("it has an empty segment")]
     EmptySegment,
     /// No request has such a segment.
-    #[error("no request has a segment `{0}`")]
+    #[error("no request path can contain the segment `{0}`")]
     DotSegment(String),
     /// A literal is of printable ASCII without space and `/ \ % ? # { }`; patterns are compared once paths are decoded.
-    #[error("segment `{0}` has a character that a literal segment cannot have")]
+    #[error("segment `{0}` has a character that is not allowed in a literal segment")]
     Character(String),
     /// Not 1 to 32 characters of `[a-z0-9_]`.
-    #[error("`{{{0}}}` is no name: 1 to {PARAM_LENGTH_MAX} characters of [a-z0-9_]")]
+    #[error(
+        "parameter `{{{0}}}` must have a name of 1 to {PARAM_LENGTH_MAX} characters of [a-z0-9_]"
+    )]
     Param(String),
     /// Two parts have the same name.
-    #[error("`{{{0}}}` stands twice")]
+    #[error("parameter `{{{0}}}` appears twice")]
     Repeated(String),
-    /// What takes the rest of the path stands last.
+    /// The segment that takes the rest of the path must be last.
     #[error("`{{{0}...}}` is not the last segment")]
     RestNotLast(String),
 }
@@ -82,7 +84,7 @@ impl PathPattern {
         self.parts.iter().filter_map(Part::param)
     }
 
-    /// What stands in the places of the names, if the path is one of those meant.
+    /// The values of the parameters, if the path matches.
     pub fn matches(&self, path: &AppPath) -> Option<Vec<(String, String)>> {
         let mut segments = path.segments();
         let mut params = Vec::new();

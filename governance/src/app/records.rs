@@ -1,4 +1,4 @@
-//! The row of an app: the version that answers, the one that is on its way, and why the last one failed.
+//! The row of an app: the version that answers, the pending one, and why the last one failed.
 
 use minicbor::{Decode, Encode};
 use synod_crypto::Digest;
@@ -57,7 +57,7 @@ pub struct AppVersion {
     /// SHA-256 of each chunk of [`CHUNK_BYTES`].
     #[n(4)]
     pub chunks: Vec<Digest>,
-    /// The app's OpenAPI document; nobody judges it.
+    /// The app's OpenAPI document; its content is not checked.
     #[n(5)]
     pub openapi: Option<String>,
     /// The seqno of the action that set it.
@@ -112,7 +112,7 @@ pub struct AppRecord {
 }
 
 impl AppRecord {
-    /// The version with this number, if it answers or is on its way.
+    /// The version with this number, if it is active or pending.
     pub fn version(&self, number: u64) -> Option<&AppVersion> {
         let mut versions = self.active.iter().chain(&self.pending);
         versions.find(|version| version.number == number)

@@ -34,9 +34,9 @@ impl RouteKind {
     }
 }
 
-/// The text is no method that apps can serve; the manifest's author is at fault.
+/// The text is not a method that apps can serve; the manifest's author is at fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is none of GET, HEAD, POST, PUT, PATCH and DELETE")]
+#[error("{found:?} is not one of GET, HEAD, POST, PUT, PATCH and DELETE")]
 pub struct BadMethod {
     /// The beginning of what was given.
     pub found: String,
@@ -60,7 +60,7 @@ pub struct Route {
 pub struct Routed<'a> {
     /// The pattern of the route.
     pub pattern: &'a PathPattern,
-    /// What stands in the places of the pattern's names, in its order.
+    /// The values of the pattern's parameters, in its order.
     pub params: Vec<(String, String)>,
     /// Whether the request may write.
     pub kind: RouteKind,

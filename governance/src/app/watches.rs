@@ -2,7 +2,7 @@
 
 use crate::app::caller::{CallerIdentity, Who};
 
-/// What stands for the caller's name in a prefix.
+/// The placeholder for the caller's name in a prefix.
 const CALLER: &str = "{caller}";
 const PREFIX_BYTES_MAX: usize = 128;
 
@@ -17,24 +17,24 @@ pub struct WatchRule {
     pub prefix: String,
 }
 
-/// The rule lets somebody see what is another's; the manifest's author is at fault.
+/// The rule lets a caller see another caller's data; the manifest's author is at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadWatch {
     /// The prefix is too long.
     #[error("it is longer than {PREFIX_BYTES_MAX} bytes")]
     TooLong,
-    /// `{caller}` stands twice, or another name in braces does.
+    /// `{caller}` appears twice, or there is another name in braces.
     #[error("it may hold `{{caller}}` once, and no other braces")]
     Braces,
     /// What follows `{caller}` could be part of a name: `{caller}` alone lets `anna` see the rows of `annabel`.
-    #[error("`{{caller}}` must be followed by a character that no name has, such as `/`")]
+    #[error("`{{caller}}` must be followed by a character that names cannot contain, such as `/`")]
     OpenEnd,
     /// `{caller}` with `any`, who has no name.
-    #[error("`{{caller}}` does not go with `any`, who has no name")]
+    #[error("`{{caller}}` cannot be combined with `any`, because such callers have no name")]
     Nameless,
-    /// `{caller}` with users and members, of whom two may have one name.
+    /// `{caller}` with users and members, because a user and a member may have the same name.
     #[error(
-        "`{{caller}}` does not go with users and members at once, as a user and a member may have one name"
+        "`{{caller}}` cannot be used for users and members at once, because a user and a member may have the same name"
     )]
     TwoKinds,
 }

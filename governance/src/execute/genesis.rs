@@ -99,7 +99,7 @@ fn judge(ctx: &Context<'_>, manifest: &Manifest, founder: &Founder) -> Result<Ve
     let expected = Expected {
         role: Role::Replica,
         context: manifest.digest(),
-        // There is no chain yet to be fresh against. The members vouch: the
+        // There is no chain yet that freshness could be compared with. The members vouch: the
         // identity key was born in the process that they approve.
         freshness: Freshness::Elsewhere,
     };

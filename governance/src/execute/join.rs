@@ -87,7 +87,7 @@ pub(super) fn check_fresh(ctx: &Context<'_>, block: BlockRef) -> Result<(), Refu
 }
 
 /// Whether `block` is a certified block of this chain, and at most `age_ms_max` older (milliseconds of ledger time) or
-/// `blocks_max` blocks below the one at hand.
+/// `blocks_max` blocks below the current one.
 pub(super) fn check_recent(
     ctx: &Context<'_>,
     block: BlockRef,

@@ -1,4 +1,4 @@
-//! A verdict has lapsed.
+//! A verdict has expired.
 
 use crate::execute::configuration::{claim_change, write_next};
 use crate::execute::membership;
@@ -29,7 +29,7 @@ pub(super) fn lapse(state: &mut State<'_, '_>, lapse: Lapse) -> Result<Outcome, 
     }
 }
 
-/// Takes a voter's vote; it goes on as a learner.
+/// Takes a voter's vote; it continues as a learner.
 pub(super) fn demote(
     state: &mut State<'_, '_>,
     replica: ReplicaRecord,

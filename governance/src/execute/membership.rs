@@ -55,7 +55,7 @@ pub(super) fn remove(state: &mut State<'_, '_>, id: u64, cause: &str) -> Result<
     take_out(state, replica, cause, RemovalReason::Members)
 }
 
-/// Takes a replica out for ever, with its vote if it has one.
+/// Removes a replica for ever, with its vote if it has one.
 pub(super) fn take_out(
     state: &mut State<'_, '_>,
     mut replica: ReplicaRecord,
@@ -90,7 +90,7 @@ pub(super) fn take_out(
     Ok(outcome)
 }
 
-/// The replica, if it stands where this step begins and its verdict holds.
+/// The replica, if it has the status that this step starts from and a valid verdict.
 fn due(state: &State<'_, '_>, id: u64, needed: ReplicaStatus) -> Result<ReplicaRecord, Refusal> {
     let replica = state.replica(id)?;
     if replica.status != needed {

@@ -1,7 +1,7 @@
 //! Room for those who join: the places of replicas, and the fewer ones of those that wait for the members' word.
 //!
 //! Whoever has a machine of the accepted code can ask to join, again and again. So those that wait take few places,
-//! each piece of hardware one, and give way to newcomers after a day. There is no timer: places are cleared when
+//! each piece of hardware one, and be replaced by newcomers after a day. There is no timer: places are cleared when
 //! somebody needs them, by the ledger's time.
 
 use crate::execute::state::State;
@@ -12,7 +12,8 @@ use crate::refusal::Refusal;
 pub const REPLICAS_MAX: usize = 64;
 /// Most replicas that wait for the members' word.
 pub const PENDING_MAX: usize = 8;
-/// A replica that has waited for the members' word so long (milliseconds of ledger time, a day) gives way to a newcomer.
+/// A new replica may take the place of one that has waited this long for the members' decision (milliseconds of ledger
+/// time, a day).
 pub const PENDING_MS: u64 = 24 * 3600 * 1000;
 
 /// Makes room for a replica that joins as `status`, on `hardware` if its evidence names one piece of it.

@@ -1,4 +1,4 @@
-//! A replica attests anew: the verdict on record gives way to a newer one on the same keys.
+//! A replica attests anew: the verdict on record is replaced by a newer one on the same keys.
 
 use synod_attestation::{NodeStatement, Verdict};
 

@@ -15,7 +15,7 @@ pub enum MembershipChange {
     AddLearner(u64),
     /// Give this learner a vote.
     Promote(u64),
-    /// Take this voter's vote; it goes on as a learner.
+    /// Take this voter's vote; it continues as a learner.
     Demote(u64),
     /// Take this replica out.
     Remove(u64),

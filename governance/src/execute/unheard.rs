@@ -1,4 +1,4 @@
-//! A voter is not heard of, or a replica comes into the place of another.
+//! The other voters have not heard from a voter, or a replica takes the place of another.
 
 use std::collections::BTreeSet;
 
@@ -49,7 +49,7 @@ pub(super) fn unheard(state: &mut State<'_, '_>, unheard: &Unheard) -> Result<Ou
     )
 }
 
-/// The old one goes once the new one votes: by the members' order, or where it takes nobody's vote.
+/// The old one is removed once the new one votes, if the members ordered it or if the old one has no vote.
 pub(super) fn replaced(state: &mut State<'_, '_>, replaced: Replaced) -> Result<Outcome, Refusal> {
     let new = state.replica(replaced.by)?;
     let id = new
@@ -79,7 +79,7 @@ pub(super) fn replaced(state: &mut State<'_, '_>, replaced: Replaced) -> Result<
     membership::take_out(state, old, REPLACED_CAUSE, RemovalReason::Replaced)
 }
 
-/// The members order that a replica gives way: to the one named, or to whichever joins in its place.
+/// The members order the replacement of a replica, by the named one or by any that joins in its place.
 pub(super) fn order(
     state: &mut State<'_, '_>,
     id: u64,
@@ -127,7 +127,8 @@ fn successor(state: &State<'_, '_>, by: u64, id: u64) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether a diverse quorum of the other voters has signed, just now, not to have heard of the voter for so long.
+/// Whether a diverse quorum of the other voters has recently signed that they have not heard from the voter for this
+/// long.
 fn check_statements(
     state: &State<'_, '_>,
     silent: &ReplicaRecord,
@@ -195,7 +196,7 @@ fn check_statement(
         .map_err(|_| Refusal::Replacement(ReplacementRefusal::UnheardSignature { id }))
 }
 
-/// A statement is of now, and of the vote that the voter has now.
+/// A statement must be recent, and made since the voter got its current vote.
 fn check_new(
     state: &State<'_, '_>,
     silent: &ReplicaRecord,

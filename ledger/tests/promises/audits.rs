@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use synod_crypto::sha256;
 use synod_ledger::{
-    AuditError, AuditFault, BlockSignature, CertifyError, Record, Report, SEGMENT_HEADER_LEN,
-    SegmentHeader, SequenceError, SignedAt, Uncertifiable, audit_segments,
+    AuditError, AuditFault, BlockSignature, CertifyError, Record, Report, RetractsCertified,
+    SEGMENT_HEADER_LEN, SegmentHeader, SequenceError, SignedAt, audit_segments,
 };
 
 use crate::network::{Network, altered, configuration_write};
@@ -81,7 +81,7 @@ fn an_uncertified_tail_may_be_replaced_and_a_certified_block_may_not() {
         .push(Record::Block(early.transact(0).bytes().clone()));
     assert_eq!(
         fault(&network),
-        AuditFault::ContradictsCertified(Uncertifiable { certified: 4 })
+        AuditFault::ContradictsCertified(RetractsCertified { certified: 4 })
     );
 }
 

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use synod_crypto::{Digest, Secret, SigningKey, sha256};
 use synod_ledger::{
-    Appended, Block, BlockBuilder, BlockSignature, Certificate, Chain, Configuration, Frame, Head,
-    Header, Malformed, Reading, Receipt, ReceiptIssuer, Record, Recorder, ReplyPreimage,
-    SegmentHeader, Sequence, SequenceError, Terms, VettedReading, Voter, genesis_block,
+    Appended, Block, BlockBuilder, BlockSignature, Certificate, Chain, ClockReading, Configuration,
+    Frame, Head, Header, Malformed, Receipt, ReceiptIssuer, Record, Recorder, ReplyPreimage,
+    SegmentHeader, Sequence, SequenceError, Terms, VerifiedClockReading, Voter, genesis_block,
     public_writes::CONFIGURATIONS_MAP,
 };
 
@@ -151,7 +151,7 @@ impl Network {
     pub(crate) fn try_propose(
         &mut self,
         writes: Vec<Bytes>,
-        readings: &[VettedReading],
+        readings: &[VerifiedClockReading],
     ) -> Result<(Block, Appended), SequenceError> {
         let mut builder = BlockBuilder::new(self.view, self.sequence.next_seqno());
         for public in writes {
@@ -213,13 +213,13 @@ impl Network {
     }
 
     /// A reading that voter `id` signs now.
-    pub(crate) fn reading(&self, id: u64, time_ms: u64) -> Reading {
+    pub(crate) fn reading(&self, id: u64, time_ms: u64) -> ClockReading {
         let newest = self.sequence.last().hash;
-        Reading::sign(&self.keys[&id], &self.network(), id, time_ms, newest)
+        ClockReading::sign(&self.keys[&id], &self.network(), id, time_ms, newest)
     }
 
     /// The same, checked.
-    pub(crate) fn vetted(&self, id: u64, time_ms: u64) -> VettedReading {
+    pub(crate) fn vetted(&self, id: u64, time_ms: u64) -> VerifiedClockReading {
         self.reading(id, time_ms)
             .verify(&self.network(), &self.keys[&id].public())
             .expect("a valid reading")

@@ -1,6 +1,6 @@
 //! The ledger's clock follows a majority of signed readings and never goes back.
 
-use synod_ledger::{Reading, SequenceError, WINDOW};
+use synod_ledger::{ClockReading, SequenceError, WINDOW};
 
 use crate::network::{Network, START_MS, altered, key, no_writes};
 
@@ -23,7 +23,7 @@ fn with_readings() -> (Network, synod_ledger::Sequence, synod_ledger::Block) {
     (network, follower, block)
 }
 
-fn refusal(change: impl FnOnce(&Network, &mut Vec<Reading>)) -> SequenceError {
+fn refusal(change: impl FnOnce(&Network, &mut Vec<ClockReading>)) -> SequenceError {
     let (network, mut follower, block) = with_readings();
     let forged = altered(&block, |h| change(&network, &mut h.readings));
     follower.append(&forged).expect_err("must be refused")
@@ -104,34 +104,37 @@ fn a_leader_leaves_out_what_others_would_refuse() {
 
 #[test]
 fn readings_out_of_order_or_twice_are_refused() {
-    assert_eq!(refusal(|_, r| r.swap(0, 1)), SequenceError::ReadingOrder);
+    assert_eq!(
+        refusal(|_, r| r.swap(0, 1)),
+        SequenceError::ClockReadingOrder
+    );
     assert_eq!(
         refusal(|_, r| r[1] = r[0].clone()),
-        SequenceError::ReadingOrder
+        SequenceError::ClockReadingOrder
     );
 }
 
 #[test]
 fn a_reading_of_a_stranger_is_refused() {
     let error = refusal(|n, r| {
-        r.push(Reading {
+        r.push(ClockReading {
             replica: 9,
             ..n.reading(1, LATER)
         });
     });
-    assert_eq!(error, SequenceError::ReadingOfStranger { replica: 9 });
+    assert_eq!(error, SequenceError::ClockReadingOfStranger { replica: 9 });
 }
 
 #[test]
 fn a_reading_that_is_not_later_is_refused() {
     let error = refusal(|_, r| r[0].time_ms = START_MS);
-    assert_eq!(error, SequenceError::ReadingNotLater { replica: 1 });
+    assert_eq!(error, SequenceError::ClockReadingNotLater { replica: 1 });
 }
 
 #[test]
 fn a_reading_with_a_changed_time_is_refused() {
     let error = refusal(|_, r| r[0].time_ms += 1);
-    assert_eq!(error, SequenceError::ReadingSignature { replica: 1 });
+    assert_eq!(error, SequenceError::ClockReadingSignature { replica: 1 });
 }
 
 #[test]
@@ -141,26 +144,26 @@ fn a_reading_with_a_flipped_signature_is_refused() {
         bytes[0] ^= 1;
         r[2].signature = bytes.into();
     });
-    assert_eq!(error, SequenceError::ReadingSignature { replica: 3 });
+    assert_eq!(error, SequenceError::ClockReadingSignature { replica: 3 });
 }
 
 #[test]
 fn a_reading_for_another_network_is_refused() {
     let error = refusal(|n, r| {
         let newest = r[0].newest;
-        r[0] = Reading::sign(&key(1), &newest, 1, LATER, newest);
+        r[0] = ClockReading::sign(&key(1), &newest, 1, LATER, newest);
         assert_ne!(newest, n.network());
     });
-    assert_eq!(error, SequenceError::ReadingSignature { replica: 1 });
+    assert_eq!(error, SequenceError::ClockReadingSignature { replica: 1 });
 }
 
 #[test]
 fn a_reading_from_another_branch_is_refused() {
     let error = refusal(|n, r| {
         let elsewhere = n.sequence.last().root;
-        r[1] = Reading::sign(&key(2), &n.network(), 2, LATER, elsewhere);
+        r[1] = ClockReading::sign(&key(2), &n.network(), 2, LATER, elsewhere);
     });
-    assert_eq!(error, SequenceError::ReadingOffChain { replica: 2 });
+    assert_eq!(error, SequenceError::ClockReadingOffChain { replica: 2 });
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use synod_crypto::{Digest, sha256};
 use synod_ledger::{
-    Block, Configuration, Header, Malformed, Sequence, SequenceError, SuccessorError,
-    Uncertifiable, Voter, public_writes::CONFIGURATIONS_MAP,
+    Block, Configuration, Header, Malformed, RetractsCertified, Sequence, SequenceError,
+    SuccessorError, Voter, public_writes::CONFIGURATIONS_MAP,
 };
 
 use crate::network::{
@@ -210,7 +210,7 @@ fn a_certified_block_cannot_be_retracted() {
     network.certify(&[1, 2]);
     assert_eq!(
         network.sequence.retract(1),
-        Err(Uncertifiable { certified: 2 })
+        Err(RetractsCertified { certified: 2 })
     );
 }
 

@@ -146,7 +146,7 @@ fn voter_whose_leave_would_end_diversity_stays_one() {
 fn sole_voter_hears_at_once_that_it_cannot_leave() {
     let mut cluster = Cluster::found(84, 1);
     let why = refusal(leave(&mut cluster, 1));
-    assert!(why.contains("no voter would be left"), "{why}");
+    assert!(why.contains("no voter would remain"), "{why}");
 }
 
 #[test]

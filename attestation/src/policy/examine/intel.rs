@@ -162,19 +162,19 @@ pub(super) fn event_log(logs: &[BoundLog], rules: &TdxRules) -> Check {
         .key("tdx.require_event_log")
 }
 
-/// Each component of the module, at launch and now, must reach the floor.
+/// Each component of the module, at launch and now, must reach the minimum TCB.
 fn module_svn(tdx: &TdxClaims, rules: &TdxRules) -> Option<Check> {
-    let floor = &rules.tee_tcb_svn_min;
-    if floor.is_empty() {
+    let minimum = &rules.tee_tcb_svn_min;
+    if minimum.is_empty() {
         return None;
     }
     let versions = [Some(tdx.tee_tcb_svn), tdx.tee_tcb_svn2];
-    let reaches = |svn: &[u8; 16]| svn.iter().zip(floor).all(|(have, need)| have >= need);
+    let reaches = |svn: &[u8; 16]| svn.iter().zip(minimum).all(|(have, need)| have >= need);
     let lower = versions.iter().flatten().find(|svn| !reaches(svn));
     let found = lower.unwrap_or(&tdx.tee_tcb_svn);
     let behind = found
         .iter()
-        .zip(floor)
+        .zip(minimum)
         .enumerate()
         .filter(|(_, (have, need))| have < need)
         .map(|(index, (have, need))| {
@@ -185,7 +185,7 @@ fn module_svn(tdx: &TdxClaims, rules: &TdxRules) -> Option<Check> {
         Check::new(
             Rule::Tcb,
             lower.is_none(),
-            format!("TDX module at least {floor:?}"),
+            format!("TDX module at least {minimum:?}"),
             format!("{found:?}"),
         )
         .of("tdx.tee_tcb_svn")

@@ -7,7 +7,7 @@ use crate::{
         check::Check,
         choice::{Unknown, UnknownBits},
         rule::Rule,
-        rules::snp::{SnpRules, TcbFloor},
+        rules::snp::{MinimumTcb, SnpRules},
     },
     snp::{
         claims::{SigningKey, SnpClaims},
@@ -18,7 +18,7 @@ use crate::{
 pub(super) fn examine(snp: &SnpClaims, rules: &SnpRules, unknown: Unknown) -> Vec<Check> {
     let mut checks = guest(snp, rules);
     checks.extend(platform(snp, rules));
-    checks.extend(floors(snp, rules));
+    checks.extend(minimums(snp, rules));
     checks.extend(mitigations(snp, rules, unknown));
     checks
 }
@@ -221,7 +221,7 @@ fn unknown_bits(snp: &SnpClaims, rules: &SnpRules) -> Check {
     .key("sev-snp.unknown_bits")
 }
 
-fn floors(snp: &SnpClaims, rules: &SnpRules) -> Vec<Check> {
+fn minimums(snp: &SnpClaims, rules: &SnpRules) -> Vec<Check> {
     let reported = [("reported", snp.reported_tcb)];
     let committed = [("committed", snp.committed_tcb)];
     let launch = [("launch", snp.launch_tcb)];
@@ -229,18 +229,20 @@ fn floors(snp: &SnpClaims, rules: &SnpRules) -> Vec<Check> {
     let all = [reported[0], committed[0], launch[0], current[0]];
     let versions: [&[(&str, TcbVersion)]; 5] = [&all, &reported, &committed, &launch, &current];
     let mut checks: Vec<Check> = rules
-        .floors()
+        .minimums()
         .into_iter()
         .zip(versions)
-        .filter_map(|((key, floors), versions)| {
-            let stated = floors
+        .filter_map(|((key, minimums), versions)| {
+            let stated = minimums
                 .iter()
                 .find(|(name, _)| Product::from_str(name) == Ok(snp.product));
             // The first table stands for all, so it shows even when empty.
             match stated {
-                Some((name, floor)) => Some(tcb(&format!("sev-snp.{key}.{name}"), floor, versions)),
+                Some((name, minimum)) => {
+                    Some(tcb(&format!("sev-snp.{key}.{name}"), minimum, versions))
+                }
                 None if key == "tcb_min" => {
-                    Some(tcb("sev-snp.tcb_min", &TcbFloor::default(), versions))
+                    Some(tcb("sev-snp.tcb_min", &MinimumTcb::default(), versions))
                 }
                 None => None,
             }
@@ -250,14 +252,14 @@ fn floors(snp: &SnpClaims, rules: &SnpRules) -> Vec<Check> {
     checks
 }
 
-/// All the given versions must reach the floor.
-fn tcb(key: &str, floor: &TcbFloor, versions: &[(&str, TcbVersion)]) -> Check {
-    let least = floor.version();
+/// All the given versions must reach the minimum TCB.
+fn tcb(key: &str, minimum: &MinimumTcb, versions: &[(&str, TcbVersion)]) -> Check {
+    let least = minimum.version();
     let (which, found) = versions
         .iter()
         .find(|(_, version)| !version.is_at_least(&least))
         .unwrap_or(&versions[0]);
-    let behind = floor.behind(*found);
+    let behind = minimum.behind(*found);
     let mend = match (*which, behind.is_empty()) {
         ("launch", false) => "update the firmware of the platform, and launch the guest again",
         ("committed", false) => "commit the newer firmware (SNP_COMMIT)",

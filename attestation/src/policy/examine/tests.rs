@@ -19,7 +19,7 @@ use crate::{
         rules::{
             Kind, Rules,
             intel::TdxRules,
-            snp::{SnpRules, TcbFloor},
+            snp::{MinimumTcb, SnpRules},
         },
         tier::TierEntry,
     },
@@ -187,25 +187,25 @@ fn snp_claims_break_exactly_the_rule_that_they_are_wrong_by() {
 }
 
 #[test]
-fn snp_platform_must_reach_the_floor_with_every_firmware_it_names() {
-    let floor = |rules: &mut SnpRules| {
+fn snp_platform_must_reach_the_minimum_with_every_firmware_it_names() {
+    let minimum = |rules: &mut SnpRules| {
         let text = "fmc = 1\nbootloader = 2\ntee = 3\nsnp = 4\nmicrocode = 80";
-        let floor = toml::from_str(text).expect("a floor");
-        rules.tcb_min.insert("turin".to_owned(), floor);
+        let minimum = toml::from_str(text).expect("a minimum");
+        rules.tcb_min.insert("turin".to_owned(), minimum);
     };
     let lower = TcbVersion {
         microcode: 79,
         ..TCB
     };
     let higher = TcbVersion { snp: 5, ..TCB };
-    let breaks = |change: &dyn Fn(&mut SnpClaims)| snp_breaks(floor, change);
+    let breaks = |change: &dyn Fn(&mut SnpClaims)| snp_breaks(minimum, change);
     assert_eq!(breaks(&|_| ()), []);
     assert_eq!(breaks(&|snp| snp.reported_tcb = lower), [Rule::Tcb]);
     assert_eq!(breaks(&|snp| snp.committed_tcb = lower), [Rule::Tcb]);
     assert_eq!(breaks(&|snp| snp.launch_tcb = lower), [Rule::Tcb]);
     assert_eq!(breaks(&|snp| snp.current_tcb = lower), [Rule::Tcb]);
     assert_eq!(breaks(&|snp| snp.current_tcb = higher), []);
-    // A floor for another product does not count.
+    // A minimum for another product does not count.
     let other = |snp: &mut SnpClaims| {
         snp.product = Product::Genoa;
         snp.launch_tcb = lower;
@@ -214,7 +214,7 @@ fn snp_platform_must_reach_the_floor_with_every_firmware_it_names() {
 }
 
 #[test]
-fn tcb_floor_counts_component_by_component() {
+fn tcb_minimum_counts_component_by_component() {
     for (component, lower) in [
         ("fmc", TcbVersion { fmc: 0, ..TCB }),
         (
@@ -540,43 +540,43 @@ fn each_rule_for_an_amd_platform_is_broken_alone_and_names_its_key() {
     assert_eq!(snp_keys(|_| (), provisional), []);
 }
 
-type Set = fn(&mut SnpRules, BTreeMap<String, TcbFloor>);
+type Set = fn(&mut SnpRules, BTreeMap<String, MinimumTcb>);
 type Lower = fn(&mut SnpClaims);
 
 #[test]
-fn each_firmware_has_a_floor_of_its_own() {
-    let floor = || {
-        let floor = TcbFloor {
+fn each_firmware_has_a_minimum_of_its_own() {
+    let minimum = || {
+        let minimum = MinimumTcb {
             microcode: 80,
-            ..TcbFloor::default()
+            ..MinimumTcb::default()
         };
-        BTreeMap::from([("turin".to_owned(), floor)])
+        BTreeMap::from([("turin".to_owned(), minimum)])
     };
     let cases: [(Set, Lower, &str); 4] = [
         (
-            |rules, floor| rules.reported_tcb_min = floor,
+            |rules, minimum| rules.reported_tcb_min = minimum,
             |snp| snp.reported_tcb.microcode = 79,
             "sev-snp.reported_tcb_min.turin",
         ),
         (
-            |rules, floor| rules.committed_tcb_min = floor,
+            |rules, minimum| rules.committed_tcb_min = minimum,
             |snp| snp.committed_tcb.microcode = 79,
             "sev-snp.committed_tcb_min.turin",
         ),
         (
-            |rules, floor| rules.launch_tcb_min = floor,
+            |rules, minimum| rules.launch_tcb_min = minimum,
             |snp| snp.launch_tcb.microcode = 79,
             "sev-snp.launch_tcb_min.turin",
         ),
         (
-            |rules, floor| rules.current_tcb_min = floor,
+            |rules, minimum| rules.current_tcb_min = minimum,
             |snp| snp.current_tcb.microcode = 79,
             "sev-snp.current_tcb_min.turin",
         ),
     ];
     for (index, (set, _, path)) in cases.iter().enumerate() {
         for (other, (_, lower, _)) in cases.iter().enumerate() {
-            let broken = snp_keys(|rules| set(rules, floor()), lower);
+            let broken = snp_keys(|rules| set(rules, minimum()), lower);
             let expected = if index == other {
                 one(Rule::Tcb, path)
             } else {
@@ -588,18 +588,18 @@ fn each_firmware_has_a_floor_of_its_own() {
 }
 
 #[test]
-fn floor_says_what_is_needed_since_when_and_what_is_there() {
+fn minimum_says_what_is_needed_since_when_and_what_is_there() {
     let mut snp = snp();
     snp.current_tcb.microcode = 0xce;
-    let floor = TcbFloor {
+    let minimum = MinimumTcb {
         microcode: 0xd1,
         dated: Some("2026-02".to_owned()),
         advisory: Some("AMD-SB-7033".to_owned()),
-        ..TcbFloor::default()
+        ..MinimumTcb::default()
     };
     let policy = policy(|all| {
         let rules = all.sev_snp.as_mut().expect("rules for SEV-SNP");
-        rules.current_tcb_min.insert("turin".to_owned(), floor);
+        rules.current_tcb_min.insert("turin".to_owned(), minimum);
     });
     let checks = policy.examine(&claims(Tee::SevSnp, Details::Snp(Box::new(snp))), NOW_MS);
     let failed = checks.iter().find(|check| !check.passed);
@@ -699,24 +699,24 @@ fn dangerous_choices_for_a_domain_accept_what_they_name_and_no_more() {
 }
 
 #[test]
-fn tdx_module_must_reach_the_floor_at_launch_and_now() {
-    let floor = |rules: &mut TdxRules| rules.tee_tcb_svn_min = vec![5, 1];
+fn tdx_module_must_reach_the_minimum_at_launch_and_now() {
+    let minimum = |rules: &mut TdxRules| rules.tee_tcb_svn_min = vec![5, 1];
     let reached = |tdx: &mut TdxClaims| {
         tdx.tee_tcb_svn[..2].copy_from_slice(&[5, 1]);
         tdx.tee_tcb_svn2 = Some([9; 16]);
     };
-    assert_eq!(tdx_keys(floor, reached), []);
+    assert_eq!(tdx_keys(minimum, reached), []);
     let expected = one(Rule::Tcb, "tdx.tee_tcb_svn_min");
     let launch = |tdx: &mut TdxClaims| {
         reached(tdx);
         tdx.tee_tcb_svn[1] = 0;
     };
-    assert_eq!(tdx_keys(floor, launch), expected);
+    assert_eq!(tdx_keys(minimum, launch), expected);
     let now = |tdx: &mut TdxClaims| {
         reached(tdx);
         tdx.tee_tcb_svn2 = Some([4; 16]);
     };
-    assert_eq!(tdx_keys(floor, now), expected);
+    assert_eq!(tdx_keys(minimum, now), expected);
 }
 
 #[test]
@@ -870,7 +870,7 @@ fn out_of_date_platform_is_accepted_within_its_grace_and_not_a_moment_longer() {
         assert_eq!(check(86_399, status, &[]), broken);
         assert_eq!(check(0, status, &[]), broken);
     }
-    // What is left beside the age must be accepted by itself.
+    // What is wrong apart from the age must be accepted by itself.
     let both = TcbStatus::OutOfDateConfigurationNeeded;
     assert_eq!(check(86_400, both, &[]), broken);
     assert_eq!(check(86_400, both, &[TcbStatus::ConfigurationNeeded]), []);

@@ -19,7 +19,7 @@ pub struct TdxRules {
     /// How long an out-of-date platform is still accepted, in seconds from the
     /// date of the first newer TCB level that it does not meet.
     pub status_grace_s: u64,
-    /// How long collateral is still used after it ran out, in seconds.
+    /// How long collateral is still used after it expired, in seconds.
     pub collateral_grace_s: u64,
     /// Advisories (`INTEL-SA-…`) that refuse a platform they apply to.
     pub denied_advisories: BTreeSet<String>,
@@ -58,7 +58,7 @@ pub struct SgxRules {
     /// How long an out-of-date platform is still accepted, in seconds from the
     /// date of the first newer TCB level that it does not meet.
     pub status_grace_s: u64,
-    /// How long collateral is still used after it ran out, in seconds.
+    /// How long collateral is still used after it expired, in seconds.
     pub collateral_grace_s: u64,
     /// Advisories (`INTEL-SA-…`) that refuse a platform they apply to.
     pub denied_advisories: BTreeSet<String>,

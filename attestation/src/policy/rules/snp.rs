@@ -22,15 +22,15 @@ pub struct SnpRules {
     pub products: BTreeSet<String>,
     /// Lowest accepted firmware, by product, for all four versions that a
     /// report names: reported, committed, launch and current.
-    pub tcb_min: BTreeMap<String, TcbFloor>,
+    pub tcb_min: BTreeMap<String, MinimumTcb>,
     /// Lowest firmware that the signing key may be derived from.
-    pub reported_tcb_min: BTreeMap<String, TcbFloor>,
+    pub reported_tcb_min: BTreeMap<String, MinimumTcb>,
     /// Lowest firmware that the platform may be able to go back to.
-    pub committed_tcb_min: BTreeMap<String, TcbFloor>,
+    pub committed_tcb_min: BTreeMap<String, MinimumTcb>,
     /// Lowest firmware that the guest may have been launched on.
-    pub launch_tcb_min: BTreeMap<String, TcbFloor>,
+    pub launch_tcb_min: BTreeMap<String, MinimumTcb>,
     /// Lowest firmware that may run now.
-    pub current_tcb_min: BTreeMap<String, TcbFloor>,
+    pub current_tcb_min: BTreeMap<String, MinimumTcb>,
     /// Refuse a platform that can go back to older firmware than it runs.
     pub require_committed_firmware: bool,
     /// Least privileged level (`VMPL`) that may speak for the guest.
@@ -62,10 +62,10 @@ pub struct SnpRules {
     pub allow_vlek: bool,
     /// Providers whose fleet keys are accepted; empty: any.
     pub csp_ids: BTreeSet<String>,
-    /// Keys (SHA-384, hexadecimal) of which one must have signed the guest's
+    /// Keys (SHA-384, hexadecimal), one of which must have signed the guest's
     /// id block; empty: no id block is needed.
     pub id_keys: BTreeSet<String>,
-    /// Keys (SHA-384, hexadecimal) of which one must have certified the id
+    /// Keys (SHA-384, hexadecimal), one of which must have certified the id
     /// key; empty: none is needed.
     pub author_keys: BTreeSet<String>,
     /// What is made of bits of the platform's information and the guest's
@@ -110,8 +110,8 @@ impl Default for SnpRules {
 }
 
 impl SnpRules {
-    /// The five tables of floors, by their keys.
-    pub fn floors(&self) -> [(&'static str, &BTreeMap<String, TcbFloor>); 5] {
+    /// The five tables of minimum TCBs, by their keys.
+    pub fn minimums(&self) -> [(&'static str, &BTreeMap<String, MinimumTcb>); 5] {
         [
             ("tcb_min", &self.tcb_min),
             ("reported_tcb_min", &self.reported_tcb_min),
@@ -122,10 +122,10 @@ impl SnpRules {
     }
 }
 
-/// A floor under the firmware of an AMD platform.
+/// The minimum TCB: the oldest firmware that is accepted on an AMD platform.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct TcbFloor {
+pub struct MinimumTcb {
     /// First mutable code (Turin only).
     pub fmc: u8,
     /// Boot loader of the secure processor.
@@ -144,8 +144,8 @@ pub struct TcbFloor {
     pub advisory: Option<String>,
 }
 
-impl TcbFloor {
-    /// The floor as a version.
+impl MinimumTcb {
+    /// The minimum TCB as a version.
     pub fn version(&self) -> TcbVersion {
         TcbVersion {
             fmc: self.fmc,

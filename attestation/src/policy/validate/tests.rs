@@ -183,7 +183,7 @@ fn parts_have_names_of_their_own_and_known_tees() {
 
 #[test]
 fn products_of_amd_are_known_wherever_they_are_named() {
-    let rome = || BTreeMap::from([("rome".to_owned(), TcbFloor::default())]);
+    let rome = || BTreeMap::from([("rome".to_owned(), MinimumTcb::default())]);
     let expected = unknown("AMD product", "rome");
     let products = snp(|rules| {
         rules.products.insert("rome".to_owned());
@@ -242,14 +242,14 @@ fn keys_are_digests_of_48_bytes_in_small_letters() {
 }
 
 #[test]
-fn floor_is_dated_by_month_or_day_and_names_its_advisory() {
-    let with = |floor: TcbFloor| {
-        snp(|rules| rules.tcb_min = BTreeMap::from([("turin".to_owned(), floor)]))
+fn minimum_is_dated_by_month_or_day_and_names_its_advisory() {
+    let with = |minimum: MinimumTcb| {
+        snp(|rules| rules.tcb_min = BTreeMap::from([("turin".to_owned(), minimum)]))
     };
     let dated = |text: &str| {
-        with(TcbFloor {
+        with(MinimumTcb {
             dated: Some(text.to_owned()),
-            ..TcbFloor::default()
+            ..MinimumTcb::default()
         })
     };
     assert_eq!(dated("2026-02"), Ok(()));
@@ -266,9 +266,9 @@ fn floor_is_dated_by_month_or_day_and_names_its_advisory() {
         assert_eq!(dated(wrong), out_of_bounds("tcb_min.dated"), "{wrong}");
     }
     let advisory = |text: String| {
-        with(TcbFloor {
+        with(MinimumTcb {
             advisory: Some(text),
-            ..TcbFloor::default()
+            ..MinimumTcb::default()
         })
     };
     assert_eq!(advisory("AMD-SB-3019".to_owned()), Ok(()));
@@ -287,11 +287,11 @@ fn statuses_of_intel_are_known_and_a_module_has_16_components() {
         rules.statuses.insert("Fine".to_owned());
     });
     assert_eq!(sgx, unknown("TCB status", "Fine"));
-    let floor = |length| {
+    let minimum = |length| {
         changed(|rules| {
             rules.tdx.as_mut().expect("rules for TDX").tee_tcb_svn_min = vec![0; length];
         })
     };
-    assert_eq!(floor(16), Ok(()));
-    assert_eq!(floor(17), out_of_bounds("tdx.tee_tcb_svn_min"));
+    assert_eq!(minimum(16), Ok(()));
+    assert_eq!(minimum(17), out_of_bounds("tdx.tee_tcb_svn_min"));
 }

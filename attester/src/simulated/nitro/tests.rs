@@ -513,7 +513,7 @@ fn chain_is_refused_before_and_after_the_validity_of_the_leaf() {
             problem: CertificateError::Expired { .. }
         }
     ));
-    // After twenty days the authorities have run out as well.
+    // After twenty days the authorities have expired as well.
     let later = error_at(&document(), NOW_MS + 21 * 24 * 3_600_000);
     assert!(matches!(
         later,

@@ -1,4 +1,5 @@
-//! Python: the builder that comes with the guest library, by the interpreter of the folder's `.venv` or the one at hand.
+//! Python: the builder that comes with the guest library, run by the interpreter of the folder's `.venv`, or else the
+//! one on the path.
 
 use crate::app::project::Project;
 use crate::app::tool::Tool;
@@ -8,7 +9,7 @@ const ARGS: [&str; 2] = ["-m", "synod_app.build"];
 const INSTALL: &str =
     "make one for it: `python3 -m venv .venv && .venv/bin/pip install -r requirements.txt`";
 
-/// Runs the builder, and gives the component that it left beside the manifest.
+/// Runs the builder, and gives the component that it left next to the manifest.
 pub(crate) fn build(project: &Project) -> Outcome<Vec<u8>> {
     let own = project.dir.join(".venv/bin/python");
     let own = std::path::absolute(&own).unwrap_or(own);

@@ -149,11 +149,11 @@ fn module_of(said: &Said, project: &Project) -> Outcome<PathBuf> {
     match &modules[..] {
         [module] => Ok(module.clone()),
         [] => Err(
-            Failure::mistake("cargo made no module: the crate has no `cdylib`")
-                .with_hint("write `[lib]` and `crate-type = [\"cdylib\"]` into Cargo.toml"),
+            Failure::mistake("cargo built no module: the crate has no `cdylib` target")
+                .with_hint("add `[lib]` and `crate-type = [\"cdylib\"]` to Cargo.toml"),
         ),
         _ => Err(Failure::mistake(format!(
-            "cargo made {} modules, an app is one",
+            "cargo built {} modules, expected one",
             modules.len()
         ))),
     }

@@ -41,16 +41,16 @@ pub(crate) struct CallArgs {
     /// A header field; can be repeated
     #[arg(long, value_name = "NAME: VALUE")]
     header: Vec<String>,
-    /// Call as this user, whose key and certificate stand in DIR/users
+    /// Call as this user, whose key and certificate are in DIR/users
     #[arg(long, value_name = "NAME", conflicts_with = "cert")]
     user: Option<String>,
     /// Write the receipt to this file, and what it must bind to FILE.bound
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
-    /// Your own name for this request: repeated with the same one, it takes effect once
+    /// Your name for this request: if it is sent again with the same name, it still takes effect only once
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
-    /// Ask the certified state of the replica that is asked, instead of the newest
+    /// Use the certified state of the replica that answers, instead of the newest state
     #[arg(long)]
     local: bool,
 }
@@ -69,7 +69,7 @@ pub(crate) async fn run(args: &CallArgs, output: Output) -> Outcome {
             .await
             .map_err(of_proof)?;
         say(format!(
-            "verified: transaction {} is committed, with this request and this answer",
+            "verified: transaction {} is committed, and its receipt proves this request and this answer",
             answer.transaction_id
         ));
         if let Some(path) = &args.receipt {
@@ -119,7 +119,7 @@ impl CallArgs {
 
     fn request(&self) -> Outcome<AppRequest> {
         if !self.path.starts_with('/') {
-            return Err(Failure::mistake(format!("`{}` is no path", self.path))
+            return Err(Failure::mistake(format!("`{}` is not a path", self.path))
                 .with_hint("a path begins with `/`"));
         }
         let mut fields = HeaderMap::new();
@@ -161,7 +161,7 @@ fn parse_json(text: &str) -> Result<Value, serde_json::Error> {
 
 fn field(text: &str) -> Outcome<(HeaderName, HeaderValue)> {
     let wrong = || {
-        Failure::mistake(format!("`{text}` is no header field")).with_hint("write `NAME: VALUE`")
+        Failure::mistake(format!("`{text}` is not a header field")).with_hint("write `NAME: VALUE`")
     };
     let (name, value) = text.split_once(':').ok_or_else(wrong)?;
     let name = name

@@ -15,7 +15,7 @@ use crate::files;
 use crate::outcome::{Exit, Failure, Outcome};
 use crate::output::{Output, say};
 
-/// Says what a component can and cannot do, from its imports and manifest alone; nothing of it is run
+/// Shows what a component can and cannot do, from its imports and manifest alone; does not run it
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   synod app inspect .                                   # the app in this folder, as it was built last
@@ -25,13 +25,13 @@ use crate::output::{Output, say};
 pub(crate) struct InspectArgs {
     #[command(flatten)]
     service: ServiceArgs,
-    /// A component, the folder of an app, or the address of an app that runs: `https://HOST:PORT/app/NAME`
+    /// A component, the folder of an app, or the address of a running app: `https://HOST:PORT/app/NAME`
     #[arg(value_name = "FILE|DIR|URL")]
     target: String,
     /// The manifest that goes with a component in a file
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
-    /// The imports that you allow, by their short names, with commas; anything beyond is an error
+    /// The imports that you allow, by their short names, separated by commas; any other import is an error
     #[arg(long, value_name = "IMPORTS", value_delimiter = ',')]
     allow: Option<Vec<String>>,
 }
@@ -64,7 +64,7 @@ fn app_address(target: &str) -> Outcome<Option<(ReplicaUrl, String)>> {
         return Ok(None);
     }
     let wrong = || {
-        Failure::mistake(format!("`{target}` names no app"))
+        Failure::mistake(format!("`{target}` does not name an app"))
             .with_hint("write `https://HOST:PORT/app/NAME`")
     };
     let (base, name) = target.split_once("/app/").ok_or_else(wrong)?;
@@ -84,21 +84,21 @@ async fn running(
     let app = service.app(name).info().await?;
     let active = app.active.ok_or_else(|| {
         Failure::mistake(format!("no version of `{name}` is in force"))
-            .with_hint("`synod app list` shows how it stands")
+            .with_hint("`synod app list` shows its state")
     })?;
     let component = service.app(name).component().await.map_err(of_component)?;
     if sha256(&[&component]).to_string() != active.component {
-        return Err(
-            Failure::broken(format!("`{name}` was set anew in this very moment"))
-                .with_hint("look again"),
-        );
+        return Err(Failure::broken(format!(
+            "`{name}` was replaced by a new version during this command"
+        ))
+        .with_hint("run the command again"));
     }
     let toml = active.manifest.unwrap_or_default();
     let manifest = AppManifest::from_toml(&toml).map_err(|error| {
         Failure::not_verified(format!("the service's manifest of `{name}`: {error}"))
     })?;
     say(format!(
-        "the component has the digest that the ledger holds for `{name}` (number {}, set by transaction {})",
+        "the component has the digest that is on the ledger for `{name}` (number {}, set by transaction {})",
         active.number, active.set_by
     ));
     Ok((component.to_vec(), Some(manifest), service.simulated()))

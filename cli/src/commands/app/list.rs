@@ -7,7 +7,7 @@ use crate::connect::ServiceArgs;
 use crate::outcome::Outcome;
 use crate::output::Output;
 
-/// Lists the apps of a service: versions, digests, imports, and how the newest setting went
+/// Lists the apps of a service: versions, digests, imports, and the result of the newest deployment
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   synod app list
@@ -47,7 +47,7 @@ pub(crate) fn told(app: &AppInfo) -> String {
     }
     if let Some(pending) = &app.pending {
         lines.push(format!(
-            "  on its way: version {} (number {}), {} pieces missing, compiled by {:?}",
+            "  being deployed: version {} (number {}), {} chunks missing, compiled by {:?}",
             pending.version.version,
             pending.version.number,
             pending.chunks_missing.len(),

@@ -48,7 +48,7 @@ pub(crate) async fn run(args: &LogsArgs, output: Output) -> Outcome {
                     *after = reply.next;
                     if reply.dropped > 0 {
                         say(format!(
-                            "replica {} no longer holds {} lines",
+                            "replica {} no longer has {} lines in memory",
                             reply.replica, reply.dropped
                         ));
                     }

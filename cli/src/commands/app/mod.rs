@@ -14,7 +14,7 @@ use clap::{Args, Subcommand};
 use crate::outcome::Outcome;
 use crate::output::Output;
 
-/// Makes apps, tests them, sets them on a service, calls them, and says what they can do
+/// Makes, tests, deploys, calls and inspects apps
 #[derive(Args, Debug)]
 pub(crate) struct AppArgs {
     #[command(subcommand)]

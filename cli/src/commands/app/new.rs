@@ -24,7 +24,7 @@ pub(crate) struct NewArgs {
     lang: Language,
     /// The app's name: it answers at `/app/NAME/…`
     name: String,
-    /// The folder, which must not be there yet [default: NAME]
+    /// The folder, which must not exist yet [default: NAME]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
@@ -36,8 +36,9 @@ pub(crate) fn run(args: &NewArgs, output: Output) -> Outcome {
     let dir = args.dir.clone().unwrap_or_else(|| args.name.clone().into());
     if dir.exists() {
         return Err(
-            Failure::mistake(format!("`{}` is there already", dir.display()))
-                .with_hint("nothing is ever replaced; choose another folder with `--dir DIR`"),
+            Failure::mistake(format!("`{}` already exists", dir.display())).with_hint(
+                "existing files are never replaced; choose another folder with `--dir DIR`",
+            ),
         );
     }
     for (path, text) in templates::files(args.lang, name.as_str()) {
@@ -66,7 +67,7 @@ fn next_steps(dir: &Path, language: Language) -> String {
         Language::Rust | Language::JavaScript => "",
     };
     format!(
-        "an app in {language}, in `{dir}`. Go on with:\n  cd {dir}{prepare}\n  synod app build\n  synod app test\n  synod up --app .",
+        "made an app in {language}, in `{dir}`. Next:\n  cd {dir}{prepare}\n  synod app build\n  synod app test\n  synod up --app .",
         dir = dir.display()
     )
 }

@@ -33,14 +33,14 @@ pub(crate) struct SetArgs {
     /// The app's folder; it is built first
     #[arg(value_name = "APP", default_value = ".")]
     app: PathBuf,
-    /// Set the component as it was built last
+    /// Set the component from the last build
     #[arg(long)]
     no_build: bool,
     #[command(flatten)]
     signing: SigningArgs,
 }
 
-/// Removes an app with all that its maps hold
+/// Removes an app with all the data in its maps
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   synod app remove notes
@@ -60,7 +60,7 @@ struct SigningArgs {
     /// A member's key file; can be repeated [default: those in DIR/members]
     #[arg(long, value_name = "FILE")]
     member_key: Vec<PathBuf>,
-    /// Only write the act to this file, for members who sign elsewhere
+    /// Only write the act to this file, for members who sign on other machines
     #[arg(long, value_name = "FILE", conflicts_with_all = ["member_key", "signature"])]
     write_action: Option<PathBuf>,
     /// A file that `synod member sign` wrote; can be repeated
@@ -96,7 +96,7 @@ pub(crate) async fn remove(args: &RemoveArgs, output: Output) -> Outcome {
     let data = json!({ "removed": args.name, "transaction_id": reply.transaction_id.to_string() });
     output.result_of(&service, &data, || {
         format!(
-            "`{}` is removed with all that it held, since transaction {}",
+            "`{}` and all its data were removed by transaction {}",
             args.name, reply.transaction_id
         )
     })
@@ -165,11 +165,11 @@ fn local_keys(dir: &Path, threshold: usize) -> Outcome<Vec<PathBuf>> {
     paths.truncate(threshold);
     if paths.len() < threshold {
         return Err(Failure::mistake(format!(
-            "{threshold} members must sign, and `{}` holds the keys of {}",
+            "{threshold} members must sign, but `{}` has the keys of only {}",
             folder.display(),
             paths.len()
         ))
-        .with_hint("name their keys with `--member-key FILE`, or write the act for them with `--write-action FILE`"));
+        .with_hint("name the members' keys with `--member-key FILE`, or write the act to a file for them with `--write-action FILE`"));
     }
     Ok(paths)
 }
@@ -247,7 +247,7 @@ mod tests {
         let both = ["set", "--write-action", "x", "--member-key", "k"];
         assert!(
             Line::try_parse_from(both).is_err(),
-            "one of them would do nothing"
+            "one of them would have no effect"
         );
     }
 }

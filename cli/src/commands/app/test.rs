@@ -31,7 +31,7 @@ pub(crate) struct TestArgs {
     /// Run this scenario instead of all in `tests`; can be repeated
     #[arg(long, value_name = "FILE")]
     scenario: Vec<PathBuf>,
-    /// Test the component as it was built last
+    /// Test the component from the last build
     #[arg(long)]
     no_build: bool,
 }

@@ -14,7 +14,7 @@ use crate::instant::{self, Instant};
 use crate::outcome::Outcome;
 use crate::output::{Output, say};
 
-/// Endorsements: fetches them, lists what is kept
+/// Fetches endorsements and lists the cached ones
 #[derive(Args, Debug)]
 pub(super) struct CollateralArgs {
     #[command(subcommand)]
@@ -23,12 +23,12 @@ pub(super) struct CollateralArgs {
 
 #[derive(Subcommand, Debug)]
 enum CollateralCommand {
-    /// Fetches, verifies and keeps what is needed to judge some evidence
+    /// Fetches, verifies and caches the endorsements that some evidence needs
     #[command(after_help = "Examples:
   synod attest collateral fetch quote.bin
   synod attest collateral fetch report.bin --out ./collateral      # to carry to a machine without network")]
     Fetch(FetchArgs),
-    /// Lists the answers that are kept
+    /// Lists the cached answers
     #[command(after_help = "Example:
   synod attest collateral list --json")]
     List(ListArgs),
@@ -89,7 +89,7 @@ fn fetch(args: &FetchArgs, output: Output) -> Outcome {
     output.result(&data, || {
         let until = fetched
             .next_update_ms
-            .map_or("no end is stated".to_owned(), instant::in_utc);
+            .map_or("no end stated".to_owned(), instant::in_utc);
         let mut lines = vec![format!(
             "endorsements of {}, verified, from {}; valid until: {until}",
             evidence.tee(),
@@ -116,7 +116,7 @@ fn list(args: &ListArgs, output: Output) -> Outcome {
         .collect();
     output.result(&data, || {
         if entries.is_empty() {
-            return "nothing is kept".to_owned();
+            return "the cache is empty".to_owned();
         }
         let line = |entry: &synod_endorser::Entry| {
             format!(

@@ -20,7 +20,7 @@ use crate::instant;
 use crate::outcome::{Failure, Outcome};
 use crate::output::Output;
 
-/// Shows what evidence, event logs, certificates or collateral say; verifies nothing
+/// Shows the content of evidence, event logs, certificates or collateral without verifying it
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   synod attest inspect quote.bin

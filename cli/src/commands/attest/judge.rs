@@ -1,4 +1,4 @@
-//! One judgement: the best that any of the endorsements at hand can bring.
+//! One judgement: the best that any of the endorsements available can bring.
 
 use synod_attestation::{Appraisal, Binding, Endorsements, Evidence, Policy};
 

@@ -40,7 +40,7 @@ const FIELDS: [&str; 8] = [
 /// Reads a file, whatever it is.
 pub(super) fn read(path: &Path) -> Outcome<Material> {
     of_bytes(files::read(path)?).ok_or_else(|| {
-        Failure::not_verified(format!("`{}` is nothing that a known TEE makes", path.display())).with_hint(
+        Failure::not_verified(format!("`{}` is not something that a known TEE makes", path.display())).with_hint(
             "evidence is read as bytes, hexadecimal or base64 text, in JSON under `quote` or `report`, or in a certificate",
         )
     })
@@ -51,7 +51,7 @@ pub(super) fn read_evidence(path: &Path) -> Outcome<Evidence> {
     match read(path)? {
         Material::Evidence(evidence) => Ok(*evidence),
         other => Err(Failure::mistake(format!(
-            "`{}` is {}, and not evidence",
+            "`{}` is {}, not evidence",
             path.display(),
             other.name()
         ))),

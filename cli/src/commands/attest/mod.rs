@@ -16,7 +16,7 @@ use clap::{Args, Subcommand};
 use crate::outcome::Outcome;
 use crate::output::Output;
 
-/// Evidence of TEEs: inspect, verify, explain, make
+/// Inspects, verifies, explains and generates evidence of TEEs
 #[derive(Args, Debug)]
 pub(crate) struct AttestArgs {
     #[command(subcommand)]

@@ -8,7 +8,7 @@ use crate::commands::attest::settings::{BUILT_IN, named_policy};
 use crate::outcome::Outcome;
 use crate::output::Output;
 
-/// Appraisal policies: shows one, compares two
+/// Shows and compares appraisal policies
 #[derive(Args, Debug)]
 pub(super) struct PolicyArgs {
     #[command(subcommand)]
@@ -23,7 +23,7 @@ enum PolicyCommand {
   synod attest policy show production > mine.toml
   synod attest policy show mine.toml")]
     Show(ShowArgs),
-    /// Lists the keys in which two policies differ, and which of them is the stricter
+    /// Lists the keys in which two policies differ, and which policy is stricter
     #[command(after_help = "Example:
   synod attest policy diff production mine.toml")]
     Diff(DiffArgs),
@@ -45,7 +45,7 @@ struct DiffArgs {
     /// A built-in policy or a TOML file
     #[arg(value_name = "POLICY")]
     first: String,
-    /// The other
+    /// The other policy: a built-in one or a TOML file
     #[arg(value_name = "POLICY")]
     second: String,
 }

@@ -14,7 +14,7 @@ use crate::files::{self, Readers};
 use crate::outcome::{Failure, Outcome};
 use crate::output::Output;
 
-/// Makes evidence on this machine
+/// Generates evidence on this machine
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   synod attest quote --report-data 00…00 --out quote.bin
@@ -24,10 +24,10 @@ pub(super) struct QuoteArgs {
     /// The file for the evidence
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Exactly these 64 bytes are bound
+    /// Bind exactly these 64 bytes
     #[arg(long, value_name = "HEX", conflicts_with = "nonce")]
     report_data: Option<String>,
-    /// These bytes are bound, at most 64, followed by zeros
+    /// Bind these bytes, at most 64, followed by zeros
     #[arg(long, value_name = "HEX")]
     nonce: Option<String>,
     /// The TEE to ask, if there are several [default: the innermost]
@@ -36,7 +36,7 @@ pub(super) struct QuoteArgs {
     /// Simulate a TEE under published keys: for tests, no hardware vouches for it
     #[arg(long, value_name = "TEE")]
     simulate: Option<Tee>,
-    /// A folder for the endorsements, where the platform hands them out
+    /// A folder for the endorsements, if the platform provides them
     #[arg(long, value_name = "DIR")]
     endorsements: Option<PathBuf>,
 }
@@ -77,7 +77,7 @@ fn told(evidence: &Evidence, simulated: bool, endorsed: bool, written: &[PathBuf
     lines.extend(written.iter().map(|path| format!("  {}", path.display())));
     if !endorsed {
         lines.push(
-            "this platform hands out no endorsements: `synod attest collateral fetch` gets them"
+            "this platform does not provide endorsements: `synod attest collateral fetch` downloads them"
                 .to_owned(),
         );
     }
@@ -89,22 +89,22 @@ impl QuoteArgs {
         let given = self.report_data.as_deref().or(self.nonce.as_deref());
         let text = given.ok_or_else(|| {
             Failure::mistake("evidence must bind something")
-                .with_hint("name it with `--nonce HEX` or `--report-data HEX`")
+                .with_hint("give the bytes to bind with `--nonce HEX` or `--report-data HEX`")
         })?;
         let mut bytes = hex::decode(text)
-            .map_err(|_| Failure::mistake("write what is bound in hexadecimal digits"))?;
+            .map_err(|_| Failure::mistake("write the bytes to bind in hexadecimal digits"))?;
         if self.nonce.is_some() && !bytes.is_empty() && bytes.len() < 64 {
             bytes.resize(64, 0);
         }
         ReportData::try_from(bytes.as_slice())
-            .map_err(|_| Failure::mistake("report data has 64 bytes, a nonce 1 to 64"))
+            .map_err(|_| Failure::mistake("report data must be 64 bytes, a nonce 1 to 64 bytes"))
     }
 
     fn attester(&self) -> Outcome<Box<dyn Attester>> {
         if let Some(tee) = self.simulate {
             let mut seed = [0; 32];
             getrandom::fill(&mut seed)
-                .map_err(|error| Failure::broken(format!("no randomness: {error}")))?;
+                .map_err(|error| Failure::broken(format!("cannot get random bytes: {error}")))?;
             let simulated = Simulated::new(tee, [0; 48], seed).map_err(Failure::broken)?;
             return Ok(Box::new(simulated));
         }

@@ -136,7 +136,7 @@ impl Set {
     pub(super) fn tee(&self) -> Option<Tee> {
         match self.group.as_str() {
             "snp" | "sev-snp" => Some(Tee::SevSnp),
-            // Their logs belong to a trust domain's quote beside them.
+            // Their logs belong to a trust domain's quote next to them.
             "tdx" | "ccel" | "dstack" => Some(Tee::Tdx),
             "sgx" => Some(Tee::Sgx),
             "nitro" => Some(Tee::Nitro),

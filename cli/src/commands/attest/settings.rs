@@ -36,7 +36,7 @@ pub(super) struct JudgeArgs {
 /// Where endorsements come from.
 #[derive(Args, Clone, Debug)]
 pub(super) struct SourceArgs {
-    /// A folder with collateral or certificates; nothing else is then asked. Can be repeated
+    /// A folder with collateral or certificates, used instead of any service or cache; can be repeated
     #[arg(long, value_name = "DIR")]
     pub(super) collateral: Vec<PathBuf>,
     #[command(flatten)]
@@ -48,7 +48,7 @@ pub(super) struct SourceArgs {
 pub(super) struct ServicesArgs {
     #[command(flatten)]
     pub(super) cache: CacheArgs,
-    /// Ask no service: use the cache alone
+    /// Use only the cache and ask no service
     #[arg(long)]
     pub(super) offline: bool,
     /// A PCCS to ask instead of Intel's own service
@@ -59,7 +59,7 @@ pub(super) struct ServicesArgs {
 /// The cache alone.
 #[derive(Args, Clone, Debug)]
 pub(super) struct CacheArgs {
-    /// Where answers of the vendors' services are kept
+    /// The folder of the cache of the vendors' answers
     #[arg(long, value_name = "DIR", env = "SYNOD_CACHE")]
     pub(super) cache: Option<PathBuf>,
 }
@@ -79,14 +79,14 @@ impl FromStr for ReportDataArg {
         let bytes = hex::decode(text).map_err(|_| "write hexadecimal digits")?;
         ReportData::try_from(bytes.as_slice())
             .map(Self)
-            .map_err(|_| "report data has 64 bytes")
+            .map_err(|_| "report data must be 64 bytes")
     }
 }
 
 fn parse_nonce(text: &str) -> Result<Nonce, &'static str> {
     let bytes = hex::decode(text).map_err(|_| "write hexadecimal digits")?;
     if bytes.is_empty() || bytes.len() > 64 {
-        return Err("a nonce has 1 to 64 bytes");
+        return Err("a nonce must be 1 to 64 bytes");
     }
     Ok(Nonce(bytes))
 }
@@ -119,7 +119,7 @@ pub(super) fn named_policy(name: &str) -> Outcome<Policy> {
         None if Path::new(name).exists() => read_policy(Path::new(name)),
         None => Err(
             Failure::mistake(format!("there is no policy and no file `{name}`"))
-                .with_hint(format!("built in are {}", BUILT_IN.join(", "))),
+                .with_hint(format!("the built-in policies are {}", BUILT_IN.join(", "))),
         ),
     }
 }
@@ -168,15 +168,15 @@ impl SourceArgs {
         let mut lacking = String::new();
         let mut found = Vec::new();
         for path in &self.collateral {
-            let bag = folder::read(path).map_err(|error| of_endorser(&error))?;
-            match bag.candidates(&platform) {
+            let bundle = folder::read(path).map_err(|error| of_endorser(&error))?;
+            match bundle.candidates(&platform) {
                 Ok(candidates) => found.extend(candidates),
-                Err(lacks) => lacking = format!("`{}` lacks {lacks}", path.display()),
+                Err(lacks) => lacking = format!("`{}` does not contain {lacks}", path.display()),
             }
         }
         if found.is_empty() {
             return Err(Failure::mistake(lacking)
-                .with_hint("`synod attest collateral fetch` gets what is missing"));
+                .with_hint("`synod attest collateral fetch` downloads what is missing"));
         }
         Ok(found)
     }
@@ -213,7 +213,7 @@ impl CacheArgs {
             .or_else(of_home);
         base.map(|base| base.join("synod").join("endorsements"))
             .ok_or_else(|| {
-                Failure::mistake("there is no folder to keep answers in")
+                Failure::mistake("there is no default folder for the cache")
                     .with_hint("name one with `--cache DIR`")
             })
     }

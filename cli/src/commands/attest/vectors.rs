@@ -38,7 +38,7 @@ struct Line {
     expect: Expect,
     /// Whether that is what the set expects; `None` if it was not judged.
     agrees: Option<bool>,
-    /// Why it came out so.
+    /// The reason for this result.
     why: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     appraisal: Option<Box<Appraisal>>,
@@ -81,7 +81,7 @@ pub(super) fn run(folder: &Path, output: Output) -> Outcome {
     output.result(&data, || text(&lines, &totals))?;
     if disagreeing > 0 {
         return Err(Failure::not_verified(format!(
-            "{disagreeing} sets do not come out as they expect"
+            "{disagreeing} sets do not give the expected result"
         )));
     }
     Ok(())
@@ -109,7 +109,7 @@ fn judge_set(policy: &Policy, set: &Set) -> Outcome<Line> {
             None if set.group == "roots" => Ok(line(
                 set.group.clone(),
                 Came::NotJudged,
-                "no evidence, but roots",
+                "roots only, no evidence",
             )),
             None => Ok(line(
                 set.group.clone(),
@@ -121,7 +121,11 @@ fn judge_set(policy: &Policy, set: &Set) -> Outcome<Line> {
     let group = set
         .tee()
         .map_or_else(|| set.group.clone(), |tee| tee.to_string());
-    Ok(line(group, Came::NotJudged, "the set expects nothing"))
+    Ok(line(
+        group,
+        Came::NotJudged,
+        "the set does not state an expected result",
+    ))
 }
 
 fn judge_evidence(
@@ -192,8 +196,8 @@ fn candidates(set: &Set, evidence: &Evidence) -> Result<Vec<Endorsements>, Strin
     if platform == Platform::Nitro {
         return Ok(vec![Endorsements::Nitro]);
     }
-    let bag = folder::read(&set.folder).map_err(|error| error.to_string())?;
-    let mut found = bag.candidates(&platform).unwrap_or_default();
+    let bundle = folder::read(&set.folder).map_err(|error| error.to_string())?;
+    let mut found = bundle.candidates(&platform).unwrap_or_default();
     if evidence.tee() == Tee::SevSnp {
         // Certificates of another chip are no candidates, and a set may be about just that.
         found.extend(set.amd_certificates());
@@ -225,7 +229,7 @@ fn without_time(anchors: &Anchors, evidence: &Evidence) -> Option<Found> {
         accepted: proven.is_err().then_some(false),
         why: match proven {
             Ok(_) => {
-                "signatures hold up to the root; there is no collateral to judge the platform by"
+                "signatures are valid up to the root; there is no collateral for judging the platform"
                     .to_owned()
             }
             Err(why) => why,
@@ -303,7 +307,7 @@ fn of_line(line: &Line) -> String {
         "{text}\n    DISAGREES: the set expects authentic {}, accept {} ({}); found authentic {}",
         said(line.expect.authentic),
         said(line.expect.accept),
-        line.expect.why.as_deref().unwrap_or("no reason is stated"),
+        line.expect.why.as_deref().unwrap_or("no reason stated"),
         said(line.authentic)
     )
 }

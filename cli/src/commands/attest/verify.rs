@@ -14,7 +14,7 @@ use crate::instant;
 use crate::outcome::{Exit, Failure, Outcome};
 use crate::output::Output;
 
-/// Judges evidence: exit code 0 trusted, 1 your mistake, 2 our failure, 3 not trusted
+/// Appraises evidence: exit code 0 trusted, 1 user error, 2 internal failure, 3 not trusted
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   synod attest verify quote.bin --collateral ./collateral --policy baseline --at 2026-06-30
@@ -28,12 +28,12 @@ pub(super) struct VerifyArgs {
     judge: JudgeArgs,
     #[command(flatten)]
     source: SourceArgs,
-    /// Judge every set of real evidence in DIR that states what to expect, and compare
+    /// Appraise every set of real evidence in DIR, and compare with the result that the set expects
     #[arg(long, value_name = "DIR", conflicts_with_all = ["files", "policy", "at", "nonce", "report_data", "collateral"])]
     vectors: Option<PathBuf>,
 }
 
-/// Judges evidence and tells everything: claims, rules, what other policies would say
+/// Appraises evidence and explains the result: claims, rules, and the result under other policies
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
   synod attest explain quote.bin --collateral ./collateral --at 2026-06-30")]
@@ -124,15 +124,15 @@ fn read_cases(paths: &[PathBuf]) -> Outcome<Vec<(PathBuf, Outcome<Evidence>)>> {
                         "is an event log without evidence before it".to_owned(),
                     ));
                 };
-                let joined = evidence
-                    .with_log(kind, bytes)
-                    .map_err(|error| mistake(format!("cannot be joined: {error}")))?;
+                let joined = evidence.with_log(kind, bytes).map_err(|error| {
+                    mistake(format!("cannot be combined with its event log: {error}"))
+                })?;
                 cases.push((of, Ok(joined)));
             }
             Ok(other) => {
-                let what = format!("`{}` is {}, and not evidence", path.display(), other.name());
+                let what = format!("`{}` is {}, not evidence", path.display(), other.name());
                 return Err(Failure::mistake(what)
-                    .with_hint("endorsements are named by their folder: `--collateral DIR`"));
+                    .with_hint("name endorsements by their folder: `--collateral DIR`"));
             }
             Err(failure) if failure.exit == Exit::NotVerified => {
                 cases.push((path.clone(), Err(failure)));
@@ -232,7 +232,7 @@ fn short(path: &Path, appraisal: &Appraisal) -> String {
         );
     }
     if !appraisal.bound {
-        lines.push("  note: nothing was asked to be bound, so this may be a copy (`--nonce`, `--report-data`)".to_owned());
+        lines.push("  note: no nonce was checked, so this may be a copy of older evidence (`--nonce`, `--report-data`)".to_owned());
     }
     for check in appraisal.broken() {
         lines.push(format!("  {check}"));

@@ -38,7 +38,7 @@ fn go_through(language: &str, place: u16) {
     for block in blocks.iter().filter(own) {
         let place = format!("docs/tutorial.md:{} ({language})", block.line);
         let output = if block.stays {
-            terminals.stay(&block.commands, "the service is up")
+            terminals.stay(&block.commands, "the service is running")
         } else {
             terminals.run(&block.commands)
         };

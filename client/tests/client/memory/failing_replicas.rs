@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use synod_client::{
-    ClientError, Failure, Memory, Patience, ReplicaUrl, Service, StateFile, StepBack, Trust,
+    ClientError, Failure, Memory, ReplicaUrl, RetryPolicy, Service, StateFile, StepBack, Trust,
     TrustFile, Verifier, WriteOptions,
 };
 
@@ -22,14 +22,14 @@ fn removed() -> (Network, Network) {
 }
 
 fn client(memory: &Memory, urls: &[&ReplicaUrl]) -> Service {
-    let patience = Patience {
+    let retry_policy = RetryPolicy {
         call: Duration::from_secs(20),
-        ..Patience::default()
+        ..RetryPolicy::default()
     };
     let verifier = Verifier::remembering(memory.clone(), None);
     let trust = Trust::Verified(Box::new(verifier));
     let urls = urls.iter().map(|url| (*url).clone());
-    Service::new(urls, trust, None, patience).unwrap()
+    Service::new(urls, trust, None, retry_policy).unwrap()
 }
 
 async fn put(service: &Service) -> Result<(), ClientError> {

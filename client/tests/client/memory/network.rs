@@ -12,7 +12,7 @@ use synod_crypto::{Digest, HpkeSecretKey, Secret, SigningKey};
 use synod_governance::{Act, Action, JoinRule, MemberEntry, ServiceRecord, SignedAction, map};
 use synod_ledger::{
     Block, BlockBuilder, BlockSignature, Certificate, Chain, Configuration, Head, ReceiptIssuer,
-    Recorder, ReplyPreimage, Sequence, Terms, VettedReading, Voter, genesis_block,
+    Recorder, ReplyPreimage, Sequence, Terms, VerifiedClockReading, Voter, genesis_block,
 };
 
 pub(crate) const MEASUREMENT: [u8; 48] = [7; 48];
@@ -228,13 +228,13 @@ impl Network {
         self.certificates.push(certificate);
     }
 
-    fn readings(&self) -> Vec<VettedReading> {
+    fn readings(&self) -> Vec<VerifiedClockReading> {
         let newest = self.sequence.last().hash;
         let voters = self.sequence.configuration().voters().iter();
         voters
             .map(|voter| {
                 let key = key(voter.id);
-                synod_ledger::Reading::sign(&key, &self.id(), voter.id, self.now_ms, newest)
+                synod_ledger::ClockReading::sign(&key, &self.id(), voter.id, self.now_ms, newest)
                     .verify(&self.id(), &key.public())
                     .unwrap()
             })

@@ -2,9 +2,9 @@
 //! broken alone.
 
 use synod_client::{
-    ClientError, Failure, Memory, MemoryError, OpeningError, Patience, ReceiptFailure, ReplicaUrl,
-    Service, StateFile, StepBack, Trust, VerifiedReplica, Verifier, VotersError, WriteOptions,
-    read_chain, verify_receipt,
+    ClientError, Failure, Memory, MemoryError, OpeningError, ReceiptFailure, ReplicaUrl,
+    RetryPolicy, Service, StateFile, StepBack, Trust, VerifiedReplica, Verifier, VotersError,
+    WriteOptions, read_chain, verify_receipt,
 };
 use synod_crypto::Digest;
 use synod_governance::{Act, Action, Refusal, SignatureError};
@@ -47,7 +47,7 @@ fn refused_act(change: impl FnOnce(&mut Action)) -> OpeningError {
 fn client(memory: &Memory, urls: &[&ReplicaUrl]) -> Service {
     let trust = Trust::Verified(Box::new(Verifier::remembering(memory.clone(), None)));
     let urls = urls.iter().map(|url| (*url).clone());
-    Service::new(urls, trust, None, Patience::default()).expect("an address")
+    Service::new(urls, trust, None, RetryPolicy::default()).expect("an address")
 }
 
 async fn put(service: &Service) -> Result<(), ClientError> {

@@ -8,7 +8,7 @@ use http::Method;
 use synod_api::{AppInfo, AppStatus, ErrorCode};
 use synod_channel::KeyFiles;
 use synod_client::{
-    App, AppPin, AppRequest, ClientError, Patience, Request, Service, Trust, Verifier,
+    App, AppPin, AppRequest, ClientError, Request, RetryPolicy, Service, Trust, Verifier,
 };
 use synod_crypto::{Digest, Secret, sha256};
 use synod_governance::Act;
@@ -114,7 +114,7 @@ impl Synod {
         let identity = keys.expect("keys").identity().expect("an identity");
         let trust = Trust::Verified(Box::new(Verifier::new(self.network, None)));
         let urls = self.nodes.iter().map(Node::url);
-        Service::new(urls, trust, Some(identity), Patience::default()).expect("a client")
+        Service::new(urls, trust, Some(identity), RetryPolicy::default()).expect("a client")
     }
 }
 

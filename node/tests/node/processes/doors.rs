@@ -7,7 +7,7 @@ use synod_api::ErrorCode;
 use synod_attestation::Tee;
 use synod_channel::{Certificate, Clock, PublicDoor, TlsKey, dangerous_observe_config};
 use synod_client::{
-    ClientError, Connection, Patience, Repeat, ReplicaUrl, Request, Service, Trust, Verifier,
+    ClientError, Connection, Repeat, ReplicaUrl, Request, RetryPolicy, Service, Trust, Verifier,
     WriteOptions,
 };
 use synod_crypto::Secret;
@@ -97,7 +97,7 @@ async fn session_through_a_man_in_the_middle_is_refused_by_whoever_verifies() {
         [middle.clone()],
         Trust::Verified(Box::new(verifier)),
         None,
-        Patience::default(),
+        RetryPolicy::default(),
     );
     let refused = service
         .expect("a client")

@@ -14,7 +14,7 @@ use synod_api::{HealthReply, NetworkReply, Standing};
 use synod_attestation::{Expected, Freshness, Measurement, Policy, Role, Tee};
 use synod_channel::{Appraiser, KeyFiles, ServerTrust};
 use synod_client::{
-    ClientError, Patience, ReplicaUrl, Service, Trust, Verifier, WriteOptions, Written,
+    ClientError, ReplicaUrl, RetryPolicy, Service, Trust, Verifier, WriteOptions, Written,
     fresh_nonce, observe,
 };
 use synod_crypto::{Digest, HpkeSecretKey, Secret, SigningKey};
@@ -431,7 +431,7 @@ impl Synod {
             urls,
             trust,
             Some(self.user.identity().expect("an identity")),
-            Patience::default(),
+            RetryPolicy::default(),
         )
         .expect("a client")
     }
@@ -498,7 +498,12 @@ impl Synod {
     pub(crate) async fn network_of(&self, place: usize) -> NetworkReply {
         let verifier = Box::new(Verifier::new(self.network, None));
         let url = self.nodes[place].url();
-        let service = Service::new([url], Trust::Verified(verifier), None, Patience::default());
+        let service = Service::new(
+            [url],
+            Trust::Verified(verifier),
+            None,
+            RetryPolicy::default(),
+        );
         let network = service.expect("a client").network().await;
         network.expect("an answer")
     }
@@ -587,7 +592,7 @@ async fn approve(founder: &Node, manifest: &Manifest) -> Digest {
     let approval = Approval::of(manifest.digest(), &attested);
     let trust = Trust::Authority(ServerTrust::attested(&verdict).expect("a key"));
     let service =
-        Service::new([founder.url()], trust, None, Patience::default()).expect("a client");
+        Service::new([founder.url()], trust, None, RetryPolicy::default()).expect("a client");
     let too_few = approvals(&[approval.sign(&member(0))]);
     service
         .bootstrap(&founder.url(), too_few.into())

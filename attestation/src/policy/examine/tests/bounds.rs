@@ -112,7 +112,7 @@ fn relaunch_of_a_platform_that_needs_configuration_is_forgiven_the_age_alone() {
 }
 
 #[test]
-fn floors_are_reached_by_their_own_number() {
+fn minimums_are_reached_by_their_own_number() {
     assert_eq!(
         snp_keys(|rules| rules.guest_svn_min = 7, |snp| snp.guest_svn = 7),
         []
@@ -225,7 +225,7 @@ fn hardware_is_named_whole_unless_the_entry_ends_with_a_star() {
         deny(rules);
     };
     assert_eq!(check("amd-chip:0a", &both), denied);
-    // Zeros are no name, not even where the policy lists them.
+    // Zeros are not a name, not even where the policy lists them.
     let zeros = |rules: &mut Rules| rules.hardware_allow = vec!["amd-chip:0*".to_owned()];
     assert_eq!(check("amd-chip:0000", &zeros), not_allowed);
     assert_eq!(check("amd-chip:0001", &zeros), []);

@@ -216,11 +216,11 @@ fn pck_extension_has_one_form() {
         let content = [&sound[4..], &more].concat();
         PckExtension::parse(&der::sequence(&[content]))
     };
-    // What is not known is passed over; what stands there twice is not.
+    // What is not known is passed over; what appears twice is not.
     assert!(with(entry(&[8], der::octets(&[1]))).is_ok());
     assert_eq!(
         with(entry(&[3], der::octets(&[0, 0]))),
-        Err(IntelError::PckExtension("an entry stands there twice"))
+        Err(IntelError::PckExtension("an entry appears twice"))
     );
     let flags = der::sequence(&[entry(&[7, 3], vec![1, 1, 0xff])]);
     let flagged = with(entry(&[7], flags)).expect("a sound extension");

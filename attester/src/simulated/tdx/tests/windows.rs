@@ -1,5 +1,5 @@
 //! Until when checked collateral, and a verdict that rests on it, may be used:
-//! until the first of its parts runs out, whichever that is.
+//! until the first of its parts expires, whichever that is.
 
 use synod_attestation::intel::{
     collateral::{CheckedCollateral, Window},
@@ -40,7 +40,7 @@ fn window_is_that_of_the_part_that_is_valid_for_the_shortest_time() {
     let mut pck_crl = Case::new();
     let authority = pck_crl.domain.platform.platform_ca().expect("an authority");
     pck_crl.collateral.pck_crl = authority.revoke(&[], NOW_S, UNTIL_S).expect("a list");
-    // The authority stands beside its list, and the PCK chain in the quote.
+    // The authority stands next to its list, and the PCK chain in the quote.
     let mut authority = Case::new();
     let chain = with_chain(|_| (), shorten).collateral.pck_certificate_chain;
     let chain = decode_chain(chain.expect("a chain").as_bytes()).expect("a chain");

@@ -1,6 +1,6 @@
 //! Endorsements in the shapes that people keep them in, known by content.
 //!
-//! A bag takes files one by one and says what it found; names of files do not
+//! A bundle takes files one by one and says what it found; names of files do not
 //! matter. Then it is asked for all endorsements that might be for a platform.
 //!
 //! Invariants:
@@ -26,7 +26,7 @@ pub const CANDIDATES_MAX: usize = 16;
 
 /// Pieces of endorsements.
 #[derive(Clone, Debug, Default)]
-pub struct Bag {
+pub struct Bundle {
     whole: Vec<Endorsements>,
     tcb_infos: Vec<Signed>,
     identities: Vec<Signed>,
@@ -34,7 +34,7 @@ pub struct Bag {
     lists: Vec<RevocationList>,
 }
 
-impl Bag {
+impl Bundle {
     /// Takes what a file holds; whether it held anything.
     pub fn take(&mut self, bytes: &[u8]) -> bool {
         let before = self.pieces();
@@ -46,16 +46,16 @@ impl Bag {
         self.pieces() > before
     }
 
-    /// The pieces of the certificate table that a host hands out beside a
+    /// The pieces of the certificate table that a host hands out next to a
     /// report (`attestation::snp::certificate_table`); none if it is malformed.
     pub fn of_certificate_table(table: &[u8]) -> Self {
         let table = certificate_table::parse(table).unwrap_or_default();
-        let mut bag = Self::default();
+        let mut bundle = Self::default();
         let pieces = [table.vcek, table.vlek, table.ask, table.ark, table.crl];
         for piece in pieces.into_iter().flatten() {
-            bag.take_der(&piece);
+            bundle.take_der(&piece);
         }
-        bag
+        bundle
     }
 
     /// All endorsements that these pieces make and that may be for `platform`;
@@ -312,7 +312,7 @@ impl IntelLists<'_> {
 }
 
 /// The chains of those who may sign TCB information: issued by a root, no
-/// authorities themselves. One of the past may lie beside that of today.
+/// authorities themselves. One of the past may lie next to that of today.
 fn tcb_chains(certificates: &[Certificate]) -> Vec<String> {
     let roots: Vec<&Certificate> = certificates.iter().filter(|root| root.is_root()).collect();
     let signers = certificates.iter().filter(|signer| !signer.is_authority());

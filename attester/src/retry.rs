@@ -29,7 +29,7 @@ impl Pause for ThreadPause {
 /// Tries `attempt` until it succeeds, fails for good, or was busy
 /// [`TRIES_MAX`] times; then its last error is returned, which is still a
 /// transient one.
-pub(crate) fn patiently<T>(
+pub(crate) fn with_retries<T>(
     pause: &mut dyn Pause,
     mut attempt: impl FnMut() -> io::Result<T>,
 ) -> Result<T, OsError> {

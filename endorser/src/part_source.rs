@@ -27,7 +27,7 @@ use crate::{
 /// The most services whose last failure is remembered.
 const PAUSES_MAX: usize = 1024;
 
-/// A part that is at hand.
+/// A part that is available.
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
     pub(crate) part: Part,
@@ -38,7 +38,7 @@ pub(crate) struct Held {
 }
 
 /// The cache and the services.
-pub(crate) struct Holding {
+pub(crate) struct PartSource {
     pub(crate) services: Services,
     pub(crate) refresh: Refresh,
     pub(crate) cache: Option<Cache>,
@@ -48,7 +48,7 @@ pub(crate) struct Holding {
     pauses: Mutex<BTreeMap<String, u64>>,
 }
 
-impl Holding {
+impl PartSource {
     pub(crate) fn new(
         services: Services,
         refresh: Refresh,
@@ -107,7 +107,7 @@ impl Holding {
         }
     }
 
-    /// Gets a part that can be done without. If nobody had it lately, nobody
+    /// Gets an optional part. If no service had it recently, no service
     /// is asked again for a while.
     pub(crate) fn get_if_known(
         &self,
@@ -148,7 +148,7 @@ impl Holding {
         }
     }
 
-    /// What the cache has, if it can be read and has not run out.
+    /// What the cache has, if it can be read and has not expired.
     fn cached(&self, part: &Part, url: &str, now_ms: u64, notes: &mut Vec<Note>) -> Option<Held> {
         let cache = self.cache.as_ref()?;
         let read = match cache.load(url) {
