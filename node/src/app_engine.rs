@@ -14,8 +14,8 @@ use synod_runtime::{
 };
 
 use crate::app_logs::AppLogs;
-use crate::clock::now_ms;
 use crate::executors::Engine;
+use synod_identity::now_ms;
 
 /// The engine of this node.
 pub(crate) struct AppEngine {

@@ -10,9 +10,9 @@ use synod_channel::{
     Certificate, CertificateError, KeyMismatch, LIFETIME_MAX_MS, PublicDoor, ServiceCa, Spki,
 };
 
-use crate::clock::now_ms;
 use crate::config::ServiceUrl;
-use crate::log;
+use synod_identity::log;
+use synod_identity::now_ms;
 
 /// Clients' clocks may be this much behind.
 const SKEW_MS: u64 = 3600 * 1000;

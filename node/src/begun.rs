@@ -6,13 +6,13 @@ use synod_crypto::{Digest, Secret, SigningKey};
 use synod_governance::AttestedStatement;
 use synod_replica::Boot;
 
-use crate::born::Born;
 use crate::ledger_files::LedgerFiles;
+use synod_identity::AttestedIdentity;
 
 /// Everything that running a replica takes.
 pub(crate) struct Begun {
     /// The keys and the TEE, to attest anew.
-    pub(crate) born: Born,
+    pub(crate) own_identity: AttestedIdentity,
     /// The network id.
     pub(crate) network: Digest,
     /// What the replica starts from.

@@ -1,15 +1,7 @@
 //! This machine's clocks. The ledger never believes one machine's alone.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
+use synod_identity::now_ms;
 use synod_replica::Now;
-
-/// Unix time in milliseconds; 0 for a clock set before 1970.
-pub(crate) fn now_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as u64)
-}
 
 /// Both clocks.
 pub(crate) fn now() -> Now {

@@ -3,7 +3,7 @@
 //! Invariants
 //! - unknown keys, missing keys and values out of bounds are errors that name the key;
 //! - relative paths are relative to the folder of the file;
-//! - no secret stands in it: a node's keys are born in its process and die with it.
+//! - no secret stands in it: a node's keys are made in its process and end with it.
 //!
 //! ```toml
 //! dir = "replica-1"                        # the node's own folder; ledgers of earlier runs in it stay untouched
@@ -67,7 +67,7 @@ use synod_attestation::Tee;
 use synod_crypto::Digest;
 
 use crate::apps_config::AppsConfig;
-use crate::endorsements::EndorsementsConfig;
+use synod_identity::{AttesterChoice, EndorsementsConfig, LogLevel};
 
 /// Longest configuration file that is read, in bytes.
 pub const CONFIG_BYTES_MAX: u64 = 64 * 1024;
@@ -115,25 +115,6 @@ pub struct NodeConfig {
     pub apps: AppsConfig,
 }
 
-/// Who makes a node's evidence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AttesterChoice {
-    /// A simulated TEE of this kind: real formats, published roots.
-    Simulated(Tee),
-    /// This machine's TEE: of this kind, or the strongest that is found.
-    Hardware(Option<Tee>),
-}
-
-impl AttesterChoice {
-    /// The kind of TEE, where it is named.
-    pub fn tee(self) -> Option<Tee> {
-        match self {
-            Self::Simulated(tee) => Some(tee),
-            Self::Hardware(tee) => tee,
-        }
-    }
-}
-
 /// How a node comes to be a replica.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Beginning {
@@ -164,21 +145,6 @@ pub enum Durability {
     Disk,
     /// Once it is handed to the operating system: it survives the loss of processes, not of power.
     Memory,
-}
-
-/// How much is told on standard error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LogLevel {
-    /// Only what stops something.
-    Error,
-    /// And what an operator should look at.
-    Warn,
-    /// And what changes.
-    #[default]
-    Info,
-    /// And every dropped message.
-    Debug,
 }
 
 /// An `https` address with a host and no path, such as `https://127.0.0.1:8001`.

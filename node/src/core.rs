@@ -21,7 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::clock::now;
 use crate::governance_news::GovernanceSeen;
-use crate::vital;
+use synod_identity::spawn_critical;
 
 /// At most so many messages are taken before the replica is flushed.
 const DRAIN_MAX: usize = 4096;
@@ -145,7 +145,7 @@ pub(crate) fn start(
         next_call: 0,
         governance: GovernanceSeen::default(),
     };
-    vital::spawn("consensus", move || {
+    spawn_critical("consensus", move || {
         thread.carry_out(begun);
         thread.outlets.membership_changed(&thread.replica);
         thread.tell_of_governance();

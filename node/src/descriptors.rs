@@ -7,7 +7,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use synod_governance::REPLICAS_MAX;
 
 use crate::config::NodeLimits;
-use crate::log;
+use synod_identity::log;
 
 /// Descriptors that are kept for the doors between replicas: to each a dialled connection, from each two, and their
 /// handshakes.

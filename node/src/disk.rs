@@ -19,9 +19,9 @@ use synod_replica::Batch;
 
 use crate::disk_trouble::DiskTrouble;
 use crate::disk_watch::{DiskWatch, HANG_MAX, Outcome};
-use crate::log;
 use crate::segments::Segments;
-use crate::vital;
+use synod_identity::log;
+use synod_identity::spawn_critical;
 
 /// What the disk thread reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,8 +80,8 @@ impl Disk {
             failed: None,
             _lives: lives,
         };
-        vital::spawn("disk-watch", move || watch.watch(&ends))?;
-        let thread = vital::spawn("disk", move || writer.run(&receiver))?;
+        spawn_critical("disk-watch", move || watch.watch(&ends))?;
+        let thread = spawn_critical("disk", move || writer.run(&receiver))?;
         Ok(Self {
             sender: Some(sender),
             thread: Some(thread),

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::disk_trouble::DiskTrouble;
-use crate::log;
+use synod_identity::log;
 
 /// A call that has not returned for so long hangs. Busy disks of virtual machines take a second or two for a sync now
 /// and then, and the price of a false alarm is a change of leader.

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use synod_governance::app::AppName;
 use synod_replica::app::{AppFault, AppKey, Compile, CompileFault, Compiled, Executed, Execution};
 
-use crate::{log, vital};
+use synod_identity::{log, spawn_critical};
 
 /// The name of the threads that run what others wrote.
 const EXECUTOR: &str = "executor";
@@ -110,11 +110,11 @@ impl Executors {
                 .spawn(move || execute_all(&*engine, &shared, &report))?;
         }
         let (compiler, counts) = (engine.clone(), shared.clone());
-        vital::spawn("compiler", move || {
+        spawn_critical("compiler", move || {
             compile_all(&*compiler, &counts, &to_compile, &report);
         })?;
         let (engine, ticks) = (engine.clone(), shared.clone());
-        vital::spawn("ticker", move || let_time_pass(&*engine, &ticks))?;
+        spawn_critical("ticker", move || let_time_pass(&*engine, &ticks))?;
         Ok(Self {
             shared,
             compilations,

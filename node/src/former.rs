@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use synod_crypto::Digest;
 
-use crate::log;
+use synod_identity::log;
 
 /// The note is never longer.
 const BYTES_MAX: u64 = 4096;

@@ -14,8 +14,9 @@ use synod_ledger::Record;
 use synod_replica::{Boot, FoundError, ImportError, LedgerImport, Maps, found};
 
 use crate::begun::Begun;
-use crate::born::{BirthError, Born};
-use crate::clock::now_ms;
+use crate::keys::replica_keys;
+use synod_identity::now_ms;
+use synod_identity::{AttestedIdentity, IdentityError};
 
 /// Longest request with approvals, in bytes.
 const APPROVALS_BYTES_MAX: usize = 64 * 1024;
@@ -38,7 +39,7 @@ pub enum FounderError {
     Manifest(#[from] ManifestError),
     /// Keys or evidence could not be made.
     #[error(transparent)]
-    Birth(#[from] BirthError),
+    Birth(#[from] IdentityError),
     /// The request with the approvals is malformed.
     #[error("the approvals are not a CBOR list of at most {APPROVALS_MAX} byte strings")]
     MalformedApprovals,
@@ -56,7 +57,7 @@ pub enum FounderError {
 /// A founder that waits for the members.
 pub(crate) struct Waiting {
     /// Gone once the network is founded.
-    born: Option<Born>,
+    own_identity: Option<AttestedIdentity>,
     identity: SigningKey,
     manifest: Vec<u8>,
     parsed: Manifest,
@@ -69,7 +70,7 @@ impl Waiting {
     /// Reads the manifest, makes keys and collects evidence.
     pub(crate) async fn new(
         manifest: &Path,
-        born: Born,
+        own_identity: AttestedIdentity,
         address: Address,
     ) -> Result<Self, FounderError> {
         let read = |cause| FounderError::Read {
@@ -78,12 +79,12 @@ impl Waiting {
         };
         let manifest = std::fs::read(manifest).map_err(read)?;
         let parsed = Manifest::from_toml(&manifest)?;
-        let mut born = born;
-        let nonce = born.entropy.take().into();
-        let attested = born.attest(parsed.digest(), nonce).await?;
+        let mut own_identity = own_identity;
+        let nonce = own_identity.entropy.take().into();
+        let attested = own_identity.attest(parsed.digest(), nonce).await?;
         Ok(Self {
-            identity: born.identity(),
-            born: Some(born),
+            identity: own_identity.identity(),
+            own_identity: Some(own_identity),
             manifest,
             parsed,
             address,
@@ -117,31 +118,39 @@ impl Waiting {
     /// # Errors
     /// [`FounderError`]; the founder goes on waiting.
     pub(crate) fn found(&mut self, approvals: &[u8]) -> Result<Begun, FounderError> {
-        let born = self.born.as_mut().ok_or(FounderError::AlreadyFounded)?;
+        let own_identity = self
+            .own_identity
+            .as_mut()
+            .ok_or(FounderError::AlreadyFounded)?;
         let approvals = read_approvals(approvals)?;
         let founder = Founder {
             attested: self.attested.clone(),
             address: self.address.clone(),
             approvals,
         };
-        let founded = found(&self.manifest, vec![founder], &mut born.entropy, now_ms())?;
+        let founded = found(
+            &self.manifest,
+            vec![founder],
+            &mut own_identity.entropy,
+            now_ms(),
+        )?;
         let mut import = LedgerImport::new(founded.network, Some(vec![founded.secret]));
         let record = Record::Block(founded.block);
         import.feed(&record)?;
         let mut bytes = Vec::new();
         record.encode(&mut bytes);
         let machine = import.finish()?;
-        let mut born = self.born.take().expect("it was there just now");
+        let mut own_identity = self.own_identity.take().expect("it was there just now");
         let authority_from_ms = machine.sequence().certified().time_ms;
-        let service_key = born.entropy.secret::<32>();
+        let service_key = own_identity.entropy.secret::<32>();
         let boot = Boot {
             id: 1,
-            keys: born.keys(),
+            keys: replica_keys(&own_identity),
             machine,
             service_key: service_key.duplicate(),
             kv: Box::new(Maps),
             tuning: Tuning::default(),
-            entropy: born.entropy.fork("replica"),
+            entropy: own_identity.entropy.fork("replica"),
         };
         Ok(Begun {
             network: founded.network,
@@ -151,9 +160,9 @@ impl Waiting {
             attested: self.attested.clone(),
             collected_ms: self.collected_ms,
             trusted_by: None,
-            identity: born.identity(),
-            tls: born.tls(),
-            born,
+            identity: own_identity.identity(),
+            tls: own_identity.tls(),
+            own_identity,
             service_key,
             authority_from_ms,
         })

@@ -27,10 +27,11 @@ use synod_replica::{
 use tokio::time::{sleep, timeout};
 
 use crate::begun::Begun;
-use crate::born::{BirthError, Born};
-use crate::clock::now_ms;
+use crate::keys::replica_keys;
 use crate::ledger_files::{LedgerFiles, LedgerPlace};
-use crate::log;
+use synod_identity::log;
+use synod_identity::now_ms;
+use synod_identity::{AttestedIdentity, IdentityError};
 
 /// How often, and how far apart, the keys are asked for while the replica asked has not heard of the verdict.
 const KEY_ATTEMPTS: u32 = 50;
@@ -58,7 +59,7 @@ pub enum JoinerError {
     Policy(#[from] PolicyError),
     /// Keys or evidence could not be made.
     #[error(transparent)]
-    Birth(#[from] BirthError),
+    Birth(#[from] IdentityError),
     /// No replica could be verified, or it refused.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -100,7 +101,7 @@ pub enum JoinerError {
 /// # Errors
 /// [`JoinerError`]; nothing remains of a join that failed, but for the evidence that may stand on the ledger.
 pub(crate) async fn join(
-    mut born: Born,
+    mut own_identity: AttestedIdentity,
     address: Address,
     network: Digest,
     services: Vec<ReplicaUrl>,
@@ -113,41 +114,41 @@ pub(crate) async fn join(
     let service = Service::new(
         services,
         trust,
-        Some(born.tls_identity()?),
+        Some(own_identity.tls_identity()?),
         RetryPolicy::default(),
     )?;
     let collected_ms = now_ms();
     // The vendor's service may be slow, and the nonce is made from a block that must be recent.
-    born.rehearse().await?;
-    let asked = ask_in_place(&service, &born, network, address, replaces).await?;
+    own_identity.rehearse().await?;
+    let asked = ask_in_place(&service, &own_identity, network, address, replaces).await?;
     let (attested, trusted_by, id) = asked;
     log::info(
         "join",
         format_args!("trusted as replica {id} by transaction {trusted_by}"),
     );
-    let ring = fetch_keys(&service, &born, network).await?;
+    let ring = fetch_keys(&service, &own_identity, network).await?;
     if ring.id != id {
         return Err(JoinerError::Answer("key ring"));
     }
     let files = place
-        .create(network, &born.identity().public())
+        .create(network, &own_identity.identity().public())
         .map_err(JoinerError::Disk)?;
     let taker = Taker::new(network, ring.secrets, files);
     let (machine, files) = taker.fetch_all(&service, trusted_by.seqno).await?;
     let authority_from_ms = block0_time(&machine);
     let boot = Boot {
         id,
-        keys: born.keys(),
+        keys: replica_keys(&own_identity),
         machine,
         service_key: ring.service_key.duplicate(),
         kv: Box::new(Maps),
         tuning: Tuning::default(),
-        entropy: born.entropy.fork("replica"),
+        entropy: own_identity.entropy.fork("replica"),
     };
     let service_key = ring.service_key;
-    let (identity, tls) = (born.identity(), born.tls());
+    let (identity, tls) = (own_identity.identity(), own_identity.tls());
     Ok(Begun {
-        born,
+        own_identity,
         network,
         boot,
         files: Some(files),
@@ -178,15 +179,15 @@ fn block0_time(machine: &Machine) -> u64 {
 /// Asks to join in the place of a former self; where that is refused, as a replica like any other.
 async fn ask_in_place(
     service: &Service,
-    born: &Born,
+    own_identity: &AttestedIdentity,
     network: Digest,
     address: Address,
     replaces: Option<u64>,
 ) -> Result<(AttestedStatement, TxId, u64), JoinerError> {
     let Some(former) = replaces else {
-        return ask(service, born, network, address, None).await;
+        return ask(service, own_identity, network, address, None).await;
     };
-    match ask(service, born, network, address.clone(), replaces).await {
+    match ask(service, own_identity, network, address.clone(), replaces).await {
         Err(JoinerError::Client(refused)) if refused.code() == Some(ErrorCode::EvidenceRefused) => {
             log::warn(
                 "join",
@@ -194,7 +195,7 @@ async fn ask_in_place(
                     "not in the place of replica {former}: {refused}; joining without that"
                 ),
             );
-            ask(service, born, network, address, None).await
+            ask(service, own_identity, network, address, None).await
         }
         asked => asked,
     }
@@ -203,7 +204,7 @@ async fn ask_in_place(
 /// Attests this node to the service and waits until the verdict is on the ledger.
 async fn ask(
     service: &Service,
-    born: &Born,
+    own_identity: &AttestedIdentity,
     network: Digest,
     address: Address,
     replaces: Option<u64>,
@@ -217,9 +218,9 @@ async fn ask(
         index: seen.certified_index,
         hash,
     };
-    let identity = born.identity();
+    let identity = own_identity.identity();
     let nonce = join_nonce(&hash, &identity.public());
-    let attested = born.attest(network, nonce).await?;
+    let attested = own_identity.attest(network, nonce).await?;
     let request = Join::sign(attested.clone(), block, address, replaces, &identity);
     let body = Input::Join(Box::new(request)).encode();
     let answer = service
@@ -243,16 +244,21 @@ pub(crate) fn joined(tx: TxId, id: u64) -> Bytes {
 
 async fn fetch_keys(
     service: &Service,
-    born: &Born,
+    own_identity: &AttestedIdentity,
     network: Digest,
 ) -> Result<KeyRing, JoinerError> {
-    let identity = born.identity().public();
+    let identity = own_identity.identity().public();
     let body = minicbor::to_vec(identity).expect("encoding into memory does not fail");
     let request = Request::post_cbor("/v1/join/keys", body, synod_client::Repeat::Freely);
     let answer = trusted_answer(service, &request).await?;
     let sealed: minicbor::bytes::ByteVec =
         read(&answer.body).ok_or(JoinerError::Answer("key reply"))?;
-    Ok(receive_keys(&sealed, &network, &identity, &born.hpke())?)
+    Ok(receive_keys(
+        &sealed,
+        &network,
+        &identity,
+        &own_identity.hpke(),
+    )?)
 }
 
 /// A replica that has not heard of the verdict yet refuses the keys; it will have in a moment.

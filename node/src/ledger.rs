@@ -12,9 +12,9 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::ledger_reader::read_ledger;
-use crate::log;
 use crate::running::Running;
 use crate::views;
+use synod_identity::log;
 
 /// Pieces of the ledger that wait for a slow reader.
 const PIECES_WAITING: usize = 4;

@@ -12,7 +12,6 @@ mod app_views;
 mod apps_config;
 mod authority;
 mod begun;
-mod born;
 mod catalog;
 mod clock;
 mod config;
@@ -22,10 +21,6 @@ mod disk;
 mod disk_trouble;
 mod disk_watch;
 mod door;
-mod endorsements;
-mod evidence;
-mod evidence_certificate;
-mod evidence_source;
 mod executors;
 mod former;
 mod founder;
@@ -33,6 +28,7 @@ mod founding;
 mod governance;
 mod governance_news;
 mod joiner;
+mod keys;
 mod known;
 mod kv;
 mod kv_operation;
@@ -41,7 +37,6 @@ mod ledger;
 mod ledger_files;
 mod ledger_places;
 mod ledger_reader;
-mod log;
 mod metrics;
 mod network;
 mod peer_session;
@@ -56,22 +51,17 @@ mod running;
 mod sample;
 mod segments;
 mod serve;
-mod told;
 mod views;
-mod vital;
 mod volume;
 mod watch_flow;
 mod watch_right;
 mod watching;
 
 pub use apps_config::AppsConfig;
-pub use born::{BirthError, measurement};
 pub use config::{
-    AttesterChoice, BadUrl, Beginning, CONFIG_BYTES_MAX, ConfigError, Durability,
-    LEAVE_MAX_DEFAULT, LogLevel, NodeConfig, NodeLimits, SERVICES_MAX, ServiceUrl,
+    BadUrl, Beginning, CONFIG_BYTES_MAX, ConfigError, Durability, LEAVE_MAX_DEFAULT, NodeConfig,
+    NodeLimits, SERVICES_MAX, ServiceUrl,
 };
-pub use endorsements::{ENDORSEMENT_FOLDERS_MAX, EndorsementsConfig, EndorsingError};
-pub use evidence_source::{EvidenceError, EvidenceSource};
 pub use leaver::Ended;
 pub use problems::problem;
 pub use run::{NodeError, NodeFault, run};

@@ -37,9 +37,9 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::core::Core;
-use crate::log;
 use crate::peer_session::Prover;
 use crate::places::{Bounds, Places, silent};
+use synod_identity::log;
 
 /// A handshake, or the proofs after it, that take longer are given up.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
@@ -511,8 +511,8 @@ mod tests {
     use synod_ledger::ClockReading;
 
     use super::*;
-    use crate::clock::now_ms;
     use crate::core::{ToCore, core};
+    use synod_identity::now_ms;
 
     const SOON: Duration = Duration::from_secs(10);
     const NOT_SOON: Duration = Duration::from_millis(400);

@@ -18,11 +18,11 @@ use synod_replica::{Caller, Replica};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::born::{BirthError, Born};
-use crate::clock::now_ms;
 use crate::core::Core;
-use crate::evidence::Evident;
-use crate::log;
+use synod_identity::Evident;
+use synod_identity::log;
+use synod_identity::now_ms;
+use synod_identity::{AttestedIdentity, IdentityError};
 
 /// The record is looked at anew at least so often: the time may be set, the record may change.
 const LOOK_EVERY_MS: u64 = 5_000;
@@ -37,7 +37,7 @@ const AFTER_LAPSE_MS: u64 = 1_000;
 enum AttestError {
     /// The TEE, or who endorses it, gave nothing.
     #[error("no evidence: {0}")]
-    Evidence(#[from] BirthError),
+    Evidence(#[from] IdentityError),
     /// The leader refused it.
     #[error("{0}")]
     Refused(String),
@@ -77,7 +77,7 @@ impl Told {
 
 /// What attesting anew takes.
 pub(crate) struct Reattester {
-    pub(crate) born: Born,
+    pub(crate) own_identity: AttestedIdentity,
     pub(crate) core: Core,
     pub(crate) network: Digest,
     /// The longest time between two, where the configuration says so.
@@ -136,7 +136,11 @@ impl Reattester {
                 Err(error) => {
                     failures += 1;
                     self.failed(&error);
-                    again_ms = Some(retry_ms(&standing.record, failures, crate::clock::now_ms()));
+                    again_ms = Some(retry_ms(
+                        &standing.record,
+                        failures,
+                        synod_identity::now_ms(),
+                    ));
                 }
             }
         }
@@ -156,10 +160,10 @@ impl Reattester {
     }
 
     async fn attest_anew(&self, standing: &Standing) -> Result<Evident, AttestError> {
-        let identity = self.born.identity();
+        let identity = self.own_identity.identity();
         let nonce = join_nonce(&standing.block.hash, &identity.public());
         let collected_ms = now_ms();
-        let attested = self.born.attest(self.network, nonce).await?;
+        let attested = self.own_identity.attest(self.network, nonce).await?;
         let recorded_by = Some(self.submit(standing, &attested).await?);
         Ok(Evident {
             attested,
@@ -173,7 +177,7 @@ impl Reattester {
         standing: &Standing,
         attested: &AttestedStatement,
     ) -> Result<TxId, AttestError> {
-        let (id, identity) = (standing.record.id, self.born.identity());
+        let (id, identity) = (standing.record.id, self.own_identity.identity());
         let request = Reattest::sign(id, attested.clone(), standing.block, &identity);
         let request = Input::Reattest(Box::new(request)).encode();
         let request = Request::Reattest(request.into());

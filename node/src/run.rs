@@ -12,8 +12,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use synod_api::ErrorCode;
 use synod_channel::{
-    Certificate, CertificateError, Clock, Identity, IdentityError, KeyMismatch, PublicDoor,
-    ServiceCa, TlsKey,
+    Certificate, CertificateError, Clock, Identity, IdentityError as TlsIdentityError, KeyMismatch,
+    PublicDoor, ServiceCa, TlsKey,
 };
 use synod_client::ClientError;
 use synod_crypto::{Digest, PublicKey, SigningKey};
@@ -31,16 +31,16 @@ use crate::app_engine::AppEngine;
 use crate::app_logs::AppLogs;
 use crate::authority::{AuthorityError, Issuer};
 use crate::begun::Begun;
-use crate::born::{BirthError, Born};
-use crate::clock::{now, now_ms};
+use synod_identity::now_ms;
+use synod_identity::{AttestedIdentity, IdentityError};
+
+use crate::clock::now;
 use crate::config::{Beginning, NodeConfig};
 use crate::core::{self, Core, Outlets};
 use crate::descriptors;
 use crate::disk::{Disk, DiskReport};
 use crate::disk_trouble::DiskTrouble;
 use crate::door::{Door, Stage};
-use crate::evidence::{self, Evident};
-use crate::evidence_certificate::EvidenceCertificate;
 use crate::executors::{Executors, Report};
 use crate::former;
 use crate::founder::{FounderError, Waiting};
@@ -51,14 +51,16 @@ use crate::leaver::{Ended, Leaver};
 use crate::ledger_files::{LedgerFiles, LedgerPlace};
 use crate::ledger_places::LedgerPlaces;
 use crate::ledger_reader::read_back;
-use crate::log;
 use crate::peer_session::Prover;
 use crate::peers::{Peers, Wiring};
 use crate::reattester::{self, Reattester};
 use crate::running::Running;
 use crate::serve::{HANDSHAKE_DESCRIPTORS, PublicListener};
-use crate::told::{Told, Word};
 use crate::watching::Watchers;
+use synod_identity::EvidenceCertificate;
+use synod_identity::log;
+use synod_identity::{Evident, evidence_place};
+use synod_identity::{Shutdown, ShutdownSignal};
 
 /// The certificate that peers see lives this long; they look at its key alone.
 const PEER_CERTIFICATE_MS: u64 = 365 * 24 * 3600 * 1000;
@@ -91,7 +93,7 @@ pub enum NodeError {
     Start(std::io::Error),
     /// Keys or evidence could not be made.
     #[error(transparent)]
-    Birth(#[from] BirthError),
+    Birth(#[from] IdentityError),
     /// The founder cannot begin.
     #[error(transparent)]
     Founder(#[from] FounderError),
@@ -109,7 +111,7 @@ pub enum NodeError {
     Authority(#[from] AuthorityError),
     /// An identity for TLS cannot be made.
     #[error(transparent)]
-    Identity(#[from] IdentityError),
+    Identity(#[from] TlsIdentityError),
     /// The ledger's membership does not make an engine.
     #[error("the ledger's membership is not one: {0}")]
     Membership(#[from] synod_consensus::StartError),
@@ -195,17 +197,21 @@ async fn live(config: NodeConfig) -> Result<Ended, NodeError> {
         path: config.dir.clone(),
         cause,
     })?;
-    let born = Born::new(config.attester, &config.endorsements, &config.dir)?;
+    let own_identity = AttestedIdentity::new(config.attester, &config.endorsements, &config.dir)?;
     let clock = Clock::system();
-    let shown = Arc::new(PublicDoor::new(&born.tls(), &born.self_signed()?, &clock)?);
+    let shown = Arc::new(PublicDoor::new(
+        &own_identity.tls(),
+        &own_identity.self_signed()?,
+        &clock,
+    )?);
     let (begun_sender, begun_receiver) = mpsc::channel(1);
-    let (stage, joiner) = first_stage(&config, born, begun_sender).await?;
+    let (stage, joiner) = first_stage(&config, own_identity, begun_sender).await?;
     let door = Door::new(stage);
     let gateway = gateway(&config, &door);
     let limits = descriptors::prepare(&config.limits, HANDSHAKE_DESCRIPTORS);
     let listener = PublicListener::open(public, shown.clone(), gateway, door.clone(), &limits);
     log::info("node", format_args!("listening on {}", config.listen));
-    let mut told = Told::listen(config.stop_with_stdin);
+    let mut told = ShutdownSignal::listen(config.stop_with_stdin);
     let node = Node {
         config,
         door,
@@ -239,13 +245,13 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {
 /// What the door opens on; a joiner keeps its keys for the join.
 async fn first_stage(
     config: &NodeConfig,
-    born: Born,
+    own_identity: AttestedIdentity,
     begun: mpsc::Sender<(Begun, oneshot::Sender<()>)>,
-) -> Result<(Stage, Option<Born>), NodeError> {
+) -> Result<(Stage, Option<AttestedIdentity>), NodeError> {
     Ok(match &config.beginning {
-        Beginning::Join { .. } => (Stage::Joining, Some(born)),
+        Beginning::Join { .. } => (Stage::Joining, Some(own_identity)),
         Beginning::Start { manifest } => {
-            let waiting = Waiting::new(manifest, born, address(config)).await?;
+            let waiting = Waiting::new(manifest, own_identity, address(config)).await?;
             log::info("founder", "waiting for the members' approvals");
             let waiting = waiting.into();
             (Stage::Founding(Arc::new(Founding { waiting, begun })), None)
@@ -289,13 +295,17 @@ struct Alive {
 
 impl Alive {
     /// Lives until it is told to stop, then ends in order: nobody new, what is in work, replica, disk.
-    async fn until(mut self, mut told: Told, listener: PublicListener) -> Result<Ended, NodeError> {
+    async fn until(
+        mut self,
+        mut told: ShutdownSignal,
+        listener: PublicListener,
+    ) -> Result<Ended, NodeError> {
         let word = tokio::select! {
             word = told.next() => word,
             _ = &mut self.ended => return Err(NodeError::Ended),
         };
         let ended = match (word, self.leave_max) {
-            (Word::Leave, Some(max)) => self.leave(max, &mut told).await,
+            (Shutdown::Leave, Some(max)) => self.leave(max, &mut told).await,
             _ => self.leaver.stayed(None),
         };
         log::info("node", "stopping");
@@ -309,7 +319,7 @@ impl Alive {
     }
 
     /// Leaves the network while everything goes on; a second word ends the waiting.
-    async fn leave(&self, max: Duration, told: &mut Told) -> Ended {
+    async fn leave(&self, max: Duration, told: &mut ShutdownSignal) -> Ended {
         let seconds = max.as_secs_f32();
         log::info(
             "node",
@@ -336,7 +346,7 @@ impl Node {
     /// Founds or joins; what comes with it takes the news that the replica runs.
     async fn begin(
         &self,
-        joiner: Option<Born>,
+        joiner: Option<AttestedIdentity>,
         mut begun: mpsc::Receiver<(Begun, oneshot::Sender<()>)>,
     ) -> Result<(Begun, oneshot::Sender<()>), NodeError> {
         let (
@@ -346,7 +356,7 @@ impl Node {
                 policy,
                 replaces,
             },
-            Some(born),
+            Some(own_identity),
         ) = (&self.config.beginning, joiner)
         else {
             return begun.recv().await.ok_or(NodeError::Ended);
@@ -359,7 +369,16 @@ impl Node {
         let replaces = replaces.or_else(|| former::read(&self.config.dir, *network));
         let policy = policy.as_deref();
         let place = self.place();
-        let joined = joiner::join(born, address, *network, urls, policy, replaces, &place).await?;
+        let joined = joiner::join(
+            own_identity,
+            address,
+            *network,
+            urls,
+            policy,
+            replaces,
+            &place,
+        )
+        .await?;
         Ok((joined, oneshot::channel().0))
     }
 
@@ -376,7 +395,7 @@ impl Node {
         let prover = prover(begun.network, id, &identity);
         let peers = self.wires(prover, &begun.tls, &core, peers)?;
         let (replica, effects) = Replica::start(begun.boot, now())?;
-        let (evident, evidence) = evidence::place(Evident {
+        let (evident, evidence) = evidence_place(Evident {
             attested: begun.attested,
             collected_ms: begun.collected_ms,
             recorded_by: begun.trusted_by,
@@ -414,7 +433,7 @@ impl Node {
         self.keep_certified(authority, &begun.tls)?;
         EvidenceCertificate::new(self.shown.clone(), begun.tls).follow(running.evidence.clone());
         let reattester = Reattester {
-            born: begun.born,
+            own_identity: begun.own_identity,
             core: core.clone(),
             network: begun.network,
             every: self.config.reattest_every,

@@ -12,12 +12,12 @@ use crate::app::AppDoor;
 use crate::catalog::Catalog;
 use crate::core::Core;
 use crate::disk_trouble::DiskTrouble;
-use crate::evidence::Evidence;
 use crate::known::Known;
 use crate::ledger_places::LedgerPlaces;
 use crate::problems::problem;
 use crate::reattester::Told;
 use crate::watching::Watchers;
+use synod_identity::Evidence;
 
 /// A running replica, as the door sees it.
 pub(crate) struct Running {

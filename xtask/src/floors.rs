@@ -62,6 +62,19 @@ const FLOORS: &[Floor] = &[
     ),
     floor(
         4,
+        "synod-identity",
+        &[
+            "synod-attestation",
+            "synod-attester",
+            "synod-channel",
+            "synod-crypto",
+            "synod-endorser",
+            "synod-governance",
+            "synod-ledger",
+        ],
+    ),
+    floor(
+        4,
         "synod-client",
         &[
             "synod-api",
@@ -109,6 +122,7 @@ const ALL_BELOW_PROGRAMS: &[&str] = &[
     "synod-channel",
     "synod-api",
     "synod-replica",
+    "synod-identity",
     "synod-client",
     "synod-gateway",
     "synod-runtime",
@@ -127,6 +141,7 @@ const EVERYTHING: &[&str] = &[
     "synod-channel",
     "synod-api",
     "synod-replica",
+    "synod-identity",
     "synod-client",
     "synod-gateway",
     "synod-runtime",
@@ -148,6 +163,7 @@ const PROGRAMS_TOO: &[&str] = &[
     "synod-channel",
     "synod-api",
     "synod-replica",
+    "synod-identity",
     "synod-client",
     "synod-gateway",
     "synod-runtime",

@@ -126,7 +126,7 @@ struct PolicyTable {
 
 /// Accepts this very program, in simulated TEEs of all vendors.
 pub(crate) fn own_policy() -> Outcome<Policy> {
-    let measurement = synod_node::measurement().map_err(Failure::broken)?;
+    let measurement = synod_identity::measurement().map_err(Failure::broken)?;
     let workloads = Tee::ALL.map(|tee| (tee, Simulated::measurement(tee, &measurement), "synod"));
     Ok(Policy::development(&workloads))
 }

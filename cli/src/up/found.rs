@@ -5,9 +5,9 @@ use std::time::Duration;
 use synod_attestation::Tee;
 use synod_crypto::Digest;
 use synod_governance::Manifest;
+use synod_identity::{AttesterChoice, EndorsementsConfig, LogLevel};
 use synod_node::{
-    AppsConfig, AttesterChoice, Beginning, Durability, EndorsementsConfig, LEAVE_MAX_DEFAULT,
-    LogLevel, NodeConfig, NodeLimits, ServiceUrl,
+    AppsConfig, Beginning, Durability, LEAVE_MAX_DEFAULT, NodeConfig, NodeLimits, ServiceUrl,
 };
 use tokio::time::{Instant, sleep};
 

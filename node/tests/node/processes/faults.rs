@@ -219,7 +219,7 @@ async fn joiner_with_a_production_policy_refuses_simulated_replicas() {
     let policy = synod.dir.path().join("production.toml");
     let workloads = [(
         Tee::SevSnp,
-        synod_node::measurement().expect("this program's file"),
+        synod_identity::measurement().expect("this program's file"),
     )];
     let workloads =
         workloads.map(|(tee, bytes)| (tee, bytes[..].try_into().expect("48 bytes"), "synod"));

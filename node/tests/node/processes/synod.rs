@@ -22,9 +22,10 @@ use synod_governance::{
     Act, Action, Approval, AttestedStatement, JoinRule, Manifest, ManifestFile, MemberEntry,
     REMOVAL_GRACE_S_DEFAULT, UNHEARD_S_DEFAULT, UserEntry,
 };
+use synod_identity::{AttesterChoice, EndorsementsConfig, LogLevel};
 use synod_node::{
-    AppsConfig, AttesterChoice, Beginning, Durability, EndorsementsConfig, LEAVE_MAX_DEFAULT,
-    LogLevel, NodeConfig, NodeLimits, ServiceUrl, segment_files,
+    AppsConfig, Beginning, Durability, LEAVE_MAX_DEFAULT, NodeConfig, NodeLimits, ServiceUrl,
+    segment_files,
 };
 
 /// How long anything may take on a busy machine.
@@ -52,7 +53,7 @@ pub(crate) fn member(number: u8) -> SigningKey {
 }
 
 fn manifest(user: &KeyFiles) -> Manifest {
-    let measured = synod_node::measurement().expect("this program's file");
+    let measured = synod_identity::measurement().expect("this program's file");
     let measurement = Measurement::try_from(&measured[..]).expect("48 bytes");
     let workloads: Vec<_> = [Tee::SevSnp, Tee::Tdx, Tee::Nitro]
         .into_iter()

@@ -15,7 +15,7 @@ use synod_attestation::{
 use synod_attester::{Attester, AttesterError, Quoted, Simulated};
 use synod_crypto::{HpkeSecretKey, Secret, SigningKey, sha256};
 use synod_governance::AttestedStatement;
-use synod_node::{EvidenceError, EvidenceSource};
+use synod_identity::{EvidenceError, EvidenceSource};
 use tempfile::TempDir;
 
 use crate::road::service::{

@@ -62,7 +62,7 @@ impl EndorsingError {
 
 impl EndorsementsConfig {
     /// The first key whose value is out of bounds, and what must hold.
-    pub(crate) fn fault(&self) -> Option<(&'static str, String)> {
+    pub fn fault(&self) -> Option<(&'static str, String)> {
         if self.folders.len() > ENDORSEMENT_FOLDERS_MAX {
             let rule = format!("must name at most {ENDORSEMENT_FOLDERS_MAX} folders");
             return Some(("endorsements.folders", rule));
@@ -81,7 +81,7 @@ impl EndorsementsConfig {
     }
 
     /// The same, with paths relative to `base`.
-    pub(crate) fn beneath(self, base: &Path) -> Self {
+    pub fn beneath(self, base: &Path) -> Self {
         let beneath = |path: PathBuf| base.join(path);
         Self {
             cache: self.cache.map(beneath),
@@ -92,11 +92,7 @@ impl EndorsementsConfig {
     }
 
     /// An endorser under the vendors' own roots, for a node with the folder `dir`; `watcher` is told of what is slow.
-    pub(crate) fn endorser(
-        &self,
-        dir: &Path,
-        watcher: Watcher,
-    ) -> Result<Endorser, EndorsingError> {
+    pub fn endorser(&self, dir: &Path, watcher: Watcher) -> Result<Endorser, EndorsingError> {
         Ok(Endorser::watched(self.settings(dir)?, watcher)?)
     }
 

@@ -1,4 +1,4 @@
-//! The node's log: one line on standard error for each thing an operator should know.
+//! The log of a process: one line on standard error for each thing an operator should know.
 //!
 //! A line is `time_ms level area message`. Callers put no secret, no user data and no value of a private map in.
 
@@ -6,33 +6,49 @@ use std::fmt::Display;
 use std::io::Write;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock;
-use crate::config::LogLevel;
+
+/// How much is told on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogLevel {
+    /// Only what stops something.
+    Error,
+    /// And what an operator should look at.
+    Warn,
+    /// And what changes.
+    #[default]
+    Info,
+    /// And every dropped message.
+    Debug,
+}
 
 static LEVEL: AtomicU8 = AtomicU8::new(LogLevel::Info as u8);
 
 /// Tells no more than `level` from now on, in this whole process.
-pub(crate) fn set_level(level: LogLevel) {
+pub fn set_level(level: LogLevel) {
     LEVEL.store(level as u8, Ordering::Relaxed);
 }
 
 /// Something stops.
-pub(crate) fn error(area: &str, message: impl Display) {
+pub fn error(area: &str, message: impl Display) {
     line(LogLevel::Error, "error", area, &message);
 }
 
 /// An operator should look at this.
-pub(crate) fn warn(area: &str, message: impl Display) {
+pub fn warn(area: &str, message: impl Display) {
     line(LogLevel::Warn, "warn", area, &message);
 }
 
 /// Something changed.
-pub(crate) fn info(area: &str, message: impl Display) {
+pub fn info(area: &str, message: impl Display) {
     line(LogLevel::Info, "info", area, &message);
 }
 
 /// For whoever looks for a fault.
-pub(crate) fn debug(area: &str, message: impl Display) {
+pub fn debug(area: &str, message: impl Display) {
     line(LogLevel::Debug, "debug", area, &message);
 }
 
@@ -43,7 +59,7 @@ fn line(level: LogLevel, name: &str, area: &str, message: &dyn Display) {
             clock::now_ms(),
             one_line(&message.to_string())
         );
-        // Standard error may be closed; a node goes on without it.
+        // Standard error may be closed; the process goes on without it.
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     }
 }

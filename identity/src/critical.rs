@@ -1,29 +1,29 @@
-//! Threads that a replica cannot live without.
+//! Critical threads: those without which a process cannot go on.
 //!
 //! A panic in one of them is a fault of ours, and what the thread held is in doubt: the process ends at once, and
-//! the others see a replica that is gone, never one that lives by halves.
+//! others see a process that has ended, never one that works in parts.
 
 use std::thread::{Builder, JoinHandle};
 
 use crate::log;
 
-/// Starts a thread whose panic ends the process.
+/// Starts a critical thread: its panic ends the process.
 ///
 /// # Errors
 /// What the system says when it gives no thread.
-pub(crate) fn spawn(
+pub fn spawn_critical(
     name: &'static str,
     body: impl FnOnce() + Send + 'static,
 ) -> std::io::Result<JoinHandle<()>> {
     Builder::new().name(name.to_owned()).spawn(move || {
-        let _ends_with_it = Vital(name);
+        let _ends_with_it = Critical(name);
         body();
     })
 }
 
-struct Vital(&'static str);
+struct Critical(&'static str);
 
-impl Drop for Vital {
+impl Drop for Critical {
     fn drop(&mut self) {
         if std::thread::panicking() {
             log::error(

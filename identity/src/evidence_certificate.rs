@@ -1,6 +1,6 @@
-//! The certificate with this node's evidence in it, which the public door shows to those that ask.
+//! The certificate with the process's evidence in it, which the public door shows to those that ask.
 //!
-//! It is made when the node begins to run, and anew whenever newer evidence stands on the ledger. A handshake costs
+//! It is made when the process begins to serve, and anew whenever newer evidence stands on the ledger. A handshake costs
 //! no quote.
 
 use std::sync::Arc;
@@ -28,19 +28,19 @@ enum ShowError {
 }
 
 /// Makes the certificate for one door.
-pub(crate) struct EvidenceCertificate {
+pub struct EvidenceCertificate {
     shown: Arc<PublicDoor>,
     tls: TlsKey,
 }
 
 impl EvidenceCertificate {
     /// For the door `shown`, whose key is `tls`.
-    pub(crate) fn new(shown: Arc<PublicDoor>, tls: TlsKey) -> Self {
+    pub fn new(shown: Arc<PublicDoor>, tls: TlsKey) -> Self {
         Self { shown, tls }
     }
 
     /// Shows the evidence of now from the next connection on, and each that takes its place.
-    pub(crate) fn follow(self, mut evidence: Evidence) {
+    pub fn follow(self, mut evidence: Evidence) {
         self.show(&evidence.borrow_and_update().attested);
         tokio::spawn(async move {
             while evidence.changed().await.is_ok() {

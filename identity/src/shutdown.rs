@@ -1,29 +1,29 @@
-//! How a node is told to stop, and whether it leaves the network first.
+//! The shutdown signal: how a process learns that it shall stop, and whether it leaves its network first.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-/// What a node is told.
+/// How a process shall stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Word {
-    /// This node alone stops, by SIGTERM or SIGINT: it leaves first.
+pub enum Shutdown {
+    /// This process alone stops, by SIGTERM or SIGINT: it leaves first.
     Leave,
     /// It stops as it is: by SIGQUIT, which whoever stops the whole service sends, or with the process that started
     /// it, whose end closes standard input.
     Stop,
 }
 
-/// The ways on which a node is told to stop.
-pub(crate) struct Told {
+/// The ways on which the signal comes.
+pub struct ShutdownSignal {
     terminate: Option<Signal>,
     interrupt: Option<Signal>,
     quit: Option<Signal>,
     stdin: Option<oneshot::Receiver<()>>,
 }
 
-impl Told {
+impl ShutdownSignal {
     /// Listens from now on; to standard input only if it is asked to.
-    pub(crate) fn listen(with_stdin: bool) -> Self {
+    pub fn listen(with_stdin: bool) -> Self {
         // Where the system gives no handler, its default ends the process.
         let listen = |kind| signal(kind).ok();
         Self {
@@ -34,13 +34,13 @@ impl Told {
         }
     }
 
-    /// Waits for the next word.
-    pub(crate) async fn next(&mut self) -> Word {
+    /// Waits for the next signal.
+    pub async fn next(&mut self) -> Shutdown {
         tokio::select! {
-            () = caught(&mut self.terminate) => Word::Leave,
-            () = caught(&mut self.interrupt) => Word::Leave,
-            () = caught(&mut self.quit) => Word::Stop,
-            () = closed(&mut self.stdin) => Word::Stop,
+            () = caught(&mut self.terminate) => Shutdown::Leave,
+            () = caught(&mut self.interrupt) => Shutdown::Leave,
+            () = caught(&mut self.quit) => Shutdown::Stop,
+            () = closed(&mut self.stdin) => Shutdown::Stop,
         }
     }
 }

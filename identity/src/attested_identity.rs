@@ -1,4 +1,4 @@
-//! What is born with a node's process and dies with it: keys, entropy, the statement and its evidence.
+//! The attested identity of a process, which begins and ends with it: keys, entropy, and evidence for a statement of them.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,15 +9,16 @@ use synod_attestation::{NodeStatement, Role};
 use synod_attester::{
     Attester, AttesterError, NothingToPick, Simulated, SystemProbe, detect, pick,
 };
-use synod_channel::{Certificate, CertificateError, Identity, IdentityError, TlsKey};
+use synod_channel::{
+    Certificate, CertificateError, Identity, IdentityError as TlsIdentityError, TlsKey,
+};
 use synod_crypto::{Digest, Entropy, HpkeSecretKey, Secret, SigningKey, sha256, sha384};
 use synod_endorser::Watcher;
 use synod_governance::AttestedStatement;
-use synod_replica::Keys;
 use tokio::task::{JoinError, spawn_blocking};
 
+use crate::attester_choice::AttesterChoice;
 use crate::clock::now_ms;
-use crate::config::AttesterChoice;
 use crate::endorsements::{EndorsementsConfig, EndorsingError};
 use crate::evidence_source::{EvidenceError, EvidenceSource};
 use crate::log;
@@ -25,9 +26,9 @@ use crate::log;
 /// A self-signed certificate is good for this long; peers and clients look at its key alone.
 const SELF_SIGNED_MS: u64 = 365 * 24 * 3600 * 1000;
 
-/// Why nothing was born. Our environment's fault.
+/// Why there is no attested identity. Our environment's fault.
 #[derive(Debug, thiserror::Error)]
-pub enum BirthError {
+pub enum IdentityError {
     /// The operating system gave no randomness.
     #[error("the operating system gave no randomness: {0}")]
     Randomness(std::io::Error),
@@ -43,7 +44,7 @@ pub enum BirthError {
     /// There is no evidence, or none with endorsements.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
-    /// The node stops, so no evidence is waited for.
+    /// The process stops, so no evidence is waited for.
     #[error("the node stops")]
     Stopping,
     /// This machine's TEE was asked for, and there is none, or it cannot be opened.
@@ -59,10 +60,10 @@ pub enum BirthError {
     Certificate(#[from] CertificateError),
     /// TLS key and certificate do not fit together.
     #[error(transparent)]
-    Identity(#[from] IdentityError),
+    Identity(#[from] TlsIdentityError),
 }
 
-impl BirthError {
+impl IdentityError {
     /// What would help, if that can be told beside the error itself.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
@@ -73,25 +74,26 @@ impl BirthError {
     }
 }
 
-/// A node's keys, and the TEE that vouches for them.
-pub(crate) struct Born {
+/// The keys of a process, and the TEE that vouches for them.
+pub struct AttestedIdentity {
     identity_seed: Secret<32>,
     hpke_seed: Secret<32>,
     tls_seed: Secret<32>,
-    pub(crate) entropy: Entropy,
+    /// Randomness for everything that the process makes besides.
+    pub entropy: Entropy,
     /// Used by one at a time, in a thread that may block.
     source: Arc<Mutex<EvidenceSource>>,
 }
 
-impl Born {
+impl AttestedIdentity {
     /// New keys, and the attester that was chosen, for a node with the folder `dir`. Real hardware gets an endorser
     /// beside it; a simulated one never.
-    pub(crate) fn new(
+    pub fn new(
         choice: AttesterChoice,
         endorsements: &EndorsementsConfig,
         dir: &Path,
-    ) -> Result<Self, BirthError> {
-        let mut entropy = Entropy::from_seed(os_seed().map_err(BirthError::Randomness)?);
+    ) -> Result<Self, IdentityError> {
+        let mut entropy = Entropy::from_seed(os_seed().map_err(IdentityError::Randomness)?);
         let attester = attester(choice, dir)?;
         let endorser = match choice {
             AttesterChoice::Simulated(_) => None,
@@ -110,35 +112,27 @@ impl Born {
     }
 
     /// The identity key.
-    pub(crate) fn identity(&self) -> SigningKey {
+    pub fn identity(&self) -> SigningKey {
         SigningKey::from_seed(&self.identity_seed)
     }
 
     /// The key of this node's TLS connections.
-    pub(crate) fn tls(&self) -> TlsKey {
+    pub fn tls(&self) -> TlsKey {
         TlsKey::from_seed(&self.tls_seed)
     }
 
     /// The key to which secrets are sealed.
-    pub(crate) fn hpke(&self) -> HpkeSecretKey {
+    pub fn hpke(&self) -> HpkeSecretKey {
         HpkeSecretKey::from_seed(&self.hpke_seed)
-    }
-
-    /// The keys that a replica works with.
-    pub(crate) fn keys(&self) -> Keys {
-        Keys {
-            identity: self.identity(),
-            hpke: self.hpke(),
-        }
     }
 
     /// A statement of these keys for `context`, with fresh evidence. The TEE and the vendor's service may take their
     /// time; a thread that may block waits for them.
-    pub(crate) async fn attest(
+    pub async fn attest(
         &self,
         context: Digest,
         nonce: Digest,
-    ) -> Result<AttestedStatement, BirthError> {
+    ) -> Result<AttestedStatement, IdentityError> {
         let statement = NodeStatement {
             identity: self.identity().public(),
             tls: self.tls().spki().as_der().to_vec(),
@@ -152,14 +146,14 @@ impl Born {
     }
 
     /// Has endorsements at hand before a nonce begins to age; tells early what is missing.
-    pub(crate) async fn rehearse(&self) -> Result<(), BirthError> {
+    pub async fn rehearse(&self) -> Result<(), IdentityError> {
         self.of_source(|source| source.rehearse(now_ms())).await
     }
 
     async fn of_source<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&mut EvidenceSource) -> Result<T, EvidenceError> + Send + 'static,
-    ) -> Result<T, BirthError> {
+    ) -> Result<T, IdentityError> {
         let source = self.source.clone();
         let asked = spawn_blocking(move || {
             let mut source = source.lock().unwrap_or_else(PoisonError::into_inner);
@@ -170,7 +164,7 @@ impl Born {
 
     /// A certificate of the TLS key over itself, for the time before the service's authority vouches for it,
     /// and for peers.
-    pub(crate) fn self_signed(&self) -> Result<Certificate, BirthError> {
+    pub fn self_signed(&self) -> Result<Certificate, IdentityError> {
         let now = now_ms();
         Ok(Certificate::self_signed(
             &self.tls(),
@@ -181,31 +175,31 @@ impl Born {
     }
 
     /// Key and self-signed certificate together.
-    pub(crate) fn tls_identity(&self) -> Result<Identity, BirthError> {
+    pub fn tls_identity(&self) -> Result<Identity, IdentityError> {
         Ok(Identity::new(&self.tls(), &self.self_signed()?)?)
     }
 }
 
 /// A panic goes on here; else the runtime has ended before the thread began.
-fn ended(error: JoinError) -> BirthError {
+fn ended(error: JoinError) -> IdentityError {
     if let Ok(panic) = error.try_into_panic() {
         std::panic::resume_unwind(panic);
     }
-    BirthError::Stopping
+    IdentityError::Stopping
 }
 
 /// A simulated TEE measures this program's file; a real one, what it was started with.
-fn attester(choice: AttesterChoice, dir: &Path) -> Result<Box<dyn Attester>, BirthError> {
+fn attester(choice: AttesterChoice, dir: &Path) -> Result<Box<dyn Attester>, IdentityError> {
     let wanted = match choice {
         AttesterChoice::Simulated(tee) => {
-            let measurement = measurement().map_err(BirthError::Measurement)?;
+            let measurement = measurement().map_err(IdentityError::Measurement)?;
             let machine = simulated_machine(dir);
             return Ok(Box::new(Simulated::new(tee, measurement, machine)?));
         }
         AttesterChoice::Hardware(wanted) => wanted,
     };
     let found = detect(&SystemProbe);
-    let attester = pick(&found, wanted).map_err(|cause| BirthError::NoHardware {
+    let attester = pick(&found, wanted).map_err(|cause| IdentityError::NoHardware {
         cause,
         found: found.to_string(),
     })?;
@@ -252,9 +246,9 @@ mod tests {
             tls_roots: Some(folder.path().join("absent.pem")),
             ..EndorsementsConfig::default()
         };
-        let born = |choice| Born::new(choice, &unusable, folder.path());
+        let identity = |choice| AttestedIdentity::new(choice, &unusable, folder.path());
         for tee in Tee::ALL {
-            born(AttesterChoice::Simulated(tee)).expect("nobody is to be asked");
+            identity(AttesterChoice::Simulated(tee)).expect("nobody is to be asked");
         }
         let mut kept = folder.path().read_dir().expect("it is a folder");
         assert!(kept.next().is_none(), "no cache was made");
