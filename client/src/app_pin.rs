@@ -1,9 +1,9 @@
-//! What a client demands of an app: a pinned component, or no import beyond those named.
+//! What a client requires of an app: a pinned component, or no imports except the named ones.
 
 use synod_api::AppInfo;
 use synod_crypto::Digest;
 
-/// What a client demands of an app before it calls it.
+/// What a client requires of an app before it calls it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppPin {
     /// The app.
@@ -14,28 +14,28 @@ pub struct AppPin {
     pub imports: Option<Vec<String>>,
 }
 
-/// How an app differs from what a client demands. The members set another than the client expects.
+/// How an app differs from what a client requires. The members deployed a different one than the client expects.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppPinError {
-    /// It is another app.
+    /// It is a different app.
     #[error("the app is `{found}`, expected `{expected}`")]
     OtherApp {
-        /// Which it is.
+        /// The app found.
         found: String,
-        /// Which was pinned.
+        /// The pinned app.
         expected: String,
     },
-    /// No version answers.
+    /// No version is in force.
     #[error("no version of `{0}` is in force")]
     NotActive(String),
-    /// The component is another.
+    /// The component is a different one.
     #[error("the component of `{app}` has the digest {found}, but {expected} is pinned")]
     Component {
         /// The app.
         app: String,
         /// The digest that is in force.
         found: String,
-        /// The one that was pinned.
+        /// The pinned digest.
         expected: Digest,
     },
     /// It may import, or imports, more than the client allows.
@@ -43,7 +43,7 @@ pub enum AppPinError {
     Imports {
         /// The app.
         app: String,
-        /// The interfaces that go beyond.
+        /// The interfaces that are not allowed.
         beyond: Vec<String>,
     },
 }
@@ -78,7 +78,7 @@ impl AppPin {
     /// import by whoever looked into it.
     ///
     /// # Errors
-    /// [`AppPinError::Imports`] names those that go beyond.
+    /// [`AppPinError::Imports`] names those that are not allowed.
     pub fn check_imports<'a>(
         &self,
         imports: impl IntoIterator<Item = &'a str>,

@@ -44,7 +44,7 @@ pub struct AppRequest {
     pub body: Bytes,
     /// Whether a replica may answer a request that only reads from its own certified state.
     pub local: bool,
-    /// Have the receipt in the answer.
+    /// Whether the answer should contain the receipt.
     pub receipt: bool,
     /// The caller's own idempotency key, instead of a fresh one.
     pub idempotency_key: Option<String>,
@@ -63,7 +63,7 @@ pub struct AppAnswer {
     pub body: Bytes,
     /// The call's transaction, or the newest one that a call that wrote nothing has seen.
     pub transaction_id: TxId,
-    /// The receipt file, if it was asked for and came along.
+    /// The receipt file, if it was requested and the answer contains it.
     pub receipt: Option<Bytes>,
     /// What a receipt of this call must bind.
     pub bound: Bound,
@@ -79,10 +79,10 @@ pub struct App {
 /// Why the component that a service gives is not the app's.
 #[derive(Debug, thiserror::Error)]
 pub enum ComponentFailure {
-    /// There is no answer.
+    /// The service did not answer.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// No version answers.
+    /// No version is in force.
     #[error("no version of `{0}` is in force")]
     NotActive(String),
     /// The bytes are not those whose digest the service names. Whoever sent them is at fault.
@@ -197,7 +197,7 @@ impl App {
     /// Calls the app.
     ///
     /// # Errors
-    /// [`ClientError`]; an answer of the app is none, whatever its status.
+    /// [`ClientError`]; an answer of the app is not an error, whatever its status.
     pub async fn call(&self, request: &AppRequest) -> Result<AppAnswer, ClientError> {
         let outgoing = request.to_request(&self.name)?;
         let response = self.service.call_judged(&outgoing, expect_answer).await?;
@@ -221,7 +221,7 @@ impl App {
     }
 
     /// Verifies that the receipt of an answer proves just this request and this answer; it is fetched if it did not
-    /// come along, and renewed if the chain is newer. Only a call that wrote something has one.
+    /// come with the answer, and renewed if the chain is newer. Only a call that wrote something has one.
     ///
     /// # Errors
     /// [`AppProofFailure`].
@@ -286,8 +286,8 @@ impl App {
         Ok(component)
     }
 
-    /// Hands in a piece of the component of a version that waits for it. The members' signatures say which bytes
-    /// the piece has, so it may be repeated.
+    /// Uploads a chunk of the component of a pending version. The members' signatures say which bytes
+    /// the chunk has, so the call may be repeated.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -352,15 +352,15 @@ impl From<ReceiptMemoryError> for AppProofFailure {
 /// Why an app is not the one that was pinned.
 #[derive(Debug, thiserror::Error)]
 pub enum AppPinFailure {
-    /// The service does not say which it is.
+    /// The service does not say which app it is.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// It is another.
+    /// It is a different app.
     #[error(transparent)]
     Pin(#[from] AppPinError),
 }
 
-/// The answer of an app as it is; a refusal of the service as an error.
+/// Returns an answer of the app unchanged, and a refusal by the service as an error.
 fn expect_answer(response: Response) -> Result<Response, ClientError> {
     if refuses(&response) {
         expect_ok(response)

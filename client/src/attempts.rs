@@ -1,8 +1,8 @@
 //! The attempts of one call: what each failure means for the next attempt, how attempts are paced, and what is told
-//! when nothing is left to try.
+//! when there is nothing left to try.
 //!
-//! A failure of one replica is never the end while another has not been asked. A replica that is refused is not asked
-//! again in the same call; one that may merely be behind is, for a few seconds.
+//! After a failure of one replica the client tries the others. A replica that failed verification is not asked
+//! again in the same call; a replica that may only be behind is tried again for a few seconds.
 
 use std::time::Duration;
 
@@ -17,15 +17,15 @@ use crate::url::ReplicaUrl;
 /// How long and how often a client tries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// For a connection with TLS. Default 3 s.
+    /// Timeout of a connection with TLS. Default 3 s.
     pub connect: Duration,
-    /// For one answer of one replica, and for verifying one. Default 10 s.
+    /// Timeout of one answer of one replica, and of verifying a replica. Default 10 s.
     pub attempt: Duration,
-    /// For all attempts of one call together. Default 30 s.
+    /// Timeout of all attempts of one call together. Default 30 s.
     pub call: Duration,
-    /// Between two attempts, at first; doubled each time up to [`Self::pause_max`]. Default 20 ms.
+    /// The first pause between two attempts; it doubles each time up to [`Self::pause_max`]. Default 20 ms.
     pub pause: Duration,
-    /// Between two attempts, at most. Default 200 ms.
+    /// The longest pause between two attempts. Default 200 ms.
     pub pause_max: Duration,
 }
 
@@ -50,11 +50,11 @@ const CATCH_UP: Duration = Duration::from_secs(3);
 /// What a failure means for the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It is the result: another replica would say the same, or the request may not be repeated.
+    /// The failure is final: another replica would say the same, or the request may not be repeated.
     Final,
-    /// It passes by itself, here or elsewhere.
+    /// The failure is temporary: the same request may succeed later or at another replica.
     Passing,
-    /// The replica shows something older than is known, and may catch up.
+    /// The replica shows something older than this client has seen, and may catch up.
     Behind,
     /// The replica is at fault, and is not asked again in this call.
     Refused,
@@ -86,7 +86,7 @@ impl Fate {
     }
 }
 
-/// Whether a problem passes by itself, so that the same request may succeed soon or elsewhere.
+/// Whether a problem is temporary, so that the same request may succeed soon or at another replica.
 fn is_passing(code: ErrorCode, repeat: Repeat) -> bool {
     match code {
         ErrorCode::Overloaded
@@ -105,7 +105,7 @@ fn is_passing(code: ErrorCode, repeat: Repeat) -> bool {
 #[derive(Debug, Default)]
 pub(crate) struct Failures {
     newest: Vec<(ReplicaUrl, Fate, ClientError)>,
-    /// Whether one of them, or one that was replaced, leaves open whether the request took effect.
+    /// Whether, after one of these failures or a replaced one, the request may have taken effect.
     sent: bool,
 }
 

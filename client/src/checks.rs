@@ -44,12 +44,12 @@ impl fmt::Display for Check {
 pub(crate) struct Checks(Vec<Check>);
 
 impl Checks {
-    /// Goes on after checks that all passed.
+    /// Continues after checks that all passed.
     pub(crate) fn resumed(checks: Vec<Check>) -> Self {
         Self(checks)
     }
 
-    /// Notes a check that holds.
+    /// Records a check that passed.
     pub(crate) fn pass(&mut self, name: &'static str, seen: impl fmt::Display) {
         self.0.push(Check {
             name,
@@ -69,7 +69,7 @@ impl Checks {
         });
     }
 
-    /// Notes the check that does not hold, and ends.
+    /// Records the check that failed, and ends.
     pub(crate) fn fail(mut self, name: &'static str, failure: Failure) -> Unverified {
         self.0.push(Check {
             name,
@@ -83,7 +83,7 @@ impl Checks {
         }
     }
 
-    /// Notes each check that a policy made.
+    /// Records each check that a policy made.
     pub(crate) fn appraised(&mut self, checks: &[synod_attestation::Check]) {
         self.0.extend(checks.iter().map(|check| Check {
             name: check.rule.code(),
@@ -97,7 +97,7 @@ impl Checks {
         }));
     }
 
-    /// Ends with a refusal of the policy, whose checks are noted one by one.
+    /// Ends with a refusal by the policy, and records its checks one by one.
     pub(crate) fn refused(mut self, refusal: Refusal) -> Unverified {
         self.appraised(refusal.checks());
         Unverified {
@@ -128,7 +128,7 @@ impl fmt::Display for Unverified {
 
 impl std::error::Error for Unverified {}
 
-/// What fails a verification; each says which check it was. The replica, or who stands between, is at fault.
+/// Why a verification fails; each variant says which check failed. The replica, or a machine between, is at fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// A part of the attestation cannot be read.
@@ -137,13 +137,13 @@ pub enum Failure {
     /// The statement cannot be read.
     #[error("the statement cannot be read: {0}")]
     Statement(#[from] StatementError),
-    /// The answer is for another nonce: it is replayed.
+    /// The answer is for a different nonce: it is replayed.
     #[error("the answer is for a different nonce than the one sent: it is stale or replayed")]
     Nonce,
     /// The signature over the nonce is not by the key that the statement names.
     #[error("the identity key did not sign the nonce")]
     Freshness,
-    /// The connection ends at another key than the one that the evidence names: somebody stands between.
+    /// The connection ends at a different key than the one that the evidence names: a machine between intercepts it.
     #[error("the connection ends at the key {shown}, but the evidence names {attested}")]
     TlsKey {
         /// Fingerprint of the key that the connection was made with.
@@ -171,7 +171,7 @@ pub enum Failure {
         /// Why.
         error: Box<ChainError>,
     },
-    /// The replica speaks for another network, although it shows the chain of this one.
+    /// The replica belongs to a different network, although it shows the chain of this one.
     #[error("the replica belongs to network {found}, expected {pin}")]
     OtherNetwork {
         /// The network id that was pinned.
@@ -193,7 +193,7 @@ pub enum Failure {
     /// The members' opening that the replica shows is not valid.
     #[error("the members' signed action that opens the network is not valid: {0}")]
     Opening(Box<OpeningError>),
-    /// The members have not opened the network, and the request carries what belongs to a user.
+    /// The members have not opened the network, and the request contains user data.
     #[error(
         "the replica does not prove that the members opened the network, so no user data is sent to it"
     )]
@@ -239,7 +239,7 @@ impl From<EvidenceRefused> for Failure {
 }
 
 impl Failure {
-    /// What the caller can do, if there is something.
+    /// A hint that says what the caller can do, if there is one.
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Refused(refusal) => Some(refusal.hint()),

@@ -1,4 +1,4 @@
-//! Whom a client trusts, and the connections it holds: at most one open connection per replica.
+//! Which replicas a client trusts, and its connections: at most one open connection per replica.
 //!
 //! Invariant: a connection comes out of here only if its replica is trusted in the way that the caller chose.
 
@@ -36,7 +36,7 @@ pub enum Trust {
     /// that a verified replica names as a voter's, and to no other.
     Verified(Box<Verifier>),
     /// Its certificate carries evidence that the appraiser accepts, and its identity key signed the TLS session:
-    /// known in one connection, to somebody who holds a policy and nothing else. It says what code runs there, for
+    /// a client that has only a policy can check this in one connection. It says what code runs there, for
     /// which network, and not that the members trust that replica; for that, verify. Redirects are followed as with
     /// an authority: whoever is there must show such evidence first. Nothing is remembered.
     Evidence {
@@ -64,7 +64,7 @@ struct Slot {
     verified: std::sync::Mutex<Option<Arc<VerifiedReplica>>>,
 }
 
-/// An open connection, and until when (Unix milliseconds) what made it trusted holds.
+/// An open connection, and until when (Unix milliseconds) it is trusted.
 #[derive(Debug)]
 struct Held {
     connection: Connection,
@@ -73,7 +73,7 @@ struct Held {
 }
 
 impl Held {
-    /// Whether it is open, and what made it trusted still holds: of a verified replica also that nothing newer was
+    /// Whether it is open and still trusted: for a verified replica also that nothing newer was
     /// seen than the configuration that it was verified under.
     fn is_usable(&self, memory: Option<&Memory>) -> bool {
         let is_newest = match (&self.replica, memory) {
@@ -91,7 +91,7 @@ impl Held {
     }
 }
 
-/// Most replicas of which connections are kept.
+/// The most replicas that connections are kept for.
 const SLOTS_MAX: usize = 256;
 
 impl Dialer {
@@ -113,8 +113,8 @@ impl Dialer {
         )
     }
 
-    /// An open connection to a trusted replica. Of verified replicas only those that show the network open get what
-    /// belongs to a user.
+    /// An open connection to a trusted replica. Of verified replicas, only those that prove that the network is open
+    /// get data that belongs to a user.
     pub(crate) async fn connection(
         &self,
         url: &ReplicaUrl,

@@ -13,7 +13,7 @@ use crate::memory::MemoryError;
 use crate::state_file::StateFileError;
 use crate::url::ReplicaUrl;
 
-/// Why a call to a service gave no answer, or not the one that was asked for.
+/// Why a call to a service gave no answer, or not the requested one.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// No connection could be made; nothing was sent. The network, or the replica, is down.
@@ -25,7 +25,7 @@ pub enum ClientError {
         why: String,
     },
     /// The replica did not prove to be one of the service; nothing but the request for its evidence was sent.
-    #[error("{url} cannot be verified: {why}")]
+    #[error("{url} is not verified: {why}")]
     NotVerified {
         /// The replica.
         url: ReplicaUrl,

@@ -13,14 +13,14 @@ pub enum Event {
     Reached(u64),
     /// A transaction changed what is watched.
     Changed(WatchEvent),
-    /// The stream cannot go on.
+    /// The stream cannot continue.
     Ended(Box<Problem>),
 }
 
 /// The bytes are no stream of changes. Whoever sent them is at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadEvent {
-    /// An event is longer than any.
+    /// An event is longer than the limit.
     #[error("an event is longer than {EVENT_BYTES_MAX} bytes")]
     TooLong,
     /// An event cannot be read.
@@ -49,7 +49,7 @@ impl EventReader {
         Ok(())
     }
 
-    /// The next event that is there whole.
+    /// The next complete event.
     ///
     /// # Errors
     /// [`BadEvent::Malformed`].
@@ -71,7 +71,7 @@ impl EventReader {
     }
 }
 
-/// Reads one block of lines; none if it says nothing that concerns us.
+/// Reads one block of lines; `None` if it contains nothing relevant here.
 fn read_block(block: &[u8]) -> Result<Option<Event>, BadEvent> {
     let text = std::str::from_utf8(block).map_err(|_| BadEvent::Malformed)?;
     let (mut id, mut event, mut data) = (None, "", None);

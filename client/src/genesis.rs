@@ -51,7 +51,7 @@ impl Founding {
 /// The appraisal policy that block 0 names.
 ///
 /// # Errors
-/// Why there is none that this program can read.
+/// Why block 0 has no policy that this program can read.
 pub(crate) fn policy(block0: &Block) -> Result<Policy, String> {
     let text = find(block0, map::POLICY, POLICY).ok_or("there is none")?;
     let text = std::str::from_utf8(text).map_err(|_| "it is not text")?;

@@ -1,4 +1,4 @@
-//! Governance and state of a service, as it tells them; acts and approvals of members, as bytes.
+//! Governance and state of a service, as it reports them; acts and approvals of members, as bytes.
 //!
 //! Nothing is signed here: whoever holds members' keys makes the bytes, and this carries them.
 
@@ -35,7 +35,7 @@ impl Service {
         self.call(&Request::get("/v1/governance")).await?.json()
     }
 
-    /// Hands in an act that members signed. It has a sequence number, so it can count only once; after a lost
+    /// Submits an act that members signed. It has a sequence number, so it can take effect only once; after a lost
     /// connection it is not repeated, because the repetition would be refused as replayed.
     ///
     /// # Errors

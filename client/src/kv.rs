@@ -19,11 +19,11 @@ use crate::service::Service;
 /// How a write is made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WriteOptions {
-    /// What must hold of the key before.
+    /// The condition that the key must meet before the write.
     pub condition: Condition,
     /// Answer at once, before the commit: the write may still be lost.
     pub pending: bool,
-    /// Have the receipt in the answer. Not together with `pending`.
+    /// Whether the answer should contain the receipt. Not together with `pending`.
     pub receipt: bool,
     /// The caller's own idempotency key, instead of a fresh one.
     pub idempotency_key: Option<String>,

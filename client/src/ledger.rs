@@ -59,7 +59,7 @@ impl Service {
         Ok(renewed.encode())
     }
 
-    /// The chain of configurations as the service tells it, followed from the pin.
+    /// The chain of configurations as the service reports it, followed from the pin.
     ///
     /// # Errors
     /// [`ClientError`]; a chain that does not hold is a bad answer, and one that ends before what this client has

@@ -15,7 +15,7 @@ use crate::signatures;
 pub const ACTION_CONTENT_TYPE: &str = "application/synod-action+cbor";
 
 const ACTION_BYTES_MAX: usize = 64 * 1024;
-/// Every signature holds the action: so long may all of them be together.
+/// The most bytes of all signatures together; every signature contains the action.
 const SIGNED_BYTES_MAX: usize = 12 * ACTION_BYTES_MAX;
 
 /// What members can decide.
@@ -70,8 +70,8 @@ pub enum Act {
         #[n(1)]
         cause: String,
     },
-    /// Demand voters of `n` vendors. If the voters are held to another rule by it, a configuration with the new rule
-    /// is written at once.
+    /// Require voters from `n` vendors. If this changes the rule for the current voters, a configuration with the new
+    /// rule is written at once.
     #[n(5)]
     SetRequiredVendors {
         /// 1 or 2.
@@ -110,7 +110,7 @@ pub enum Act {
         /// The replica that goes.
         #[n(0)]
         id: u64,
-        /// The replica that takes its place; without it, whichever joins and names the one that goes.
+        /// The replica that takes its place; without it, any replica that joins and names this one.
         #[n(1)]
         with: Option<u64>,
     },
@@ -160,7 +160,7 @@ pub struct SignedAction {
 }
 
 impl SignedAction {
-    /// Puts together what members signed apart. Equal signatures count once.
+    /// Combines signatures that members made separately. Equal signatures count once.
     pub fn combine(signatures: impl IntoIterator<Item = Vec<u8>>) -> Self {
         Self {
             signatures: signatures::combine(signatures),

@@ -1,4 +1,4 @@
-//! Where a replica can be reached. A hint: nothing is believed because of it.
+//! Where a replica can be reached. This is only a hint: no trust follows from it.
 
 use minicbor::{Decode, Encode};
 

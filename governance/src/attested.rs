@@ -6,7 +6,7 @@ use synod_attestation::{Endorsements, Evidence, NodeStatement};
 
 /// What a node says of itself, its TEE's evidence, and the vendor's endorsements.
 ///
-/// Stands on the ledger whole, so that every replica and every audit appraises
+/// The ledger contains all of it, so that every replica and every audit appraises
 /// it anew. In CBOR three byte strings, each in the encoding of its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttestedStatement {

@@ -39,7 +39,7 @@ pub struct MemberEntry {
 #[cbor(array)]
 #[serde(deny_unknown_fields)]
 pub struct UserEntry {
-    /// For people, and the key of the record: as [`MemberEntry::name`].
+    /// The name, which is also the key of the record; see [`MemberEntry::name`].
     #[n(0)]
     pub name: String,
     /// SHA-256 of the `SubjectPublicKeyInfo` of the user's TLS certificate.

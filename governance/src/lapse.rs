@@ -4,7 +4,7 @@
 //! removed once the manifest's grace period is over. The rules that keep both steps from doing harm:
 //!
 //! - a voter is demoted only if, without it, the voters *with valid verdicts* are a quorum of the configuration in
-//!   force, of as many vendors as are required. So expired verdicts alone never take the vote from a majority, never
+//!   force, from as many vendors as are required. So expired verdicts alone never take the vote from a majority, never
 //!   leave fewer than two voters, never end diversity; instead the obstacle is reported;
 //! - removal takes no vote, so it needs no such rule.
 //!

@@ -11,15 +11,15 @@ const LEAVE_LABEL: &[u8] = b"synod-leave-v1\0";
 /// The recorded cause of removal of a replica that has left.
 pub(crate) const LEFT_CAUSE: &str = "it left";
 
-/// A replica that is about to stop asks to be taken out. It is removed for ever; whatever is started in its place joins
-/// as a new replica.
+/// A replica that is about to stop asks to be removed. It is removed for ever; a replica that is started in its place
+/// joins as a new replica.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Leave {
     /// The replica.
     #[n(0)]
     pub id: u64,
-    /// A recent certified block: an old request, kept back by a host, has no effect.
+    /// A recent certified block, so that an old request that a host kept back has no effect.
     #[n(1)]
     pub block: BlockRef,
     /// By the replica's identity key, over the network id and all of the above.
@@ -38,7 +38,7 @@ impl Leave {
         }
     }
 
-    /// Whether the owner of this identity key asks, in this network.
+    /// Whether the owner of this identity key signed this request, in this network.
     pub fn verify(&self, network: &Digest, identity: &PublicKey) -> Result<(), BadSignature> {
         let message = message(network, self.id, self.block);
         identity.verify(&message, &self.signature)

@@ -13,10 +13,10 @@
 //! - An identity key is accepted once, a replica id given out once.
 //! - A verdict is replaced only by a newer one on the same keys; when it expires,
 //!   the vote goes with it, unless a diverse quorum with verdicts would not remain.
-//! - A voter of which nothing is heard loses its vote on signed statements of a
+//! - A voter that the others do not hear from loses its vote on signed statements of a
 //!   diverse quorum of the others, under the same condition; a leader's word is not enough.
 //! - A version of an app comes into force only on signatures of a quorum of voters
-//!   that compiled it; that transaction may write its own app's maps besides.
+//!   that compiled it; that transaction may also write the maps of that app.
 //! - The members open a configuration that they name, the one in force, once it has the voters and vendors that
 //!   they demand.
 //! - No configuration is written that has no voters, or voters of fewer

@@ -31,12 +31,12 @@ pub const REMOVAL_GRACE_S_MAX: u64 = 366 * 24 * 3600;
 /// A voter loses its vote if a diverse quorum of the others has not heard from it for this long (seconds), unless the
 /// manifest says otherwise: ten minutes.
 pub const UNHEARD_S_DEFAULT: u64 = 600;
-/// The shortest such time (seconds): a leader that fails is replaced sooner.
+/// The shortest such time (seconds): a failed leader is replaced sooner.
 pub const UNHEARD_S_MIN: u64 = 10;
 /// The longest such time (seconds): a leap year.
 pub const UNHEARD_S_MAX: u64 = 366 * 24 * 3600;
 
-/// The members open a configuration of at least so many voters, unless the manifest says otherwise.
+/// The members open a configuration of at least this many voters, unless the manifest says otherwise.
 pub const OPEN_VOTERS_DEFAULT: u8 = 3;
 
 /// The fewest shares that may open the ledger secret.
@@ -53,7 +53,7 @@ const DIGEST_LABEL: &[u8] = b"synod-manifest-v1\0";
 pub enum JoinRule {
     /// A replica that the policy accepts is trusted at once, and becomes a voter as soon as it has
     /// caught up. So whoever has genuine machines that run accepted code may become the majority
-    /// of the voters, without any member's word: that gives no private state away and falsifies
+    /// of the voters, without any member's consent. That exposes no private state and falsifies
     /// nothing, since accepted code runs there, but it decides whether the service goes on. Right
     /// where the policy lists the machines (`hardware_allow`), and for trying things out.
     #[n(0)]
@@ -77,9 +77,9 @@ pub struct ManifestFile {
     pub threshold: u8,
     /// How many members' shares open the ledger secret; at least 2.
     pub recovery_threshold: u8,
-    /// Of how many vendors voters must be, once two vendors stand: 1 or 2.
+    /// How many vendors the voters must span, once voters of two vendors exist: 1 or 2.
     pub required_vendors: u8,
-    /// When a replica is trusted: `verdict` or `members`. With `verdict` whoever has genuine
+    /// When a replica is trusted: `verdict` or `members`. With `verdict`, anyone with genuine
     /// machines of the accepted code may become the majority; see [`JoinRule`].
     pub join: JoinRule,
     /// How long (seconds) a replica that lost its vote with its verdict may attest anew before
@@ -90,8 +90,8 @@ pub struct ManifestFile {
     /// vote.
     #[serde(default = "unheard_default")]
     pub unheard_s: u64,
-    /// How many replicas must vote before the members can open the service: 1 to [`VOTERS_MAX`]. Whoever breaks the
-    /// TEEs of fewer than a quorum of them cannot make clients believe another history.
+    /// How many replicas must vote before the members can open the service: 1 to [`VOTERS_MAX`]. An attacker who breaks
+    /// the TEEs of less than a quorum of them cannot make clients accept a different history.
     #[serde(default = "open_voters_default")]
     pub open_voters: u8,
     /// The members, in the order of their shares.

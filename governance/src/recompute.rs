@@ -33,7 +33,7 @@ pub enum Mismatch {
         /// The key.
         key: Bytes,
     },
-    /// The recorded writes hold one that the input does not give.
+    /// The recorded writes contain one that the input does not give.
     #[error("the record has a key in `{map}` that the input does not write")]
     Extra {
         /// The map.
@@ -41,7 +41,7 @@ pub enum Mismatch {
         /// The key.
         key: Bytes,
     },
-    /// The input gives this key another value, or deletes it.
+    /// The input gives this key a different value, or deletes it.
     #[error("the input writes a different value to a key in `{map}` than the record has")]
     Differs {
         /// The map.

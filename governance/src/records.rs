@@ -9,7 +9,7 @@ use crate::address::Address;
 use crate::codec::{self, Malformed};
 use crate::manifest::JoinRule;
 
-/// Newer evidence of a replica comes at most so often (milliseconds): 10 minutes.
+/// The shortest time between two attestations of a replica (milliseconds): 10 minutes.
 pub const REATTEST_INTERVAL_MS: u64 = 10 * 60 * 1000;
 
 /// How the members opened the service.
@@ -55,7 +55,7 @@ pub struct ServiceRecord {
     /// A voter that a diverse quorum of the others has not heard from for this long (seconds) loses its vote.
     #[n(7)]
     pub unheard_s: u64,
-    /// The members open a configuration of at least so many voters.
+    /// The members open a configuration of at least this many voters.
     #[n(8)]
     pub open_voters: u8,
 }

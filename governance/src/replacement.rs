@@ -15,7 +15,7 @@ pub enum ReplacementRefusal {
     },
     /// The joiner names a replica as its former self that runs on another machine, and is not out.
     #[error(
-        "replica {id} cannot be replaced by this joiner: it runs on another machine, has not left, and the members have not ordered its replacement"
+        "replica {id} is not the joiner's former self: it runs on another machine, has not left, and the members have not ordered its replacement"
     )]
     NotItsFormerSelf {
         /// The replica that it names.

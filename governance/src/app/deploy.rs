@@ -1,4 +1,5 @@
-//! How a version of an app comes into force: replicas say that they compiled it, the leader says the rest.
+//! How a version of an app comes into force: replicas sign that they compiled it, and the leader states every further
+//! step.
 
 use minicbor::{Decode, Encode};
 use synod_crypto::{BadSignature, Digest, PublicKey, Signature, SigningKey};
@@ -13,7 +14,7 @@ pub const FAILURE_CODE_LENGTH_MAX: usize = 32;
 
 const COMPILED_LABEL: &[u8] = b"synod-app-compiled-v1\0";
 
-/// The leader takes an app's pending version a step further, or a removed app out.
+/// The leader takes the next step with an app's pending version, or deletes a removed app.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Deploy {
@@ -29,18 +30,18 @@ pub struct Deploy {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub enum DeployStep {
-    /// The pending version answers from now on. The writes of its `init` or `migrate` stand in the same
-    /// transaction; nobody but the leader knows whether they are what the component makes.
+    /// The pending version answers from now on. The writes of its `init` or `migrate` are in the same
+    /// transaction; only the leader knows whether the component really makes them.
     #[n(0)]
     Activate {
         /// The version's number.
         #[n(0)]
         number: u64,
-        /// Voters who compiled it, by rising id: a quorum at the least.
+        /// The voters that compiled it, sorted by id: at least a quorum.
         #[n(1)]
         compiled: Vec<Compiled>,
     },
-    /// The pending version never takes effect; the active one goes on, untouched.
+    /// The pending version never takes effect; the active one stays in force.
     #[n(1)]
     Fail {
         /// The version's number.
@@ -86,8 +87,8 @@ pub struct CompiledStatement {
 }
 
 impl Deploy {
-    /// Whether the transaction of this input may write to the map beside what governance computes: when a version
-    /// comes into force, to the maps that its component can name, and no other.
+    /// Whether the transaction of this input may write to the map in addition to what governance computes: when a
+    /// version comes into force, to the maps that its component can name, and no other.
     pub fn may_write(&self, map: &MapName) -> bool {
         let activates = matches!(self.step, DeployStep::Activate { .. });
         let owned = owner_of_map(map)

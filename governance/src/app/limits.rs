@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// `init` and `migrate` may take so many times as long as a request.
+/// `init` and `migrate` may take this many times as long as a request.
 pub const LIFECYCLE_FACTOR: u64 = 10;
 
 const KIB: u64 = 1024;

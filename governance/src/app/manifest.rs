@@ -95,7 +95,7 @@ pub enum AppManifestError {
     /// `owner` is not a user's name.
     #[error("`owner`: {0}")]
     Owner(BadEntry),
-    /// No plain name of a file below the manifest's folder.
+    /// Not a plain name of a file below the manifest's folder.
     #[error("`{key}`: {found:?} is not the path of a file below the manifest's folder")]
     File {
         /// `component` or `openapi`.
@@ -201,7 +201,7 @@ pub enum AppManifestError {
 }
 
 impl AppManifestError {
-    /// What to do about it, where that is not plain from the error.
+    /// A hint, where the error itself does not make clear what to do.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::TooLong(_) => "move descriptions to the OpenAPI document",
@@ -619,7 +619,7 @@ fn repeated(key: &str, found: &str) -> AppManifestError {
     }
 }
 
-/// So much of a text that is wrong as an error may hold.
+/// The part of a wrong text that fits into an error.
 fn beginning(text: &str) -> String {
     text.chars().take(MAP_OF_APP_LENGTH_MAX).collect()
 }

@@ -7,7 +7,7 @@ use crate::app::manifest::AppManifest;
 use crate::app::name::AppName;
 use crate::tables::{CorruptState, map};
 
-/// A component is cut into chunks of so many bytes; the last may be shorter.
+/// A component is cut into chunks of this many bytes; the last may be shorter.
 pub const CHUNK_BYTES: usize = 512 * 1024;
 /// Longest component, in bytes.
 pub const COMPONENT_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -42,7 +42,7 @@ impl AppStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct AppVersion {
-    /// Its number: from 1, one more for each version of that name, never given out twice.
+    /// Its number: 1 for the first version of that name, then one more each time, and never used twice.
     #[n(0)]
     pub number: u64,
     /// The manifest in TOML; it was checked when it was recorded.
@@ -82,7 +82,7 @@ pub struct AppFailure {
     /// The version's number.
     #[n(0)]
     pub number: u64,
-    /// A public code, such as `digest` or `init-trapped`. What is told beyond it stands in the app's log.
+    /// A public code, such as `digest` or `init-trapped`. The details are in the app's log.
     #[n(1)]
     pub code: String,
     /// The seqno of the input that says so.

@@ -75,7 +75,7 @@ pub(super) fn decide(state: &mut State<'_, '_>, signed: &SignedAction) -> Result
     Ok(Outcome::default())
 }
 
-/// Opens the configuration in force, if it is the one that the members name and has the voters that they demand.
+/// Opens the configuration in force, if it is the one that the members name and has the voters that they require.
 fn open(state: &mut State<'_, '_>, configuration: u64, digest: Digest) -> Result<(), Refusal> {
     if state.service.is_open() {
         return Err(OpeningRefusal::AlreadyOpen.into());
@@ -99,7 +99,7 @@ fn open(state: &mut State<'_, '_>, configuration: u64, digest: Digest) -> Result
     Ok(())
 }
 
-/// As many voters, of as many vendors, as the members demand of a service that opens.
+/// Checks that there are as many voters and vendors as the members require for opening.
 fn check_voters(state: &State<'_, '_>) -> Result<(), Refusal> {
     let voters = state.view().voters()?;
     let needed = state.service.open_voters;
@@ -146,7 +146,7 @@ fn remove_user(state: &mut State<'_, '_>, name: &str) -> Result<(), Refusal> {
     )?)
 }
 
-/// Where the voters are held to another rule by it, a configuration with the new one is written at once.
+/// If this changes the rule for the current voters, a configuration with the new rule is written at once.
 fn require_vendors(state: &mut State<'_, '_>, n: u8) -> Result<Outcome, Refusal> {
     if !is_required_vendors(n) {
         return Err(Refusal::RequiredVendors(n));

@@ -1,6 +1,6 @@
 //! Apps are set, come into force or fail, and are removed.
 //!
-//! The chunks of a version that goes are deleted in the transaction that lets it go.
+//! The transaction that drops a version also deletes its chunks.
 
 use synod_crypto::Digest;
 
@@ -99,7 +99,7 @@ fn first(state: &State<'_, '_>, name: &AppName) -> Result<AppRecord, Refusal> {
     })
 }
 
-/// Gives out the next number of this name. It is not given out again, even if the app was removed in between.
+/// Returns the next number for this name. No number is used twice, even if the app was removed in between.
 fn next_number(state: &mut State<'_, '_>, name: &AppName) -> Result<u64, Refusal> {
     let number = state.view().app_number(name)? + 1;
     let key = name.as_str().as_bytes();

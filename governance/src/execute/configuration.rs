@@ -64,7 +64,7 @@ pub(super) fn vendors_of(voters: &[VoterEntry]) -> BTreeSet<&str> {
     voters.iter().map(|voter| voter.vendor.as_str()).collect()
 }
 
-/// Of how many vendors a quorum of these voters must be, if they may stand.
+/// How many vendors a quorum of these voters must span, if the configuration is allowed.
 fn judge(governance: &mut GovernanceRecord, voters: &[VoterEntry]) -> Result<u8, Refusal> {
     if voters.is_empty() {
         return Err(Refusal::NoVoterLeft);

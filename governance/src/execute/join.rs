@@ -16,7 +16,7 @@ use crate::replacement::ReplacementRefusal;
 
 /// A block proves freshness for this long (milliseconds).
 pub const FRESH_MS: u64 = 10 * 60 * 1000;
-/// A block among so many newest ones proves freshness however old it is: an
+/// A block among this many newest ones proves freshness whatever its age: an
 /// idle chain has no newer ones.
 pub const FRESH_BLOCKS: u64 = 16;
 
@@ -42,7 +42,7 @@ pub(super) fn admit(state: &mut State<'_, '_>, join: &Join) -> Result<Outcome, R
     Ok(Outcome::about(id))
 }
 
-/// Whether a joiner may name the replica that it names as its former self: one that is out, one on the same machine,
+/// Whether a joiner may replace the replica that it names: a removed one, one on the same machine,
 /// or one whose replacement the members ordered.
 fn check_former(state: &State<'_, '_>, join: &Join, machine: Option<&str>) -> Result<(), Refusal> {
     let Some(id) = join.replaces else {
@@ -111,7 +111,7 @@ pub(super) fn check_recent(
     }
 }
 
-/// The row of a replica that a verdict was passed on, without a nonce.
+/// The row of a replica with a verdict, without a nonce.
 pub(super) fn record(
     id: u64,
     verdict: &Verdict,

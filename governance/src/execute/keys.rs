@@ -1,4 +1,4 @@
-//! The keys that replicas were ever recorded with: none of them is taken a second time.
+//! All keys that replicas were ever recorded with: no key is accepted a second time.
 //!
 //! A replica is born with its keys, so two replicas never share one by chance. A statement that names the key of
 //! another replica comes from a machine that wants to be taken for it, or to have it cut off.

@@ -1,8 +1,9 @@
-//! Room for those who join: the places of replicas, and the fewer ones of those that wait for the members' word.
+//! Room for joining replicas: the places of all replicas, and the fewer places of those that wait for the members'
+//! decision.
 //!
-//! Whoever has a machine of the accepted code can ask to join, again and again. So those that wait take few places,
-//! each piece of hardware one, and be replaced by newcomers after a day. There is no timer: places are cleared when
-//! somebody needs them, by the ledger's time.
+//! Anyone with a machine that runs accepted code can ask to join, again and again. So waiting replicas have few places,
+//! one for each piece of hardware, and new replicas may take their places after a day. There is no timer: places are
+//! cleared when another replica needs them, by the ledger's time.
 
 use crate::execute::state::State;
 use crate::records::{Removal, RemovalReason, ReplicaRecord, ReplicaStatus};
@@ -53,7 +54,7 @@ fn is_pending(replica: &ReplicaRecord) -> bool {
     replica.status == ReplicaStatus::Pending
 }
 
-/// Removes the one that has waited longest, if that was long enough.
+/// Removes the replica that has waited longest, if it has waited long enough.
 fn clear_one(state: &mut State<'_, '_>, present: &mut Vec<ReplicaRecord>) -> Result<bool, Refusal> {
     let time_ms = state.ctx.time_ms;
     let has_waited = |replica: &ReplicaRecord| {

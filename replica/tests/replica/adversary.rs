@@ -135,7 +135,7 @@ fn a_block_with_falsified_governance_is_refused_kept_as_proof_and_costs_the_lead
     for follower in &followers {
         inject(&mut cluster, *follower, &block, None);
         let what = misbehaved(&cluster, *follower).expect("it is reported");
-        assert!(what.contains("without an input"), "{what}");
+        assert!(what.contains("records no input"), "{what}");
         assert_eq!(proofs(&cluster, *follower), 1);
         assert!(
             cluster.nodes[follower]
@@ -177,7 +177,7 @@ fn a_leader_cannot_demote_a_voter_whose_verdict_holds() {
     for follower in &followers {
         inject(&mut cluster, *follower, &block, None);
         let what = misbehaved(&cluster, *follower).expect("it is reported");
-        assert!(what.contains("holds until"), "{what}");
+        assert!(what.contains("is valid until"), "{what}");
         assert_eq!(proofs(&cluster, *follower), 1);
     }
     cluster.run(4000);
