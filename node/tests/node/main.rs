@@ -1,4 +1,3 @@
 //! Promises of a node.
 
 mod processes;
-mod road;

@@ -3,7 +3,7 @@
 //! Real evidence was recorded elsewhere, so it binds somebody else's report data: on this road everything about it
 //! holds but the binding. Simulated evidence goes the whole way.
 
-#[path = "../../../../endorser/tests/endorser/service/mod.rs"]
+#[path = "../../../endorser/tests/endorser/service/mod.rs"]
 mod service;
 
 use synod_attestation::{
@@ -18,7 +18,7 @@ use synod_governance::AttestedStatement;
 use synod_identity::{EvidenceError, EvidenceSource};
 use tempfile::TempDir;
 
-use crate::road::service::{
+use crate::service::{
     Act, Service,
     scene::{Bench, SIMULATED_MS, Scene},
 };
