@@ -69,7 +69,7 @@ impl fmt::Display for HardwareId {
 /// How recent the platform's firmware is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tcb {
-    /// AMD: versions, to be held against a floor.
+    /// AMD: versions, to be compared with a minimum TCB.
     Snp(Product, TcbVersion),
     /// Intel: its own judgement.
     Intel(TcbStatus),

@@ -14,9 +14,9 @@ mod circles;
 mod dependencies;
 mod error_codes;
 mod finding;
-mod floors;
 mod guests;
 mod imports;
+mod layers;
 mod methods;
 mod mutations;
 mod sans_io;
@@ -38,7 +38,7 @@ const USAGE: &str = "usage: cargo xtask tidy
        cargo xtask sim [OPTION...]
        cargo xtask mutations [NAME...]
 
-  tidy    check floors, circles of modules and of methods, sans-IO rules, error codes, sizes, names and reasons of dependencies
+  tidy    check layers, circles of modules and of methods, sans-IO rules, error codes, sizes, names and reasons of dependencies
   guests  build the components of the apps in Rust, and compare them with those that are
           committed; with `--bless`, write those anew
   wasm    build the verifier for wasm32 and run recorded evidence through it under Node;
@@ -105,7 +105,7 @@ fn tidy() -> ExitCode {
 
 fn check(workspace: &Workspace) -> Vec<Finding> {
     let mut findings = workspace.findings.clone();
-    findings.extend(floors::check(&workspace.packages));
+    findings.extend(layers::check(&workspace.packages));
     findings.extend(dependencies::check(workspace));
     findings.extend(sans_io::check(workspace));
     findings.extend(error_codes::check(&workspace.packages));

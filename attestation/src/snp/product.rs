@@ -141,13 +141,13 @@ impl TcbVersion {
         }
     }
 
-    /// Whether every component is at least that of `floor`.
-    pub fn is_at_least(&self, floor: &Self) -> bool {
-        self.fmc >= floor.fmc
-            && self.bootloader >= floor.bootloader
-            && self.tee >= floor.tee
-            && self.snp >= floor.snp
-            && self.microcode >= floor.microcode
+    /// Whether every component is at least that of `minimum`.
+    pub fn is_at_least(&self, minimum: &Self) -> bool {
+        self.fmc >= minimum.fmc
+            && self.bootloader >= minimum.bootloader
+            && self.tee >= minimum.tee
+            && self.snp >= minimum.snp
+            && self.microcode >= minimum.microcode
     }
 }
 

@@ -1,35 +1,35 @@
-//! The floor table: which crate may import which. Arrows run only downward.
+//! The table of layers: which crate may import which. Imports go only downward.
 //!
 //! Dependencies of tests may look upward, because they are in nobody's product.
 
 use crate::finding::Finding;
 use crate::workspace::Package;
 
-/// A crate, its floor, and the crates that it may import.
-struct Floor {
+/// A crate, its layer, and the crates that it may import.
+struct Layer {
     crate_name: &'static str,
     level: u8,
     may_import: &'static [&'static str],
 }
 
-const fn floor(level: u8, crate_name: &'static str, may_import: &'static [&'static str]) -> Floor {
-    Floor {
+const fn layer(level: u8, crate_name: &'static str, may_import: &'static [&'static str]) -> Layer {
+    Layer {
         crate_name,
         level,
         may_import,
     }
 }
 
-/// The house, from the ground up.
-const FLOORS: &[Floor] = &[
-    floor(0, "synod-mutation", &[]),
-    floor(1, "synod-kv", &["synod-mutation"]),
-    floor(1, "synod-consensus", &["synod-mutation"]),
-    floor(1, "synod-crypto", &[]),
-    floor(1, "synod-componentize", &[]),
-    floor(2, "synod-attestation", &["synod-crypto"]),
-    floor(2, "synod-ledger", &["synod-crypto", "synod-mutation"]),
-    floor(
+/// All crates, from the lowest layer up.
+const LAYERS: &[Layer] = &[
+    layer(0, "synod-mutation", &[]),
+    layer(1, "synod-kv", &["synod-mutation"]),
+    layer(1, "synod-consensus", &["synod-mutation"]),
+    layer(1, "synod-crypto", &[]),
+    layer(1, "synod-componentize", &[]),
+    layer(2, "synod-attestation", &["synod-crypto"]),
+    layer(2, "synod-ledger", &["synod-crypto", "synod-mutation"]),
+    layer(
         3,
         "synod-governance",
         &[
@@ -39,15 +39,15 @@ const FLOORS: &[Floor] = &[
             "synod-mutation",
         ],
     ),
-    floor(3, "synod-attester", &["synod-attestation", "synod-crypto"]),
-    floor(3, "synod-endorser", &["synod-attestation", "synod-crypto"]),
-    floor(3, "synod-channel", &["synod-attestation", "synod-crypto"]),
-    floor(
+    layer(3, "synod-attester", &["synod-attestation", "synod-crypto"]),
+    layer(3, "synod-endorser", &["synod-attestation", "synod-crypto"]),
+    layer(3, "synod-channel", &["synod-attestation", "synod-crypto"]),
+    layer(
         3,
         "synod-api",
         &["synod-kv", "synod-ledger", "synod-attestation"],
     ),
-    floor(
+    layer(
         4,
         "synod-replica",
         &[
@@ -60,7 +60,7 @@ const FLOORS: &[Floor] = &[
             "synod-mutation",
         ],
     ),
-    floor(
+    layer(
         4,
         "synod-identity",
         &[
@@ -73,7 +73,7 @@ const FLOORS: &[Floor] = &[
             "synod-ledger",
         ],
     ),
-    floor(
+    layer(
         4,
         "synod-client",
         &[
@@ -86,12 +86,12 @@ const FLOORS: &[Floor] = &[
             "synod-crypto",
         ],
     ),
-    floor(
+    layer(
         5,
         "synod-gateway",
         &["synod-api", "synod-replica", "synod-governance"],
     ),
-    floor(
+    layer(
         5,
         "synod-runtime",
         &[
@@ -101,11 +101,11 @@ const FLOORS: &[Floor] = &[
             "synod-replica",
         ],
     ),
-    floor(6, "synod-node", ALL_BELOW_PROGRAMS),
-    floor(7, "synod-testbed", PROGRAMS_TOO),
-    floor(7, "synod-sim", ALL_BELOW_PROGRAMS),
-    floor(8, "synod-cli", EVERYTHING),
-    floor(8, "xtask", &["synod-componentize"]),
+    layer(6, "synod-node", ALL_BELOW_PROGRAMS),
+    layer(7, "synod-testbed", PROGRAMS_TOO),
+    layer(7, "synod-sim", ALL_BELOW_PROGRAMS),
+    layer(8, "synod-cli", EVERYTHING),
+    layer(8, "xtask", &["synod-componentize"]),
 ];
 
 /// What the wiring of a program may import: everything below it.
@@ -175,31 +175,31 @@ const PROGRAMS_TOO: &[&str] = &[
 pub(crate) fn check(packages: &[Package]) -> Vec<Finding> {
     let mut findings = check_table();
     for package in packages {
-        let Some(floor) = find(&package.name) else {
+        let Some(layer) = find(&package.name) else {
             let message = format!(
-                "`{}` stands on no floor (xtask/src/floors.rs)",
+                "`{}` stands on no layer (xtask/src/layers.rs)",
                 package.name
             );
             findings.push(Finding::of(&package.manifest, message));
             continue;
         };
         for imported in &package.imports {
-            if !floor.may_import.contains(&imported.as_str()) {
+            if !layer.may_import.contains(&imported.as_str()) {
                 let message = format!("`{}` may not import `{imported}`", package.name);
                 findings.push(Finding::of(&package.manifest, message));
             }
         }
     }
-    for floor in FLOORS {
+    for layer in LAYERS {
         if !packages
             .iter()
-            .any(|package| package.name == floor.crate_name)
+            .any(|package| package.name == layer.crate_name)
         {
             let message = format!(
-                "`{}` is in the floor table, and does not exist",
-                floor.crate_name
+                "`{}` is in the layer table, and does not exist",
+                layer.crate_name
             );
-            findings.push(Finding::of("xtask/src/floors.rs", message));
+            findings.push(Finding::of("xtask/src/layers.rs", message));
         }
     }
     findings
@@ -207,19 +207,19 @@ pub(crate) fn check(packages: &[Package]) -> Vec<Finding> {
 
 fn check_table() -> Vec<Finding> {
     let mut findings = Vec::new();
-    for floor in FLOORS {
-        for name in floor.may_import {
-            if find(name).is_none_or(|imported| imported.level >= floor.level) {
-                let message = format!("`{}` → `{name}` does not run downward", floor.crate_name);
-                findings.push(Finding::of("xtask/src/floors.rs", message));
+    for layer in LAYERS {
+        for name in layer.may_import {
+            if find(name).is_none_or(|imported| imported.level >= layer.level) {
+                let message = format!("`{}` → `{name}` does not run downward", layer.crate_name);
+                findings.push(Finding::of("xtask/src/layers.rs", message));
             }
         }
     }
     findings
 }
 
-fn find(name: &str) -> Option<&'static Floor> {
-    FLOORS.iter().find(|floor| floor.crate_name == name)
+fn find(name: &str) -> Option<&'static Layer> {
+    LAYERS.iter().find(|layer| layer.crate_name == name)
 }
 
 #[cfg(test)]
