@@ -6,10 +6,9 @@ use serde::{Deserialize, Serialize};
 use synod_ledger::TxId;
 use utoipa::ToSchema;
 
-use crate::headers;
 use crate::problem::ErrorCode as Code;
 use crate::route::{Access, Answer, Body, IDEMPOTENCY, Parameter, Route, header, ok, path, query};
-use crate::tx_text;
+use crate::{headers, tx_text};
 
 /// The answer to `GET /v1/apps`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -124,14 +123,15 @@ pub struct AppLogReply {
 pub struct AppLogLine {
     /// Its number in the memory of this replica, from 1.
     pub line: u64,
-    /// The ledger's time when it was written, Unix milliseconds; of a compilation that of the replica's machine.
+    /// The ledger's time when it was written, Unix milliseconds; of a compilation that of the
+    /// replica's machine.
     pub time_ms: u64,
     /// The number of the app's version.
     pub number: u64,
     /// The pattern of the request's route; `init`, `migrate` or `compile` otherwise.
     pub route: String,
-    /// The transaction as the app could have asked for it; a call that met others was executed again under another.
-    /// 0.0 of a compilation.
+    /// The transaction as the app could have asked for it; a call that met others was executed
+    /// again under another. 0.0 of a compilation.
     #[serde(with = "tx_text")]
     #[schema(value_type = String, example = "2.17")]
     pub transaction_id: TxId,

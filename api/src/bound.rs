@@ -35,8 +35,8 @@ pub enum BoundRequest<'a> {
     },
     /// `POST /v1/kv/txn`.
     Transact(&'a TxnRequest),
-    /// A call of an app, below `/app/{name}`. Path and query are bound as they were spelled, because the app sees
-    /// them so.
+    /// A call of an app, below `/app/{name}`. Path and query are bound as they were spelled,
+    /// because the app sees them so.
     App {
         /// The app's name.
         app: &'a str,
@@ -158,10 +158,9 @@ fn write_operation(out: &mut Encoder<Vec<u8>>, operation: &Operation) -> Encoded
     Ok(())
 }
 
-/// The bytes whose SHA-256 is the response digest of a receipt, for requests on maps (of an app's answer it is the
-/// digest of its body alone): each key and value that was
-/// returned, in order, each preceded by its length as eight bytes, big-endian. Of an answer that
-/// returns none: no bytes.
+/// The bytes whose SHA-256 is the response digest of a receipt, for requests on maps (of an app's
+/// answer it is the digest of its body alone): each key and value that was returned, in order, each
+/// preceded by its length as eight bytes, big-endian. Of an answer that returns none: no bytes.
 pub fn bound_response<'a>(found: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Vec<u8> {
     let mut out = Vec::new();
     for field in found.into_iter().flat_map(|(key, value)| [key, value]) {

@@ -18,7 +18,8 @@ const FORMAT: u8 = 2;
 pub struct ChainFile {
     /// Block 0, whole; its hash is the network id.
     pub block0: Bytes,
-    /// The action by which the members opened the network, with their signatures; none before they did.
+    /// The action by which the members opened the network, with their signatures; none before they
+    /// did.
     pub opening: Option<Bytes>,
     /// The chain records, from configuration 0 to 1 on.
     pub records: Vec<Bytes>,

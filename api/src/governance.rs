@@ -5,10 +5,9 @@ use synod_ledger::TxId;
 use utoipa::ToSchema;
 
 use crate::blob::Base64;
-use crate::headers;
 use crate::problem::ErrorCode as Code;
 use crate::route::{Access, Answer, Body, INLINE, Route, ok};
-use crate::tx_text;
+use crate::{headers, tx_text};
 
 /// The answer to `GET /v1/governance`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -6,10 +6,11 @@ pub const TRANSACTION_ID: &str = "synod-transaction-id";
 /// remembers a bounded number of keys.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// Asks an app's answer for its receipt, as `inline`; an answer that wrote something then bears it under the same
-/// name, in base64 (RFC 4648 §4).
+/// Asks an app's answer for its receipt, as `inline`; an answer that wrote something then bears it
+/// under the same name, in base64 (RFC 4648 §4).
 pub const APP_RECEIPT: &str = "synod-receipt";
-/// What a watcher saw last, as its browser repeats it when it connects again: the same as the parameter `from`.
+/// What a watcher saw last, as its browser repeats it when it connects again: the same as the
+/// parameter `from`.
 pub const LAST_EVENT_ID: &str = "last-event-id";
 
 /// A receipt file.

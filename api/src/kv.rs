@@ -1,4 +1,5 @@
-//! Key-value requests and answers: single keys, listings, transactions, and events of committed changes.
+//! Key-value requests and answers: single keys, listings, transactions, and events of committed
+//! changes.
 //!
 //! A key's *version* is the sequence number of the transaction that last wrote it; a key
 //! without a value has version 0. Versions are what `ETag`, `If-Match` and compares speak of.
@@ -8,12 +9,11 @@ use synod_ledger::{TxId, TxStatus};
 use utoipa::ToSchema;
 
 use crate::blob::{Base64, Blob};
-use crate::headers;
 use crate::problem::ErrorCode as Code;
 use crate::route::{
     Access, Answer, Body, IDEMPOTENCY, INLINE, Parameter, Place, Route, header, ok, path, query,
 };
-use crate::{tx_status, tx_text};
+use crate::{headers, tx_status, tx_text};
 
 /// How fresh an answer must be: the parameter `consistency`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -175,8 +175,8 @@ pub struct TxnReply {
     pub receipt: Option<Base64>,
 }
 
-/// The data of an event of `GET /v1/watch`: what one committed transaction changed in the map. The event's id is the
-/// transaction's sequence number.
+/// The data of an event of `GET /v1/watch`: what one committed transaction changed in the map. The
+/// event's id is the transaction's sequence number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WatchEvent {
     /// The transaction.

@@ -5,10 +5,9 @@ use synod_ledger::{TxId, TxStatus};
 use utoipa::ToSchema;
 
 use crate::blob::Base64;
-use crate::headers;
 use crate::problem::ErrorCode as Code;
 use crate::route::{Access, Answer, Body, Parameter, Place, Route, ok, path, query};
-use crate::{tx_status, tx_text};
+use crate::{headers, tx_status, tx_text};
 
 /// The answer to `GET /v1/tx/{id}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

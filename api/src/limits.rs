@@ -39,8 +39,8 @@ pub const COMPONENT_CHUNKS_MAX: u32 = 64;
 pub const LOG_LINES_MAX: u32 = 1000;
 /// Lines of such an answer when the request names no `limit`.
 pub const LOG_LINES_DEFAULT: u32 = 100;
-/// Longest receipt that goes along in a header of an app's answer, in bytes before base64; longer ones are fetched at
-/// `/v1/receipts/{id}`.
+/// Longest receipt that goes along in a header of an app's answer, in bytes before base64; longer
+/// ones are fetched at `/v1/receipts/{id}`.
 pub const APP_RECEIPT_BYTES_MAX: usize = 8 * 1024;
 /// Longest path and query together, in bytes.
 pub const URI_BYTES_MAX: usize = 8 * 1024;
@@ -53,10 +53,11 @@ pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 /// [`Limits::send_timeout`] (64 KiB).
 pub const SEND_PROGRESS_BYTES: usize = 64 * 1024;
 /// While a request's body arrives, so many bytes of it, or all that is left, arrive within each
-/// [`Limits::body_progress_timeout`] (64 KiB). So the longest body of 4 MiB takes at most eleven minutes.
+/// [`Limits::body_progress_timeout`] (64 KiB). So the longest body of 4 MiB takes at most eleven
+/// minutes.
 pub const BODY_PROGRESS_BYTES: usize = 64 * 1024;
-/// Most bytes of keys and values in one answer, before they are encoded (4 MiB): a page ends there, with a cursor; a
-/// transaction that reads more is refused, and nothing of it takes effect.
+/// Most bytes of keys and values in one answer, before they are encoded (4 MiB): a page ends there,
+/// with a cursor; a transaction that reads more is refused, and nothing of it takes effect.
 pub const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Limits of resources, which an operator may set; the defaults are listed with the fields.
@@ -67,8 +68,8 @@ pub struct Limits {
     /// Request bodies that are on their way in, all together, in bytes; those that came in one
     /// piece of at most 16 KiB are not counted. Default 256 MiB.
     pub bodies_bytes_max: usize,
-    /// Answers of more than 16 KiB that wait for their readers, all together, in bytes; past it an answer is
-    /// `overloaded`. Default 256 MiB.
+    /// Answers of more than 16 KiB that wait for their readers, all together, in bytes; past it an
+    /// answer is `overloaded`. Default 256 MiB.
     pub answers_bytes_max: usize,
     /// The same of one connection. Default 16 MiB.
     pub connection_answers_bytes_max: usize,

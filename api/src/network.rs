@@ -8,10 +8,9 @@ use synod_ledger::TxId;
 use utoipa::ToSchema;
 
 use crate::blob::Base64;
-use crate::headers;
 use crate::problem::ErrorCode as Code;
 use crate::route::{Access, Body, Parameter, Place, Route, ok};
-use crate::tx_text;
+use crate::{headers, tx_text};
 
 /// The part a replica plays in the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -136,7 +135,8 @@ pub struct ReplicaInfo {
     /// The replica in whose place it joined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<u64>,
-    /// For how long the replica that answers has heard nothing of it, in milliseconds, where it votes and that is long.
+    /// For how long the replica that answers has heard nothing of it, in milliseconds, where it
+    /// votes and that is long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silent_ms: Option<u64>,
 }

@@ -12,11 +12,10 @@ use utoipa::openapi::{
     ResponseBuilder, Schema,
 };
 
-use crate::headers;
 use crate::problem::{ErrorCode, PROBLEM_CONTENT_TYPE, Problem};
 use crate::route::{Access, Answer, Body, Parameter, Place, Route};
 use crate::routes::{COMMON_PROBLEMS, routes};
-use crate::{app, governance, kv, ledger, network};
+use crate::{app, governance, headers, kv, ledger, network};
 
 /// The schema of what every route may answer with.
 #[derive(utoipa::OpenApi)]

@@ -30,7 +30,8 @@ pub struct Problem {
     /// What was wrong with this request in particular.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// Why governance refuses it: a stable code of its own, such as `wrong-sequence`, to be matched by programs.
+    /// Why governance refuses it: a stable code of its own, such as `wrong-sequence`, to be matched
+    /// by programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What the caller can do.
@@ -178,7 +179,8 @@ error_codes! {
     /// The members have not opened the service to users yet.
     ServiceNotOpen = "service_not_open", 403, "the service is not open yet",
         "the members open it by a signed action `open`";
-    /// The evidence of a joiner or a founder does not satisfy the policy, or governance refuses what it is shown for.
+    /// The evidence of a joiner or a founder does not satisfy the policy, or governance refuses
+    /// what it is shown for.
     EvidenceRefused = "evidence_refused", 403, "the evidence, or what it is shown for, is refused", "";
     /// The members' approvals do not found this network: too few, or of something else.
     ApprovalsRefused = "approvals_refused", 403, "the members' approvals do not suffice",
@@ -218,7 +220,8 @@ error_codes! {
     /// The transaction has more compares or operations than the limit, or writes too much.
     TransactionTooLarge = "transaction_too_large", 413, "the transaction is too large",
         "a transaction has at most 256 compares and 256 operations";
-    /// The operations of one transaction read more than one answer may hold. Nothing of it took effect.
+    /// The operations of one transaction read more than one answer may hold. Nothing of it took
+    /// effect.
     AnswerTooLarge = "answer_too_large", 413, "the answer would be too large",
         "nothing was written; read at most 4 MiB of keys and values in one transaction, or page through the map";
     /// Path and query are longer than the limit.
@@ -284,7 +287,8 @@ error_codes! {
     /// The history that a watcher asks for is no longer kept.
     WatchExpired = "watch_expired", 410, "the changes asked for are no longer kept here",
         "read the map again, and watch from the transaction that it is as of";
-    /// The watcher has not taken the events that wait for it in time, so that others come to their room.
+    /// The watcher has not taken the events that wait for it in time, so that others come to their
+    /// room.
     WatchTooSlow = "watch_too_slow", 408, "the watcher reads too slowly",
         "watch again from the id of the last event, and take events as they come";
     /// The watcher's right ended.
@@ -316,7 +320,8 @@ error_codes! {
     /// The call made more operations on maps than the app's limit.
     AppMapOperationsExceeded = "app_map_operations_exceeded", 500, "the app used its maps too often in one call",
         "nothing was written";
-    /// The app wrote, or asked for, a key or a value, or wrote more in all, than a transaction takes.
+    /// The app wrote, or asked for, a key or a value, or wrote more in all, than a transaction
+    /// takes.
     AppWriteTooLarge = "app_write_too_large", 500, "the app used a key or a value that is too large, or wrote too much",
         "nothing was written";
     /// The app bound a claim that is no digest, or too many.

@@ -1,10 +1,9 @@
 //! The routes, as one table: what the OpenAPI document is made from, and what the tests of the
 //! gateway hold the server against. Each domain has its part.
 
-use crate::headers;
 use crate::problem::ErrorCode as Code;
 use crate::route::{Access, Body, Route, ok};
-use crate::{app, governance, kv, ledger, network};
+use crate::{app, governance, headers, kv, ledger, network};
 
 /// The description of the interface, which is of no domain.
 const OF_THE_INTERFACE: &[Route] = &[Route {

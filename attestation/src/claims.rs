@@ -48,8 +48,9 @@ impl HardwareId {
         name.bytes().any(|byte| byte != b'0')
     }
 
-    /// What stays the same for everything that runs on the same machine, now and later; none where the id names no
-    /// machine: a hidden chip, or a fleet of them. An AWS module is an enclave of an instance; the instance stays.
+    /// What stays the same for everything that runs on the same machine, now and later; none where
+    /// the id names no machine: a hidden chip, or a fleet of them. An AWS module is an enclave of
+    /// an instance; the instance stays.
     pub fn machine(&self) -> Option<&str> {
         let (kind, _) = self.0.split_once(':').filter(|_| self.is_stated())?;
         match kind {

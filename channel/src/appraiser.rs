@@ -125,7 +125,8 @@ impl Appraiser {
         let expected = Expected {
             role: *role,
             context: *context,
-            // The evidence may be as old as the policy lets it be; that its subject lives, the session's proof says.
+            // The evidence may be as old as the policy lets it be; that its subject lives, the
+            // session's proof says.
             freshness: Freshness::Elsewhere,
         };
         let evidence = &credential.evidence;

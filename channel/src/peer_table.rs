@@ -9,7 +9,8 @@ use synod_crypto::PublicKey;
 
 use crate::spki::Spki;
 
-/// Two replicas cannot share a key: each is born in one process. The later one of the two is not trusted.
+/// Two replicas cannot share a key: each is born in one process. The later one of the two is not
+/// trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("replica {replica} is recorded with the key of an earlier replica")]
 pub struct DuplicateKey {

@@ -1,9 +1,10 @@
 //! How commands find and trust a service.
 //!
-//! After `synod up` nothing needs to be named: the trust file and the user's certificate stand in the folder
-//! `.synod`. Every replica is verified, evidence and chain, before a request is sent to it, unless the caller
-//! asks for `--via-ca`, which trusts the service's authority as `curl` does. What was seen of the network is kept in
-//! a state file next to the trust file, so that no later command believes anything older.
+//! After `synod up` nothing needs to be named: the trust file and the user's certificate stand in
+//! the folder `.synod`. Every replica is verified, evidence and chain, before a request is sent to
+//! it, unless the caller asks for `--via-ca`, which trusts the service's authority as `curl` does.
+//! What was seen of the network is kept in a state file next to the trust file, so that no later
+//! command believes anything older.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -33,11 +34,12 @@ pub(crate) struct ServiceArgs {
     /// The trust file [default: DIR/trust.toml]
     #[arg(long, env = "SYNOD_TRUST", value_name = "FILE")]
     pub(crate) trust: Option<PathBuf>,
-    /// The state file: what this client saw of the network, so that no replica can show older data [default: the trust
-    /// file's name, ending in .state]
+    /// The state file: what this client saw of the network, so that no replica can show older data
+    /// [default: the trust file's name, ending in .state]
     #[arg(long, env = "SYNOD_STATE", value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
-    /// A replica's address, instead of those in the trust file and in the state file; can be repeated
+    /// A replica's address, instead of those in the trust file and in the state file; can be
+    /// repeated
     #[arg(long, value_name = "URL")]
     pub(crate) url: Vec<ReplicaUrl>,
     /// The network id to pin, instead of that in the trust file
@@ -240,8 +242,8 @@ impl Known {
     }
 }
 
-/// The chain of configurations as the service tells it, followed from the pin. One that does not hold, or that ends
-/// before what was seen of the network, proves nothing.
+/// The chain of configurations as the service tells it, followed from the pin. One that does not
+/// hold, or that ends before what was seen of the network, proves nothing.
 pub(crate) async fn chain(service: &Service, network: Digest) -> Outcome<Chain> {
     let chain = read_chain(network, &service.chain_file().await?)?;
     let Some(memory) = service.memory().cloned() else {
@@ -263,8 +265,8 @@ pub(crate) fn read_trusted(path: &Path) -> Outcome<Trusted> {
     })
 }
 
-/// What is remembered of a network: in the state file that was named, or in that of the trust file, if it is of this
-/// network. Without either it ends with the command.
+/// What is remembered of a network: in the state file that was named, or in that of the trust file,
+/// if it is of this network. Without either it ends with the command.
 pub(crate) fn open_memory(
     named: Option<&Path>,
     trusted: Option<&Trusted>,

@@ -1,4 +1,5 @@
-//! What members do before there is a network: appraise the founder, approve it, hand the approvals in.
+//! What members do before there is a network: appraise the founder, approve it, hand the approvals
+//! in.
 
 use std::time::Duration;
 
@@ -24,8 +25,9 @@ pub(crate) struct AppraisedFounder {
     pub(crate) verdict: Verdict,
 }
 
-/// Asks the founder for its evidence, and appraises it by the manifest's policy: it must be bound to this very
-/// manifest, and to the key that the connection ends at, which must sign a fresh nonce.
+/// Asks the founder for its evidence, and appraises it by the manifest's policy: it must be bound
+/// to this very manifest, and to the key that the connection ends at, which must sign a fresh
+/// nonce.
 pub(crate) async fn appraise_founder(
     url: &ReplicaUrl,
     manifest: &Manifest,
@@ -62,7 +64,8 @@ impl AppraisedFounder {
         Approval::of(manifest.digest(), &self.attested).sign(&key.signing_key())
     }
 
-    /// Hands the approvals in, over a connection that ends at the attested key, and gives the network id.
+    /// Hands the approvals in, over a connection that ends at the attested key, and gives the
+    /// network id.
     pub(crate) async fn found(&self, url: &ReplicaUrl, approvals: &[Vec<u8>]) -> Outcome<Digest> {
         let trust = ServerTrust::attested(&self.verdict).map_err(Failure::broken)?;
         let retry_policy = RetryPolicy {

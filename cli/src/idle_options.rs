@@ -1,8 +1,9 @@
 //! Options that have no effect together with others: they are refused by name, never ignored.
 //!
-//! What the parser can say of two options of one command stands there (`conflicts_with`, `requires`). Here stands what
-//! depends on the command that shares an option, on what an argument holds, or on an option that the environment may
-//! have given: only what was typed is refused, since a variable is set for many commands.
+//! What the parser can say of two options of one command stands there (`conflicts_with`,
+//! `requires`). Here stands what depends on the command that shares an option, on what an argument
+//! holds, or on an option that the environment may have given: only what was typed is refused,
+//! since a variable is set for many commands.
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
@@ -34,7 +35,8 @@ enum When {
     TargetIsFolder,
 }
 
-/// The commands that ask a service, and for which the network id is nothing but the pin of whom to verify.
+/// The commands that ask a service, and for which the network id is nothing but the pin of whom to
+/// verify.
 const ASKING: &[&str] = &[
     "kv put",
     "kv get",

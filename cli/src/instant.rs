@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A point in time in Unix milliseconds, written in Unix seconds or in UTC (RFC 3339, `2026-11-21T09:30:00Z`, or
-/// the day alone).
+/// A point in time in Unix milliseconds, written in Unix seconds or in UTC (RFC 3339,
+/// `2026-11-21T09:30:00Z`, or the day alone).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Instant(pub(crate) u64);
 

@@ -1,7 +1,9 @@
-//! Ledgers as they lie in folders: found, read record by record, taken in with every check that a replica makes.
+//! Ledgers as they lie in folders: found, read record by record, taken in with every check that a
+//! replica makes.
 //!
-//! Nothing that a folder says is believed: chain, tree, certificates, configurations and every act of governance
-//! are recomputed. A torn end of the last file is what a crash leaves, and is reported; any other damage stops.
+//! Nothing that a folder says is believed: chain, tree, certificates, configurations and every act
+//! of governance are recomputed. A torn end of the last file is what a crash leaves, and is
+//! reported; any other damage stops.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -130,7 +132,8 @@ impl LedgerFolder {
         })
     }
 
-    /// Gives every record to `take`, with its file and the position in it. Returns where the last file is torn.
+    /// Gives every record to `take`, with its file and the position in it. Returns where the last
+    /// file is torn.
     pub(crate) fn for_each(
         &self,
         mut take: impl FnMut(&Path, u64, &Record) -> Outcome,

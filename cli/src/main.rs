@@ -1,8 +1,8 @@
-//! `synod`: one program for all sides of a service: it runs replicas, speaks for members and users, verifies and
-//! audits, and gives a tour of all of it on one machine (`synod up`).
+//! `synod`: one program for all sides of a service: it runs replicas, speaks for members and users,
+//! verifies and audits, and gives a tour of all of it on one machine (`synod up`).
 //!
-//! Data go to standard output, talk to standard error. Exit codes: 0 done and verified, 1 the user's mistake,
-//! 2 our failure, 3 not verified.
+//! Data go to standard output, talk to standard error. Exit codes: 0 done and verified, 1 the
+//! user's mistake, 2 our failure, 3 not verified.
 
 #[cfg(synod_simulation)]
 compile_error!("the program is not built with the faults and the signatures of simulations");
@@ -35,8 +35,8 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use crate::outcome::{Exit, Failure, Outcome};
 use crate::output::Output;
 
-/// Blocks and requests come and go in many sizes on several threads: the system's allocator gives each back to the
-/// kernel and asks for it again.
+/// Blocks and requests come and go in many sizes on several threads: the system's allocator gives
+/// each back to the kernel and asks for it again.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

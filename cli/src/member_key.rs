@@ -1,8 +1,8 @@
 //! A member's key file, and the card that others see of it.
 //!
-//! The key file holds two seeds: one signs acts and approvals, one opens the member's share of the key that wraps
-//! the ledger secret. It is written for its owner alone and never leaves the machine; the card is public and goes
-//! into the manifest.
+//! The key file holds two seeds: one signs acts and approvals, one opens the member's share of the
+//! key that wraps the ledger secret. It is written for its owner alone and never leaves the
+//! machine; the card is public and goes into the manifest.
 
 use std::path::Path;
 

@@ -1,8 +1,9 @@
-//! What block 0 tells offline of the TEEs behind a network: the founders' evidence, and the members' policy, by which
-//! every later voter was judged.
+//! What block 0 tells offline of the TEEs behind a network: the founders' evidence, and the
+//! members' policy, by which every later voter was judged.
 //!
-//! The network id is the hash of block 0, so whoever pins it has pinned both. The evidence of later voters is not in a
-//! chain file: whoever appraises by a policy of his own learns which voters that leaves out.
+//! The network id is the hash of block 0, so whoever pins it has pinned both. The evidence of later
+//! voters is not in a chain file: whoever appraises by a policy of his own learns which voters that
+//! leaves out.
 
 use bytes::Bytes;
 use synod_api::ChainFile;
@@ -36,7 +37,8 @@ pub(crate) struct Appraised {
     pub(crate) at_ms: u64,
     /// The founders, whose evidence it accepts.
     pub(crate) founders: usize,
-    /// The voters whose evidence the chain file does not hold: the members' policy alone judged them.
+    /// The voters whose evidence the chain file does not hold: the members' policy alone judged
+    /// them.
     pub(crate) without_evidence: Vec<u64>,
 }
 
@@ -71,17 +73,18 @@ impl NetworkEvidence {
         })
     }
 
-    /// Whether only simulated hardware vouches: every voter was judged by the members' policy, which holds either
-    /// vendors' roots or published ones.
+    /// Whether only simulated hardware vouches: every voter was judged by the members' policy,
+    /// which holds either vendors' roots or published ones.
     pub(crate) fn simulated(&self) -> bool {
         self.policy.anchors().simulated()
     }
 
-    /// Judges the founders' evidence by a policy of the caller's own, at `at_ms` (Unix milliseconds) or else at the
-    /// time of block 0.
+    /// Judges the founders' evidence by a policy of the caller's own, at `at_ms` (Unix
+    /// milliseconds) or else at the time of block 0.
     ///
     /// # Errors
-    /// The policy refuses a founder, or holds other roots than the members' policy, by which later voters were judged.
+    /// The policy refuses a founder, or holds other roots than the members' policy, by which later
+    /// voters were judged.
     pub(crate) fn appraise(
         &self,
         policy: &Policy,

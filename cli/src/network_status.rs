@@ -1,7 +1,8 @@
 //! What all replicas of a service say of it, taken together.
 //!
-//! One replica knows what it heard; a follower does not know who is dead, and nobody knows of a leader that died a
-//! moment ago. So each replica in the table is asked for itself, and what none of them can know is *unknown*.
+//! One replica knows what it heard; a follower does not know who is dead, and nobody knows of a
+//! leader that died a moment ago. So each replica in the table is asked for itself, and what none
+//! of them can know is *unknown*.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,8 +59,8 @@ pub(crate) struct NetworkStatus {
     /// The newest that a replica knows; of a leader, if one answered.
     pub(crate) newest: NetworkReply,
     pub(crate) leadership: Leadership,
-    /// The replicas whose loss, each alone, would stop the service; unknown without a leader, which alone hears who
-    /// lives.
+    /// The replicas whose loss, each alone, would stop the service; unknown without a leader, which
+    /// alone hears who lives.
     pub(crate) critical: Option<Vec<u64>>,
     pub(crate) asked: Vec<Asked>,
     pub(crate) alarms: Vec<Alarm>,

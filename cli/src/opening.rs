@@ -1,4 +1,5 @@
-//! What opens a network: an act that names the configuration in force, once every voter in it was verified.
+//! What opens a network: an act that names the configuration in force, once every voter in it was
+//! verified.
 
 use synod_client::{Service, VerifiedReplica, VerifiedVoters, VotersError};
 use synod_governance::Act;

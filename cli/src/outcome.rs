@@ -92,7 +92,8 @@ impl fmt::Display for Failure {
 
 /// The one place that says which exit code an error has: whose fault it is.
 impl Exit {
-    /// A file or folder. What was named wrongly is the user's mistake; a disk that fails or is full is not.
+    /// A file or folder. What was named wrongly is the user's mistake; a disk that fails or is full
+    /// is not.
     pub(crate) fn of_io(error: &io::Error) -> Self {
         use io::ErrorKind as Kind;
         match error.kind() {

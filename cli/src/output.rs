@@ -26,8 +26,8 @@ impl Output {
         write_line(line.as_bytes())
     }
 
-    /// Writes a result that a service gave, and what vouches for that service: `simulated` in a JSON object (`null` if
-    /// nothing was verified), a line on standard error beside text.
+    /// Writes a result that a service gave, and what vouches for that service: `simulated` in a
+    /// JSON object (`null` if nothing was verified), a line on standard error beside text.
     pub(crate) fn result_of(
         self,
         service: &Service,
@@ -87,7 +87,8 @@ pub(crate) fn write_line(line: &[u8]) -> Outcome {
     write_bytes(&[line, b"\n"].concat())
 }
 
-/// Writes bytes to standard output as they are. A reader that has gone away is not an error of ours.
+/// Writes bytes to standard output as they are. A reader that has gone away is not an error of
+/// ours.
 pub(crate) fn write_bytes(bytes: &[u8]) -> Outcome {
     let mut out = std::io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {

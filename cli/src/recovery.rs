@@ -1,7 +1,8 @@
 //! The private state, from one replica's folder and enough members' keys.
 //!
-//! A private replay: it shows that nothing is lost, or what is. Bringing a service back to life under a new
-//! identity takes a majority of folders and the members' vote on the root, which is not this.
+//! A private replay: it shows that nothing is lost, or what is. Bringing a service back to life
+//! under a new identity takes a majority of folders and the members' vote on the root, which is not
+//! this.
 
 use std::collections::BTreeMap;
 

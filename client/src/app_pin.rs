@@ -14,7 +14,8 @@ pub struct AppPin {
     pub imports: Option<Vec<String>>,
 }
 
-/// How an app differs from what a client requires. The members deployed a different one than the client expects.
+/// How an app differs from what a client requires. The members deployed a different one than the
+/// client expects.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppPinError {
     /// It is a different app.
@@ -49,7 +50,8 @@ pub enum AppPinError {
 }
 
 impl AppPin {
-    /// Checks what a service says of the version in force: its digest, and what its manifest admits.
+    /// Checks what a service says of the version in force: its digest, and what its manifest
+    /// admits.
     ///
     /// # Errors
     /// [`AppPinError`] names what differs.
@@ -74,8 +76,8 @@ impl AppPin {
         self.check_imports(active.imports.iter().map(String::as_str))
     }
 
-    /// Checks interfaces, by their short names: those that a manifest admits, or those that a component was found to
-    /// import by whoever looked into it.
+    /// Checks interfaces, by their short names: those that a manifest admits, or those that a
+    /// component was found to import by whoever looked into it.
     ///
     /// # Errors
     /// [`AppPinError::Imports`] names those that are not allowed.

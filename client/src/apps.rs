@@ -1,7 +1,8 @@
 //! Apps: calls with their proofs, what the ledger has of them, their logs.
 //!
-//! An answer of an app is an answer whatever its status; only what the service itself refuses is an error. Every
-//! call that may write has a fresh idempotency key, so that it can be repeated after a lost connection.
+//! An answer of an app is an answer whatever its status; only what the service itself refuses is an
+//! error. Every call that may write has a fresh idempotency key, so that it can be repeated after a
+//! lost connection.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -220,8 +221,9 @@ impl App {
         })
     }
 
-    /// Verifies that the receipt of an answer proves just this request and this answer; it is fetched if it did not
-    /// come with the answer, and renewed if the chain is newer. Only a call that wrote something has one.
+    /// Verifies that the receipt of an answer proves just this request and this answer; it is
+    /// fetched if it did not come with the answer, and renewed if the chain is newer. Only a call
+    /// that wrote something has one.
     ///
     /// # Errors
     /// [`AppProofFailure`].
@@ -286,8 +288,8 @@ impl App {
         Ok(component)
     }
 
-    /// Uploads a chunk of the component of a pending version. The members' signatures say which bytes
-    /// the chunk has, so the call may be repeated.
+    /// Uploads a chunk of the component of a pending version. The members' signatures say which
+    /// bytes the chunk has, so the call may be repeated.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -369,8 +371,8 @@ fn expect_answer(response: Response) -> Result<Response, ClientError> {
     }
 }
 
-/// Whether the service itself refused. Every answer of an app has a transaction; of the refusals only those that
-/// speak of one.
+/// Whether the service itself refused. Every answer of an app has a transaction; of the refusals
+/// only those that speak of one.
 fn refuses(response: &Response) -> bool {
     let is_problem = response.header("content-type") == Some(PROBLEM_CONTENT_TYPE);
     if response.status.is_success() || !is_problem {

@@ -1,8 +1,9 @@
-//! The attempts of one call: what each failure means for the next attempt, how attempts are paced, and what is told
-//! when there is nothing left to try.
+//! The attempts of one call: what each failure means for the next attempt, how attempts are paced,
+//! and what is told when there is nothing left to try.
 //!
-//! After a failure of one replica the client tries the others. A replica that failed verification is not asked
-//! again in the same call; a replica that may only be behind is tried again for a few seconds.
+//! After a failure of one replica the client tries the others. A replica that failed verification
+//! is not asked again in the same call; a replica that may only be behind is tried again for a few
+//! seconds.
 
 use std::time::Duration;
 
@@ -23,7 +24,8 @@ pub struct RetryPolicy {
     pub attempt: Duration,
     /// Timeout of all attempts of one call together. Default 30 s.
     pub call: Duration,
-    /// The first pause between two attempts; it doubles each time up to [`Self::pause_max`]. Default 20 ms.
+    /// The first pause between two attempts; it doubles each time up to [`Self::pause_max`].
+    /// Default 20 ms.
     pub pause: Duration,
     /// The longest pause between two attempts. Default 200 ms.
     pub pause_max: Duration,
@@ -41,8 +43,8 @@ impl Default for RetryPolicy {
     }
 }
 
-/// Redirects that are followed at once; further ones wait like failures, since two replicas that point at each
-/// other are in the midst of an election.
+/// Redirects that are followed at once; further ones wait like failures, since two replicas that
+/// point at each other are in the midst of an election.
 const REDIRECTS_MAX: u32 = 3;
 /// How long a replica that is behind may take to catch up while no other can be used.
 const CATCH_UP: Duration = Duration::from_secs(3);
@@ -50,7 +52,8 @@ const CATCH_UP: Duration = Duration::from_secs(3);
 /// What a failure means for the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// The failure is final: another replica would say the same, or the request may not be repeated.
+    /// The failure is final: another replica would say the same, or the request may not be
+    /// repeated.
     Final,
     /// The failure is temporary: the same request may succeed later or at another replica.
     Passing,
@@ -125,7 +128,8 @@ impl Failures {
         found.map(|(_, fate, _)| *fate)
     }
 
-    /// Whether no further attempt at any of these addresses can succeed, `elapsed` after the first attempt.
+    /// Whether no further attempt at any of these addresses can succeed, `elapsed` after the first
+    /// attempt.
     fn are_final(&self, addresses: &[ReplicaUrl], elapsed: Duration) -> bool {
         addresses.iter().all(|url| match self.fate(url) {
             Some(Fate::Refused) => true,

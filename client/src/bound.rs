@@ -5,8 +5,8 @@ use synod_api::{BoundRequest, bound_response};
 use synod_crypto::{Digest, sha256};
 use synod_ledger::{AnswerError, Transaction};
 
-/// The digests of a request and of its answer. Kept by the caller, they turn a receipt from "some transaction is
-/// committed" into "mine is, and this was the answer".
+/// The digests of a request and of its answer. Kept by the caller, they turn a receipt from "some
+/// transaction is committed" into "mine is, and this was the answer".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bound {
     /// SHA-256 of the request's meaning.

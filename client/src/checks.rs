@@ -1,7 +1,8 @@
-//! The checks that a client makes before it believes a replica, each with a name, and what fails them.
+//! The checks that a client makes before it believes a replica, each with a name, and what fails
+//! them.
 //!
-//! The list is part of the result, good or bad: a user sees what was looked at, in the order in which it was
-//! looked at. After the first check that fails no further one is made.
+//! The list is part of the result, good or bad: a user sees what was looked at, in the order in
+//! which it was looked at. After the first check that fails no further one is made.
 
 use std::fmt;
 
@@ -128,7 +129,8 @@ impl fmt::Display for Unverified {
 
 impl std::error::Error for Unverified {}
 
-/// Why a verification fails; each variant says which check failed. The replica, or a machine between, is at fault.
+/// Why a verification fails; each variant says which check failed. The replica, or a machine
+/// between, is at fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// A part of the attestation cannot be read.
@@ -143,7 +145,8 @@ pub enum Failure {
     /// The signature over the nonce is not by the key that the statement names.
     #[error("the identity key did not sign the nonce")]
     Freshness,
-    /// The connection ends at a different key than the one that the evidence names: a machine between intercepts it.
+    /// The connection ends at a different key than the one that the evidence names: a machine
+    /// between intercepts it.
     #[error("the connection ends at the key {shown}, but the evidence names {attested}")]
     TlsKey {
         /// Fingerprint of the key that the connection was made with.

@@ -1,8 +1,8 @@
 //! One connection to one replica: TLS 1.3, HTTP/2, many requests at a time.
 //!
-//! A connection never reconnects and never repeats: it ends with the first fault. It shows the certificate key
-//! that the replica proved to hold, which verification compares with the evidence, and its TLS session, which the
-//! attested identity key must sign.
+//! A connection never reconnects and never repeats: it ends with the first fault. It shows the
+//! certificate key that the replica proved to hold, which verification compares with the evidence,
+//! and its TLS session, which the attested identity key must sign.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,8 @@ use crate::error::ClientError;
 use crate::request::{Request, Response};
 use crate::url::ReplicaUrl;
 
-/// Longest answer that is read whole, in bytes (64 MiB). The ledger is streamed and has no such bound.
+/// Longest answer that is read whole, in bytes (64 MiB). The ledger is streamed and has no such
+/// bound.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Longest header section of an answer: that of an app, with a receipt, in bytes (64 KiB).

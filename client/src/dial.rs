@@ -1,6 +1,7 @@
 //! Which replicas a client trusts, and its connections: at most one open connection per replica.
 //!
-//! Invariant: a connection comes out of here only if its replica is trusted in the way that the caller chose.
+//! Invariant: a connection comes out of here only if its replica is trusted in the way that the
+//! caller chose.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,23 +26,25 @@ use crate::verify::{Nonce, VerifiedReplica, Verifier, fresh_nonce, now_ms};
 /// Why a client talks to a replica.
 #[derive(Clone, Debug)]
 pub enum Trust {
-    /// It shows a certificate of the service's authority, as `curl --cacert` would check it: the client trusts
-    /// every replica that the service trusts. Redirects are followed wherever such a replica points, at most 64
-    /// addresses; whoever is there must show a certificate of the authority before a byte of a request is sent.
-    /// Nothing is remembered.
+    /// It shows a certificate of the service's authority, as `curl --cacert` would check it: the
+    /// client trusts every replica that the service trusts. Redirects are followed wherever such a
+    /// replica points, at most 64 addresses; whoever is there must show a certificate of the
+    /// authority before a byte of a request is sent. Nothing is remembered.
     Authority(ServerTrust),
-    /// Its evidence, its place in the ledger and its keys were verified by this client, and each connection's TLS
-    /// session was signed by its identity key, before the first byte. It shows nothing older than was seen before.
-    /// Only here are addresses taken from the network: a redirect is followed to an address that the caller gave or
-    /// that a verified replica names as a voter's, and to no other.
+    /// Its evidence, its place in the ledger and its keys were verified by this client, and each
+    /// connection's TLS session was signed by its identity key, before the first byte. It shows
+    /// nothing older than was seen before. Only here are addresses taken from the network: a
+    /// redirect is followed to an address that the caller gave or that a verified replica names as
+    /// a voter's, and to no other.
     Verified(Box<Verifier>),
-    /// Its certificate carries evidence that the appraiser accepts, and its identity key signed the TLS session:
-    /// a client that has only a policy can check this in one connection. It says what code runs there, for
-    /// which network, and not that the members trust that replica; for that, verify. Redirects are followed as with
-    /// an authority: whoever is there must show such evidence first. Nothing is remembered.
+    /// Its certificate carries evidence that the appraiser accepts, and its identity key signed the
+    /// TLS session: a client that has only a policy can check this in one connection. It says what
+    /// code runs there, for which network, and not that the members trust that replica; for that,
+    /// verify. Redirects are followed as with an authority: whoever is there must show such
+    /// evidence first. Nothing is remembered.
     Evidence {
-        /// Judges the evidence. Where a certificate has no room for endorsements, it must have been given some
-        /// (`Appraiser::with_endorsements`).
+        /// Judges the evidence. Where a certificate has no room for endorsements, it must have been
+        /// given some (`Appraiser::with_endorsements`).
         appraiser: Appraiser,
         /// The network that the replica must speak for.
         network: Digest,
@@ -83,8 +86,8 @@ impl Held {
         is_newest && !self.connection.is_closed() && now_ms() < self.until_ms
     }
 
-    /// Whether a verified replica showed that the members opened the network; where replicas are trusted otherwise,
-    /// nobody asks.
+    /// Whether a verified replica showed that the members opened the network; where replicas are
+    /// trusted otherwise, nobody asks.
     fn shows_open(&self) -> bool {
         let replica = self.replica.as_ref();
         replica.is_none_or(|replica| replica.chain().opening().is_some())
@@ -113,8 +116,8 @@ impl Dialer {
         )
     }
 
-    /// An open connection to a trusted replica. Of verified replicas, only those that prove that the network is open
-    /// get data that belongs to a user.
+    /// An open connection to a trusted replica. Of verified replicas, only those that prove that
+    /// the network is open get data that belongs to a user.
     pub(crate) async fn connection(
         &self,
         url: &ReplicaUrl,
@@ -189,8 +192,8 @@ impl Dialer {
                 {
                     return Ok(held);
                 }
-                // Another replica may stand at this address now, or the one that stood there was removed: whatever
-                // is there is verified anew.
+                // Another replica may stand at this address now, or the one that stood there was
+                // removed: whatever is there is verified anew.
                 let verified = Arc::new(verify(verifier, url).await?);
                 slot.remember(verified.clone());
                 let held = self.open_verified(url, verified).await?;
@@ -203,7 +206,8 @@ impl Dialer {
         }
     }
 
-    /// A connection that ends at the attested TLS key, and that the attested identity key has signed.
+    /// A connection that ends at the attested TLS key, and that the attested identity key has
+    /// signed.
     async fn open_verified(
         &self,
         url: &ReplicaUrl,
@@ -220,8 +224,8 @@ impl Dialer {
         })
     }
 
-    /// Has a verified replica name the addresses of the replicas that vote, and remembers them. That it does not
-    /// answer is not a fault of its verification.
+    /// Has a verified replica name the addresses of the replicas that vote, and remembers them.
+    /// That it does not answer is not a fault of its verification.
     ///
     /// # Errors
     /// [`ClientError::State`].

@@ -1,8 +1,9 @@
 //! What goes wrong between a client and a service.
 //!
-//! Kinds that never mix: nothing was sent (`Unreachable`, `NotVerified`), something was sent and its fate is open
-//! (`Lost`, `Timeout`), the service said no (`Problem`), the service said something that it must not say
-//! (`BadAnswer`). What evidence, chain or receipt prove or fail to prove has errors of its own, with the checks.
+//! Kinds that never mix: nothing was sent (`Unreachable`, `NotVerified`), something was sent and
+//! its fate is open (`Lost`, `Timeout`), the service said no (`Problem`), the service said
+//! something that it must not say (`BadAnswer`). What evidence, chain or receipt prove or fail to
+//! prove has errors of its own, with the checks.
 
 use std::time::Duration;
 
@@ -24,7 +25,8 @@ pub enum ClientError {
         /// What the operating system or TLS said.
         why: String,
     },
-    /// The replica did not prove to be one of the service; nothing but the request for its evidence was sent.
+    /// The replica did not prove to be one of the service; nothing but the request for its evidence
+    /// was sent.
     #[error("{url} is not verified: {why}")]
     NotVerified {
         /// The replica.
@@ -32,8 +34,8 @@ pub enum ClientError {
         /// The check that failed, with all checks made.
         why: Box<Unverified>,
     },
-    /// Two roots of one tree size are certified: the ledger was forked. Nothing was sent, and no other replica is
-    /// asked.
+    /// Two roots of one tree size are certified: the ledger was forked. Nothing was sent, and no
+    /// other replica is asked.
     #[error("{url} and what this client has seen contradict each other: {why}")]
     Forked {
         /// The replica that showed the second root.
@@ -74,8 +76,8 @@ pub enum ClientError {
     /// The caller's request cannot be put into HTTP. The caller is at fault.
     #[error("the request cannot be sent: {0}")]
     BadRequest(String),
-    /// The replica points to an address that the verified network does not name; it was not followed, and nothing was
-    /// carried out.
+    /// The replica points to an address that the verified network does not name; it was not
+    /// followed, and nothing was carried out.
     #[error("{url} redirects to `{to}`, which the network does not name as a replica's address")]
     ForeignRedirect {
         /// The replica.
@@ -111,7 +113,8 @@ impl ClientError {
         }
     }
 
-    /// The same error, seen while a replica was connected to and verified: nothing of the caller's was sent.
+    /// The same error, seen while a replica was connected to and verified: nothing of the caller's
+    /// was sent.
     pub(crate) fn before_the_request(self, url: &ReplicaUrl) -> Self {
         match self {
             Self::Lost { .. } | Self::Timeout { .. } | Self::BadAnswer { .. } => {

@@ -1,6 +1,6 @@
-//! What a client takes from block 0 once its hash is the pin: the service's row with the manifest's digest, which
-//! founders' statements name as their context, the members, whose signatures open the network, and the appraisal
-//! policy that they wrote.
+//! What a client takes from block 0 once its hash is the pin: the service's row with the manifest's
+//! digest, which founders' statements name as their context, the members, whose signatures open the
+//! network, and the appraisal policy that they wrote.
 
 use synod_attestation::Policy;
 use synod_governance::{Malformed, MemberEntry, ServiceRecord, map};
@@ -16,7 +16,8 @@ pub(crate) struct Founding {
     pub(crate) members: Vec<MemberEntry>,
 }
 
-/// Block 0 does not say who founded the network. Whoever wrote it is at fault, or this program is too old or too new.
+/// Block 0 does not say who founded the network. Whoever wrote it is at fault, or this program is
+/// too old or too new.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FoundingError {
     /// There is no row of the service.

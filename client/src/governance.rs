@@ -35,8 +35,9 @@ impl Service {
         self.call(&Request::get("/v1/governance")).await?.json()
     }
 
-    /// Submits an act that members signed. It has a sequence number, so it can take effect only once; after a lost
-    /// connection it is not repeated, because the repetition would be refused as replayed.
+    /// Submits an act that members signed. It has a sequence number, so it can take effect only
+    /// once; after a lost connection it is not repeated, because the repetition would be refused as
+    /// replayed.
     ///
     /// # Errors
     /// [`ClientError`].

@@ -1,11 +1,13 @@
-//! Certified heads: the header of a block with what proves that a quorum of the newest configuration certified it.
+//! Certified heads: the header of a block with what proves that a quorum of the newest
+//! configuration certified it.
 //!
 //! Invariants
-//! - a head is made from outside bytes only by a check against a followed chain, or read back from the state file
-//!   that this client itself wrote;
-//! - only the newest configuration of the chain vouches for a head: what a superseded one signs fixes no size and no
-//!   root;
-//! - a head holds nothing of the caller's: of a receipt, request, answer and public writes are left out.
+//! - a head is made from outside bytes only by a check against a followed chain, or read back from
+//!   the state file that this client itself wrote;
+//! - only the newest configuration of the chain vouches for a head: what a superseded one signs
+//!   fixes no size and no root;
+//! - a head holds nothing of the caller's: of a receipt, request, answer and public writes are left
+//!   out.
 
 use bytes::Bytes;
 use synod_crypto::Digest;
@@ -54,8 +56,8 @@ pub enum HeadError {
 }
 
 impl CertifiedHead {
-    /// Checks that the newest configuration of the chain certified this header. `None` where an earlier one did, or
-    /// where the bytes are too many to be kept.
+    /// Checks that the newest configuration of the chain certified this header. `None` where an
+    /// earlier one did, or where the bytes are too many to be kept.
     ///
     /// # Errors
     /// [`HeadError`].
@@ -79,8 +81,8 @@ impl CertifiedHead {
         Ok(Self::kept(chain, header.clone(), proof, head))
     }
 
-    /// The head under which a receipt proves its transaction. `None` where an earlier configuration certified it, or
-    /// where the bytes are too many to be kept.
+    /// The head under which a receipt proves its transaction. `None` where an earlier configuration
+    /// certified it, or where the bytes are too many to be kept.
     ///
     /// # Errors
     /// [`ReceiptError`], where the receipt proves nothing.

@@ -1,7 +1,8 @@
 //! Keys and values: put, get, delete, list, transactions.
 //!
-//! Every write has a fresh idempotency key, so that it can be repeated after a lost connection and still takes
-//! effect once. What a write gives back also says what its receipt must bind: [`Written::bound`].
+//! Every write has a fresh idempotency key, so that it can be repeated after a lost connection and
+//! still takes effect once. What a write gives back also says what its receipt must bind:
+//! [`Written::bound`].
 
 use bytes::Bytes;
 use http::{HeaderName, Method, header};
@@ -77,7 +78,8 @@ pub struct Listing {
 pub struct Transacted {
     /// The answer.
     pub reply: TxnReply,
-    /// What a receipt of this transaction must bind; nothing while it is pending, or if it only read.
+    /// What a receipt of this transaction must bind; nothing while it is pending, or if it only
+    /// read.
     pub bound: Option<Bound>,
 }
 

@@ -41,8 +41,9 @@ impl Service {
             .body)
     }
 
-    /// Asks for the receipt of the same transaction again, under the newest configuration. What the old file opens
-    /// and the new one does not is taken over: both are of the same leaf. Not verified yet: see [`verify_receipt`].
+    /// Asks for the receipt of the same transaction again, under the newest configuration. What the
+    /// old file opens and the new one does not is taken over: both are of the same leaf. Not
+    /// verified yet: see [`verify_receipt`].
     ///
     /// # Errors
     /// [`RenewFailure`].
@@ -62,8 +63,8 @@ impl Service {
     /// The chain of configurations as the service reports it, followed from the pin.
     ///
     /// # Errors
-    /// [`ClientError`]; a chain that does not hold is a bad answer, and one that ends before what this client has
-    /// seen is not verified.
+    /// [`ClientError`]; a chain that does not hold is a bad answer, and one that ends before what
+    /// this client has seen is not verified.
     pub async fn chain(&self, network: Digest) -> Result<Chain, ClientError> {
         let response = self.call(&Request::get("/v1/chain")).await?;
         let chain = read_chain(network, &response.body)
@@ -71,9 +72,9 @@ impl Service {
         self.remember_chain(&response.url, chain).await
     }
 
-    /// A consistency proof (RFC 9162 section 2.1.4) from the tree of `from` transactions to that of `to`, or of all
-    /// that the replica knows to be certified. Not verified yet: see [`synod_ledger::verify_consistency`], with two
-    /// roots that are.
+    /// A consistency proof (RFC 9162 section 2.1.4) from the tree of `from` transactions to that of
+    /// `to`, or of all that the replica knows to be certified. Not verified yet: see
+    /// [`synod_ledger::verify_consistency`], with two roots that are.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -95,8 +96,8 @@ impl Service {
         Ok(self.call(&Request::get("/v1/chain")).await?.body)
     }
 
-    /// The ledger's records from block `from` (1 is block 0) up to the newest certificate of this replica, in
-    /// pieces as they arrive. Nothing of them is checked here.
+    /// The ledger's records from block `from` (1 is block 0) up to the newest certificate of this
+    /// replica, in pieces as they arrive. Nothing of them is checked here.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -165,8 +166,8 @@ pub enum ReceiptFailure {
 }
 
 impl ReceiptFailure {
-    /// Whether the given chain is newer than the receipt, or was opened after it was made: an honest one proves the
-    /// same once it is renewed.
+    /// Whether the given chain is newer than the receipt, or was opened after it was made: an
+    /// honest one proves the same once it is renewed.
     pub fn is_superseded(&self) -> bool {
         use ReceiptError::{BeforeOpening, Superseded};
         match self {
@@ -194,8 +195,8 @@ pub enum RenewFailure {
     /// What the service gave is not a receipt.
     #[error("the service did not return a receipt: {0}")]
     Answer(Malformed),
-    /// The service has something else under this transaction's id than the receipt was given for. One of the two
-    /// histories is false.
+    /// The service has something else under this transaction's id than the receipt was given for.
+    /// One of the two histories is false.
     #[error("the service has a different transaction with the id {id} than the receipt proves")]
     OtherLeaf {
         /// The id.

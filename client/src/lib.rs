@@ -1,12 +1,14 @@
 //! The client of a Synod service: it believes only what it verified.
 //!
-//! * [`Verifier`] turns a URL and a pinned network id into a [`VerifiedReplica`], check by check, before anything
-//!   of the caller's is sent.
-//! * [`Service`] speaks to whichever replica leads, over connections that end at verified keys (or, by the
-//!   caller's choice, at certificates of the service's authority), and repeats what may be repeated.
-//! * [`Memory`] is what they have seen of a network: shared within a run, kept in a [`StateFile`] between runs, and
-//!   never gone back behind.
-//! * What belongs to a user is sent only where the members opened the network, and receipts count from there on.
+//! * [`Verifier`] turns a URL and a pinned network id into a [`VerifiedReplica`], check by check,
+//!   before anything of the caller's is sent.
+//! * [`Service`] speaks to whichever replica leads, over connections that end at verified keys (or,
+//!   by the caller's choice, at certificates of the service's authority), and repeats what may be
+//!   repeated.
+//! * [`Memory`] is what they have seen of a network: shared within a run, kept in a [`StateFile`]
+//!   between runs, and never gone back behind.
+//! * What belongs to a user is sent only where the members opened the network, and receipts count
+//!   from there on.
 //! * [`verify_receipt`] and [`verify_answer`] check receipts offline.
 //!
 //! ```no_run

@@ -1,8 +1,8 @@
 //! A small load generator: many writes at once, for a time, and how long each took.
 //!
-//! It writes private values of one size under fresh keys, or calls an app; it waits for every answer, and counts
-//! only writes that were acknowledged as committed and calls that were answered with success. Connections are its
-//! own; each carries several requests at a time.
+//! It writes private values of one size under fresh keys, or calls an app; it waits for every
+//! answer, and counts only writes that were acknowledged as committed and calls that were answered
+//! with success. Connections are its own; each carries several requests at a time.
 
 use std::time::Duration;
 
@@ -41,8 +41,8 @@ pub enum Target {
         /// Bytes of each value.
         value_bytes: usize,
     },
-    /// An app is called. In path and body, `{key}` stands for a key that no other call has, `{lane}` for one that
-    /// the calls of one lane share.
+    /// An app is called. In path and body, `{key}` stands for a key that no other call has,
+    /// `{lane}` for one that the calls of one lane share.
     App {
         /// The app.
         app: String,

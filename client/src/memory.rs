@@ -1,8 +1,10 @@
-//! The memory of a client: shared by all that verify for it, and kept between runs if it has a state file.
+//! The memory of a client: shared by all that verify for it, and kept between runs if it has a
+//! state file.
 //!
-//! With a state file each update is one step under the file's lock: what the file holds, joined with what this
-//! process knows, is compared with what is shown, and written if it changed. So the newer one of two programs wins,
-//! whichever comes first, and a program that runs for long learns from the others.
+//! With a state file each update is one step under the file's lock: what the file holds, joined
+//! with what this process knows, is compared with what is shown, and written if it changed. So the
+//! newer one of two programs wins, whichever comes first, and a program that runs for long learns
+//! from the others.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -107,7 +109,8 @@ impl Memory {
         self.now().clone()
     }
 
-    /// Takes what a verified replica shows as its newest: the chain, and the newest certified block, if it shows one.
+    /// Takes what a verified replica shows as its newest: the chain, and the newest certified
+    /// block, if it shows one.
     ///
     /// # Errors
     /// [`MemoryError`]; nothing was changed then.
@@ -154,8 +157,8 @@ impl Memory {
         self.0.addresses_told.load(Ordering::Relaxed)
     }
 
-    /// Whether nothing newer than the newest configuration of this chain was seen, nor an opening that it does not
-    /// have.
+    /// Whether nothing newer than the newest configuration of this chain was seen, nor an opening
+    /// that it does not have.
     pub fn is_newest(&self, chain: &Chain) -> bool {
         let now = self.now();
         let is_open = chain.opening().is_some();

@@ -1,8 +1,8 @@
 //! The act by which the members opened a network, held against block 0.
 //!
-//! Every network begins with one founder, and whoever holds its key can make clients a history of their own from the
-//! pin on. The members' keys stand in block 0, which the pin covers: what they signed says from which configuration on
-//! the voters are those whose evidence they verified.
+//! Every network begins with one founder, and whoever holds its key can make clients a history of
+//! their own from the pin on. The members' keys stand in block 0, which the pin covers: what they
+//! signed says from which configuration on the voters are those whose evidence they verified.
 
 use synod_crypto::Digest;
 use synod_governance::{Act, Refusal, SignedAction};
@@ -43,8 +43,8 @@ pub enum OpeningError {
     },
 }
 
-/// Holds the act against block 0 and the chain that follows from it, and marks what it opens. Gives how many members
-/// signed. A refused act changes nothing.
+/// Holds the act against block 0 and the chain that follows from it, and marks what it opens. Gives
+/// how many members signed. A refused act changes nothing.
 pub(crate) fn open(
     chain: &mut Chain,
     block0: &Block,

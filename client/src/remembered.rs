@@ -1,14 +1,15 @@
 //! What a client remembers of a network, and the one rule by which it never goes back.
 //!
 //! The rule, which [`Remembered::take`] alone applies:
-//! - a chain of configurations from a replica reaches at least the newest configuration that was remembered, and has
-//!   that very configuration at its number;
+//! - a chain of configurations from a replica reaches at least the newest configuration that was
+//!   remembered, and has that very configuration at its number;
 //! - two certified heads of one tree size have one root;
 //! - a replica's newest certified block is not much older than the newest that was remembered;
-//! - what a network showed before its members opened it counts for nothing once it shows the opening, and a replica
-//!   that shows none after that is behind;
-//! - what was remembered is replaced only by something newer. A receipt of an old transaction, or a chain from a
-//!   file, may be older than what is remembered: it is compared as far as it goes, and teaches nothing.
+//! - what a network showed before its members opened it counts for nothing once it shows the
+//!   opening, and a replica that shows none after that is behind;
+//! - what was remembered is replaced only by something newer. A receipt of an old transaction, or a
+//!   chain from a file, may be older than what is remembered: it is compared as far as it goes, and
+//!   teaches nothing.
 //!
 //! No file, no clock and no network here.
 
@@ -21,8 +22,9 @@ use crate::url::ReplicaUrl;
 /// Most addresses of replicas that are remembered.
 pub const REMEMBERED_ADDRESSES_MAX: usize = 64;
 
-/// How far a replica's newest certified block may lie behind the newest one that was remembered, in milliseconds of
-/// the ledger's time (a minute): followers learn of a certificate a moment after the leader.
+/// How far a replica's newest certified block may lie behind the newest one that was remembered, in
+/// milliseconds of the ledger's time (a minute): followers learn of a certificate a moment after
+/// the leader.
 pub const BEHIND_MS_MAX: u64 = 60_000;
 
 /// A configuration, by what tells it from every other.
@@ -110,8 +112,8 @@ impl StepBack {
     }
 }
 
-/// Two roots of one tree size, both certified: the ledger was forked. With the chain of configurations both heads
-/// prove it to anybody.
+/// Two roots of one tree size, both certified: the ledger was forked. With the chain of
+/// configurations both heads prove it to anybody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fork {
     /// The head that was remembered.
@@ -164,8 +166,8 @@ impl Remembered {
         &self.addresses
     }
 
-    /// Compares a followed chain, and a head that its newest configuration certified, with what is remembered, and
-    /// remembers what is newer. What contradicts changes nothing.
+    /// Compares a followed chain, and a head that its newest configuration certified, with what is
+    /// remembered, and remembers what is newer. What contradicts changes nothing.
     pub(crate) fn take(
         &mut self,
         chain: &Chain,
@@ -187,7 +189,8 @@ impl Remembered {
         self.compare_chain(chain, source)
             .map_err(Contradiction::StepBack)?;
         let shown = newest_of(chain);
-        // A chain that ends before the newest configuration known, or before the opening, vouches for no head.
+        // A chain that ends before the newest configuration known, or before the opening, vouches
+        // for no head.
         let is_newest = |known: ConfigurationId| known.number <= shown.number;
         let vouches = is_open >= self.opened && self.configuration.is_none_or(is_newest);
         let head = head.filter(|_| vouches);
@@ -216,8 +219,8 @@ impl Remembered {
         self.addresses = kept.cloned().collect();
     }
 
-    /// What this process knows, joined with what a file holds: the newer, part by part. Addresses are written as soon
-    /// as they are learnt, so the file's are the newer ones.
+    /// What this process knows, joined with what a file holds: the newer, part by part. Addresses
+    /// are written as soon as they are learnt, so the file's are the newer ones.
     pub(crate) fn joined(mut self, other: &Self) -> Result<Self, Contradiction> {
         assert_eq!(self.network, other.network, "one network");
         if !other.addresses.is_empty() {

@@ -1,7 +1,7 @@
 //! One request as it goes to any replica, and one answer as it comes back.
 //!
-//! A [`Request`] knows no address, so it can be repeated elsewhere. Whether it *may* be repeated after it was
-//! possibly carried out, it says itself: [`Repeat`].
+//! A [`Request`] knows no address, so it can be repeated elsewhere. Whether it *may* be repeated
+//! after it was possibly carried out, it says itself: [`Repeat`].
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -64,8 +64,8 @@ impl Request {
         }
     }
 
-    /// Whether it carries what belongs to a user: values, calls of apps, what is watched. Other requests are public, or
-    /// carry what members and replicas signed.
+    /// Whether it carries what belongs to a user: values, calls of apps, what is watched. Other
+    /// requests are public, or carry what members and replicas signed.
     pub(crate) fn is_users(&self) -> bool {
         let of_users = ["/v1/kv/", "/app/", "/v1/watch"];
         of_users.iter().any(|begin| self.path.starts_with(begin))

@@ -4,7 +4,8 @@ use crate::memory::Memory;
 use crate::remembered::REMEMBERED_ADDRESSES_MAX;
 use crate::url::ReplicaUrl;
 
-/// The replicas known: those that the caller gave, then the others that the network named in this run.
+/// The replicas known: those that the caller gave, then the others that the network named in this
+/// run.
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
     given: Vec<ReplicaUrl>,
@@ -70,8 +71,8 @@ impl Route {
         self.first = self.position(&current).unwrap_or(0);
     }
 
-    /// A replica that is trusted named one more, where nothing says which addresses are the network's. The oldest such
-    /// goes if there are many.
+    /// A replica that is trusted named one more, where nothing says which addresses are the
+    /// network's. The oldest such goes if there are many.
     pub(crate) fn follow(&mut self, url: &ReplicaUrl) {
         if self.knows(url) {
             return;
@@ -89,7 +90,8 @@ impl Route {
         self.first = self.position(url).unwrap_or(self.first);
     }
 
-    /// The next after `failed` that is not refused, or the next at all; it is asked first from now on.
+    /// The next after `failed` that is not refused, or the next at all; it is asked first from now
+    /// on.
     pub(crate) fn advance(
         &mut self,
         failed: &ReplicaUrl,

@@ -1,10 +1,11 @@
 //! A service as its users see it: several replicas, of which one leads.
 //!
-//! A call goes to the replica that led last, follows redirects to the one that leads now, and goes on to the others
-//! when one fails (cannot be reached, is not verified, does not vote any more, shows something old, answers with what
-//! is no answer), until its deadline. A request that may have been carried out is repeated only if it says that it may
-//! ([`Repeat`](crate::Repeat)). Where replicas are verified, a redirect leads only to addresses that the caller gave or
-//! a verified replica named.
+//! A call goes to the replica that led last, follows redirects to the one that leads now, and goes
+//! on to the others when one fails (cannot be reached, is not verified, does not vote any more,
+//! shows something old, answers with what is no answer), until its deadline. A request that may
+//! have been carried out is repeated only if it says that it may ([`Repeat`](crate::Repeat)). Where
+//! replicas are verified, a redirect leads only to addresses that the caller gave or a verified
+//! replica named.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -92,8 +93,8 @@ impl Service {
         self.0.dialer.verifier()
     }
 
-    /// Remembers what a verified receipt shows, and compares it with what is remembered. Without a memory it does
-    /// nothing.
+    /// Remembers what a verified receipt shows, and compares it with what is remembered. Without a
+    /// memory it does nothing.
     ///
     /// # Errors
     /// [`ReceiptMemoryError`].
@@ -127,7 +128,8 @@ impl Service {
         taken.map_err(|error| ClientError::of_memory(url, error, Checks::default()))
     }
 
-    /// Whether no hardware vouches for a replica that this client verified; `None` if it has verified none.
+    /// Whether no hardware vouches for a replica that this client verified; `None` if it has
+    /// verified none.
     pub fn simulated(&self) -> Option<bool> {
         let verified = self.verified();
         let mut simulated = verified.iter().map(|replica| replica.verdict().simulated());
@@ -145,12 +147,12 @@ impl Service {
         self.route().remove(url);
     }
 
-    /// Sends a request to the replica that can answer it, and gives the answer if it is a success. A replica that
-    /// fails is passed over while another is left to try.
+    /// Sends a request to the replica that can answer it, and gives the answer if it is a success.
+    /// A replica that fails is passed over while another is left to try.
     ///
     /// # Errors
-    /// [`ClientError`]: what the service answered, or the failure of the one replica that was tried, or
-    /// [`ClientError::NoneLeft`] with the failure of each.
+    /// [`ClientError`]: what the service answered, or the failure of the one replica that was
+    /// tried, or [`ClientError::NoneLeft`] with the failure of each.
     pub async fn call(&self, request: &Request) -> Result<Response, ClientError> {
         self.call_judged(request, expect_ok).await
     }
@@ -252,11 +254,12 @@ impl Service {
         )
     }
 
-    /// An open connection to this replica, shared with other calls, for what belongs to a user: where replicas are
-    /// verified, it shows that the members opened the network.
+    /// An open connection to this replica, shared with other calls, for what belongs to a user:
+    /// where replicas are verified, it shows that the members opened the network.
     ///
     /// # Errors
-    /// [`ClientError`], if it cannot be reached, is not trusted or not open; nothing of the caller's was sent.
+    /// [`ClientError`], if it cannot be reached, is not trusted or not open; nothing of the
+    /// caller's was sent.
     pub async fn connection(&self, url: &ReplicaUrl) -> Result<Connection, ClientError> {
         self.connection_for(url, true).await
     }

@@ -1,8 +1,8 @@
-//! Whether a TLS session ends where the identity key lives: asked for on each connection to a verified replica,
-//! before anything of the caller's is sent over it.
+//! Whether a TLS session ends where the identity key lives: asked for on each connection to a
+//! verified replica, before anything of the caller's is sent over it.
 //!
-//! A pinned TLS key is not enough: it may have leaked without the TEE that it was born in. The identity key signs
-//! this very session, so whoever stands between has nothing to show.
+//! A pinned TLS key is not enough: it may have leaked without the TEE that it was born in. The
+//! identity key signs this very session, so whoever stands between has nothing to show.
 
 use std::time::Duration;
 

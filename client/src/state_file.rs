@@ -1,5 +1,5 @@
-//! The state file: what a client remembers of a network between its runs, in TOML next to the trust file. It holds no
-//! secret.
+//! The state file: what a client remembers of a network between its runs, in TOML next to the trust
+//! file. It holds no secret.
 //!
 //! ```toml
 //! checksum = "<64 hexadecimal digits>"       # SHA-256 of all bytes after this line
@@ -21,8 +21,10 @@
 //! ```
 //!
 //! Invariants
-//! - whoever reads the file sees the old one or the new one: it is written under another name, flushed and renamed;
-//! - it is read, compared and written under one lock, so that two programs at once never make it go back;
+//! - whoever reads the file sees the old one or the new one: it is written under another name,
+//!   flushed and renamed;
+//! - it is read, compared and written under one lock, so that two programs at once never make it go
+//!   back;
 //! - a file that is damaged, newer or of another network is refused by name, and never replaced.
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -70,7 +72,8 @@ pub enum StateTextError {
     Damaged(String),
 }
 
-/// Why a state file cannot be used. The caller's machine, or somebody who changed the file, is at fault.
+/// Why a state file cannot be used. The caller's machine, or somebody who changed the file, is at
+/// fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StateFileError {
     /// The operating system does not let it be read or written.
@@ -309,7 +312,8 @@ impl Locked<'_> {
     fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), StateFileError> {
         let fresh = with_ending(path, ".new");
         let written = write_new(&fresh, bytes)
-            // A crash here leaves the old file, and one ending in `.new` that the next writing replaces.
+            // A crash here leaves the old file, and one ending in `.new` that the next writing
+            // replaces.
             .and_then(|()| std::fs::rename(&fresh, path))
             .and_then(|()| sync_folder(path));
         written.map_err(|error| self.file.io("written", &error))

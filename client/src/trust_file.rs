@@ -165,8 +165,8 @@ impl TrustFile {
         Verifier::new(self.network, self.policy.clone())
     }
 
-    /// The addresses to try, in this order: those of the file that the network named when a client looked last, then
-    /// the others that it named, then the rest of the file.
+    /// The addresses to try, in this order: those of the file that the network named when a client
+    /// looked last, then the others that it named, then the rest of the file.
     pub fn addresses(&self, remembered: &Remembered) -> Vec<ReplicaUrl> {
         let named = remembered.addresses();
         let (mut first, last): (Vec<_>, Vec<_>) = self

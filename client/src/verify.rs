@@ -1,12 +1,15 @@
 //! Verification: from a URL and a pin to a replica that may be believed.
 //!
 //! Invariants
-//! - nothing but the request for evidence and chain, and a nonce, is sent to a replica that was not verified;
-//! - [`VerifiedReplica`] is made by [`Verifier::verify`] alone, and carries the keys that connections must end at:
-//!   later ones must show the TLS key, and prove the identity key for their own session again;
-//! - the endorsements are those that the replica shows next to its evidence, which it always does; no vendor is asked;
-//! - the newest configuration is the newest that the replica shows, and none before the newest one that this
-//!   verifier has seen before: its [`Memory`] never goes back.
+//! - nothing but the request for evidence and chain, and a nonce, is sent to a replica that was not
+//!   verified;
+//! - [`VerifiedReplica`] is made by [`Verifier::verify`] alone, and carries the keys that
+//!   connections must end at: later ones must show the TLS key, and prove the identity key for
+//!   their own session again;
+//! - the endorsements are those that the replica shows next to its evidence, which it always does;
+//!   no vendor is asked;
+//! - the newest configuration is the newest that the replica shows, and none before the newest one
+//!   that this verifier has seen before: its [`Memory`] never goes back.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -26,10 +29,9 @@ use crate::error::ClientError;
 use crate::genesis::{self, Founding};
 use crate::head::CertifiedHead;
 use crate::memory::Memory;
-use crate::opening;
 use crate::request::{Request, expect_ok};
-use crate::session;
 use crate::url::ReplicaUrl;
+use crate::{opening, session};
 
 /// A nonce of the caller: fresh and random for each verification.
 pub type Nonce = [u8; 32];
@@ -80,8 +82,8 @@ impl VerifiedReplica {
         &self.chain
     }
 
-    /// The newest certified block that it showed; none before the first certificate, and none while only an earlier
-    /// configuration certified it.
+    /// The newest certified block that it showed; none before the first certificate, and none while
+    /// only an earlier configuration certified it.
     pub fn head(&self) -> Option<&CertifiedHead> {
         self.head.as_ref()
     }
@@ -121,8 +123,9 @@ pub async fn observe(
 }
 
 impl Observation {
-    /// The parts of the attestation, read, with the checks that need no pin: the answer is for this nonce, the
-    /// identity key is alive, the connection ends at the attested key, and the identity key signed this session.
+    /// The parts of the attestation, read, with the checks that need no pin: the answer is for this
+    /// nonce, the identity key is alive, the connection ends at the attested key, and the identity
+    /// key signed this session.
     ///
     /// # Errors
     /// [`Unverified`], with the checks made.
@@ -219,15 +222,17 @@ pub struct Attested {
 }
 
 impl Verifier {
-    /// Believes replicas of the network with this id (the hash of block 0). Evidence is judged by `policy`, or
-    /// without one by the policy that block 0 holds, which the pin covers.
+    /// Believes replicas of the network with this id (the hash of block 0). Evidence is judged by
+    /// `policy`, or without one by the policy that block 0 holds, which the pin covers.
     ///
-    /// What it sees it remembers until its last clone is gone; for longer, see [`Self::remembering`].
+    /// What it sees it remembers until its last clone is gone; for longer, see
+    /// [`Self::remembering`].
     pub fn new(network: Digest, policy: Option<Policy>) -> Self {
         Self::remembering(Memory::new(network), policy)
     }
 
-    /// The same for the network of this memory: what was seen with it before is never gone back behind.
+    /// The same for the network of this memory: what was seen with it before is never gone back
+    /// behind.
     pub fn remembering(memory: Memory, policy: Option<Policy>) -> Self {
         Self {
             memory,
@@ -246,12 +251,12 @@ impl Verifier {
         &self.memory
     }
 
-    /// Verifies the replica at `url`, and remembers what it shows. A replica that shows something older than is
-    /// remembered is not verified.
+    /// Verifies the replica at `url`, and remembers what it shows. A replica that shows something
+    /// older than is remembered is not verified.
     ///
     /// # Errors
-    /// [`ClientError::NotVerified`] with every check that was made, [`ClientError::Forked`], or that there is no
-    /// answer.
+    /// [`ClientError::NotVerified`] with every check that was made, [`ClientError::Forked`], or
+    /// that there is no answer.
     pub async fn verify(
         &self,
         url: &ReplicaUrl,
@@ -272,8 +277,8 @@ impl Verifier {
             .map_err(|error| ClientError::Environment(error.to_string()))?
     }
 
-    /// The checks alone, on what was fetched: no network and no memory, and the time (Unix milliseconds) is the
-    /// caller's.
+    /// The checks alone, on what was fetched: no network and no memory, and the time (Unix
+    /// milliseconds) is the caller's.
     ///
     /// # Errors
     /// [`Unverified`]: the first check that fails, and all before it.
@@ -385,8 +390,8 @@ impl Verifier {
         let expected = Expected {
             role: Role::Replica,
             context: subject.expected_context(),
-            // Liveness was shown by the signature over the nonce; the statement's own nonce was checked when the
-            // replica joined, and stands on the ledger.
+            // Liveness was shown by the signature over the nonce; the statement's own nonce was
+            // checked when the replica joined, and stands on the ledger.
             freshness: Freshness::Elsewhere,
         };
         let Attested {
@@ -415,8 +420,9 @@ struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    /// Founders made their first statement before there was a network id: that names the manifest, and their keys
-    /// are those of configuration 0. Once they attested anew, it names the network as everybody's does.
+    /// Founders made their first statement before there was a network id: that names the manifest,
+    /// and their keys are those of configuration 0. Once they attested anew, it names the network
+    /// as everybody's does.
     fn expected_context(&self) -> Digest {
         let first = self
             .chain
@@ -434,7 +440,8 @@ impl Subject<'_> {
     }
 }
 
-/// What the members opened. A network that they have not opened can be verified too: they must reach it.
+/// What the members opened. A network that they have not opened can be verified too: they must
+/// reach it.
 fn opened(
     mut checks: Checks,
     chain: &mut Chain,
@@ -504,7 +511,8 @@ fn certified_block(
     }
 }
 
-/// Compares a replica that passed every other check with what is remembered, and remembers what it shows.
+/// Compares a replica that passed every other check with what is remembered, and remembers what it
+/// shows.
 fn remember(memory: &Memory, mut replica: VerifiedReplica) -> Result<VerifiedReplica, ClientError> {
     match memory.take_replica(&replica.chain, replica.head.as_ref()) {
         Ok(()) => {

@@ -1,5 +1,5 @@
-//! The verification of a whole configuration: every replica that votes in it shows its evidence. Members sign nothing
-//! less when they open a network.
+//! The verification of a whole configuration: every replica that votes in it shows its evidence.
+//! Members sign nothing less when they open a network.
 
 use synod_ledger::Configuration;
 use tokio::task::JoinSet;
@@ -77,8 +77,9 @@ fn listed(unverified: &[UnverifiedVoter]) -> String {
 }
 
 impl Service {
-    /// Verifies every voter of the configuration in force, each at the address that the network names for it: its
-    /// evidence now, its place in the ledger, and that it shows the same configuration.
+    /// Verifies every voter of the configuration in force, each at the address that the network
+    /// names for it: its evidence now, its place in the ledger, and that it shows the same
+    /// configuration.
     ///
     /// # Errors
     /// [`VotersError`], with all voters that could not be verified.

@@ -12,8 +12,8 @@ use crate::request::{Repeat, Request, Response, expect_ok};
 use crate::service::Service;
 use crate::url::ReplicaUrl;
 
-/// The changes of a map, in the order of their transactions. It survives the loss of replicas: it goes on at another,
-/// after the last transaction that it has seen.
+/// The changes of a map, in the order of their transactions. It survives the loss of replicas: it
+/// goes on at another, after the last transaction that it has seen.
 #[derive(Debug)]
 pub struct Watch {
     service: Service,
@@ -41,8 +41,8 @@ const ROUNDS: usize = 2;
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
 
 impl Service {
-    /// Watches the keys of a map that begin with `prefix`, after the transaction `from`, or without it from now on.
-    /// Nothing is sent yet.
+    /// Watches the keys of a map that begin with `prefix`, after the transaction `from`, or without
+    /// it from now on. Nothing is sent yet.
     pub fn watch(&self, map: &str, prefix: &[u8], from: Option<u64>) -> Watch {
         Watch {
             service: self.clone(),

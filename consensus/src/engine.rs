@@ -7,9 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 use synod_mutation::mutation;
 
 use bytes::Bytes;
-use raft::eraftpb;
 use raft::eraftpb::MessageType;
-use raft::{RawNode, Ready, StateRole};
+use raft::{RawNode, Ready, StateRole, eraftpb};
 
 use crate::admission::{self, State};
 use crate::convert::{

@@ -9,9 +9,8 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
-use raft::eraftpb;
 use raft::eraftpb::{ConfState, HardState, Snapshot};
-use raft::{Error, GetEntriesContext, RaftState, Result, Storage, StorageError};
+use raft::{Error, GetEntriesContext, RaftState, Result, Storage, StorageError, eraftpb};
 
 use crate::convert::entry_to_raft;
 use crate::entry::Entry;

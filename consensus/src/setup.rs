@@ -62,8 +62,9 @@ pub(crate) fn config(start: &Start, tuning: &Tuning) -> Config {
     }
 }
 
-/// The number of required groups, if the voters do not span them. With two required, raft-rs would silently count a plain majority if only one is
-/// present, and wait for the slowest voter if one is missing. Neither may happen.
+/// The number of required groups, if the voters do not span them. With two required, raft-rs would
+/// silently count a plain majority if only one is present, and wait for the slowest voter if one is
+/// missing. Neither may happen.
 pub(crate) fn check_groups(groups: &Groups, voters: &[u64]) -> Result<(), u8> {
     let required = groups.required;
     let no_zero = groups.of.values().all(|group| *group != 0);

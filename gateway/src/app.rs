@@ -87,7 +87,8 @@ pub struct AppRequest {
     pub path: String,
     /// The query as it was sent, but for `consistency`.
     pub query: Option<String>,
-    /// The header fields that are the app's: names in lower case, none of the connection's and none of ours.
+    /// The header fields that are the app's: names in lower case, none of the connection's and none
+    /// of ours.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Bytes,
@@ -115,7 +116,8 @@ pub struct AppAnswer {
 }
 
 impl Reply {
-    /// About how many bytes the answer holds until it is sent. Of a stream none: it is bounded where it is made.
+    /// About how many bytes the answer holds until it is sent. Of a stream none: it is bounded
+    /// where it is made.
     pub(crate) fn held_bytes(&self) -> usize {
         match self {
             Self::Answered(answer) => answer.body.len(),
@@ -165,7 +167,8 @@ impl<'a> Place<'a> {
         (path == "/v1/apps").then_some(Self::List)
     }
 
-    /// What follows the app's name is the app's, whatever it is: nothing of it is decoded or mended here.
+    /// What follows the app's name is the app's, whatever it is: nothing of it is decoded or mended
+    /// here.
     fn below(rest: &'a str) -> Option<Self> {
         let (name, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         (!name.is_empty()).then_some(Self::Below { name, path })

@@ -48,7 +48,8 @@ pub(crate) fn render_app(answer: AppAnswer) -> Rendered {
     rendered.about(answer.transaction)
 }
 
-/// The status of the answer; 500 where the app's is out of range, which the executor should have refused.
+/// The status of the answer; 500 where the app's is out of range, which the executor should have
+/// refused.
 fn status(code: u16) -> StatusCode {
     StatusCode::from_u16(code)
         .ok()

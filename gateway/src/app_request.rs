@@ -17,7 +17,8 @@ use crate::conditions::{idempotency, invalid, single};
 use crate::parameters::Parameters;
 use crate::refusal::{Refused, quoted};
 
-/// The headers that concern one connection (RFC 9110 section 7.6.1), beside those that `Connection` names.
+/// The headers that concern one connection (RFC 9110 section 7.6.1), beside those that `Connection`
+/// names.
 const HOP_BY_HOP: &[&str] = &[
     "connection",
     "keep-alive",

@@ -23,8 +23,8 @@ const COPIED_BYTES_MAX: usize = 16 * 1024;
 
 /// Answers up to this size are not counted: they cost little more than the request did.
 const UNCOUNTED_BYTES_MAX: usize = 16 * 1024;
-/// An answer is handed to the connection in pieces of at most so many bytes, so that the rest stays here, counted,
-/// until the reader has taken what came before.
+/// An answer is handed to the connection in pieces of at most so many bytes, so that the rest stays
+/// here, counted, until the reader has taken what came before.
 const PIECE_BYTES_MAX: usize = 64 * 1024;
 
 /// What all bodies that are being gathered may take together.
@@ -93,7 +93,8 @@ impl AnswerRoom {
         }
     }
 
-    /// Waits until there is room for an answer of so many bytes. One that is longer than all the room gets all of it.
+    /// Waits until there is room for an answer of so many bytes. One that is longer than all the
+    /// room gets all of it.
     async fn take(&self, bytes: usize) -> OwnedSemaphorePermit {
         let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
         let taken = self
@@ -109,7 +110,8 @@ impl AnswerRoom {
     }
 }
 
-/// The room that one answer takes, of its connection and of all, given back when dropped. Short answers take none.
+/// The room that one answer takes, of its connection and of all, given back when dropped. Short
+/// answers take none.
 #[derive(Default)]
 pub(crate) struct AnswerShare {
     _own: Option<OwnedSemaphorePermit>,

@@ -1,4 +1,5 @@
-//! The headers with a meaning: `If-Match`, `If-None-Match`, `Idempotency-Key`, `Last-Event-ID`, `Content-Type`.
+//! The headers with a meaning: `If-Match`, `If-None-Match`, `Idempotency-Key`, `Last-Event-ID`,
+//! `Content-Type`.
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use synod_api::limits::IDEMPOTENCY_KEY_CHARS_MAX;

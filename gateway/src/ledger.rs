@@ -55,7 +55,8 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// About how many bytes the answer holds until it is sent. Of a stream none: it is bounded where it is made.
+    /// About how many bytes the answer holds until it is sent. Of a stream none: it is bounded
+    /// where it is made.
     pub(crate) fn held_bytes(&self) -> usize {
         match self {
             Self::Receipt { file, .. } | Self::Chain(file) => file.len(),

@@ -1,4 +1,5 @@
-//! What a replica tells of itself and of its network: requests, answers, and how they stand in HTTP.
+//! What a replica tells of itself and of its network: requests, answers, and how they stand in
+//! HTTP.
 
 use http::StatusCode;
 use http::request::Parts;

@@ -1,4 +1,5 @@
-//! Where a path leads: to a place of one domain, found by plain comparison, without a table in memory.
+//! Where a path leads: to a place of one domain, found by plain comparison, without a table in
+//! memory.
 
 use bytes::Bytes;
 use http::Method;

@@ -11,7 +11,8 @@ use synod_api::{ErrorCode, Problem};
 use crate::source::Source;
 use crate::{app, governance, kv, ledger, network};
 
-/// Answers calls, each domain by itself. The node implements it over the thread that owns the replica.
+/// Answers calls, each domain by itself. The node implements it over the thread that owns the
+/// replica.
 ///
 /// * A reply that rests on state is given only once that state is certified.
 /// * The future may be dropped at any moment, when the client vanishes or the time is up: the

@@ -1,4 +1,5 @@
-//! From HTTP to a [`Call`]: the place is found here, each domain reads its own requests. Strict everywhere.
+//! From HTTP to a [`Call`]: the place is found here, each domain reads its own requests. Strict
+//! everywhere.
 
 use bytes::Bytes;
 use http::Method;

@@ -71,7 +71,8 @@ impl<B: Backend> Gateway<B> {
             .await;
     }
 
-    /// As [`Gateway::serve`]; `activity`, which is of this connection alone, tells others what it is at.
+    /// As [`Gateway::serve`]; `activity`, which is of this connection alone, tells others what it
+    /// is at.
     pub async fn serve_observed<I>(
         &self,
         stream: I,
@@ -165,8 +166,8 @@ impl<B: Backend> Shared<B> {
         render(answer, &parts.method, &parts.uri, in_work, share)
     }
 
-    /// Waits until the answer can be held until it is sent. Where that takes too long, the answer is that: of a read
-    /// that it can be repeated, of anything else that nobody knows.
+    /// Waits until the answer can be held until it is sent. Where that takes too long, the answer
+    /// is that: of a read that it can be repeated, of anything else that nobody knows.
     async fn make_room(
         &self,
         answer: Answer<Reply>,

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-/// The address that a connection comes from: of IPv4 the whole, of IPv6 the first 64 bits, since whoever has one
-/// address of IPv6 usually has all that begin so.
+/// The address that a connection comes from: of IPv4 the whole, of IPv6 the first 64 bits, since
+/// whoever has one address of IPv6 usually has all that begin so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source([u8; 8]);
 

@@ -22,8 +22,9 @@ const SIGNED_BYTES_MAX: usize = 12 * ACTION_BYTES_MAX;
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub enum Act {
-    /// Let users in. It names the configuration in force, whose voters' evidence each member who signs has verified:
-    /// from it on what voters sign counts for clients, who know the members' keys from block 0.
+    /// Let users in. It names the configuration in force, whose voters' evidence each member who
+    /// signs has verified: from it on what voters sign counts for clients, who know the members'
+    /// keys from block 0.
     #[n(0)]
     Open {
         /// The number of the configuration.
@@ -70,15 +71,16 @@ pub enum Act {
         #[n(1)]
         cause: String,
     },
-    /// Require voters from `n` vendors. If this changes the rule for the current voters, a configuration with the new
-    /// rule is written at once.
+    /// Require voters from `n` vendors. If this changes the rule for the current voters, a
+    /// configuration with the new rule is written at once.
     #[n(5)]
     SetRequiredVendors {
         /// 1 or 2.
         #[n(0)]
         n: u8,
     },
-    /// Set an app, or another version of it. It comes into force once a quorum of the voters has compiled it.
+    /// Set an app, or another version of it. It comes into force once a quorum of the voters has
+    /// compiled it.
     #[n(6)]
     SetApp {
         /// Its manifest in TOML; it names the app.
@@ -93,7 +95,8 @@ pub enum Act {
         /// SHA-256 of each chunk of [`CHUNK_BYTES`](crate::app::CHUNK_BYTES).
         #[n(3)]
         chunks: Vec<Digest>,
-        /// The app's OpenAPI document: at most [`OPENAPI_BYTES_MAX`](crate::app::OPENAPI_BYTES_MAX).
+        /// The app's OpenAPI document: at most
+        /// [`OPENAPI_BYTES_MAX`](crate::app::OPENAPI_BYTES_MAX).
         #[n(4)]
         openapi: Option<String>,
     },

@@ -5,9 +5,9 @@
 
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
-/// The version of all formats of this crate: `spec/governance.cddl`. In version 1 rows of replicas named no hardware
-/// and no machine, an opening named no configuration, and a manifest had no `unheard_s` and no `open_voters`: what a
-/// ledger of that version records cannot be recomputed.
+/// The version of all formats of this crate: `spec/governance.cddl`. In version 1 rows of replicas
+/// named no hardware and no machine, an opening named no configuration, and a manifest had no
+/// `unheard_s` and no `open_voters`: what a ledger of that version records cannot be recomputed.
 pub const FORMAT: u16 = 2;
 
 /// The bytes are no value of the expected format. Their author is at fault, or

@@ -66,7 +66,8 @@ pub enum BadEntry {
 }
 
 impl MemberEntry {
-    /// Reads a row of [`map::MEMBERS`](crate::map::MEMBERS) outside of a state: as a write of block 0.
+    /// Reads a row of [`map::MEMBERS`](crate::map::MEMBERS) outside of a state: as a write of block
+    /// 0.
     ///
     /// # Errors
     /// [`Malformed`].

@@ -90,7 +90,8 @@ pub enum Input {
 }
 
 impl Input {
-    /// Whether the transaction of this input may write to the map in addition to what governance computes from it.
+    /// Whether the transaction of this input may write to the map in addition to what governance
+    /// computes from it.
     pub(crate) fn may_write(&self, map: &MapName) -> bool {
         matches!(self, Self::Deploy(deploy) if deploy.may_write(map))
     }

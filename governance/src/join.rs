@@ -33,8 +33,8 @@ pub struct Join {
     /// By the identity key, over all of the above and [`Join::replaces`].
     #[n(3)]
     pub signature: Signature,
-    /// The replica in whose place it joins, if there is one: its former self, or one whose replacement the members
-    /// ordered.
+    /// The replica in whose place it joins, if there is one: its former self, or one whose
+    /// replacement the members ordered.
     #[n(4)]
     pub replaces: Option<u64>,
 }

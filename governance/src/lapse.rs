@@ -1,11 +1,13 @@
 //! What follows when the verdict on a replica expires, and when nothing may follow.
 //!
-//! A voter is demoted first: it continues as a learner, without a vote. A replica without a vote and a valid verdict is
-//! removed once the manifest's grace period is over. The rules that keep both steps from doing harm:
+//! A voter is demoted first: it continues as a learner, without a vote. A replica without a vote
+//! and a valid verdict is removed once the manifest's grace period is over. The rules that keep
+//! both steps from doing harm:
 //!
-//! - a voter is demoted only if, without it, the voters *with valid verdicts* are a quorum of the configuration in
-//!   force, from as many vendors as are required. So expired verdicts alone never take the vote from a majority, never
-//!   leave fewer than two voters, never end diversity; instead the obstacle is reported;
+//! - a voter is demoted only if, without it, the voters *with valid verdicts* are a quorum of the
+//!   configuration in force, from as many vendors as are required. So expired verdicts alone never
+//!   take the vote from a majority, never leave fewer than two voters, never end diversity; instead
+//!   the obstacle is reported;
 //! - removal takes no vote, so it needs no such rule.
 //!
 //! Everything is judged by the ledger's time and the rows of governance: the same on every machine.
@@ -20,7 +22,8 @@ use crate::refusal::Refusal;
 /// The recorded cause of removal of a replica whose verdict expired.
 pub(crate) const LAPSED_CAUSE: &str = "its verdict lapsed";
 
-/// The leader states that the verdict on a replica has expired. The leader does not decide what follows.
+/// The leader states that the verdict on a replica has expired. The leader does not decide what
+/// follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Lapse {
@@ -48,8 +51,8 @@ pub struct Lapsed {
 }
 
 impl Lapsed {
-    /// Those among `replicas`, which need not hold the removed ones, whose verdicts have expired at `time_ms` of the
-    /// ledger.
+    /// Those among `replicas`, which need not hold the removed ones, whose verdicts have expired at
+    /// `time_ms` of the ledger.
     pub fn among(
         replicas: &[ReplicaRecord],
         governance: &GovernanceRecord,
@@ -95,7 +98,8 @@ pub(crate) fn step(
     if replica.status == ReplicaStatus::Voter {
         return check_remaining(id, replicas, governance, time_ms).map(|()| LapseStep::Demote);
     }
-    // A voter that was demoted late, because the rule forbade it earlier, still has the whole grace period.
+    // A voter that was demoted late, because the rule forbade it earlier, still has the whole grace
+    // period.
     let since_ms = expires_ms.max(replica.demoted_ms.unwrap_or(0));
     let until_ms = since_ms.saturating_add(grace_ms);
     if time_ms < until_ms {
@@ -104,7 +108,8 @@ pub(crate) fn step(
     Ok(LapseStep::Remove)
 }
 
-/// Whether the voters with valid verdicts, without voter `id`, are a diverse quorum of the configuration.
+/// Whether the voters with valid verdicts, without voter `id`, are a diverse quorum of the
+/// configuration.
 pub(crate) fn check_remaining(
     id: u64,
     replicas: &[ReplicaRecord],

@@ -11,8 +11,8 @@ const LEAVE_LABEL: &[u8] = b"synod-leave-v1\0";
 /// The recorded cause of removal of a replica that has left.
 pub(crate) const LEFT_CAUSE: &str = "it left";
 
-/// A replica that is about to stop asks to be removed. It is removed for ever; a replica that is started in its place
-/// joins as a new replica.
+/// A replica that is about to stop asks to be removed. It is removed for ever; a replica that is
+/// started in its place joins as a new replica.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Leave {

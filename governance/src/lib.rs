@@ -17,8 +17,8 @@
 //!   diverse quorum of the others, under the same condition; a leader's word is not enough.
 //! - A version of an app comes into force only on signatures of a quorum of voters
 //!   that compiled it; that transaction may also write the maps of that app.
-//! - The members open a configuration that they name, the one in force, once it has the voters and vendors that
-//!   they demand.
+//! - The members open a configuration that they name, the one in force, once it has the voters and
+//!   vendors that they demand.
 //! - No configuration is written that has no voters, or voters of fewer
 //!   vendors than are required.
 

@@ -28,15 +28,16 @@ pub const REMOVAL_GRACE_S_DEFAULT: u64 = 24 * 3600;
 /// The longest such grace (seconds): a leap year.
 pub const REMOVAL_GRACE_S_MAX: u64 = 366 * 24 * 3600;
 
-/// A voter loses its vote if a diverse quorum of the others has not heard from it for this long (seconds), unless the
-/// manifest says otherwise: ten minutes.
+/// A voter loses its vote if a diverse quorum of the others has not heard from it for this long
+/// (seconds), unless the manifest says otherwise: ten minutes.
 pub const UNHEARD_S_DEFAULT: u64 = 600;
 /// The shortest such time (seconds): a failed leader is replaced sooner.
 pub const UNHEARD_S_MIN: u64 = 10;
 /// The longest such time (seconds): a leap year.
 pub const UNHEARD_S_MAX: u64 = 366 * 24 * 3600;
 
-/// The members open a configuration of at least this many voters, unless the manifest says otherwise.
+/// The members open a configuration of at least this many voters, unless the manifest says
+/// otherwise.
 pub const OPEN_VOTERS_DEFAULT: u8 = 3;
 
 /// The fewest shares that may open the ledger secret.
@@ -86,12 +87,13 @@ pub struct ManifestFile {
     /// it is removed; also how long one without a vote may be without a verdict.
     #[serde(default = "removal_grace_default")]
     pub removal_grace_s: u64,
-    /// How long (seconds) a diverse quorum of the other voters must have heard nothing from a voter until it loses its
-    /// vote.
+    /// How long (seconds) a diverse quorum of the other voters must have heard nothing from a voter
+    /// until it loses its vote.
     #[serde(default = "unheard_default")]
     pub unheard_s: u64,
-    /// How many replicas must vote before the members can open the service: 1 to [`VOTERS_MAX`]. An attacker who breaks
-    /// the TEEs of less than a quorum of them cannot make clients accept a different history.
+    /// How many replicas must vote before the members can open the service: 1 to [`VOTERS_MAX`]. An
+    /// attacker who breaks the TEEs of less than a quorum of them cannot make clients accept a
+    /// different history.
     #[serde(default = "open_voters_default")]
     pub open_voters: u8,
     /// The members, in the order of their shares.

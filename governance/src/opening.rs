@@ -1,6 +1,7 @@
 //! Why the members do not open the service.
 
-/// Why the service cannot be opened by this act. The members, or whoever proposed their act, are at fault.
+/// Why the service cannot be opened by this act. The members, or whoever proposed their act, are at
+/// fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpeningRefusal {
     /// The service is open already.

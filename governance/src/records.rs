@@ -52,7 +52,8 @@ pub struct ServiceRecord {
     /// A replica without a vote is removed this long (seconds) after its verdict expired.
     #[n(6)]
     pub removal_grace_s: u64,
-    /// A voter that a diverse quorum of the others has not heard from for this long (seconds) loses its vote.
+    /// A voter that a diverse quorum of the others has not heard from for this long (seconds) loses
+    /// its vote.
     #[n(7)]
     pub unheard_s: u64,
     /// The members open a configuration of at least this many voters.
@@ -66,7 +67,8 @@ impl ServiceRecord {
         self.opening.is_some()
     }
 
-    /// Reads the row that [`View::service`](crate::View::service) reads, outside of a state: as a write of block 0.
+    /// Reads the row that [`View::service`](crate::View::service) reads, outside of a state: as a
+    /// write of block 0.
     ///
     /// # Errors
     /// [`Malformed`].
@@ -228,7 +230,8 @@ pub struct ReplicaRecord {
     /// Where it stands.
     #[n(5)]
     pub status: ReplicaStatus,
-    /// Why it was removed, for people: in the members' words, that its verdict expired, or that it left.
+    /// Why it was removed, for people: in the members' words, that its verdict expired, or that it
+    /// left.
     #[n(6)]
     pub cause: Option<String>,
     /// The digest of the policy that accepted it.
@@ -277,7 +280,8 @@ pub struct ReplicaRecord {
     /// Whether the members ordered that it is replaced by another.
     #[n(21)]
     pub replaceable: bool,
-    /// When it lost its vote because the others did not hear of it (Unix milliseconds); none once it votes again.
+    /// When it lost its vote because the others did not hear of it (Unix milliseconds); none once
+    /// it votes again.
     #[n(22)]
     pub unheard_ms: Option<u64>,
 }

@@ -145,7 +145,8 @@ pub enum Refusal {
     /// The request or change is not signed by the identity key it names.
     #[error("signature is not that of the replica's identity key")]
     ReplicaSignature,
-    /// The key was used before, so it cannot tell two replicas apart; a restarted replica is a new one.
+    /// The key was used before, so it cannot tell two replicas apart; a restarted replica is a new
+    /// one.
     #[error("{} already belongs to replica {id}", key.name())]
     KeyUsed {
         /// The replica that it belongs, or belonged, to.
@@ -223,7 +224,8 @@ pub enum Refusal {
     /// There are as many replicas as there can be.
     #[error("there are already {0} replicas, the most allowed")]
     TooManyReplicas(usize),
-    /// The most replicas allowed wait for the members' decision, and none has waited long enough to be replaced.
+    /// The most replicas allowed wait for the members' decision, and none has waited long enough to
+    /// be replaced.
     #[error("{0} replicas already wait for the members' decision, the most allowed")]
     TooManyPending(usize),
     /// The address is of a wrong shape.

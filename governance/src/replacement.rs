@@ -3,7 +3,8 @@
 /// Why a voter is not let go, or a replica does not take the place of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReplacementRefusal {
-    /// One replica after the other leaves: the second to last voter stays until a new one is promoted.
+    /// One replica after the other leaves: the second to last voter stays until a new one is
+    /// promoted.
     #[error(
         "replica {id} cannot leave in the same way as replica {before}, because only one voter would remain; a new voter must join first"
     )]

@@ -1,12 +1,15 @@
-//! What follows when the other voters have not heard from a voter for a long time, and when nothing may follow.
+//! What follows when the other voters have not heard from a voter for a long time, and when nothing
+//! may follow.
 //!
-//! A replica whose process has ended stays a voter and never answers. So voters send each other signed statements that
-//! name the voters they have not heard from. Once a diverse quorum *of the others* has stated this about one voter for
-//! long enough, it loses its vote. The guard is the same as for expired verdicts: without this voter, the voters with
-//! valid verdicts must be a quorum of the configuration in force, from as many vendors as are required. A leader's word
+//! A replica whose process has ended stays a voter and never answers. So voters send each other
+//! signed statements that name the voters they have not heard from. Once a diverse quorum *of the
+//! others* has stated this about one voter for long enough, it loses its vote. The guard is the
+//! same as for expired verdicts: without this voter, the voters with valid verdicts must be a
+//! quorum of the configuration in force, from as many vendors as are required. A leader's word
 //! alone takes no replica's vote.
 //!
-//! If a replica has joined in its place, the required time is short, and the old replica is removed for ever.
+//! If a replica has joined in its place, the required time is short, and the old replica is removed
+//! for ever.
 
 use minicbor::{Decode, Encode};
 use synod_crypto::{BadSignature, Digest, PublicKey, Signature, SigningKey};
@@ -16,9 +19,11 @@ use crate::facts::BlockRef;
 
 const UNHEARD_LABEL: &[u8] = b"synod-unheard-v1\0";
 
-/// A voter that was not heard from for this long (milliseconds) is replaced by the replica that joined in its place.
+/// A voter that was not heard from for this long (milliseconds) is replaced by the replica that
+/// joined in its place.
 pub const REPLACED_UNHEARD_MS: u64 = 5_000;
-/// A statement counts while the block that it names is at most this old (milliseconds of ledger time)…
+/// A statement counts while the block that it names is at most this old (milliseconds of ledger
+/// time)…
 pub const UNHEARD_FRESH_MS: u64 = 30_000;
 /// … or while the block is among this many newest blocks, since an idle chain has no newer ones.
 pub const UNHEARD_FRESH_BLOCKS: u64 = 4;
@@ -63,7 +68,8 @@ impl UnheardStatement {
         }
     }
 
-    /// Whether the owner of this identity key signed this statement about voter `about`, in this network.
+    /// Whether the owner of this identity key signed this statement about voter `about`, in this
+    /// network.
     pub fn verify(
         &self,
         network: &Digest,
@@ -90,8 +96,8 @@ pub struct Unheard {
     /// The other voters' statements, one from each signer, sorted by signer.
     #[n(1)]
     pub statements: Vec<UnheardStatement>,
-    /// The replica that joined in its place, if there is one. With it the voter is removed; without it the voter
-    /// becomes a learner.
+    /// The replica that joined in its place, if there is one. With it the voter is removed; without
+    /// it the voter becomes a learner.
     #[n(2)]
     pub by: Option<u64>,
 }

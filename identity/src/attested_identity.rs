@@ -1,4 +1,5 @@
-//! The attested identity of a process, which begins and ends with it: keys, entropy, and evidence for a statement of them.
+//! The attested identity of a process, which begins and ends with it: keys, entropy, and evidence
+//! for a statement of them.
 
 use std::fs::File;
 use std::io::Read;
@@ -86,8 +87,8 @@ pub struct AttestedIdentity {
 }
 
 impl AttestedIdentity {
-    /// New keys, and the attester that was chosen, for a node with the folder `dir`. Real hardware gets an endorser
-    /// beside it; a simulated one never.
+    /// New keys, and the attester that was chosen, for a node with the folder `dir`. Real hardware
+    /// gets an endorser beside it; a simulated one never.
     pub fn new(
         choice: AttesterChoice,
         endorsements: &EndorsementsConfig,
@@ -126,8 +127,8 @@ impl AttestedIdentity {
         HpkeSecretKey::from_seed(&self.hpke_seed)
     }
 
-    /// A statement of these keys for `context`, with fresh evidence. The TEE and the vendor's service may take their
-    /// time; a thread that may block waits for them.
+    /// A statement of these keys for `context`, with fresh evidence. The TEE and the vendor's
+    /// service may take their time; a thread that may block waits for them.
     pub async fn attest(
         &self,
         context: Digest,
@@ -162,8 +163,8 @@ impl AttestedIdentity {
         Ok(asked.await.map_err(ended)??)
     }
 
-    /// A certificate of the TLS key over itself, for the time before the service's authority vouches for it,
-    /// and for peers.
+    /// A certificate of the TLS key over itself, for the time before the service's authority
+    /// vouches for it, and for peers.
     pub fn self_signed(&self) -> Result<Certificate, IdentityError> {
         let now = now_ms();
         Ok(Certificate::self_signed(
@@ -210,7 +211,8 @@ fn attester(choice: AttesterChoice, dir: &Path) -> Result<Box<dyn Attester>, Ide
     Ok(attester)
 }
 
-/// Which simulated machine this is: the same for every node in this folder, now and after a restart.
+/// Which simulated machine this is: the same for every node in this folder, now and after a
+/// restart.
 fn simulated_machine(dir: &Path) -> [u8; 32] {
     let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     let machine = sha256(&[

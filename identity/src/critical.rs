@@ -1,7 +1,7 @@
 //! Critical threads: those without which a process cannot go on.
 //!
-//! A panic in one of them is a fault of ours, and what the thread held is in doubt: the process ends at once, and
-//! others see a process that has ended, never one that works in parts.
+//! A panic in one of them is a fault of ours, and what the thread held is in doubt: the process
+//! ends at once, and others see a process that has ended, never one that works in parts.
 
 use std::thread::{Builder, JoinHandle};
 

@@ -1,4 +1,5 @@
-//! What an operator tells a node of its endorsements: the table `[endorsements]` of the configuration.
+//! What an operator tells a node of its endorsements: the table `[endorsements]` of the
+//! configuration.
 //!
 //! It matters on real hardware alone, and there only where the platform hands out too little.
 
@@ -24,7 +25,8 @@ pub struct EndorsementsConfig {
     pub cache: Option<PathBuf>,
     /// Folders that are read before anybody is asked, at most 16.
     pub folders: Vec<PathBuf>,
-    /// A PCCS that is asked instead of Intel's own service: what stands before `/sgx/certification/v4`.
+    /// A PCCS that is asked instead of Intel's own service: what stands before
+    /// `/sgx/certification/v4`.
     pub pccs: Option<String>,
     /// Who is asked instead of AMD's key distribution service: what stands before `/vcek/v1`.
     pub amd_kds: Option<String>,
@@ -91,7 +93,8 @@ impl EndorsementsConfig {
         }
     }
 
-    /// An endorser under the vendors' own roots, for a node with the folder `dir`; `watcher` is told of what is slow.
+    /// An endorser under the vendors' own roots, for a node with the folder `dir`; `watcher` is
+    /// told of what is slow.
     pub fn endorser(&self, dir: &Path, watcher: Watcher) -> Result<Endorser, EndorsingError> {
         Ok(Endorser::watched(self.settings(dir)?, watcher)?)
     }

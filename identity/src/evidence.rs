@@ -1,4 +1,5 @@
-//! The evidence that a process shows: one place, from which its public door and whoever else shows it takes it.
+//! The evidence that a process shows: one place, from which its public door and whoever else shows
+//! it takes it.
 
 use std::sync::Arc;
 

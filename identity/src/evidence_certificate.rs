@@ -1,7 +1,8 @@
-//! The certificate with the process's evidence in it, which the public door shows to those that ask.
+//! The certificate with the process's evidence in it, which the public door shows to those that
+//! ask.
 //!
-//! It is made when the process begins to serve, and anew whenever newer evidence stands on the ledger. A handshake costs
-//! no quote.
+//! It is made when the process begins to serve, and anew whenever newer evidence stands on the
+//! ledger. A handshake costs no quote.
 
 use std::sync::Arc;
 
@@ -50,8 +51,8 @@ impl EvidenceCertificate {
         });
     }
 
-    /// Where it cannot, because the evidence is too long for a certificate, clients get it from `/v1/attestation`
-    /// alone.
+    /// Where it cannot, because the evidence is too long for a certificate, clients get it from
+    /// `/v1/attestation` alone.
     fn show(&self, attested: &AttestedStatement) {
         if let Err(error) = self.try_to_show(attested) {
             log::warn("node", format_args!("no evidence in TLS: {error}"));

@@ -1,11 +1,13 @@
-//! The one road from hardware to what others appraise: the TEE signs, and who it is endorsed by comes along.
+//! The one road from hardware to what others appraise: the TEE signs, and who it is endorsed by
+//! comes along.
 //!
-//! Founders, joiners and replicas that attest anew all take it. What comes out is judged elsewhere, by a policy.
+//! Founders, joiners and replicas that attest anew all take it. What comes out is judged elsewhere,
+//! by a policy.
 //!
 //! Invariants
 //! - without an endorser no network and no file is touched;
-//! - what the host handed out goes on only if the evidence verifies with it; else the endorser is asked, as it is for
-//!   a revocation list that the host did not hand out.
+//! - what the host handed out goes on only if the evidence verifies with it; else the endorser is
+//!   asked, as it is for a revocation list that the host did not hand out.
 
 use synod_attestation::{Endorsements, NodeStatement, ReportData, Tee, verify};
 use synod_attester::{Attester, AttesterError, Quoted};
@@ -55,8 +57,8 @@ impl EvidenceSource {
         Self { attester, endorser }
     }
 
-    /// Fresh evidence that binds `statement`, with endorsements that are current at `now_ms` (Unix milliseconds).
-    /// Blocks as long as the TEE and the vendor's service take.
+    /// Fresh evidence that binds `statement`, with endorsements that are current at `now_ms` (Unix
+    /// milliseconds). Blocks as long as the TEE and the vendor's service take.
     ///
     /// # Errors
     /// [`EvidenceError`].
@@ -73,8 +75,9 @@ impl EvidenceSource {
         })
     }
 
-    /// Makes evidence that binds nothing and forgets it, so that endorsements are in the cache when time presses,
-    /// and what is missing is told at once. Does nothing where there is no endorser. Blocks as `attest` does.
+    /// Makes evidence that binds nothing and forgets it, so that endorsements are in the cache when
+    /// time presses, and what is missing is told at once. Does nothing where there is no endorser.
+    /// Blocks as `attest` does.
     ///
     /// # Errors
     /// [`EvidenceError`].

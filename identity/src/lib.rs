@@ -1,8 +1,8 @@
 //! `identity`: the attested life of a process, for every program that runs in a TEE.
 //!
-//! Keys that begin and end with the process, the evidence for them with its endorsements, the certificate that shows
-//! it, and what each such program needs besides: a shutdown signal, critical threads, a log. What it never does: judge
-//! evidence, or know what the program is for.
+//! Keys that begin and end with the process, the evidence for them with its endorsements, the
+//! certificate that shows it, and what each such program needs besides: a shutdown signal, critical
+//! threads, a log. What it never does: judge evidence, or know what the program is for.
 
 mod attested_identity;
 mod attester_choice;

@@ -1,6 +1,7 @@
 //! The log of a process: one line on standard error for each thing an operator should know.
 //!
-//! A line is `time_ms level area message`. Callers put no secret, no user data and no value of a private map in.
+//! A line is `time_ms level area message`. Callers put no secret, no user data and no value of a
+//! private map in.
 
 use std::fmt::Display;
 use std::io::Write;

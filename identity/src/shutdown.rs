@@ -1,4 +1,5 @@
-//! The shutdown signal: how a process learns that it shall stop, and whether it leaves its network first.
+//! The shutdown signal: how a process learns that it shall stop, and whether it leaves its network
+//! first.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -8,8 +9,8 @@ use tokio::sync::oneshot;
 pub enum Shutdown {
     /// This process alone stops, by SIGTERM or SIGINT: it leaves first.
     Leave,
-    /// It stops as it is: by SIGQUIT, which whoever stops the whole service sends, or with the process that started
-    /// it, whose end closes standard input.
+    /// It stops as it is: by SIGQUIT, which whoever stops the whole service sends, or with the
+    /// process that started it, whose end closes standard input.
     Stop,
 }
 

@@ -54,7 +54,8 @@ impl WriteSet {
         self.encode_maps(|_| true)
     }
 
-    /// The encodings of the two halves that [`WriteSet::split`] gives, public and private, without parting the set.
+    /// The encodings of the two halves that [`WriteSet::split`] gives, public and private, without
+    /// parting the set.
     pub fn encode_halves(&self) -> (Vec<u8>, Vec<u8>) {
         (
             self.encode_maps(MapName::is_public),

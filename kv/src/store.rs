@@ -43,8 +43,8 @@ impl Store {
     /// Goes on with a paused transaction, on the same snapshot.
     ///
     /// # Errors
-    /// [`OutOfWindow`] where that snapshot is gone: compacted, or rolled back since the transaction began. What was
-    /// paused is lost then; it could not have been validated.
+    /// [`OutOfWindow`] where that snapshot is gone: compacted, or rolled back since the transaction
+    /// began. What was paused is lost then; it could not have been validated.
     pub fn resume(&self, paused: Paused) -> Result<Transaction<'_>, OutOfWindow> {
         let reads = paused.reads();
         self.versions.check_window(reads.snapshot())?;
@@ -52,7 +52,8 @@ impl Store {
         Ok(Transaction::resume(&self.versions, paused))
     }
 
-    /// How often writes were taken back. Within one count, a seqno names one state and a version one value.
+    /// How often writes were taken back. Within one count, a seqno names one state and a version
+    /// one value.
     pub fn rollbacks(&self) -> u64 {
         self.versions.rollbacks()
     }
@@ -89,7 +90,8 @@ impl Store {
         self.versions.compact(below);
     }
 
-    /// The maps of which something is available, in order; of some perhaps only versions that are gone.
+    /// The maps of which something is available, in order; of some perhaps only versions that are
+    /// gone.
     pub fn map_names(&self) -> impl Iterator<Item = &MapName> {
         self.versions.map_names()
     }

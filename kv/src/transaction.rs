@@ -113,7 +113,8 @@ impl<'a> Transaction<'a> {
         &self.writes
     }
 
-    /// Releases the store, so that it can be written while this transaction waits. Moves; copies nothing.
+    /// Releases the store, so that it can be written while this transaction waits. Moves; copies
+    /// nothing.
     pub fn pause(self) -> Paused {
         Paused {
             reads: self.reads.into_inner(),
@@ -136,7 +137,8 @@ impl<'a> Transaction<'a> {
     }
 }
 
-/// A transaction that waits: what it has read and wants to write, without the store. `Store::resume` goes on with it.
+/// A transaction that waits: what it has read and wants to write, without the store.
+/// `Store::resume` goes on with it.
 #[derive(Debug)]
 pub struct Paused {
     reads: ReadSet,

@@ -8,8 +8,9 @@
 //!   root; the change block's header adds nothing to it.
 //! - The certified header of the record *ends* configuration k ([`Ended`]). What k signs
 //!   elsewhere proves nothing any more; only leaves of that header's tree do.
-//! - [`Chain::open`] marks the configuration from which on receipts count: the one that the members opened. The first
-//!   configuration is one founder alone, and whoever holds a founder's key can sign any history under it.
+//! - [`Chain::open`] marks the configuration from which on receipts count: the one that the members
+//!   opened. The first configuration is one founder alone, and whoever holds a founder's key can
+//!   sign any history under it.
 //! - [`Recorder`] makes the records while a replica or an audit goes along.
 
 use std::collections::BTreeMap;
@@ -201,8 +202,10 @@ impl Chain {
         })
     }
 
-    /// Takes note that the members opened the configuration with this number and digest: receipts count from it on.
-    /// The caller has verified the members' signatures, whose keys stand in block 0. A refused opening changes nothing.
+    /// Takes note that the members opened the configuration with this number and digest: receipts
+    /// count from it on.
+    /// The caller has verified the members' signatures, whose keys stand in block 0. A refused
+    /// opening changes nothing.
     ///
     /// # Errors
     /// [`ChainError::Opening`], if the chain followed so far has no such configuration.
@@ -215,7 +218,8 @@ impl Chain {
         Ok(())
     }
 
-    /// The number of the configuration that the members opened; `None` if they opened none that is known here.
+    /// The number of the configuration that the members opened; `None` if they opened none that is
+    /// known here.
     pub fn opening(&self) -> Option<u64> {
         self.opening
     }

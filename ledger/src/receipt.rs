@@ -8,8 +8,8 @@
 //!   nothing by that header, its view, index and signatures: whoever holds old keys can
 //!   make such. It counts only with a proof that its leaf is in the tree of the chain
 //!   record that ended the configuration; what is said of head and signers is the record's.
-//! - A receipt counts only if the configuration that certified it is the one that the members opened, or a later one:
-//!   only a founder vouches for what voters signed before.
+//! - A receipt counts only if the configuration that certified it is the one that the members
+//!   opened, or a later one: only a founder vouches for what voters signed before.
 //! - [`Receipt::verify`] is the only maker of [`Committed`].
 
 use std::collections::BTreeSet;
@@ -80,8 +80,8 @@ pub struct ReceiptPolicy {
     pub signers_min: usize,
     /// The fewest vendors among them.
     pub vendors_min: usize,
-    /// Whether receipts count that were made before the members opened the network; see [`Chain::open`]. Whoever holds
-    /// a founder's key can make such of anything.
+    /// Whether receipts count that were made before the members opened the network; see
+    /// [`Chain::open`]. Whoever holds a founder's key can make such of anything.
     pub before_opening: bool,
 }
 
@@ -123,7 +123,8 @@ pub struct Transaction {
     pub configuration: u64,
     /// The signers of that block: replica id and vendor, ascending by id.
     pub signers: Vec<(u64, String)>,
-    /// Whether that configuration voted before the members opened the network; only where the policy lets such count.
+    /// Whether that configuration voted before the members opened the network; only where the
+    /// policy lets such count.
     pub before_opening: bool,
 }
 
@@ -195,7 +196,8 @@ pub enum ReceiptError {
         /// The digest named.
         digest: Digest,
     },
-    /// The configuration voted before the members opened the network, or the given chain knows of no opening.
+    /// The configuration voted before the members opened the network, or the given chain knows of
+    /// no opening.
     #[error(
         "it was made under configuration {number}, before the members opened the network{}", opened_text(*.opened)
     )]
@@ -206,8 +208,8 @@ pub enum ReceiptError {
         opened: Option<u64>,
     },
     /// The given chain has superseded the configuration, and the receipt does not prove that its
-    /// leaf is in the tree by which the configuration ended. The receipt may be honest, but older than
-    /// the chain: a replica gives a new one for the same transaction.
+    /// leaf is in the tree by which the configuration ended. The receipt may be honest, but older
+    /// than the chain: a replica gives a new one for the same transaction.
     #[error(
         "configuration {number} was superseded at block {at}, and the receipt holds no proof for the tree of that block; an honest one is renewed with `synod receipt renew FILE`"
     )]
@@ -579,7 +581,8 @@ fn configuration_of<'a>(
         .ok_or(ReceiptError::UnknownConfiguration { digest })
 }
 
-/// Whether the configuration voted before the members opened the network, if the policy lets that count.
+/// Whether the configuration voted before the members opened the network, if the policy lets that
+/// count.
 fn check_opened(
     chain: &Chain,
     configuration: &Configuration,

@@ -327,8 +327,8 @@ impl Sequence {
         is_pending.then_some((&newest.configuration, newest.written_at))
     }
 
-    /// The configuration in force: the one written last, once a certificate covers it. The next block
-    /// names it.
+    /// The configuration in force: the one written last, once a certificate covers it. The next
+    /// block names it.
     pub fn in_force(&self) -> &Arc<Configuration> {
         match self.pending() {
             Some((pending, _)) if self.pending_is_certified() => pending,

@@ -1,9 +1,11 @@
-//! A block of which only the header is available, with its certificate: what one replica shows another of its history.
+//! A block of which only the header is available, with its certificate: what one replica shows
+//! another of its history.
 //!
-//! Two certified blocks that exclude each other prove that history was forked or rolled back, or that a quorum's keys
-//! are in wrong hands. But an old configuration's keys prove nothing for ever: once a chain has a certified block that
-//! writes a later configuration, whoever still signs under the earlier one is at fault himself, whatever view and index
-//! he writes. Else the founder's key alone could stop a network of any size.
+//! Two certified blocks that exclude each other prove that history was forked or rolled back, or
+//! that a quorum's keys are in wrong hands. But an old configuration's keys prove nothing for ever:
+//! once a chain has a certified block that writes a later configuration, whoever still signs under
+//! the earlier one is at fault himself, whatever view and index he writes. Else the founder's key
+//! alone could stop a network of any size.
 
 use bytes::Bytes;
 use minicbor::{Decode, Encode};
@@ -39,8 +41,8 @@ pub enum Standing {
     OnChain,
     /// It lies ahead of the chain's certified block, so nothing can be said yet.
     Ahead,
-    /// It is not of the chain, but it is signed under a configuration that the chain has ended: whoever signed it is
-    /// at fault.
+    /// It is not of the chain, but it is signed under a configuration that the chain has ended:
+    /// whoever signed it is at fault.
     Superseded {
         /// The number of the ended configuration.
         number: u64,
@@ -92,8 +94,9 @@ impl ShownBlock {
         })
     }
 
-    /// What this block is to `chain`. `ours` is the chain's newest block at or below this one's index, where it is at
-    /// hand; without it only a block whose transactions are others is told apart.
+    /// What this block is to `chain`. `ours` is the chain's newest block at or below this one's
+    /// index, where it is at hand; without it only a block whose transactions are others is told
+    /// apart.
     ///
     /// # Errors
     /// [`NotShown`] where header and certificate do not make a certified block.

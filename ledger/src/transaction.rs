@@ -241,14 +241,14 @@ pub struct Interior {
     /// Who may have the reply opened: an opaque label of at most
     /// [`CALLER_BYTES_MAX`] bytes, chosen and judged by the replica.
     pub caller: Bytes,
-    /// How an app came to the writes: a record of the replica's, opaque here. None for everything that is not a call of
-    /// an app.
+    /// How an app came to the writes: a record of the replica's, opaque here. None for everything
+    /// that is not a call of an app.
     pub execution: Option<Bytes>,
 }
 
 impl Interior {
-    /// Deterministic CBOR: `[1, writes, reply, caller]`, each a byte string; with a record of the execution
-    /// `[2, writes, reply, caller, execution]`.
+    /// Deterministic CBOR: `[1, writes, reply, caller]`, each a byte string; with a record of the
+    /// execution `[2, writes, reply, caller, execution]`.
     pub fn encode(&self) -> Vec<u8> {
         let execution = self.execution.as_deref();
         let len = self.writes.len() + self.caller.len() + execution.map_or(0, <[u8]>::len);

@@ -171,7 +171,8 @@ impl AppDoor {
         Ok(Reply::Description(Box::new(info)))
     }
 
-    /// Members see every log, users those of the apps that they own. It is judged in the newest certified state.
+    /// Members see every log, users those of the apps that they own. It is judged in the newest
+    /// certified state.
     async fn log(
         &self,
         who: Caller,
@@ -206,7 +207,8 @@ impl AppDoor {
         }))
     }
 
-    /// Forgets apps that are gone, with their logs, whenever governance has changed; ends with the replica.
+    /// Forgets apps that are gone, with their logs, whenever governance has changed; ends with the
+    /// replica.
     pub(crate) async fn forget_what_is_gone(self) {
         let mut news = self.watchers.news();
         let mut seen = GovernanceSeen::default();

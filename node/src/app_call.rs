@@ -1,4 +1,5 @@
-//! From the door's requests to apps to the replica's, and from its replies to the door's. Pure: nothing is decided here.
+//! From the door's requests to apps to the replica's, and from its replies to the door's. Pure:
+//! nothing is decided here.
 
 use synod_api::BoundRequest;
 use synod_crypto::sha256;

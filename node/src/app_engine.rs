@@ -42,12 +42,14 @@ impl AppEngine {
         self.runtime.counts()
     }
 
-    /// Forgets the versions of which none follows: those before the oldest that `oldest` names of an app, but for the
-    /// one right before it, of which calls may still wait. Calls that are under way go on.
+    /// Forgets the versions of which none follows: those before the oldest that `oldest` names of
+    /// an app, but for the one right before it, of which calls may still wait. Calls that are under
+    /// way go on.
     pub(crate) fn forget_old(&self, oldest: impl Fn(&AppName) -> Option<u64>) {
         let mut provided = self.lock();
         let old = |app: &AppKey| oldest(&app.name).is_none_or(|oldest| app.number < oldest);
-        // Keys are ordered by name, then by number: whatever old one is followed by another old one is gone for good.
+        // Keys are ordered by name, then by number: whatever old one is followed by another old one
+        // is gone for good.
         let gone: Vec<AppKey> = provided
             .iter()
             .filter(|app| old(app))

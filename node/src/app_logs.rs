@@ -1,5 +1,5 @@
-//! What apps wrote to their logs, in this node's memory: it never goes to a disk or to standard error, where the
-//! host could read it.
+//! What apps wrote to their logs, in this node's memory: it never goes to a disk or to standard
+//! error, where the host could read it.
 //!
 //! Invariant: what is kept of each app is bounded in lines and in bytes; the oldest go first.
 

@@ -4,12 +4,14 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The bounds of what apps take of a node. Past each comes a clear refusal, and nothing half-done remains.
+/// The bounds of what apps take of a node. Past each comes a clear refusal, and nothing half-done
+/// remains.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AppsConfig {
-    /// Threads that execute calls of apps, 2 to 64; default: one more than this machine has processors, at least 3.
-    /// One app takes at most all but one, so that another always finds a thread.
+    /// Threads that execute calls of apps, 2 to 64; default: one more than this machine has
+    /// processors, at least 3. One app takes at most all but one, so that another always finds a
+    /// thread.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub executors: Option<usize>,
     /// Lines of each app's log that are kept in memory; default 1000, 0 to 100000.
@@ -21,11 +23,13 @@ pub struct AppsConfig {
     /// Watchers at the same time; default 256, 1 to 65536.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watchers_max: Option<usize>,
-    /// Watchers of one caller at the same time; default 16, 1 to 65536. Those without a certificate count as one.
+    /// Watchers of one caller at the same time; default 16, 1 to 65536. Those without a certificate
+    /// count as one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watchers_per_caller_max: Option<usize>,
-    /// Bytes of events that watchers have not taken yet, all together; default 64 MiB, 1 MiB to 16 GiB. One watcher
-    /// has at most 1 MiB of it, or one event; who takes nothing of it for 30 s is ended.
+    /// Bytes of events that watchers have not taken yet, all together; default 64 MiB, 1 MiB to 16
+    /// GiB. One watcher has at most 1 MiB of it, or one event; who takes nothing of it for 30 s is
+    /// ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watch_bytes_max: Option<usize>,
 }

@@ -1,7 +1,8 @@
-//! The certificate that the public door shows: of the service's authority, for a day at most, and issued anew in
-//! time.
+//! The certificate that the public door shows: of the service's authority, for a day at most, and
+//! issued anew in time.
 //!
-//! The clock is the host's; nothing that confidentiality or a receipt rests on is decided by these dates.
+//! The clock is the host's; nothing that confidentiality or a receipt rests on is decided by these
+//! dates.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +12,7 @@ use synod_channel::{
 };
 
 use crate::config::ServiceUrl;
-use synod_identity::log;
-use synod_identity::now_ms;
+use synod_identity::{log, now_ms};
 
 /// Clients' clocks may be this much behind.
 const SKEW_MS: u64 = 3600 * 1000;
@@ -54,7 +54,8 @@ impl Issuer {
         }
     }
 
-    /// Shows a fresh certificate from the next connection on; says when the one after is due (Unix milliseconds).
+    /// Shows a fresh certificate from the next connection on; says when the one after is due (Unix
+    /// milliseconds).
     pub(crate) fn issue(&self) -> Result<u64, AuthorityError> {
         let from_ms = now_ms().saturating_sub(SKEW_MS);
         let until_ms = from_ms.saturating_add(LIFETIME_MAX_MS);
@@ -65,8 +66,8 @@ impl Issuer {
         Ok(certificate.reissue_at_ms())
     }
 
-    /// Keeps the certificate fresh. A clock that was set back, past the day that the certificate is good for,
-    /// makes it due as well.
+    /// Keeps the certificate fresh. A clock that was set back, past the day that the certificate is
+    /// good for, makes it due as well.
     pub(crate) async fn keep_fresh(self, mut due_ms: u64) {
         loop {
             tokio::time::sleep(LOOK).await;

@@ -17,7 +17,8 @@ pub(crate) struct Begun {
     pub(crate) network: Digest,
     /// What the replica starts from.
     pub(crate) boot: Boot,
-    /// Where this node keeps its ledger, where that has begun: a joiner's, which holds all that it was sent.
+    /// Where this node keeps its ledger, where that has begun: a joiner's, which holds all that it
+    /// was sent.
     pub(crate) files: Option<LedgerFiles>,
     /// The records of the ledger so far, encoded, that no file holds yet.
     pub(crate) records: Vec<Bytes>,

@@ -1,6 +1,8 @@
-//! Which ledger files there are, and how much of each may be read: what the writer tells the readers.
+//! Which ledger files there are, and how much of each may be read: what the writer tells the
+//! readers.
 //!
-//! Only bytes that are durable are ever listed, so nobody is shown what a loss of power would take back.
+//! Only bytes that are durable are ever listed, so nobody is shown what a loss of power would take
+//! back.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -11,7 +11,8 @@ pub(crate) fn now() -> Now {
     }
 }
 
-/// Milliseconds since the machine started, sleep included: a laptop that slept must not find its ledger hours behind.
+/// Milliseconds since the machine started, sleep included: a laptop that slept must not find its
+/// ledger hours behind.
 #[cfg(target_os = "linux")]
 fn monotonic_ms() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);

@@ -93,15 +93,15 @@ pub struct NodeConfig {
     pub attester: AttesterChoice,
     /// When a block counts as persisted.
     pub durability: Durability,
-    /// How long may pass, at most, between two attestations of a running replica, 100 ms to 30 days; without it, and
-    /// where it is longer, two thirds of the lifetime of the verdict.
+    /// How long may pass, at most, between two attestations of a running replica, 100 ms to 30
+    /// days; without it, and where it is longer, two thirds of the lifetime of the verdict.
     pub reattest_every: Option<Duration>,
     /// Whether the node leaves the network when SIGTERM or SIGINT tells it to stop.
     pub leave: bool,
     /// How long it may take to leave, 1 s to an hour; then it stops all the same.
     pub leave_max: Duration,
-    /// Whether the node stops when its standard input is closed, so that it never outlives its parent. It does not
-    /// leave then.
+    /// Whether the node stops when its standard input is closed, so that it never outlives its
+    /// parent. It does not leave then.
     pub stop_with_stdin: bool,
     /// How much is told on standard error.
     pub log: LogLevel,
@@ -129,9 +129,11 @@ pub enum Beginning {
         network: Digest,
         /// Public URLs of replicas, tried in turn.
         services: Vec<ServiceUrl>,
-        /// This node's own appraisal policy for the others; without one, the one in the pinned manifest.
+        /// This node's own appraisal policy for the others; without one, the one in the pinned
+        /// manifest.
         policy: Option<PathBuf>,
-        /// The replica in whose place this node joins; without it, the one that ran in its folder last.
+        /// The replica in whose place this node joins; without it, the one that ran in its folder
+        /// last.
         replaces: Option<u64>,
     },
 }
@@ -160,23 +162,25 @@ pub struct BadUrl(String);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NodeLimits {
-    /// Connections at the public door of users, members and replicas, as their certificates show, at the same time;
-    /// default 1024, 1 to 65536. Where the system lets the process open few files, fewer are taken.
+    /// Connections at the public door of users, members and replicas, as their certificates show,
+    /// at the same time; default 1024, 1 to 65536. Where the system lets the process open few
+    /// files, fewer are taken.
     pub connections_max: usize,
-    /// Connections at the public door of everybody else at the same time; default 512, 1 to 65536. Past it the one
-    /// that has been idle longest is ended.
+    /// Connections at the public door of everybody else at the same time; default 512, 1 to 65536.
+    /// Past it the one that has been idle longest is ended.
     pub strangers_max: usize,
-    /// The same from one source, which is an address of IPv4 or a network (/64) of IPv6; default 256, 1 to 65536.
-    /// Raise it where many clients without certificates come through one proxy.
+    /// The same from one source, which is an address of IPv4 or a network (/64) of IPv6; default
+    /// 256, 1 to 65536. Raise it where many clients without certificates come through one proxy.
     pub strangers_per_source_max: usize,
     /// Calls that wait for an answer at the same time; default 16384, 1 to 1048576.
     pub calls_max: usize,
-    /// Streams of the ledger at the same time; default 4, 1 to 64. Replicas, such as those that join, have as many of
-    /// their own.
+    /// Streams of the ledger at the same time; default 4, 1 to 64. Replicas, such as those that
+    /// join, have as many of their own.
     pub ledger_streams_max: usize,
     /// The same from one source; default 2, 1 to 64.
     pub ledger_streams_per_source_max: usize,
-    /// Bytes of messages that wait for one peer; default 64 MiB, 1 MiB to 1 GiB. Raft repeats what is dropped.
+    /// Bytes of messages that wait for one peer; default 64 MiB, 1 MiB to 1 GiB. Raft repeats what
+    /// is dropped.
     pub peer_queue_bytes_max: usize,
     /// Bytes of a ledger file after which the next one begins; default 64 MiB, 1 MiB to 1 GiB.
     pub segment_bytes: u64,

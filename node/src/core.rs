@@ -1,7 +1,7 @@
 //! The consensus thread: it owns the replica, and everything that the replica decides starts here.
 //!
-//! One thread executes, orders and certifies; TLS, HTTP and the disk run beside it. It drains all that waits,
-//! then flushes, so that blocks grow with the load and a lone call does not wait.
+//! One thread executes, orders and certifies; TLS, HTTP and the disk run beside it. It drains all
+//! that waits, then flushes, so that blocks grow with the load and a lone call does not wait.
 //!
 //! Invariants
 //! - effects are handed out in their documented order: disk, peers, replies, executions, notices;
@@ -92,8 +92,8 @@ impl Core {
         self.sender.send(ToCore::Heard(input, room)).is_ok()
     }
 
-    /// Asks and waits for the answer. Dropping the future drops the answer, not the call. None once the thread
-    /// has ended.
+    /// Asks and waits for the answer. Dropping the future drops the answer, not the call. None once
+    /// the thread has ended.
     pub(crate) async fn ask<A: Ask>(
         &self,
         caller: Caller,

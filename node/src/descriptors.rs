@@ -1,7 +1,8 @@
 //! File descriptors: as many as the system gives, and shares of them that nobody else can take.
 //!
-//! A process that has no descriptor left can open no file of the ledger and dial no peer, however few of its
-//! connections matter. So the node raises its limit at the start and takes fewer clients where it is low.
+//! A process that has no descriptor left can open no file of the ledger and dial no peer, however
+//! few of its connections matter. So the node raises its limit at the start and takes fewer clients
+//! where it is low.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use synod_governance::REPLICAS_MAX;
@@ -9,16 +10,18 @@ use synod_governance::REPLICAS_MAX;
 use crate::config::NodeLimits;
 use synod_identity::log;
 
-/// Descriptors that are kept for the doors between replicas: to each a dialled connection, from each two, and their
-/// handshakes.
+/// Descriptors that are kept for the doors between replicas: to each a dialled connection, from
+/// each two, and their handshakes.
 const FOR_PEERS: usize = 3 * REPLICAS_MAX + 80;
-/// Descriptors that are kept for the ledger's files, timers, standard streams, and connections that this node makes.
+/// Descriptors that are kept for the ledger's files, timers, standard streams, and connections that
+/// this node makes.
 const FOR_ITSELF: usize = 64;
 /// So many clients of each kind are taken however low the limit is.
 const LEAST: usize = 8;
 
-/// Raises the limit of open files as far as the system lets it, and lowers the numbers of connections at the public
-/// door, if need be, so that what the node itself needs stays free. `handshakes` come beside them.
+/// Raises the limit of open files as far as the system lets it, and lowers the numbers of
+/// connections at the public door, if need be, so that what the node itself needs stays free.
+/// `handshakes` come beside them.
 pub(crate) fn prepare(limits: &NodeLimits, handshakes: usize) -> NodeLimits {
     let open = open_now();
     let files = raise();

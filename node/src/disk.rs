@@ -3,12 +3,14 @@
 //! Invariants
 //! - one sync for all the batches that waited together;
 //! - a batch is reported only when it, and every one before it, is durable;
-//! - nothing is reported as durable unless the files stood at their place after its sync: a process can write into
-//!   files that somebody has deleted or moved, and the system calls that a success;
+//! - nothing is reported as durable unless the files stood at their place after its sync: a process
+//!   can write into files that somebody has deleted or moved, and the system calls that a success;
 //! - the files are looked at once in [`CHECK_EVERY`] as well while nothing is written;
-//! - a failing disk loses nothing: the batches are kept and tried again, with growing pauses, and the replica is
-//!   told to take no writes meanwhile. So is one whose files are gone, until they are back;
-//! - a disk that does not return is noticed from beside ([`crate::disk_watch`]), and the replica is told the same.
+//! - a failing disk loses nothing: the batches are kept and tried again, with growing pauses, and
+//!   the replica is told to take no writes meanwhile. So is one whose files are gone, until they
+//!   are back;
+//! - a disk that does not return is noticed from beside ([`crate::disk_watch`]), and the replica is
+//!   told the same.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -20,8 +22,7 @@ use synod_replica::Batch;
 use crate::disk_trouble::DiskTrouble;
 use crate::disk_watch::{DiskWatch, HANG_MAX, Outcome};
 use crate::segments::Segments;
-use synod_identity::log;
-use synod_identity::spawn_critical;
+use synod_identity::{log, spawn_critical};
 
 /// What the disk thread reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +42,8 @@ pub(crate) const CHECK_EVERY: Duration = Duration::from_secs(1);
 /// Records that nobody waits for become durable after this time of rest.
 const REST: Duration = Duration::from_millis(20);
 
-/// A running disk thread. Dropping it makes durable what was handed over, if the disk allows, and ends it.
+/// A running disk thread. Dropping it makes durable what was handed over, if the disk allows, and
+/// ends it.
 #[derive(Debug)]
 pub(crate) struct Disk {
     sender: Option<Sender<Batch>>,
@@ -49,8 +51,8 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// Starts the thread; `report` is called on it or on the one that watches it, and `trouble` tells why the disk
-    /// takes no writes.
+    /// Starts the thread; `report` is called on it or on the one that watches it, and `trouble`
+    /// tells why the disk takes no writes.
     ///
     /// # Errors
     /// What the system says when it gives no thread.

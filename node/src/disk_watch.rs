@@ -1,10 +1,13 @@
 //! Whether the disk takes writes, told in one order: it refuses, it hangs, it takes them again.
 //!
-//! A write or a sync that does not return holds up the disk thread itself, so another thread looks at it from beside.
+//! A write or a sync that does not return holds up the disk thread itself, so another thread looks
+//! at it from beside.
 //!
 //! Invariants
-//! - both threads tell under one lock, so whoever listens hears what happened in the order in which it happened;
-//! - that the disk takes no writes is told once, whether it refuses or hangs, and once that it takes them again;
+//! - both threads tell under one lock, so whoever listens hears what happened in the order in which
+//!   it happened;
+//! - that the disk takes no writes is told once, whether it refuses or hangs, and once that it
+//!   takes them again;
 //! - a hang ends when the call returns; what the call returned then decides.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -14,8 +17,8 @@ use std::time::{Duration, Instant};
 use crate::disk_trouble::DiskTrouble;
 use synod_identity::log;
 
-/// A call that has not returned for so long hangs. Busy disks of virtual machines take a second or two for a sync now
-/// and then, and the price of a false alarm is a change of leader.
+/// A call that has not returned for so long hangs. Busy disks of virtual machines take a second or
+/// two for a sync now and then, and the price of a false alarm is a change of leader.
 pub(crate) const HANG_MAX: Duration = Duration::from_secs(5);
 /// The disk thread is looked at so many times within the longest time that a call may take.
 const LOOKS: u32 = 5;
@@ -65,7 +68,8 @@ impl<F: Fn(bool)> DiskWatch<F> {
         self.state().began = Some(now);
     }
 
-    /// They returned, with this. `settled` is called first, under the same lock, where all is durable.
+    /// They returned, with this. `settled` is called first, under the same lock, where all is
+    /// durable.
     pub(crate) fn end(&self, outcome: &Outcome, settled: impl FnOnce()) {
         let mut state = self.state();
         let told = state.hangs || state.refuses;

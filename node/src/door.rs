@@ -1,10 +1,13 @@
-//! The public door: HTTPS in front of whatever this node is at the moment, a waiting founder, a joiner, or a
-//! running replica. Each domain of calls has a file of its own.
+//! The public door: HTTPS in front of whatever this node is at the moment, a waiting founder, a
+//! joiner, or a running replica. Each domain of calls has a file of its own.
 //!
 //! Invariants
-//! - before the network exists a founder answers for its attestation and takes approvals, and nothing else;
-//! - what is not the leader's to answer is answered here, what is, by the leader: a follower names its address;
-//! - nothing of private state, and no key, passes through here but in the answers that the replica gives.
+//! - before the network exists a founder answers for its attestation and takes approvals, and
+//!   nothing else;
+//! - what is not the leader's to answer is answered here, what is, by the leader: a follower names
+//!   its address;
+//! - nothing of private state, and no key, passes through here but in the answers that the replica
+//!   gives.
 
 use std::sync::{Arc, PoisonError, RwLock};
 

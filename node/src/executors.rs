@@ -1,7 +1,9 @@
-//! The threads that run apps, beside the one that orders: some execute calls, one compiles, one lets time pass.
+//! The threads that run apps, beside the one that orders: some execute calls, one compiles, one
+//! lets time pass.
 //!
 //! Invariants
-//! - a call that runs for ever, or panics in our own code, holds up one thread for a bounded time and nobody else;
+//! - a call that runs for ever, or panics in our own code, holds up one thread for a bounded time
+//!   and nobody else;
 //! - one app takes all threads but one at most, and apps that wait take turns;
 //! - every execution and every compilation is reported exactly once.
 
@@ -274,7 +276,8 @@ impl Queue {
 fn execute_all<E: Engine>(engine: &E, shared: &Shared, report: &impl Fn(Report)) {
     while let Some(execution) = shared.next() {
         let (id, app) = (execution.id, execution.app.name.clone());
-        // What a panic leaves behind belongs to this call alone: the engine gives each its own instance.
+        // What a panic leaves behind belongs to this call alone: the engine gives each its own
+        // instance.
         let ended = catch_unwind(AssertUnwindSafe(|| engine.execute(execution)));
         let executed = ended.unwrap_or_else(|_| {
             shared.panics.fetch_add(1, Ordering::Relaxed);
@@ -313,7 +316,8 @@ fn compile_all<E: Engine>(
     }
 }
 
-/// The host's log has the digest of the component and a code. What the compiler says may quote the component.
+/// The host's log has the digest of the component and a code. What the compiler says may quote the
+/// component.
 fn tell(compile: &Compile, result: &Result<(), CompileFault>, took_ms: u64) {
     let AppKey {
         name,
@@ -358,12 +362,12 @@ fn stand_back() {
     let _ = rustix::process::setpriority_process(Some(this), COMPILER_NICENESS);
 }
 
-/// Threads that hold private state: those that execute and compile apps, the one that orders, and those that speak
-/// with callers.
+/// Threads that hold private state: those that execute and compile apps, the one that orders, and
+/// those that speak with callers.
 const PRIVATE_THREADS: [&str; 4] = [EXECUTOR, "compiler", "consensus", "tokio-rt-worker"];
 
-/// A panic's message could hold what an app or a caller works on, and standard error is the host's: of threads that
-/// hold private state only the place is told.
+/// A panic's message could hold what an app or a caller works on, and standard error is the host's:
+/// of threads that hold private state only the place is told.
 fn hide_what_panics_say() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -1,7 +1,9 @@
-//! A note in the node's folder of which replica ran there last, for the next run to name it as its former self.
+//! A note in the node's folder of which replica ran there last, for the next run to name it as its
+//! former self.
 //!
-//! The host can write what it likes into it. It is a hint, no more: governance lets a joiner take the place of a replica
-//! only if that one is out, or was on the same machine by both evidences, or if the members ordered it.
+//! The host can write what it likes into it. It is a hint, no more: governance lets a joiner take
+//! the place of a replica only if that one is out, or was on the same machine by both evidences, or
+//! if the members ordered it.
 
 use std::path::{Path, PathBuf};
 

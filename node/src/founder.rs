@@ -1,7 +1,8 @@
 //! How a founder comes to be.
 //!
-//! The founder shows its evidence, bound to the manifest's digest, and waits. The members appraise it and sign;
-//! with enough approvals it makes block 0, whose hash is the network id. Nothing is served to users before.
+//! The founder shows its evidence, bound to the manifest's digest, and waits. The members appraise
+//! it and sign; with enough approvals it makes block 0, whose hash is the network id. Nothing is
+//! served to users before.
 
 use std::path::{Path, PathBuf};
 
@@ -15,8 +16,7 @@ use synod_replica::{Boot, FoundError, ImportError, LedgerImport, Maps, found};
 
 use crate::begun::Begun;
 use crate::keys::replica_keys;
-use synod_identity::now_ms;
-use synod_identity::{AttestedIdentity, IdentityError};
+use synod_identity::{AttestedIdentity, IdentityError, now_ms};
 
 /// Longest request with approvals, in bytes.
 const APPROVALS_BYTES_MAX: usize = 64 * 1024;

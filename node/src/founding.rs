@@ -1,4 +1,5 @@
-//! The door of a founder that waits for the members' approvals: it proves what it is, and takes those.
+//! The door of a founder that waits for the members' approvals: it proves what it is, and takes
+//! those.
 
 use std::sync::PoisonError;
 
@@ -11,9 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::begun::Begun;
 use crate::founder::{self, FounderError, Waiting};
-use crate::metrics;
 use crate::proof::{Asked, attestation, session};
-use crate::views;
+use crate::{metrics, views};
 
 /// What a founder does until the members approve.
 pub(crate) const WAITING: &str = "waiting for the members' approvals";

@@ -9,9 +9,8 @@ use synod_governance::{ReplicaRecord, SignedAction};
 use synod_replica::governance::{Recorded, Request};
 use synod_replica::{CallError, Caller};
 
-use crate::joiner;
 use crate::running::Running;
-use crate::views;
+use crate::{joiner, views};
 
 impl Running {
     /// Answers a call about governance.
@@ -74,7 +73,8 @@ impl Running {
             Problem::new(ErrorCode::InvalidBody)
                 .with_detail("the body is not an identity key in CBOR")
         })?;
-        // Sealed to that replica all the same; but sealing costs, so only its own TLS key may ask for it.
+        // Sealed to that replica all the same; but sealing costs, so only its own TLS key may ask
+        // for it.
         let sealed = self
             .look(move |replica| {
                 let is_asker = |record: &ReplicaRecord| {

@@ -1,5 +1,5 @@
-//! Whether governance has changed since somebody last looked, so that what follows from it is not judged again for
-//! nothing.
+//! Whether governance has changed since somebody last looked, so that what follows from it is not
+//! judged again for nothing.
 
 use synod_replica::Replica;
 
@@ -7,15 +7,16 @@ use synod_replica::Replica;
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct GovernanceSeen {
     epoch: Option<u64>,
-    /// The newest transaction when the epoch was first seen: what changed governance stands at or before it.
+    /// The newest transaction when the epoch was first seen: what changed governance stands at or
+    /// before it.
     head: u64,
     /// The newest certified transaction when it was last looked.
     certified: u64,
 }
 
 impl GovernanceSeen {
-    /// Whether certified state may have another governance than when this was last asked. The epoch begins before
-    /// the change is certified, so there is news until all up to then is.
+    /// Whether certified state may have another governance than when this was last asked. The epoch
+    /// begins before the change is certified, so there is news until all up to then is.
     pub(crate) fn is_news(&mut self, replica: &Replica) -> bool {
         let machine = replica.machine();
         let (epoch, head) = (machine.governance_epoch(), machine.store().head());

@@ -1,12 +1,13 @@
 //! How a joiner comes to be: mutual attestation, keys, the whole ledger verified, then a learner.
 //!
-//! 1. The joiner verifies the service as a client would: evidence, chain from the pinned network id, TLS key.
-//! 2. It attests itself with a nonce made from a recent certified block, and asks to join; the verdict on it goes
-//!    on the ledger.
+//! 1. The joiner verifies the service as a client would: evidence, chain from the pinned network
+//!    id, TLS key.
+//! 2. It attests itself with a nonce made from a recent certified block, and asks to join; the
+//!    verdict on it goes on the ledger.
 //! 3. It asks for the keys, which come sealed to the key that its statement names.
-//! 4. It fetches the ledger and checks every record, as an audit would, private half included. What was checked goes to
-//!    its own files as it comes. A replica whose ledger is damaged, ends early or does not come costs nothing but time:
-//!    the next one is asked from where the joiner stands.
+//! 4. It fetches the ledger and checks every record, as an audit would, private half included. What
+//!    was checked goes to its own files as it comes. A replica whose ledger is damaged, ends early
+//!    or does not come costs nothing but time: the next one is asked from where the joiner stands.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -29,11 +30,10 @@ use tokio::time::{sleep, timeout};
 use crate::begun::Begun;
 use crate::keys::replica_keys;
 use crate::ledger_files::{LedgerFiles, LedgerPlace};
-use synod_identity::log;
-use synod_identity::now_ms;
-use synod_identity::{AttestedIdentity, IdentityError};
+use synod_identity::{AttestedIdentity, IdentityError, log, now_ms};
 
-/// How often, and how far apart, the keys are asked for while the replica asked has not heard of the verdict.
+/// How often, and how far apart, the keys are asked for while the replica asked has not heard of
+/// the verdict.
 const KEY_ATTEMPTS: u32 = 50;
 const KEY_PAUSE: Duration = Duration::from_millis(100);
 
@@ -99,7 +99,8 @@ pub enum JoinerError {
 /// Joins the network. Every step is told in the log.
 ///
 /// # Errors
-/// [`JoinerError`]; nothing remains of a join that failed, but for the evidence that may stand on the ledger.
+/// [`JoinerError`]; nothing remains of a join that failed, but for the evidence that may stand on
+/// the ledger.
 pub(crate) async fn join(
     mut own_identity: AttestedIdentity,
     address: Address,
@@ -318,8 +319,8 @@ impl Taker {
         Ok((self.import.finish()?, self.files))
     }
 
-    /// Fetches the ledger from one replica after the other, each from where this joiner stands, until transaction
-    /// `joined` is certified here and the replica at hand had no more to send.
+    /// Fetches the ledger from one replica after the other, each from where this joiner stands,
+    /// until transaction `joined` is certified here and the replica at hand had no more to send.
     async fn fetch_from_any(&mut self, service: &Service, joined: u64) -> Result<(), JoinerError> {
         let mut failure = JoinerError::Client(ClientError::NoReplica);
         for round in 0..LEDGER_ROUNDS {

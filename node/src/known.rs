@@ -1,7 +1,9 @@
-//! Whom certified governance knows: users and members by their certificates, replicas by their TLS keys.
+//! Whom certified governance knows: users and members by their certificates, replicas by their TLS
+//! keys.
 //!
-//! The doors ask here whether a connection is of somebody who has places of their own. It decides no rights, and it
-//! is kept beside the consensus thread, so that connections of strangers cost that thread nothing.
+//! The doors ask here whether a connection is of somebody who has places of their own. It decides
+//! no rights, and it is kept beside the consensus thread, so that connections of strangers cost
+//! that thread nothing.
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};

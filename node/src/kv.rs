@@ -1,4 +1,5 @@
-//! The door's calls on keys and maps: carried out by the replica, and answered in the words of the interface.
+//! The door's calls on keys and maps: carried out by the replica, and answered in the words of the
+//! interface.
 
 use bytes::Bytes;
 use synod_api::limits::ANSWER_BYTES_MAX;

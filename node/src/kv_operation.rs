@@ -1,5 +1,5 @@
-//! From the door's calls on keys and maps to the replica's operations, with the digest that a receipt binds. Pure:
-//! nothing is decided here.
+//! From the door's calls on keys and maps to the replica's operations, with the digest that a
+//! receipt binds. Pure: nothing is decided here.
 
 use bytes::Bytes;
 use synod_api::{BoundRequest, Consistency, ErrorCode, Expectation, Problem, TxnRequest};

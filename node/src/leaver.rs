@@ -1,7 +1,8 @@
 //! A node that stops leaves the network first: it asks to be taken out and waits until it is.
 //!
-//! A replica that only stops stays a voter that never answers, and two of those end a service of three. So whoever is
-//! told to stop alone leaves. What keeps it from that is told, and it stops all the same.
+//! A replica that only stops stays a voter that never answers, and two of those end a service of
+//! three. So whoever is told to stop alone leaves. What keeps it from that is told, and it stops
+//! all the same.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +29,8 @@ pub enum Ended {
         /// Its id.
         replica: u64,
     },
-    /// It stopped without leaving: until it is replaced or removed it counts as a voter that does not answer.
+    /// It stopped without leaving: until it is replaced or removed it counts as a voter that does
+    /// not answer.
     Stayed {
         /// Its id.
         replica: u64,

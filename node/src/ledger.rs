@@ -1,4 +1,5 @@
-//! The door's calls about the ledger: transactions, receipts, the chain of configurations, and the records themselves.
+//! The door's calls about the ledger: transactions, receipts, the chain of configurations, and the
+//! records themselves.
 
 use bytes::Bytes;
 use synod_api::{Base64, ConsistencyReply, ErrorCode, Problem, TxReply};

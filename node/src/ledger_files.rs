@@ -1,6 +1,8 @@
-//! The folder of a replica's own ledger, as it begins: a founder's with block 0, a joiner's while it fetches.
+//! The folder of a replica's own ledger, as it begins: a founder's with block 0, a joiner's while
+//! it fetches.
 //!
-//! Invariant: the folder is named by the replica's identity, so a restart never touches an older one.
+//! Invariant: the folder is named by the replica's identity, so a restart never touches an older
+//! one.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,8 @@
 //! Places of those who read the ledger as a stream: joiners, auditors, anybody.
 //!
-//! Replicas, such as those that join, have places of their own, so that no stranger keeps a joiner out. A stream that
-//! is slow, and has been for a while, gives way to a newcomer; a fast one does not.
+//! Replicas, such as those that join, have places of their own, so that no stranger keeps a joiner
+//! out. A stream that is slow, and has been for a while, gives way to a newcomer; a fast one does
+//! not.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +20,8 @@ use crate::places::{Bounds, Place, Places, Silence};
 const GRACE: Duration = Duration::from_secs(30);
 /// A stream that takes so many bytes a second, on average, never gives way (256 KiB/s).
 const SLOW_BYTES_PER_S: u64 = 256 * 1024;
-/// So many streams one replica may have: one, and another that it has given up and that has not ended here.
+/// So many streams one replica may have: one, and another that it has given up and that has not
+/// ended here.
 const STREAMS_PER_REPLICA_MAX: usize = 2;
 
 /// The places of all streams of the ledger.

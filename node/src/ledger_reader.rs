@@ -1,7 +1,8 @@
 //! Reads the ledger's files back for whoever asks over HTTPS: joiners and auditors.
 //!
 //! Invariants
-//! - only bytes that the catalog lists are read, so nothing that a loss of power would take back is shown;
+//! - only bytes that the catalog lists are read, so nothing that a loss of power would take back is
+//!   shown;
 //! - what follows the newest certificate is held back: an uncertified block is nobody's business;
 //! - signatures and proofs, which are this replica's own memory, stay here;
 //! - the reader holds one chunk and the records since the last certificate, never a whole file.
@@ -20,7 +21,8 @@ use crate::catalog::{Catalog, Segment};
 
 /// Bytes that are read from a file at once.
 const CHUNK_BYTES: usize = 1 << 20;
-/// A reader has caught up once no more than this came since it last looked: far less than replicas keep in memory.
+/// A reader has caught up once no more than this came since it last looked: far less than replicas
+/// keep in memory.
 const CAUGHT_UP_BYTES: u64 = 4 << 20;
 
 /// Why the ledger cannot be read back. The disk's fault, or of whoever changed the files.
@@ -42,11 +44,11 @@ pub(crate) enum ReadError {
     Gone,
 }
 
-/// Gives out the certified ledger from the block with index `from` on, in pieces of whole records. `take` returns
-/// false to stop.
+/// Gives out the certified ledger from the block with index `from` on, in pieces of whole records.
+/// `take` returns false to stop.
 ///
-/// The ledger may grow meanwhile, and is followed until what is left is little: then whoever reads can have the rest
-/// from the replicas' memory.
+/// The ledger may grow meanwhile, and is followed until what is left is little: then whoever reads
+/// can have the rest from the replicas' memory.
 ///
 /// # Errors
 /// [`ReadError`]; what was given out before is sound.
@@ -85,8 +87,8 @@ pub(crate) fn read_ledger(
     }
 }
 
-/// Blocks and certificates from the block with index `recall.from` on, about as many bytes as are asked for. Nothing of
-/// them is verified but that they are whole.
+/// Blocks and certificates from the block with index `recall.from` on, about as many bytes as are
+/// asked for. Nothing of them is verified but that they are whole.
 ///
 /// # Errors
 /// [`ReadError`].
@@ -170,8 +172,8 @@ impl Cursor {
         })
     }
 
-    /// Hands every record up to the offset `readable` to `take`, with its bytes as they stand there. Returns how many
-    /// bytes that was.
+    /// Hands every record up to the offset `readable` to `take`, with its bytes as they stand
+    /// there. Returns how many bytes that was.
     fn read_to(
         &mut self,
         readable: u64,
@@ -350,7 +352,8 @@ mod tests {
         let (mut given, mut grown) = (Vec::new(), 100);
         read_ledger(&catalog, 1, |piece| {
             given.extend_from_slice(&piece);
-            // While a piece is on its way, so much is written as was read; in the end the writer rests.
+            // While a piece is on its way, so much is written as was read; in the end the writer
+            // rests.
             if grown < 400 {
                 grow(segments.as_mut().unwrap(), grown + 1, 1);
                 grown += 1;

@@ -1,5 +1,5 @@
-//! `node`: the program that carries out a replica's effects. It owns the clock, the threads, the files and
-//! the sockets; it decides nothing.
+//! `node`: the program that carries out a replica's effects. It owns the clock, the threads, the
+//! files and the sockets; it decides nothing.
 
 #[cfg(synod_simulation)]
 compile_error!("a node is not built with the faults and the signatures of simulations");

@@ -1,14 +1,14 @@
-//! The door's calls about the replica and its network: proof of what it is, its health, its metrics.
+//! The door's calls about the replica and its network: proof of what it is, its health, its
+//! metrics.
 
 use synod_api::{Base64, CertifiedBlock, HealthReply};
 use synod_gateway::network::{Call, Reply};
 use synod_gateway::{Answer, Caller};
 use synod_replica::Caller as Who;
 
-use crate::metrics;
 use crate::proof::{Asked, attestation, session};
 use crate::running::Running;
-use crate::views;
+use crate::{metrics, views};
 
 impl Running {
     /// Answers a call about the replica and its network.

@@ -1,9 +1,10 @@
-//! What two replicas say to each other before the first frame: each proves that the TLS session ends at the
-//! identity key which the ledger names for it.
+//! What two replicas say to each other before the first frame: each proves that the TLS session
+//! ends at the identity key which the ledger names for it.
 //!
 //! Invariants
 //! - both ends send their proof first and read then, so neither waits for the other;
-//! - no byte beyond the other's proof is read, and none but the own proof is sent, until it is verified.
+//! - no byte beyond the other's proof is read, and none but the own proof is sent, until it is
+//!   verified.
 
 use std::sync::Arc;
 
@@ -23,8 +24,9 @@ pub(crate) struct Prover {
 }
 
 impl Prover {
-    /// Proves this end of `session`, which is the end `mine`, to replica `peer`, and has the other proven by the
-    /// identity key in `keys`. None if the other proves nothing or something else: then the connection must end.
+    /// Proves this end of `session`, which is the end `mine`, to replica `peer`, and has the other
+    /// proven by the identity key in `keys`. None if the other proves nothing or something else:
+    /// then the connection must end.
     pub(crate) async fn exchange(
         &self,
         stream: &mut (impl AsyncRead + AsyncWrite + Unpin),

@@ -1,17 +1,19 @@
 //! The doors and wires between replicas: mutual TLS, one connection in each direction.
 //!
 //! The dialer only sends, the acceptor only receives, once each has proven the session to the other
-//! (`peer_session`). A frame is believed only from the replica whose keys handshake and proof showed, and only
-//! with a counter above all before it.
+//! (`peer_session`). A frame is believed only from the replica whose keys handshake and proof
+//! showed, and only with a counter above all before it.
 //!
 //! Invariants
-//! - the queue to a peer is bounded in bytes; past the bound messages are dropped, since the engine repeats them;
-//! - what came from a peer and waits for the replica is bounded too: past the bound nothing more is read;
-//! - a replica that left the ledger's table is cut off at once; what was said to it before, that it is out among it,
-//!   still goes on its way;
+//! - the queue to a peer is bounded in bytes; past the bound messages are dropped, since the engine
+//!   repeats them;
+//! - what came from a peer and waits for the replica is bounded too: past the bound nothing more is
+//!   read;
+//! - a replica that left the ledger's table is cut off at once; what was said to it before, that it
+//!   is out among it, still goes on its way;
 //! - a row of the ledger that is not sound costs its own replica alone;
-//! - one peer keeps few connections, of which the oldest gives way to a new one, and strangers hold none: a handshake
-//!   has one of few places, for a short time, and the oldest gives way.
+//! - one peer keeps few connections, of which the oldest gives way to a new one, and strangers hold
+//!   none: a handshake has one of few places, for a short time, and the oldest gives way.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,12 +47,14 @@ use synod_identity::log;
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
 /// A connection that says nothing for so long after it was accepted is given up.
 const FIRST_BYTE_MAX: Duration = Duration::from_secs(2);
-/// So many unknown connections may be in their handshake, and so many from one source; then the oldest gives way.
+/// So many unknown connections may be in their handshake, and so many from one source; then the
+/// oldest gives way.
 const HANDSHAKES: Bounds = Bounds {
     places_max: 64,
     per_key_max: 32,
 };
-/// So many connections one peer may keep: one, and another that it has given up and that has not ended here.
+/// So many connections one peer may keep: one, and another that it has given up and that has not
+/// ended here.
 const PEER_CONNECTIONS_MAX: usize = 2;
 /// A peer that takes no bytes for so long is connected to anew.
 const WRITE_MAX: Duration = Duration::from_secs(10);
@@ -131,8 +135,8 @@ impl Peers {
         })
     }
 
-    /// Puts a message in its peer's queue, or drops it where the queue is full or the peer unknown. It is encoded
-    /// by the peer's task, not by the thread that calls.
+    /// Puts a message in its peer's queue, or drops it where the queue is full or the peer unknown.
+    /// It is encoded by the peer's task, not by the thread that calls.
     pub(crate) fn send(&self, to: u64, envelope: Envelope) {
         let links = lock(&self.links);
         let Some(link) = links.get(&to) else { return };
@@ -216,7 +220,8 @@ impl Peers {
                 sleep(PAUSE_MIN).await;
                 continue;
             };
-            // A stranger's handshake never counts as under way, so there is always one that gives way.
+            // A stranger's handshake never counts as under way, so there is always one that gives
+            // way.
             let Some(place) = self.handshakes.take(from.ip().into(), silent()) else {
                 continue;
             };
@@ -322,7 +327,8 @@ struct Welcomed {
     keys: PeerKeys,
 }
 
-/// What hears one connection of a peer. It takes no more than the replica has heard, but for a bounded rest.
+/// What hears one connection of a peer. It takes no more than the replica has heard, but for a
+/// bounded rest.
 struct Ear {
     framer: Framer,
     receiver: Arc<Mutex<PeerReceiver>>,
@@ -436,7 +442,8 @@ impl Dialer {
         loop {
             let first = tokio::select! {
                 waiting = self.waiting.recv() => waiting,
-                // The other side writes nothing more: whatever comes of reading, the connection has ended.
+                // The other side writes nothing more: whatever comes of reading, the connection has
+                // ended.
                 _ = stream.read_u8() => return false,
             };
             let Some(first) = first else { return true };
@@ -480,7 +487,8 @@ fn keys_of(record: &ReplicaRecord) -> PeerKeys {
     }
 }
 
-/// What a message takes in a queue, in bytes: its block and certificate, and about what stands round them.
+/// What a message takes in a queue, in bytes: its block and certificate, and about what stands
+/// round them.
 fn size_of(envelope: &Envelope) -> usize {
     let body = envelope.message.as_ref().map(|message| &message.body);
     let block = match body {
@@ -638,7 +646,8 @@ mod tests {
         }
     }
 
-    /// Sends until the other side hears it: what is sent before there is a connection may be dropped.
+    /// Sends until the other side hears it: what is sent before there is a connection may be
+    /// dropped.
     fn pass(from: &Side, to: &Side, number: u64) {
         let begun = Instant::now();
         while begun.elapsed() < SOON {

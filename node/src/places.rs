@@ -1,9 +1,10 @@
 //! Places that connections take: bounded in number, and for each key, such as an address, as well.
 //!
-//! When places run out, the connection that has been idle longest gives way to the newcomer, so that nobody can keep
-//! others out by merely holding on; where none is idle, that whose answer has been on its way longest. Where the
-//! newcomer's own key has no place left, only a connection of that key gives way: who floods costs nobody but itself.
-//! Connections that wait for this node never give way.
+//! When places run out, the connection that has been idle longest gives way to the newcomer, so
+//! that nobody can keep others out by merely holding on; where none is idle, that whose answer has
+//! been on its way longest. Where the newcomer's own key has no place left, only a connection of
+//! that key gives way: who floods costs nobody but itself. Connections that wait for this node
+//! never give way.
 //!
 //! Invariants
 //! - there are never more than `places_max` places taken, nor more than `per_key_max` by one key;
@@ -24,7 +25,8 @@ pub(crate) struct Bounds {
     pub(crate) per_key_max: usize,
 }
 
-/// Whether the holder of a place is idle (or takes an answer), and for how long; `None` while it waits for this node.
+/// Whether the holder of a place is idle (or takes an answer), and for how long; `None` while it
+/// waits for this node.
 pub(crate) type Silence = Box<dyn Fn() -> Option<(bool, Duration)> + Send>;
 
 /// A holder that is idle from now on, such as a handshake of a stranger.

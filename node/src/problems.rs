@@ -80,8 +80,8 @@ fn fault_code(fault: &AppFault) -> ErrorCode {
     }
 }
 
-/// The problem of a call that an app did not bring to its end. What the app itself said stays in its log, and so do
-/// the names that it made up: they may hold what it works on.
+/// The problem of a call that an app did not bring to its end. What the app itself said stays in
+/// its log, and so do the names that it made up: they may hold what it works on.
 fn fault_problem(fault: &AppFault) -> Problem {
     let problem = Problem::new(fault_code(fault));
     match fault {

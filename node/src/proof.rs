@@ -1,4 +1,5 @@
-//! Proof of what a node is, for whoever asks: its evidence, a fresh signature, and one over the TLS session.
+//! Proof of what a node is, for whoever asks: its evidence, a fresh signature, and one over the TLS
+//! session.
 
 use synod_api::{AttestationReply, Base64, SessionReply, freshness_message};
 use synod_channel::{End, Party, Session, SessionClaim};

@@ -1,9 +1,10 @@
 //! A running replica attests anew, again and again, long before the verdict on it lapses.
 //!
-//! When: at two thirds of the verdict's lifetime, or sooner if the configuration says so; each replica a little
-//! earlier by its own measure, so that not all do it at once. After a failure with growing pauses, and in any case
-//! right after the verdict has lapsed: a verdict ends where its endorsements do, and newer ones are there then.
-//! What it never does: give up while the ledger knows the replica.
+//! When: at two thirds of the verdict's lifetime, or sooner if the configuration says so; each
+//! replica a little earlier by its own measure, so that not all do it at once. After a failure with
+//! growing pauses, and in any case right after the verdict has lapsed: a verdict ends where its
+//! endorsements do, and newer ones are there then. What it never does: give up while the ledger
+//! knows the replica.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,10 +20,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::core::Core;
-use synod_identity::Evident;
-use synod_identity::log;
-use synod_identity::now_ms;
-use synod_identity::{AttestedIdentity, IdentityError};
+use synod_identity::{AttestedIdentity, Evident, IdentityError, log, now_ms};
 
 /// The record is looked at anew at least so often: the time may be set, the record may change.
 const LOOK_EVERY_MS: u64 = 5_000;

@@ -1,7 +1,8 @@
 //! A node from its start to its end: doors, threads and the effects between them.
 //!
-//! The order of the start matters: the public door listens first, so that a port in use is told before anything is
-//! made; block 0 or the fetched ledger goes to the disk before the replica's first effects.
+//! The order of the start matters: the public door listens first, so that a port in use is told
+//! before anything is made; block 0 or the fetched ledger goes to the disk before the replica's
+//! first effects.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -31,18 +32,15 @@ use crate::app_engine::AppEngine;
 use crate::app_logs::AppLogs;
 use crate::authority::{AuthorityError, Issuer};
 use crate::begun::Begun;
-use synod_identity::now_ms;
-use synod_identity::{AttestedIdentity, IdentityError};
+use synod_identity::{AttestedIdentity, IdentityError, now_ms};
 
 use crate::clock::now;
 use crate::config::{Beginning, NodeConfig};
 use crate::core::{self, Core, Outlets};
-use crate::descriptors;
 use crate::disk::{Disk, DiskReport};
 use crate::disk_trouble::DiskTrouble;
 use crate::door::{Door, Stage};
 use crate::executors::{Executors, Report};
-use crate::former;
 use crate::founder::{FounderError, Waiting};
 use crate::founding::Founding;
 use crate::joiner::{self, JoinerError};
@@ -57,10 +55,8 @@ use crate::reattester::{self, Reattester};
 use crate::running::Running;
 use crate::serve::{HANDSHAKE_DESCRIPTORS, PublicListener};
 use crate::watching::Watchers;
-use synod_identity::EvidenceCertificate;
-use synod_identity::log;
-use synod_identity::{Evident, evidence_place};
-use synod_identity::{Shutdown, ShutdownSignal};
+use crate::{descriptors, former};
+use synod_identity::{EvidenceCertificate, Evident, Shutdown, ShutdownSignal, evidence_place, log};
 
 /// The certificate that peers see lives this long; they look at its key alone.
 const PEER_CERTIFICATE_MS: u64 = 365 * 24 * 3600 * 1000;
@@ -173,8 +169,9 @@ impl NodeError {
 
 /// Runs a node until it is told to stop; says how it ended.
 ///
-/// SIGTERM and SIGINT make it leave the network first, unless the configuration says `leave = false`; a second one
-/// makes it stop at once. SIGQUIT, or the end of standard input, makes it stop without leaving.
+/// SIGTERM and SIGINT make it leave the network first, unless the configuration says
+/// `leave = false`; a second one makes it stop at once. SIGQUIT, or the end of standard input,
+/// makes it stop without leaving.
 ///
 /// # Errors
 /// [`NodeError`].
@@ -294,7 +291,8 @@ struct Alive {
 }
 
 impl Alive {
-    /// Lives until it is told to stop, then ends in order: nobody new, what is in work, replica, disk.
+    /// Lives until it is told to stop, then ends in order: nobody new, what is in work, replica,
+    /// disk.
     async fn until(
         mut self,
         mut told: ShutdownSignal,
@@ -313,7 +311,8 @@ impl Alive {
         self.watchers.stop();
         listener.close(STOP_MAX).await;
         self.core.stop();
-        // The thread takes the disk with it, which writes what it was given. A panic has ended the process.
+        // The thread takes the disk with it, which writes what it was given. A panic has ended the
+        // process.
         let _ = tokio::task::spawn_blocking(|| self.thread.join()).await;
         Ok(ended)
     }

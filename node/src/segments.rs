@@ -2,8 +2,8 @@
 //!
 //! Invariants
 //! - records reach the files in the order in which they were queued, each exactly once;
-//! - a record leaves the queue only when it is durable; until then any failure cuts the file back to its last
-//!   durable byte, and the records are written again;
+//! - a record leaves the queue only when it is durable; until then any failure cuts the file back
+//!   to its last durable byte, and the records are written again;
 //! - a file begins with a block, and the one before it is durable by then.
 
 use std::collections::VecDeque;
@@ -83,8 +83,8 @@ impl Segments {
     /// Hands all that is queued to the system.
     ///
     /// # Errors
-    /// What the system says. A crash here leaves a torn tail, which the reader cuts off; carrying on, the next
-    /// call does.
+    /// What the system says. A crash here leaves a torn tail, which the reader cuts off; carrying
+    /// on, the next call does.
     pub(crate) fn write(&mut self) -> io::Result<()> {
         self.mend()?;
         while let Some(next) = self.next_unwritten() {
@@ -100,7 +100,8 @@ impl Segments {
     /// Makes durable what was written: one sync for all of it.
     ///
     /// # Errors
-    /// What the system says; all since the last success is written again by the next [`Self::write`].
+    /// What the system says; all since the last success is written again by the next
+    /// [`Self::write`].
     pub(crate) fn sync(&mut self) -> io::Result<()> {
         let Some(open) = &mut self.open else {
             return Ok(());
@@ -109,7 +110,8 @@ impl Segments {
             return Ok(());
         }
         if self.durability == Durability::Disk {
-            // After a failed sync the system may have dropped the bytes and call them clean: write them again.
+            // After a failed sync the system may have dropped the bytes and call them clean: write
+            // them again.
             open.file.sync().inspect_err(|_| open.forget())?;
         }
         open.durable = open.written;
@@ -174,7 +176,8 @@ impl Segments {
         Ok(())
     }
 
-    /// Writes, at once, the records up to the next one that opens a file, or up to [`WRITE_BYTES_MAX`].
+    /// Writes, at once, the records up to the next one that opens a file, or up to
+    /// [`WRITE_BYTES_MAX`].
     fn write_run(&mut self) -> io::Result<()> {
         let open = self.open.as_mut().expect("rolled before");
         let mut bytes = Vec::new();

@@ -1,12 +1,12 @@
 //! The public door's listener: accepts, does TLS, and leaves the rest to the gateway.
 //!
 //! Invariants
-//! - connections are bounded in number, and handshakes in time; so no more descriptors are taken here than
-//!   [`descriptors`](crate::descriptors) has set aside;
-//! - strangers have places of their own, and those whom governance knows have others: however many strangers come,
-//!   they take none of those;
-//! - when the places of strangers run out, the longest silent one gives way; a source that takes more than its share
-//!   gives way itself;
+//! - connections are bounded in number, and handshakes in time; so no more descriptors are taken
+//!   here than [`descriptors`](crate::descriptors) has set aside;
+//! - strangers have places of their own, and those whom governance knows have others: however many
+//!   strangers come, they take none of those;
+//! - when the places of strangers run out, the longest silent one gives way; a source that takes
+//!   more than its share gives way itself;
 //! - when the node stops, nobody new is let in, and what is in work is answered.
 
 use std::net::SocketAddr;
@@ -74,7 +74,8 @@ impl PublicListener {
         Self { ended, stop }
     }
 
-    /// Lets nobody in any more, and waits until what is in work is answered, but not longer than `patience`.
+    /// Lets nobody in any more, and waits until what is in work is answered, but not longer than
+    /// `patience`.
     pub(crate) async fn close(mut self, patience: Duration) {
         // Nobody listens where there is no connection, and the listener has failed.
         let _ = self.stop.send(true);
@@ -223,8 +224,9 @@ impl Entrance {
     }
 }
 
-/// What a connection's activity means for its place. Whoever waits for the replica's answer keeps it; an answer that
-/// is being sent can take as long as the client likes, so it is given up where nobody is idle.
+/// What a connection's activity means for its place. Whoever waits for the replica's answer keeps
+/// it; an answer that is being sent can take as long as the client likes, so it is given up where
+/// nobody is idle.
 fn silence(activity: &Activity) -> Silence {
     let activity = activity.clone();
     Box::new(move || match activity.standing() {

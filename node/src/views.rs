@@ -215,7 +215,8 @@ fn unreachable(view: &NetworkView) -> BTreeSet<u64> {
         .collect()
 }
 
-/// Whether a leader saw the voter certify what itself had certified ten seconds ago; others do not know.
+/// Whether a leader saw the voter certify what itself had certified ten seconds ago; others do not
+/// know.
 fn certifies(replica: &ReplicaRecord, view: &NetworkView) -> Option<bool> {
     let known = !view.peers.is_empty() && replica.status == ReplicaStatus::Voter;
     known.then(|| !view.behind.contains(&replica.id))
@@ -314,7 +315,8 @@ fn unheard(view: &NetworkView) -> impl Iterator<Item = String> {
     })
 }
 
-/// What there is to say of verdicts that have lapsed, or soon will though they were to be renewed by now.
+/// What there is to say of verdicts that have lapsed, or soon will though they were to be renewed
+/// by now.
 fn lapses(view: &NetworkView) -> impl Iterator<Item = String> {
     let (_, _, now_ms) = view.certified;
     let voters = view

@@ -1,6 +1,7 @@
 //! The seam to the disk: files that only grow, in a folder of this process alone.
 //!
-//! Two implementations exist: [`Folder`] on the file system, and the tests' own, which runs full and writes short.
+//! Two implementations exist: [`Folder`] on the file system, and the tests' own, which runs full
+//! and writes short.
 
 use std::ffi::OsString;
 use std::fs::{File, Metadata, OpenOptions};
@@ -15,10 +16,12 @@ pub(crate) trait Volume: Send + 'static {
     /// An empty file under `name`, whose folder entry is durable when this returns.
     ///
     /// # Errors
-    /// What the system says; a file may be left behind under the name, and the next attempt empties it.
+    /// What the system says; a file may be left behind under the name, and the next attempt empties
+    /// it.
     fn create(&mut self, name: &str) -> io::Result<Box<dyn SegmentFile>>;
 
-    /// Whether the files are still those that were made here, at their place, and new ones could be made beside them.
+    /// Whether the files are still those that were made here, at their place, and new ones could be
+    /// made beside them.
     ///
     /// # Errors
     /// What is wrong. What was written and synced since the last success may be lost then.
@@ -48,8 +51,9 @@ pub(crate) trait SegmentFile: Send {
 
 /// A folder of the file system.
 ///
-/// A process goes on writing into an open file though somebody has deleted it, or moved the folder: the system calls
-/// that a success. So the folder remembers which folder and files it made and compares them with what is there.
+/// A process goes on writing into an open file though somebody has deleted it, or moved the folder:
+/// the system calls that a success. So the folder remembers which folder and files it made and
+/// compares them with what is there.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
@@ -142,7 +146,8 @@ impl Volume for Folder {
         Ok(Box::new(file))
     }
 
-    /// Looks at the folder, the newest file, and one of the older ones in turn: the cost does not grow with the ledger.
+    /// Looks at the folder, the newest file, and one of the older ones in turn: the cost does not
+    /// grow with the ledger.
     fn check(&mut self) -> io::Result<()> {
         self.check_folder()?;
         let Some(newest) = self.files.len().checked_sub(1) else {
@@ -260,7 +265,8 @@ mod tests {
             let (_dir, path, mut folder) = folder();
             std::fs::remove_file(path.join(name)).unwrap();
             folder.check().unwrap_err();
-            // The new file may get the old one's number where that is free: the other file keeps it in use.
+            // The new file may get the old one's number where that is free: the other file keeps it
+            // in use.
             std::fs::write(path.join("other"), b"").unwrap();
             std::fs::write(path.join(name), b"records").unwrap();
             let error = folder.check().unwrap_err().to_string();

@@ -1,10 +1,11 @@
-//! The way out of a watcher's events: what its reader has not taken yet is counted, for it and for all watchers.
+//! The way out of a watcher's events: what its reader has not taken yet is counted, for it and for
+//! all watchers.
 //!
 //! Invariants
-//! - room is taken before anything is rendered, and given back by the last one who holds the rendered bytes: the
-//!   socket's writer, so what waits there counts as well;
-//! - whoever waits for room holds none of what it waits for: an event that is longer than what was reserved is rendered
-//!   again once there is room;
+//! - room is taken before anything is rendered, and given back by the last one who holds the
+//!   rendered bytes: the socket's writer, so what waits there counts as well;
+//! - whoever waits for room holds none of what it waits for: an event that is longer than what was
+//!   reserved is rendered again once there is room;
 //! - a reader that takes nothing for [`LATE_AFTER`] is cut, so that others come to their room.
 
 use std::sync::Arc;
@@ -15,10 +16,11 @@ use synod_gateway::Broken;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
 
-/// What the events of one watcher may take until its reader has taken them. A longer event takes all of it.
+/// What the events of one watcher may take until its reader has taken them. A longer event takes
+/// all of it.
 pub(crate) const WATCHER_BYTES_MAX: usize = 1 << 20;
-/// A reader takes the next event of those that wait within this time, or the stream ends. So long a watcher waits for
-/// room that others take, too.
+/// A reader takes the next event of those that wait within this time, or the stream ends. So long a
+/// watcher waits for room that others take, too.
 pub(crate) const LATE_AFTER: Duration = Duration::from_secs(30);
 /// Pieces of a stream that wait for a slow reader.
 const PIECES_WAITING: usize = 2;
@@ -68,8 +70,8 @@ pub(crate) struct Reserved {
 }
 
 impl Reserved {
-    /// The event together with its part of the room, which goes back when nobody holds the bytes any more. None, and
-    /// nothing changed, where the rest of the room is too small for it.
+    /// The event together with its part of the room, which goes back when nobody holds the bytes
+    /// any more. None, and nothing changed, where the rest of the room is too small for it.
     pub(crate) fn hold(&mut self, event: &Bytes) -> Option<Bytes> {
         let counted = event.len().div_ceil(UNIT_BYTES) * UNIT_BYTES;
         let left = self.bytes.checked_sub(counted)?;
@@ -83,7 +85,8 @@ impl Reserved {
     }
 }
 
-/// Splits off the room for so many bytes, or all there is: a long event has no more than all the room.
+/// Splits off the room for so many bytes, or all there is: a long event has no more than all the
+/// room.
 fn part(of: &mut OwnedSemaphorePermit, bytes: usize) -> Option<OwnedSemaphorePermit> {
     let units = (bytes / UNIT_BYTES).min(of.num_permits());
     of.split(units)

@@ -1,9 +1,11 @@
-//! Watching: the committed changes of a map as server-sent events, for as long as the caller may see them.
+//! Watching: the committed changes of a map as server-sent events, for as long as the caller may
+//! see them.
 //!
 //! Invariants
-//! - a watcher holds a position, and rendered events for which there is room, its own and that of all
-//!   ([`crate::watch_flow`]); what its reader has not taken stays where the replica keeps it;
-//! - whether it may see what comes is judged anew whenever governance has changed, in the newest certified state;
+//! - a watcher holds a position, and rendered events for which there is room, its own and that of
+//!   all ([`crate::watch_flow`]); what its reader has not taken stays where the replica keeps it;
+//! - whether it may see what comes is judged anew whenever governance has changed, in the newest
+//!   certified state;
 //! - a stream that cannot go on says why in its last event, unless the node stops.
 
 use std::collections::BTreeMap;
@@ -29,11 +31,13 @@ use crate::watch_right::may_watch;
 
 /// Events are rendered until they have so many bytes together; then they must be taken first.
 const RENDERED_BYTES_MAX: usize = 256 * 1024;
-/// The most transactions that are looked at together: old ones are opened again on the thread that orders.
+/// The most transactions that are looked at together: old ones are opened again on the thread that
+/// orders.
 const LOOKED_AT_MAX: usize = 128;
 /// A watcher that is behind waits so long between two looks.
 const BREATH: Duration = Duration::from_millis(2);
-/// A watcher that has seen all waits so long before it looks again, so that many transactions make one look.
+/// A watcher that has seen all waits so long before it looks again, so that many transactions make
+/// one look.
 const PAUSE: Duration = Duration::from_millis(20);
 /// So often a silent stream says that it is alive.
 const ALIVE: Duration = Duration::from_secs(15);
@@ -67,7 +71,8 @@ struct Place {
 }
 
 impl Watchers {
-    /// Nobody yet, and at most so many, in all and of one caller, with so many bytes of events in memory.
+    /// Nobody yet, and at most so many, in all and of one caller, with so many bytes of events in
+    /// memory.
     pub(crate) fn new(max: usize, per_caller_max: usize, bytes_max: usize) -> Arc<Self> {
         Arc::new(Self {
             max,
@@ -184,8 +189,8 @@ fn begin(
     changes(replica, watched, &mut seen, position, 1).map(|_| (position, seen))
 }
 
-/// What follows the position, if the caller may see it. Nothing where this replica is not so far yet: a watcher that
-/// comes from another one may be ahead.
+/// What follows the position, if the caller may see it. Nothing where this replica is not so far
+/// yet: a watcher that comes from another one may be ahead.
 fn changes(
     replica: &mut Replica,
     watched: &Watched,
@@ -275,8 +280,9 @@ impl Stream {
         }
     }
 
-    /// Sends what follows the position, as much of it as is rendered together; whether there was anything. Where
-    /// nothing is new, only the right to watch is judged anew, and no room is taken.
+    /// Sends what follows the position, as much of it as is rendered together; whether there was
+    /// anything. Where nothing is new, only the right to watch is judged anew, and no room is
+    /// taken.
     async fn tell(&mut self, flow: &mut Flow) -> Result<bool, End> {
         let mut wanted = RENDERED_BYTES_MAX;
         if self.position >= *self.certified.borrow() {

@@ -1,10 +1,10 @@
-//! How many writes a second the whole machine takes on one thread: three replicas, sealing, hashing, signatures,
-//! codecs, without sockets and disks.
+//! How many writes a second the whole machine takes on one thread: three replicas, sealing,
+//! hashing, signatures, codecs, without sockets and disks.
 //!
 //! `cargo run --release -p synod-replica --example pipeline -- [WRITES] [IN_FLIGHT] [app]`
 //!
-//! With `app` the writes are calls of an app that is made of Rust instead of WebAssembly: what its way around the
-//! runtime costs, beside the built-in key-value app.
+//! With `app` the writes are calls of an app that is made of Rust instead of WebAssembly: what its
+//! way around the runtime costs, beside the built-in key-value app.
 #![allow(
     clippy::disallowed_methods,
     clippy::cast_precision_loss,
@@ -24,8 +24,7 @@ use std::time::Instant;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use cluster::{Cluster, user};
-use synod_replica::{Reply, Request};
-use synod_replica::{app, kv};
+use synod_replica::{Reply, Request, app, kv};
 
 fn main() {
     let mut arguments = std::env::args()
@@ -57,7 +56,8 @@ fn main() {
             }
             cluster.enqueue(leader, request, user());
         }
-        // Executors are done before the peers answer, as they are where a round between machines takes a while.
+        // Executors are done before the peers answer, as they are where a round between machines
+        // takes a while.
         while let Some((id, work)) = cluster.work.pop_front() {
             cluster.finish(id, work);
         }

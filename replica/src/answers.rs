@@ -1,4 +1,5 @@
-//! Answers that rest on blocks leave once those are certified, with receipts under the newest certified root.
+//! Answers that rest on blocks leave once those are certified, with receipts under the newest
+//! certified root.
 
 use synod_ledger::{InclusionProof, ReceiptIssuer, ReplyPreimage, TxId};
 use synod_mutation::mutation;
@@ -73,7 +74,8 @@ impl Core {
         })))
     }
 
-    /// The receipt of a committed transaction. Whoever made it gets the reply opened, others the bare leaf.
+    /// The receipt of a committed transaction. Whoever made it gets the reply opened, others the
+    /// bare leaf.
     pub(crate) fn receipt(&mut self, tx: TxId, caller: Caller) -> Result<bytes::Bytes, CallError> {
         match self.machine.history().status(tx) {
             TxStatus::Committed => {}
@@ -99,8 +101,9 @@ impl Core {
         self.assemble_receipt(tx, opening)
     }
 
-    /// Every receipt stands under the newest certified root, however old its transaction is: a client whose chain is
-    /// as new as this replica's can judge it by signatures that are not superseded.
+    /// Every receipt stands under the newest certified root, however old its transaction is: a
+    /// client whose chain is as new as this replica's can judge it by signatures that are not
+    /// superseded.
     fn assemble_receipt(&self, tx: TxId, opening: Option<ReplyPreimage>) -> Option<bytes::Bytes> {
         let history = self.machine.history();
         let sequence = self.machine.sequence();
@@ -125,8 +128,9 @@ impl Core {
         Some(receipt.encode())
     }
 
-    /// While a change is certified and no certified block names the new configuration yet, whoever follows the chain
-    /// needs the proof that the leaf is in the tree by which configuration `number` ended.
+    /// While a change is certified and no certified block names the new configuration yet, whoever
+    /// follows the chain needs the proof that the leaf is in the tree by which configuration
+    /// `number` ended.
     fn ending(&self, seqno: u64, number: u64) -> Option<InclusionProof> {
         let records = self.machine.chain_records();
         let record = records.get(usize::try_from(number).ok()?)?;

@@ -1,8 +1,9 @@
 //! What is said between a replica and those who run apps for it.
 //!
-//! The replica runs no component itself. It says what is to be executed, on which snapshot and for whom
-//! ([`Execution`]), and hears what came of it ([`Executed`]); until it has validated and certified that, nothing of
-//! it counts. Executors may run many at once, in any order, and may take as long as the app's limits allow.
+//! The replica runs no component itself. It says what is to be executed, on which snapshot and for
+//! whom ([`Execution`]), and hears what came of it ([`Executed`]); until it has validated and
+//! certified that, nothing of it counts. Executors may run many at once, in any order, and may take
+//! as long as the app's limits allow.
 
 use std::sync::Arc;
 
@@ -32,7 +33,8 @@ pub struct AppRequest {
     pub method: String,
     /// The path below `/app/NAME`, percent-encoded as it came.
     pub path: String,
-    /// The query without `?`, percent-encoded as it came, without what the service itself takes of it.
+    /// The query without `?`, percent-encoded as it came, without what the service itself takes of
+    /// it.
     pub query: Option<String>,
     /// The header fields that concern the app; names in lower case.
     pub headers: Vec<(String, String)>,
@@ -230,8 +232,8 @@ pub struct Compile {
     pub component: Vec<Bytes>,
 }
 
-/// Why a component cannot run here. A code and no more: what a compiler says may quote the component, and the host reads
-/// what becomes of this.
+/// Why a component cannot run here. A code and no more: what a compiler says may quote the
+/// component, and the host reads what becomes of this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CompileFault {
     /// The pieces do not make the component that the members signed.

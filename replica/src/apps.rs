@@ -1,7 +1,7 @@
 //! Which apps answer, for whom, and by which route, as one state of governance has it.
 //!
-//! What was read is kept for as long as governance stands as it was read, in the newest state and in the certified
-//! one: manifests are parsed once, not for each call.
+//! What was read is kept for as long as governance stands as it was read, in the newest state and
+//! in the certified one: manifests are parsed once, not for each call.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,8 +31,8 @@ pub struct ActiveApp {
     pub manifest: Arc<AppManifest>,
 }
 
-/// A state of governance: the seqno that last wrote to it, and how often state was rolled back until then. Equal
-/// marks name equal states.
+/// A state of governance: the seqno that last wrote to it, and how often state was rolled back
+/// until then. Equal marks name equal states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct GovernanceMark {
     pub seqno: u64,
@@ -81,10 +81,12 @@ pub(crate) struct AppTables {
 }
 
 impl AppTables {
-    /// Where the request leads in the state that `reader` shows, whose governance is that of `mark`.
+    /// Where the request leads in the state that `reader` shows, whose governance is that of
+    /// `mark`.
     ///
     /// # Errors
-    /// [`CallError`]: the service is not open, there is no such app or route, or it is not for this caller.
+    /// [`CallError`]: the service is not open, there is no such app or route, or it is not for this
+    /// caller.
     pub(crate) fn judge(
         &mut self,
         mark: GovernanceMark,
@@ -175,7 +177,8 @@ pub(crate) fn active(reader: &impl Read, name: &AppName) -> Option<ActiveApp> {
     Some(ActiveApp { key, manifest })
 }
 
-/// Who has the certificate with this fingerprint, in this state: a user before a member; nobody's is anonymous.
+/// Who has the certificate with this fingerprint, in this state: a user before a member; nobody's
+/// is anonymous.
 pub(crate) fn identity(reader: &impl Read, fingerprint: &Digest) -> CallerIdentity {
     let view = View::new(reader);
     let claims = vec![("key".to_owned(), fingerprint.to_string())];
@@ -200,7 +203,8 @@ pub(crate) fn identity(reader: &impl Read, fingerprint: &Digest) -> CallerIdenti
     }
 }
 
-/// Whether all maps that are written are the app's own. The executor sees to it; this sees to the executor.
+/// Whether all maps that are written are the app's own. The executor sees to it; this sees to the
+/// executor.
 ///
 /// # Errors
 /// [`AppFault::UndeclaredMap`] names the first that is not.

@@ -24,7 +24,8 @@ pub trait Ask: Into<Request> {
     fn answer(reply: Reply) -> Result<Self::Answer, CallError>;
 }
 
-/// Names the place of a type of request among the requests, and that of its answer among the replies.
+/// Names the place of a type of request among the requests, and that of its answer among the
+/// replies.
 macro_rules! ask {
     ($request:ty => $answer:ty, $asked:pat => $into:expr, $reply:pat => $found:expr) => {
         impl From<$request> for Request {

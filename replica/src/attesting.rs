@@ -1,11 +1,12 @@
 //! How what a replica asks in its own name gets on the ledger: fresh evidence, or that it leaves.
 //!
-//! A replica that does not lead sends its request to the leader, over the channel between the two, until it sees
-//! the result in its own certified state, hears a refusal, or time is up. Nothing here is believed: the request is
-//! judged by everybody, and bears the replica's own signature.
+//! A replica that does not lead sends its request to the leader, over the channel between the two,
+//! until it sees the result in its own certified state, hears a refusal, or time is up. Nothing
+//! here is believed: the request is judged by everybody, and bears the replica's own signature.
 //!
 //! Invariants
-//! - one request of each replica waits at a time, here and at the leader; a leave takes the place of fresh evidence;
+//! - one request of each replica waits at a time, here and at the leader; a leave takes the place
+//!   of fresh evidence;
 //! - a peer asks for itself only; a refusal counts only from the leader that was asked.
 
 use std::collections::BTreeSet;
@@ -26,7 +27,8 @@ const RESEND_TICKS: u64 = 50;
 /// And given up after so many (10 s).
 const GIVE_UP_TICKS: u64 = 500;
 
-/// What replicas ask in their own names: this one's request on its way to the ledger, and those that wait here.
+/// What replicas ask in their own names: this one's request on its way to the ledger, and those
+/// that wait here.
 #[derive(Debug, Default)]
 pub(crate) struct OwnRequests {
     /// Fresh evidence of this replica's own, or its leave.
@@ -197,7 +199,8 @@ impl OwnRequests {
         }
     }
 
-    /// Turns replies to peers' calls into messages. A peer sees its success on the ledger; it is told of refusals.
+    /// Turns replies to peers' calls into messages. A peer sees its success on the ledger; it is
+    /// told of refusals.
     pub(crate) fn answer_peers(&mut self, core: &Core, out: &mut Effects) {
         for (peer, reply) in std::mem::take(&mut out.replies_to_peers) {
             self.waiting.remove(&peer);

@@ -1,7 +1,7 @@
 //! What comes into a replica and what goes out of it.
 //!
-//! A replica is driven by [`Input`]s and answers with [`Effects`]; it has no socket, file, clock or thread.
-//! The order in which effects are carried out matters: see [`Effects`].
+//! A replica is driven by [`Input`]s and answers with [`Effects`]; it has no socket, file, clock or
+//! thread. The order in which effects are carried out matters: see [`Effects`].
 
 use bytes::Bytes;
 use synod_crypto::Digest;
@@ -115,8 +115,8 @@ pub enum CallError {
     /// Governance refuses an act, a join, or what a replica asks in its own name.
     #[error("refused: {0}")]
     Governance(Box<Refusal>),
-    /// It is refused for a reason that is not on the ledger: which replicas the leader hears, or what it told the replica
-    /// that asked.
+    /// It is refused for a reason that is not on the ledger: which replicas the leader hears, or
+    /// what it told the replica that asked.
     #[error("refused: {0}")]
     Refused(String),
     /// The encoding of a governance act or a join is wrong.
@@ -174,7 +174,8 @@ impl Effects {
 }
 
 impl CallError {
-    /// Why the request is refused for good; `None` for what passes, so that it may be asked for again.
+    /// Why the request is refused for good; `None` for what passes, so that it may be asked for
+    /// again.
     pub fn refusal(&self) -> Option<String> {
         match self {
             Self::Governance(refusal) => Some(refusal.to_string()),
@@ -204,8 +205,8 @@ pub enum Input {
     Persisted(u64),
     /// The disk refused a batch or hangs, or takes writes again: no writes are taken up in between.
     DiskFull(bool),
-    /// The files were read as [`Effects::recall`] asked: blocks and certificates, in order, not verified. Nothing where
-    /// they could not be read.
+    /// The files were read as [`Effects::recall`] asked: blocks and certificates, in order, not
+    /// verified. Nothing where they could not be read.
     Recalled(Vec<Record>),
     /// The connection to this peer was lost.
     Unreachable(u64),
@@ -215,17 +216,20 @@ pub enum Input {
     Compiled(Compiled),
 }
 
-/// What the driver must do, in this order: give `persist` to the disk; send `send`; hand out `replies`.
-/// Sending does not wait for the disk: what must, comes with the effects of [`Input::Persisted`].
+/// What the driver must do, in this order: give `persist` to the disk; send `send`; hand out
+/// `replies`. Sending does not wait for the disk: what must, comes with the effects of
+/// [`Input::Persisted`].
 #[derive(Debug, Default)]
 pub struct Effects {
-    /// Records to append to the ledger's files, then to sync, then to report as [`Input::Persisted`].
+    /// Records to append to the ledger's files, then to sync, then to report as
+    /// [`Input::Persisted`].
     pub persist: Vec<Batch>,
     /// Messages to peers.
     pub send: Vec<(u64, Envelope)>,
     /// Answers.
     pub replies: Vec<(u64, Reply)>,
-    /// The same for replicas that asked in their own names, by their ids; they are told over their channels.
+    /// The same for replicas that asked in their own names, by their ids; they are told over their
+    /// channels.
     pub(crate) replies_to_peers: Vec<(u64, Reply)>,
     /// What the operator should know.
     pub notices: Vec<Notice>,
@@ -237,7 +241,8 @@ pub struct Effects {
     pub recall: Option<Recall>,
     /// The newest certified seqno, where it moved: there are changes to watch.
     pub certified: Option<u64>,
-    /// Role, membership or certified governance changed: peers, their keys and addresses may be others now.
+    /// Role, membership or certified governance changed: peers, their keys and addresses may be
+    /// others now.
     pub membership_changed: bool,
 }
 
@@ -280,15 +285,16 @@ pub enum Notice {
     },
     /// This replica stops: a certificate contradicts a block that it knows to be certified.
     Halted(String),
-    /// The verdict on a voter has lapsed. It loses its vote, or a hindrance keeps it from that: then the operators
-    /// must act.
+    /// The verdict on a voter has lapsed. It loses its vote, or a hindrance keeps it from that:
+    /// then the operators must act.
     Lapsed {
         /// The voter.
         replica: u64,
         /// What keeps it from being demoted.
         hindrance: Option<String>,
     },
-    /// A version of an app cannot run, here or anywhere. The detail is for the log: it may tell of private state.
+    /// A version of an app cannot run, here or anywhere. The detail is for the log: it may tell of
+    /// private state.
     AppFailed {
         /// The app.
         app: String,
@@ -298,8 +304,8 @@ pub enum Notice {
         component: Digest,
         /// The public code.
         code: String,
-        /// Why it was not compiled, as a code; never in the words of the compiler or of the guest, for the host reads
-        /// what becomes of a notice.
+        /// Why it was not compiled, as a code; never in the words of the compiler or of the guest,
+        /// for the host reads what becomes of a notice.
         compiler: Option<CompileFault>,
     },
     /// The ledger's time begins to be too far behind this machine's wall clock, or ends to be.

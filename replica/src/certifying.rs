@@ -1,9 +1,10 @@
 //! Signatures, certificates and readings: how a block in the log becomes a committed one.
 //!
 //! Invariants
-//! - an acknowledgement of a block of the current view without a valid signature never reaches the engine, so the
-//!   engine commits nothing that has no certificate;
-//! - a certificate moves the certified position only after it was verified against the block at hand;
+//! - an acknowledgement of a block of the current view without a valid signature never reaches the
+//!   engine, so the engine commits nothing that has no certificate;
+//! - a certificate moves the certified position only after it was verified against the block at
+//!   hand;
 //! - a leader counts its own signature only when its own disk has the block.
 
 use bytes::Bytes;
@@ -19,14 +20,17 @@ use crate::core::{Core, encoded};
 use crate::envelope::Envelope;
 use crate::members;
 
-/// Own signatures are kept for so many indices below the certified one, for acknowledgements sent again.
+/// Own signatures are kept for so many indices below the certified one, for acknowledgements sent
+/// again.
 const SIGNATURES_KEPT: u64 = 1024;
-/// A follower that has certified all but so many of the blocks that its leader has certified takes up new ones.
+/// A follower that has certified all but so many of the blocks that its leader has certified takes
+/// up new ones.
 const LEVEL_BLOCKS: u64 = 16;
 
 impl Core {
-    /// The readings for the next block: the newest ones of the voters that were heard, and the leader's own. They
-    /// stay at hand for the blocks after it: a block needs those of a majority at once.
+    /// The readings for the next block: the newest ones of the voters that were heard, and the
+    /// leader's own. They stay at hand for the blocks after it: a block needs those of a majority
+    /// at once.
     pub(crate) fn readings_for_block(&mut self) -> Vec<VerifiedClockReading> {
         let own = self
             .own_reading()
@@ -58,7 +62,8 @@ impl Core {
         }
     }
 
-    /// Shows the clock the newest certified block, and tells when the ledger's time begins or ends to lag.
+    /// Shows the clock the newest certified block, and tells when the ledger's time begins or ends
+    /// to lag.
     pub(crate) fn watch_ledger_time(&mut self, out: &mut Effects) {
         let level = self.leads()
             || self.certified_index().saturating_add(LEVEL_BLOCKS) >= self.shown_commit;
@@ -71,7 +76,8 @@ impl Core {
         }
     }
 
-    /// The disk has everything up to batch `number`: the engine may answer, and a leader counts itself.
+    /// The disk has everything up to batch `number`: the engine may answer, and a leader counts
+    /// itself.
     pub(crate) fn persisted(&mut self, number: u64, out: &mut Effects) {
         let mut durable = None;
         while let Some((_, last)) = self
@@ -162,7 +168,8 @@ impl Core {
         let signature = signature
             .filter(|signature| signature.signer == from)
             .ok_or("no signature on its block")?;
-        // A change block is certified under the configuration that it names: whom it demotes or removes signs it too.
+        // A change block is certified under the configuration that it names: whom it demotes or
+        // removes signs it too.
         let sequence = self.machine.sequence();
         let named = sequence.configuration_named(&head.configuration);
         if named.is_some_and(|named| named.voter(from).is_none()) {

@@ -1,4 +1,5 @@
-//! A change of membership, between governance, which decides on it, and the engine, which carries it out.
+//! A change of membership, between governance, which decides on it, and the engine, which carries
+//! it out.
 
 use bytes::Bytes;
 use synod_consensus::{Change, Payload};

@@ -2,7 +2,8 @@
 //!
 //! Invariants
 //! - only certified transactions are shown, in the order of their seqnos, without gaps;
-//! - what is kept is bounded in bytes and in number; what is older is read from the kept blocks, as far as they go.
+//! - what is kept is bounded in bytes and in number; what is older is read from the kept blocks, as
+//!   far as they go.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,8 +11,9 @@ use std::sync::Arc;
 use synod_kv::WriteSet;
 use synod_ledger::TxId;
 
-/// The most transactions whose writes are kept at hand while somebody watches: so long as changes were asked for
-/// within so many transactions. Else none are, since keeping them costs a tenth of the write path.
+/// The most transactions whose writes are kept at hand while somebody watches: so long as changes
+/// were asked for within so many transactions. Else none are, since keeping them costs a tenth of
+/// the write path.
 pub const CHANGES_KEPT_MAX: usize = 16_384;
 /// The most bytes of keys and values that are kept at hand.
 pub const CHANGES_BYTES_MAX: usize = 48 << 20;
@@ -22,7 +24,8 @@ pub const CHANGES_ASKED_BYTES_MAX: usize = 256 << 10;
 /// What a transaction counts beside its keys and values: the nodes of its tables.
 const BYTES_EACH: usize = 1280;
 
-/// What one certified transaction wrote, public and private maps alike: whoever passes it on judges who may see what.
+/// What one certified transaction wrote, public and private maps alike: whoever passes it on judges
+/// who may see what.
 #[derive(Debug, Clone)]
 pub struct Change {
     /// The transaction.
@@ -60,8 +63,8 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
-    /// Adds the writes of `seqno`, the next one, if somebody watches. The oldest go past the bounds, but never one above
-    /// `certified`.
+    /// Adds the writes of `seqno`, the next one, if somebody watches. The oldest go past the
+    /// bounds, but never one above `certified`.
     pub(crate) fn push(&mut self, seqno: u64, writes: Arc<WriteSet>, certified: u64) {
         if seqno > self.watched_until {
             self.kept.clear();

@@ -1,12 +1,15 @@
-//! Comparing certified histories: a replica that meets another certified history than its own halts.
+//! Comparing certified histories: a replica that meets another certified history than its own
+//! halts.
 //!
-//! A leader's heartbeats show its newest certified block, header and certificate. Whoever finds that it is not of its
-//! own certified chain has the proof that history was forked, keeps it, shows its own block to the peer, and says
-//! nothing any more. Whoever meets a conflict that does not prove anything yet shows its own certified block, so that
-//! the other side can judge. What is signed under an ended configuration halts nobody: see [`ShownBlock`].
+//! A leader's heartbeats show its newest certified block, header and certificate. Whoever finds
+//! that it is not of its own certified chain has the proof that history was forked, keeps it, shows
+//! its own block to the peer, and says nothing any more. Whoever meets a conflict that does not
+//! prove anything yet shows its own certified block, so that the other side can judge. What is
+//! signed under an ended configuration halts nobody: see [`ShownBlock`].
 //!
 //! Invariants
-//! - a replica halts only on a block that verifies under a configuration which its own chain has not ended;
+//! - a replica halts only on a block that verifies under a configuration which its own chain has
+//!   not ended;
 //! - what is kept, shown and reported is bounded for each peer and view.
 
 use bytes::Bytes;
@@ -118,7 +121,8 @@ impl Core {
         out.send.extend(last_word.map(|envelope| (from, envelope)));
     }
 
-    /// Shows a peer the certified block of this replica's own that covers `index`, once in each view.
+    /// Shows a peer the certified block of this replica's own that covers `index`, once in each
+    /// view.
     pub(crate) fn show_history(&mut self, peer: u64, index: u64, out: &mut Effects) {
         if self.histories.may_show(peer, self.engine.term()) {
             let shown = self.own_shown(index);

@@ -1,5 +1,5 @@
-//! What every sub-protocol of a replica works on: the engine, the machine that it replicates, answers that wait, signatures
-//! and certificates, randomness, and time in ticks.
+//! What every sub-protocol of a replica works on: the engine, the machine that it replicates,
+//! answers that wait, signatures and certificates, randomness, and time in ticks.
 //!
 //! Invariants
 //! - the engine's log and the machine hold the same blocks at all times;
@@ -28,8 +28,8 @@ use crate::recalled::Recalled;
 use crate::seen_rows::SeenRows;
 use crate::state::StateAt;
 
-/// What the engine says beside what is to be written and sent: the sub-protocols whose business it is hear of it once
-/// the one at work is through.
+/// What the engine says beside what is to be written and sent: the sub-protocols whose business it
+/// is hear of it once the one at work is through.
 pub(crate) enum Event {
     /// A quorum confirmed that this replica led when it was asked.
     ReadConfirmed(ReadReady),
@@ -79,7 +79,8 @@ pub(crate) struct Core {
     pub(crate) last_block_tick: u64,
     /// The tick at which a leader was last heard.
     pub(crate) leader_heard_tick: u64,
-    /// The commit index that a leader last showed with an append. Only what is told to operators rests on it.
+    /// The commit index that a leader last showed with an append. Only what is told to operators
+    /// rests on it.
     pub(crate) shown_commit: u64,
     /// The tick at which role, view or leader last changed.
     pub(crate) view_since_tick: u64,
@@ -180,7 +181,8 @@ impl Core {
         }
     }
 
-    /// Takes a call that writes (or may). False where too many wait, for their turn or with an answer that wrote nothing.
+    /// Takes a call that writes (or may). False where too many wait, for their turn or with an
+    /// answer that wrote nothing.
     pub(crate) fn submit(&mut self, call: Queued) -> bool {
         self.pending.submit(call, self.rounds.answers())
     }

@@ -1,4 +1,5 @@
-//! What a replica keeps of the versions of apps: who compiled them, what is being prepared, which chunks wait.
+//! What a replica keeps of the versions of apps: who compiled them, what is being prepared, which
+//! chunks wait.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -25,7 +26,8 @@ pub(crate) struct Deploying {
     pub(crate) versions: BTreeMap<AppKey, Version>,
     /// The apps that certified state says are being removed.
     pub(crate) removing: BTreeSet<AppName>,
-    /// The epoch of governance that `versions` is from, and the seqno that has yet to be certified for it to be whole.
+    /// The epoch of governance that `versions` is from, and the seqno that has yet to be certified
+    /// for it to be whole.
     pub(crate) looked: Option<(u64, Option<u64>)>,
     /// Chunks that wait; a leader's.
     pub(crate) chunks: VecDeque<ChunkCall>,
@@ -85,7 +87,8 @@ pub(crate) struct ChunkCall {
 }
 
 impl Deploying {
-    /// A leader's part ends: nothing is prepared any more, and chunks that wait are answered with this.
+    /// A leader's part ends: nothing is prepared any more, and chunks that wait are answered with
+    /// this.
     pub(crate) fn clear(&mut self, error: &CallError) -> Vec<(u64, Reply)> {
         self.preparation = None;
         let answer = |waiting: ChunkCall| (waiting.call, Reply::Failed(error.clone()));
@@ -99,7 +102,8 @@ impl Deploying {
         runs.then_some(preparation.snapshot)
     }
 
-    /// Whether writes of the app's callers wait: those came in between too often while its next version was prepared.
+    /// Whether writes of the app's callers wait: those came in between too often while its next
+    /// version was prepared.
     pub(crate) fn holds(&self, app: &AppName) -> bool {
         let preparation = self.preparation.as_ref();
         preparation.is_some_and(|preparation| {

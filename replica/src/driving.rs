@@ -1,4 +1,5 @@
-//! The engine is driven: it gets its inputs, what it says is written and sent, and what goes along with its messages.
+//! The engine is driven: it gets its inputs, what it says is written and sent, and what goes along
+//! with its messages.
 
 use bytes::Bytes;
 use synod_consensus::{Body, Input as EngineInput};
@@ -28,7 +29,8 @@ impl Core {
         }
     }
 
-    /// Writes and sends what the engine decided; the rest waits for [`Replica`](crate::Replica) to route it.
+    /// Writes and sends what the engine decided; the rest waits for [`Replica`](crate::Replica) to
+    /// route it.
     fn absorb(&mut self, effects: synod_consensus::Effects, out: &mut Effects) {
         if let Some(batch) = effects.persist {
             self.persist(&batch, out);
@@ -44,7 +46,8 @@ impl Core {
         self.events.extend(effects.role.map(Event::Role));
     }
 
-    /// Turns entries into records: each block, with this replica's signature if the block is of this view.
+    /// Turns entries into records: each block, with this replica's signature if the block is of
+    /// this view.
     fn persist(&mut self, batch: &synod_consensus::Batch, out: &mut Effects) {
         let mut records = Vec::new();
         for entry in &batch.entries {
@@ -122,7 +125,8 @@ impl Core {
         envelope
     }
 
-    /// The signature to send with an acknowledgement of `index` in `term`, if that block is of that view.
+    /// The signature to send with an acknowledgement of `index` in `term`, if that block is of that
+    /// view.
     pub(crate) fn signature_for(&self, index: u64, term: u64) -> Option<BlockSignature> {
         let head = self.machine.history().block(index)?.head();
         if head.view == term {
@@ -139,9 +143,10 @@ impl Core {
             .read(&self.keys.identity, &self.network, self.id, newest)
     }
 
-    /// The certificate that goes with an append after `index`: the newest that the receiver can use at once, since it
-    /// holds every block up to there if the append fits its log. So whoever is behind is certified on the way, and a
-    /// block after a change of configuration never comes without the certificate that the change needs.
+    /// The certificate that goes with an append after `index`: the newest that the receiver can use
+    /// at once, since it holds every block up to there if the append fits its log. So whoever is
+    /// behind is certified on the way, and a block after a change of configuration never comes
+    /// without the certificate that the change needs.
     pub(crate) fn certificate_for_append(&self, index: u64) -> Option<Bytes> {
         let kept = self.machine.history().certificate_up_to(index);
         let certificate = kept.or_else(|| self.recalled.certificate_up_to(index))?;

@@ -1,7 +1,8 @@
-//! What replicas say to each other: an engine message with what the rules of Raft in TEEs ask to ride along.
+//! What replicas say to each other: an engine message with what the rules of Raft in TEEs ask to
+//! ride along.
 //!
-//! The channel authenticates an envelope as a whole, names its sender, and numbers it; nothing here does.
-//! Layout: `spec/replica.cddl`.
+//! The channel authenticates an envelope as a whole, names its sender, and numbers it; nothing here
+//! does. Layout: `spec/replica.cddl`.
 
 use bytes::Bytes;
 use minicbor::{Decode, Encode};
@@ -17,16 +18,18 @@ use crate::compile_report::CompileReport;
 pub struct Envelope {
     /// The engine's message, if any.
     pub message: Option<Message>,
-    /// Hash of the sender's last block at or below the message's index, for appends and acknowledgements.
+    /// Hash of the sender's last block at or below the message's index, for appends and
+    /// acknowledgements.
     pub tail: Option<Digest>,
     /// The sender's signature over the block that the message acknowledges.
     pub signature: Option<BlockSignature>,
-    /// A certificate in its encoding: with an append the newest over a block at or below the message's index, else the
-    /// newest that the sender knows.
+    /// A certificate in its encoding: with an append the newest over a block at or below the
+    /// message's index, else the newest that the sender knows.
     pub certificate: Option<Bytes>,
     /// The sender's clock, signed.
     pub reading: Option<Box<ClockReading>>,
-    /// What the sender asks the leader to put on the ledger, an input of governance in its encoding.
+    /// What the sender asks the leader to put on the ledger, an input of governance in its
+    /// encoding.
     pub submission: Option<Bytes>,
     /// Why the leader does not, in at most [`REFUSAL_BYTES_MAX`] bytes.
     pub refusal: Option<String>,

@@ -1,17 +1,19 @@
 //! Calls of apps: let in, executed beside the replica, validated at the head, placed in a block.
 //!
-//! A write runs on the leader, as an optimistic transaction on the newest state. When it comes back, what it read
-//! must still stand, and whoever called must still be let in; else it runs again, at most [`EXECUTIONS_MAX`] times. A
-//! read runs on any replica, on certified state.
+//! A write runs on the leader, as an optimistic transaction on the newest state. When it comes
+//! back, what it read must still stand, and whoever called must still be let in; else it runs
+//! again, at most [`EXECUTIONS_MAX`] times. A read runs on any replica, on certified state.
 //!
 //! Invariants
-//! - nothing that an execution gave counts before it was validated at the head, under the governance of the head;
+//! - nothing that an execution gave counts before it was validated at the head, under the
+//!   governance of the head;
 //! - what leaves rests on certified state, also a refusal or a fault;
 //! - from status 400 on nothing is kept, unless the app said so.
 //!
-//! Snapshots in use are kept from compaction while they are not too far behind: the executions that are under way
-//! are their register, so it is bounded, and a pin goes when its execution is reported or given up. Further behind,
-//! memory matters more: the execution finds its snapshot gone, and runs again.
+//! Snapshots in use are kept from compaction while they are not too far behind: the executions that
+//! are under way are their register, so it is bounded, and a pin goes when its execution is
+//! reported or given up. Further behind, memory matters more: the execution finds its snapshot
+//! gone, and runs again.
 
 use std::sync::Arc;
 
@@ -98,7 +100,8 @@ impl AppCalls {
             }
             Err(error) if queued.request.local => Some(error),
             Err(error) if core.leads() => return Self::reply_failure(core, id, error),
-            // A follower may know less than the leader: it judges again when its state is new enough.
+            // A follower may know less than the leader: it judges again when its state is new
+            // enough.
             Ok(RouteKind::Read) | Err(_) => {
                 let taken = core.rounds.submit(ReadCall::App(queued));
                 (!taken).then_some(CallError::Busy)

@@ -1,11 +1,11 @@
-//! What a replica checks before the engine sees a peer's message: the engine compares terms and indices alone, and
-//! believes the channel.
+//! What a replica checks before the engine sees a peer's message: the engine compares terms and
+//! indices alone, and believes the channel.
 //!
 //! Invariants
 //! - a block enters the engine's log only after the machine took it up, and leaves both together;
 //! - messages of a lower term go to the engine uncompared; it answers with the higher term;
-//! - another hash at the same (view, index), or a conflict at or below the certified block, is refused, kept as
-//!   proof, reported, and its sender not heard as a leader for this view;
+//! - another hash at the same (view, index), or a conflict at or below the certified block, is
+//!   refused, kept as proof, reported, and its sender not heard as a leader for this view;
 //! - a replica halts only on a certificate that contradicts a certified block: see `comparing`.
 
 use bytes::Bytes;
@@ -170,7 +170,8 @@ impl Core {
             return Judgement::Pass;
         }
         let ours = self.machine.history().tail_hash(*index);
-        // A leader that has forgotten the block says no hash: then the entry itself tells, which names the block before.
+        // A leader that has forgotten the block says no hash: then the entry itself tells, which
+        // names the block before.
         if tail.is_some() && ours.is_some() && tail != ours {
             let what =
                 format!("its chain has another block at or below index {index}, in the same view");
@@ -254,8 +255,8 @@ impl Core {
         self.machine.append(block, Claim::Entry(claimed)).map(drop)
     }
 
-    /// A contradiction is misbehaviour; with a certificate over the other block it proves a fork, and this replica
-    /// halts.
+    /// A contradiction is misbehaviour; with a certificate over the other block it proves a fork,
+    /// and this replica halts.
     fn contradiction(&self, entry: &Entry, what: &str, certificate: Option<&Bytes>) -> Judgement {
         let proof = block_bytes(entry);
         let certificate = certificate.and_then(|bytes| Certificate::decode(bytes).ok());

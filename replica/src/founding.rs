@@ -1,4 +1,5 @@
-//! Founding a network: block 0 from the manifest, the founders' evidence and the members' approvals.
+//! Founding a network: block 0 from the manifest, the founders' evidence and the members'
+//! approvals.
 
 use bytes::Bytes;
 use synod_crypto::{Digest, Entropy, Secret};
@@ -37,10 +38,12 @@ pub struct Founded {
     pub secret: LedgerSecret,
 }
 
-/// Makes block 0. `now_ms` is the founder's clock: the first ledger time, but never before the manifest's start.
+/// Makes block 0. `now_ms` is the founder's clock: the first ledger time, but never before the
+/// manifest's start.
 ///
 /// # Errors
-/// [`FoundError`]; every founder's evidence and approvals are judged as every replica and audit will judge them.
+/// [`FoundError`]; every founder's evidence and approvals are judged as every replica and audit
+/// will judge them.
 pub fn found(
     manifest: &[u8],
     founders: Vec<Founder>,

@@ -10,11 +10,13 @@ pub enum Request {
     Act(Bytes),
     /// A joiner's request, a [`synod_governance::Input`] of the joining kind in its encoding.
     Join(Bytes),
-    /// Fresh evidence of this very replica, a [`synod_governance::Input::Reattest`] in its encoding. The leader is
-    /// asked for it, whoever that is; the answer comes once the result is certified here.
+    /// Fresh evidence of this very replica, a [`synod_governance::Input::Reattest`] in its
+    /// encoding. The leader is asked for it, whoever that is; the answer comes once the result is
+    /// certified here.
     Reattest(Bytes),
-    /// This very replica leaves, a [`synod_governance::Input::Leave`] in its encoding. The leader is asked for it; the
-    /// answer comes once this replica sees itself out of the network in certified state.
+    /// This very replica leaves, a [`synod_governance::Input::Leave`] in its encoding. The leader
+    /// is asked for it; the answer comes once this replica sees itself out of the network in
+    /// certified state.
     Leave(Bytes),
 }
 

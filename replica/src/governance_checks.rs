@@ -1,9 +1,11 @@
-//! How the replica applies governance: the leader executes each recorded input, and every replica recomputes the result.
+//! How the replica applies governance: the leader executes each recorded input, and every replica
+//! recomputes the result.
 //!
-//! This module joins two crates that do not know each other: it answers governance's questions about the ledger,
-//! and encodes its configurations for it.
+//! This module joins two crates that do not know each other: it answers governance's questions
+//! about the ledger, and encodes its configurations for it.
 //!
-//! The time by which evidence is judged is that of the block *before*: it is known when the leader executes.
+//! The time by which evidence is judged is that of the block *before*: it is known when the leader
+//! executes.
 
 use synod_crypto::{Digest, PublicKey, sha256};
 use synod_governance::{
@@ -50,7 +52,8 @@ pub(crate) struct Enacted {
 struct LedgerFacts<'a> {
     sequence: Option<&'a Sequence>,
     history: Option<&'a History>,
-    /// A leader vouches for certified blocks only; whoever recomputes looks along the block's own chain.
+    /// A leader vouches for certified blocks only; whoever recomputes looks along the block's own
+    /// chain.
     certified_only: bool,
 }
 
@@ -108,7 +111,8 @@ impl Facts for LedgerFacts<'_> {
                 vendor: voter.vendor.clone(),
             })
             .collect();
-        // Governance judged the voters already; the ledger refuses at the latest when the block is appended.
+        // Governance judged the voters already; the ledger refuses at the latest when the block is
+        // appended.
         Configuration::new(next.number, predecessor, voters, next.required_vendors).map_or_else(
             |_| Vec::new(),
             |configuration| configuration.encode().to_vec(),
@@ -116,7 +120,8 @@ impl Facts for LedgerFacts<'_> {
     }
 }
 
-/// Recomputes what the transaction `seqno` of a block that was just appended to the chain does to governance.
+/// Recomputes what the transaction `seqno` of a block that was just appended to the chain does to
+/// governance.
 pub(crate) fn check(
     store: &Store,
     sequence: &Sequence,

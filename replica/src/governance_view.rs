@@ -20,7 +20,8 @@ pub struct GovernanceView {
     pub users: Vec<UserEntry>,
     /// The digest of the appraisal policy in force.
     pub policy: Digest,
-    /// The action by which the members opened the service, with their signatures, encoded; none before.
+    /// The action by which the members opened the service, with their signatures, encoded; none
+    /// before.
     pub opening: Option<Bytes>,
 }
 

@@ -1,13 +1,16 @@
-//! When this replica last heard from each other one, and what the voters say of those that they do not hear.
+//! When this replica last heard from each other one, and what the voters say of those that they do
+//! not hear.
 //!
-//! Whatever comes over the channel between two replicas counts, for the channel authenticates its sender. Time is
-//! counted in this replica's ticks, so it needs no clock, and a process that stood still blames nobody for it.
+//! Whatever comes over the channel between two replicas counts, for the channel authenticates its
+//! sender. Time is counted in this replica's ticks, so it needs no clock, and a process that stood
+//! still blames nobody for it.
 
 use std::collections::BTreeMap;
 
 use synod_governance::UnheardStatement;
 
-/// A statement of another voter is used for so many ticks (3 s of 20 ms): it makes one every second.
+/// A statement of another voter is used for so many ticks (3 s of 20 ms): it makes one every
+/// second.
 const STATEMENT_TICKS: u64 = 150;
 
 /// The tick at which each peer was last heard, and the newest statements of each voter.

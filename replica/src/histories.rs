@@ -16,12 +16,14 @@ pub(crate) struct Histories {
 }
 
 impl Histories {
-    /// Keeps a block until it can be compared. The one that is kept already stays: it can be compared sooner.
+    /// Keeps a block until it can be compared. The one that is kept already stays: it can be
+    /// compared sooner.
     pub(crate) fn keep(&mut self, peer: u64, shown: ShownBlock) {
         self.ahead.entry(peer).or_insert(shown);
     }
 
-    /// Takes out the blocks that can be compared with a history that is certified up to `certified`.
+    /// Takes out the blocks that can be compared with a history that is certified up to
+    /// `certified`.
     pub(crate) fn due(&mut self, certified: u64) -> Vec<(u64, ShownBlock)> {
         let due = |shown: &ShownBlock| shown.certificate.index <= certified;
         let peers = self.ahead.iter().filter(|(_, shown)| due(shown));

@@ -2,9 +2,10 @@
 //!
 //! Invariants
 //! - blocks ascend by index; certificates ascend by index, each over a block that is or was kept;
-//! - nothing certified is ever retracted; only the oldest certified blocks are forgotten, past a stated bound;
-//! - the head of every block that governance can still ask for is at hand, however soon the block itself was forgotten:
-//!   what is recomputed must not depend on how much one replica keeps.
+//! - nothing certified is ever retracted; only the oldest certified blocks are forgotten, past a
+//!   stated bound;
+//! - the head of every block that governance can still ask for is at hand, however soon the block
+//!   itself was forgotten: what is recomputed must not depend on how much one replica keeps.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -16,10 +17,12 @@ use synod_ledger::{Block, Certificate, Head, TxId};
 use crate::change::{self, Membership};
 use synod_ledger::TxStatus;
 
-/// The most bytes of blocks that are kept in memory; receipts of older transactions are not given from here.
+/// The most bytes of blocks that are kept in memory; receipts of older transactions are not given
+/// from here.
 pub const HISTORY_BYTES_MAX: usize = 1 << 30;
 
-// Governance asks for no block that is older and deeper than this; the other rule of freshness asks for less.
+// Governance asks for no block that is older and deeper than this; the other rule of freshness asks
+// for less.
 const _: () = assert!(FRESH_MS >= UNHEARD_FRESH_MS && FRESH_BLOCKS >= UNHEARD_FRESH_BLOCKS);
 
 /// Blocks and certificates in memory.
@@ -27,10 +30,11 @@ const _: () = assert!(FRESH_MS >= UNHEARD_FRESH_MS && FRESH_BLOCKS >= UNHEARD_FR
 pub struct History {
     bytes_max: usize,
     blocks: VecDeque<Block>,
-    /// The heads of forgotten blocks that governance can still ask for, ascending. Ten minutes of blocks: at a hundred
-    /// blocks a second 8 MB.
+    /// The heads of forgotten blocks that governance can still ask for, ascending. Ten minutes of
+    /// blocks: at a hundred blocks a second 8 MB.
     heads: VecDeque<Head>,
-    /// The changes of membership that blocks make, by index; forgotten blocks' too, which can be read back.
+    /// The changes of membership that blocks make, by index; forgotten blocks' too, which can be
+    /// read back.
     changes: BTreeMap<u64, Membership>,
     certificates: VecDeque<Certificate>,
     /// (first seqno, view) of each stretch of certified transactions of one view.
@@ -88,8 +92,8 @@ impl History {
         }
     }
 
-    /// Keeps the head of a certified block that goes. Whatever comes later is of its time or a later one, so that heads
-    /// too old for it are too old for ever.
+    /// Keeps the head of a certified block that goes. Whatever comes later is of its time or a
+    /// later one, so that heads too old for it are too old for ever.
     fn keep_head(&mut self, newest: Head) {
         self.heads.push_back(newest);
         let is_over = |head: &Head| {
@@ -129,7 +133,8 @@ impl History {
         self.certificates.push_back(certificate);
     }
 
-    /// Counts the blocks up to `index` as certified: block 0, which is pinned, or what a certificate covers.
+    /// Counts the blocks up to `index` as certified: block 0, which is pinned, or what a
+    /// certificate covers.
     pub fn advance(&mut self, index: u64) {
         let from = self.certified_seqno;
         let newest = self
@@ -178,7 +183,8 @@ impl History {
             .filter(|block| block.header().index == index)
     }
 
-    /// The head of the block at `index`, also where the block itself is forgotten, as long as governance can ask for it.
+    /// The head of the block at `index`, also where the block itself is forgotten, as long as
+    /// governance can ask for it.
     pub(crate) fn head(&self, index: u64) -> Option<Head> {
         let kept = self.block(index).map(Block::head);
         kept.or_else(|| {
@@ -213,8 +219,8 @@ impl History {
         self.certificates.get(at)
     }
 
-    /// The newest certificate over a block at or below `index`. The one for the block before the oldest kept block
-    /// is kept as well: a change of configuration there is certified by it.
+    /// The newest certificate over a block at or below `index`. The one for the block before the
+    /// oldest kept block is kept as well: a change of configuration there is certified by it.
     pub fn certificate_up_to(&self, index: u64) -> Option<&Certificate> {
         let after = self
             .certificates
@@ -273,7 +279,8 @@ impl History {
         TxId { view, seqno }
     }
 
-    /// What became of `tx`. Invalid is said only where a certified block of a higher view holds the seqno.
+    /// What became of `tx`. Invalid is said only where a certified block of a higher view holds the
+    /// seqno.
     pub fn status(&self, tx: TxId) -> TxStatus {
         if tx.seqno > self.certified_seqno {
             let known = self
@@ -294,7 +301,8 @@ impl History {
     }
 }
 
-/// The engine's entries from `from` to `to`, inclusive, that these blocks stand for; none if the first is missing.
+/// The engine's entries from `from` to `to`, inclusive, that these blocks stand for; none if the
+/// first is missing.
 pub(crate) fn entries_of<'a>(
     blocks: impl Iterator<Item = &'a Block>,
     from: u64,

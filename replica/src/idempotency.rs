@@ -1,9 +1,10 @@
-//! Remembered answers: the same idempotency key of the same caller runs at most once, across leaders.
+//! Remembered answers: the same idempotency key of the same caller runs at most once, across
+//! leaders.
 //!
-//! The memory is part of the private state, so whoever leads next has it. It is bounded: a ring of [`REMEMBERED_MAX`]
-//! slots, of which a transaction takes that of its seqno, so an answer is kept for at least so many transactions. An
-//! answer longer than [`ANSWER_BYTES_MAX`] cannot be remembered, so such an operation with a key is refused rather
-//! than run twice later.
+//! The memory is part of the private state, so whoever leads next has it. It is bounded: a ring of
+//! [`REMEMBERED_MAX`] slots, of which a transaction takes that of its seqno, so an answer is kept
+//! for at least so many transactions. An answer longer than [`ANSWER_BYTES_MAX`] cannot be
+//! remembered, so such an operation with a key is refused rather than run twice later.
 
 use bytes::Bytes;
 use minicbor::{Decode, Encode};
@@ -17,7 +18,8 @@ use crate::caller::Caller;
 use crate::calls::CallError;
 use crate::kv::{Answer, Item, KvError};
 
-/// So many answers are remembered at most, over all callers, each for at least so many transactions.
+/// So many answers are remembered at most, over all callers, each for at least so many
+/// transactions.
 pub const REMEMBERED_MAX: u64 = 16_384;
 /// The longest answer that is remembered, in bytes of its keys and values.
 pub const ANSWER_BYTES_MAX: usize = 16 * 1024;
@@ -163,7 +165,8 @@ fn item_of(wire: Option<WireItem>) -> Option<Item> {
     })
 }
 
-/// Remembers the answer under the caller's key, if there is one, and forgets the oldest past the bound.
+/// Remembers the answer under the caller's key, if there is one, and forgets the oldest past the
+/// bound.
 ///
 /// # Errors
 /// [`KvError::Limit`] where the answer is too long to be remembered.

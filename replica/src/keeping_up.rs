@@ -1,12 +1,16 @@
-//! What a leader remembers of who certifies what: `lagging` has it from the members' acknowledgements.
+//! What a leader remembers of who certifies what: `lagging` has it from the members'
+//! acknowledgements.
 //!
-//! Invariant: a time of at least [`CERTIFY_LAG_TICKS`] in the same view lies between what is due and now.
+//! Invariant: a time of at least [`CERTIFY_LAG_TICKS`] in the same view lies between what is due
+//! and now.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// A learner is promoted once it holds the log, and has certified, up to so many entries below the end.
+/// A learner is promoted once it holds the log, and has certified, up to so many entries below the
+/// end.
 pub const PROMOTION_LAG_MAX: u64 = 256;
-/// A voter that has not certified what the leader had certified so many ticks ago (10 s of 20 ms) stays behind.
+/// A voter that has not certified what the leader had certified so many ticks ago (10 s of 20 ms)
+/// stays behind.
 pub const CERTIFY_LAG_TICKS: u64 = 500;
 
 /// A leader's knowledge of who certifies what.

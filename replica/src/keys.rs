@@ -1,8 +1,8 @@
 //! The release of keys to a trusted replica.
 //!
-//! Keys are an effect of the commit that trusts a replica: any trusted replica gives them, from certified state,
-//! sealed to the HPKE key of the statement that the verdict was about. Whoever asks gets the same sealed bytes'
-//! worth: only the replica itself can open them.
+//! Keys are an effect of the commit that trusts a replica: any trusted replica gives them, from
+//! certified state, sealed to the HPKE key of the statement that the verdict was about. Whoever
+//! asks gets the same sealed bytes' worth: only the replica itself can open them.
 
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
@@ -29,8 +29,8 @@ pub struct Keys {
 pub(crate) struct Trusted<'a>(&'a ReplicaRecord);
 
 impl<'a> Trusted<'a> {
-    /// The witness, if the record, which must come from certified state, is of a trusted replica, and the verdict
-    /// on it holds at `time_ms` of the ledger.
+    /// The witness, if the record, which must come from certified state, is of a trusted replica,
+    /// and the verdict on it holds at `time_ms` of the ledger.
     pub(crate) fn of(record: &'a ReplicaRecord, time_ms: u64) -> Option<Self> {
         let trusted = (record.status.is_trusted() && record.verdict_holds(time_ms))
             || mutation!("keys-for-the-removed");
@@ -129,7 +129,8 @@ pub fn receive(
     })
 }
 
-/// Reads the one encoding of a key ring of bounded length, and nothing else: anybody can seal to a public key.
+/// Reads the one encoding of a key ring of bounded length, and nothing else: anybody can seal to a
+/// public key.
 fn read(plain: &[u8]) -> Option<Wire> {
     let wire: Wire = minicbor::decode(plain).ok()?;
     let again = minicbor::to_vec(&wire).expect("encoding into memory does not fail");

@@ -1,11 +1,12 @@
 //! The key-value port: operations on maps, and what they come to.
 //!
-//! A [`KeyValuePort`] is a deterministic function of a transaction and an operation: it has no clock, no randomness and
-//! no way out but its answer. The replica runs it on the leader only; followers apply the write sets that it left.
+//! A [`KeyValuePort`] is a deterministic function of a transaction and an operation: it has no
+//! clock, no randomness and no way out but its answer. The replica runs it on the leader only;
+//! followers apply the write sets that it left.
 //!
 //! Invariants
-//! - operations write no map of the service or of another app (`synod.*`, `app.*`, public or not), and sees
-//!   the public ones only: [`may_write`] and [`may_read`] are asked first;
+//! - operations write no map of the service or of another app (`synod.*`, `app.*`, public or not),
+//!   and sees the public ones only: [`may_write`] and [`may_read`] are asked first;
 //! - an error leaves no write behind: the transaction is dropped whole.
 
 use bytes::Bytes;
@@ -106,7 +107,8 @@ pub enum Step {
     },
 }
 
-/// Which page of a map: keys that start with `prefix`, not before `from`, before `to`, at most `limit`.
+/// Which page of a map: keys that start with `prefix`, not before `from`, before `to`, at most
+/// `limit`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     /// The map.
@@ -123,8 +125,8 @@ pub struct Page {
     pub limit: usize,
 }
 
-/// Most bytes of keys and values in one answer (4 MiB): a page ends there, and a batch that reads more is refused.
-/// Every key with its value is far shorter, so a page gets on.
+/// Most bytes of keys and values in one answer (4 MiB): a page ends there, and a batch that reads
+/// more is refused. Every key with its value is far shorter, so a page gets on.
 pub const READ_BYTES_MAX: usize = 4 << 20;
 
 /// A value with the seqno of the transaction that wrote it.
@@ -145,7 +147,8 @@ impl Item {
     }
 }
 
-/// What an operation came to. Every form may rest on state, so none leaves before that state is certified.
+/// What an operation came to. Every form may rest on state, so none leaves before that state is
+/// certified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The writes were made.
@@ -163,7 +166,8 @@ pub enum Answer {
     },
     /// A batch was carried out; one result for each of its `Get` steps, in order.
     Batch(Vec<Option<Item>>),
-    /// A condition did not hold; nothing was written. For a batch, `at` is the comparison's position.
+    /// A condition did not hold; nothing was written. For a batch, `at` is the comparison's
+    /// position.
     ConditionFailed {
         /// Which comparison, from 0.
         at: usize,
@@ -182,8 +186,9 @@ impl Answer {
         }
     }
 
-    /// The digest of the answer that a receipt binds: SHA-256 over the keys and values returned, each
-    /// preceded by its length as eight bytes, big-endian; of nothing where nothing is returned.
+    /// The digest of the answer that a receipt binds: SHA-256 over the keys and values returned,
+    /// each preceded by its length as eight bytes, big-endian; of nothing where nothing is
+    /// returned.
     pub fn digest(&self) -> Digest {
         let mut parts = Vec::new();
         match self {
@@ -213,7 +218,8 @@ pub struct Operate {
     pub operation: Operation,
     /// Digest of the request as the client sent it; the receipt binds it.
     pub request: Digest,
-    /// Whether to wait until a write is certified; else it is answered [`Reply::Pending`] once it stands in the log.
+    /// Whether to wait until a write is certified; else it is answered [`Reply::Pending`] once it
+    /// stands in the log.
     pub wait: bool,
     /// Read as of this replica's newest certified block, without asking the others.
     pub local: bool,
@@ -281,13 +287,14 @@ impl Operation {
     }
 }
 
-/// Whether users may write `map` through the key-value interface: everything but what is the service's or an app's.
+/// Whether users may write `map` through the key-value interface: everything but what is the
+/// service's or an app's.
 pub fn may_write(map: &MapName) -> bool {
     !is_reserved_name(map)
 }
 
-/// Whether users may read `map` through the key-value interface: everything but the private maps of the service and
-/// its apps.
+/// Whether users may read `map` through the key-value interface: everything but the private maps of
+/// the service and its apps.
 pub fn may_read(map: &MapName) -> bool {
     map.is_public() || !is_reserved_name(map)
 }

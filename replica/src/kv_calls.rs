@@ -1,7 +1,8 @@
-//! Operations on maps, as the key-value interface has them: executed on the newest state by the leader, read on certified
-//! state by anybody.
+//! Operations on maps, as the key-value interface has them: executed on the newest state by the
+//! leader, read on certified state by anybody.
 //!
-//! Invariant: a local read names the seqno that it is as of, and is refused when no leader was heard of for too long.
+//! Invariant: a local read names the seqno that it is as of, and is refused when no leader was
+//! heard of for too long.
 
 use std::sync::Arc;
 

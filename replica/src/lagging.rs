@@ -1,8 +1,8 @@
 //! Whether the voters certify: a leader hears how far each has, and names who stays behind.
 //!
-//! A voter that takes no certificates looks alive: it answers heartbeats. But it cannot sign what follows a change of
-//! the configuration, so the service may not bear the loss of another. Nothing here decides anything that must be
-//! safe: a peer is believed about itself only.
+//! A voter that takes no certificates looks alive: it answers heartbeats. But it cannot sign what
+//! follows a change of the configuration, so the service may not bear the loss of another. Nothing
+//! here decides anything that must be safe: a peer is believed about itself only.
 
 use synod_consensus::{Body, Message};
 
@@ -39,7 +39,8 @@ impl Core {
         }
     }
 
-    /// The voters that have not certified what this leader had certified 10 s ago; nobody where another leads.
+    /// The voters that have not certified what this leader had certified 10 s ago; nobody where
+    /// another leads.
     pub(crate) fn behind(&self) -> Vec<u64> {
         let Some(due) = self.keeping_up.due(self.ticks).filter(|_| self.leads()) else {
             return Vec::new();
@@ -50,7 +51,8 @@ impl Core {
             .collect()
     }
 
-    /// Whether a block that this leader proposed 10 s ago or more is not certified: too few voters sign.
+    /// Whether a block that this leader proposed 10 s ago or more is not certified: too few voters
+    /// sign.
     pub(crate) fn is_stalled(&self) -> bool {
         let due = self.keeping_up.due(self.ticks).filter(|_| self.leads());
         due.is_some_and(|due| self.certified_index() < due.proposed)

@@ -1,10 +1,14 @@
-//! What a replica does when a verdict lapses. Governance decides whether the lapse costs the vote or the place. This
-//! file decides when the leader proposes that, and what happens to a leader whose own verdict has lapsed.
+//! What a replica does when a verdict lapses. Governance decides whether the lapse costs the vote
+//! or the place. This file decides when the leader proposes that, and what happens to a leader
+//! whose own verdict has lapsed.
 //!
 //! Invariants
-//! - the leader proposes a demotion only while the replicas that it hears from are a diverse quorum of what remains;
-//! - a leader that must be demoted transfers leadership to a voter whose verdict holds, and the next leader demotes it;
-//! - if it does not, the other replicas stop accepting its messages in that view after a stated time.
+//! - the leader proposes a demotion only while the replicas that it hears from are a diverse quorum
+//!   of what remains;
+//! - a leader that must be demoted transfers leadership to a voter whose verdict holds, and the
+//!   next leader demotes it;
+//! - if it does not, the other replicas stop accepting its messages in that view after a stated
+//!   time.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +19,8 @@ use crate::core::Core;
 
 /// Verdicts are looked at every so many ticks (1 s of 20 ms).
 const LAPSE_TICKS: u64 = 50;
-/// An idle ledger's time is brought up to date for a lapse every so many ticks (5 s of 20 ms) at most.
+/// An idle ledger's time is brought up to date for a lapse every so many ticks (5 s of 20 ms) at
+/// most.
 const FRESHEN_TICKS: u64 = 250;
 /// A leader has this many ticks (60 s of 20 ms) in its view to transfer leadership.
 const HAND_OVER_TICKS: u64 = 3000;
@@ -32,7 +37,8 @@ pub(crate) struct Lapses {
 }
 
 impl Lapses {
-    /// Checks the verdicts: tells the operator which voters lost theirs, and ignores a leader that should not lead.
+    /// Checks the verdicts: tells the operator which voters lost theirs, and ignores a leader that
+    /// should not lead.
     pub(crate) fn watch(&mut self, core: &mut Core, out: &mut Effects) {
         if !core.ticks.is_multiple_of(LAPSE_TICKS) {
             return;
@@ -115,8 +121,8 @@ impl Lapses {
         Self::freshen_for_lapse(core, &lapsed, out)
     }
 
-    /// The time of an idle ledger stands still. If this leader's clock says that something is due, it proposes a block,
-    /// so that the others can confirm the time.
+    /// The time of an idle ledger stands still. If this leader's clock says that something is due,
+    /// it proposes a block, so that the others can confirm the time.
     fn freshen_for_lapse(core: &mut Core, lapsed: &[Lapsed], out: &mut Effects) -> bool {
         let known: BTreeSet<u64> = steps(lapsed).map(|(id, _)| id).collect();
         let rows = core.seen_rows.newest(&core.machine);

@@ -1,7 +1,7 @@
 //! Leadership transfer: one rule for who leads next, whatever the reason is.
 //!
-//! An heir is a voter that was heard lately, has taken up the log and its certificates up to near the end, whose verdict
-//! holds, and whose disk takes writes. Of several the furthest is chosen.
+//! An heir is a voter that was heard lately, has taken up the log and its certificates up to near
+//! the end, whose verdict holds, and whose disk takes writes. Of several the furthest is chosen.
 
 use std::collections::BTreeSet;
 
@@ -11,13 +11,14 @@ use crate::calls::{CallError, Effects};
 use crate::core::Core;
 use crate::keeping_up::PROMOTION_LAG_MAX;
 
-/// A leader whose disk refuses writes tries to transfer leadership every this many ticks (200 ms of 20 ms).
+/// A leader whose disk refuses writes tries to transfer leadership every this many ticks (200 ms of
+/// 20 ms).
 const TRY_TICKS: u64 = 10;
 
 impl Core {
-    /// While its disk refuses writes, a replica does not stand for election: it could write none of the blocks that it
-    /// would have to propose. It still votes, since votes live in memory; the engine holds a vote back only while
-    /// entries before it wait for the disk.
+    /// While its disk refuses writes, a replica does not stand for election: it could write none of
+    /// the blocks that it would have to propose. It still votes, since votes live in memory; the
+    /// engine holds a vote back only while entries before it wait for the disk.
     pub(crate) fn note_disk_full(&mut self, full: bool, out: &mut Effects) {
         self.disk_full = full;
         self.drive(EngineInput::MayStand(!full), out);
@@ -65,7 +66,8 @@ impl Core {
         }
     }
 
-    /// Whether the other voters that were heard lately, and whose disks take writes, certify without this replica.
+    /// Whether the other voters that were heard lately, and whose disks take writes, certify
+    /// without this replica.
     fn others_can_write(&self) -> bool {
         let able: BTreeSet<u64> = self
             .engine
@@ -79,7 +81,8 @@ impl Core {
         configuration.is_quorum_and_diverse(&able).is_ok()
     }
 
-    /// What a caller is told while this replica's disk refuses writes: to ask again where another is about to lead.
+    /// What a caller is told while this replica's disk refuses writes: to ask again where another
+    /// is about to lead.
     pub(crate) fn disk_refusal(&self) -> CallError {
         if self.leads() && self.others_can_write() && !self.heirs().is_empty() {
             CallError::Retry

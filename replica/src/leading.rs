@@ -115,7 +115,8 @@ impl Replica {
         true
     }
 
-    /// Gives an enacted call its place, where the membership allows it now. False if it has to wait.
+    /// Gives an enacted call its place, where the membership allows it now. False if it has to
+    /// wait.
     fn place_enacted(
         &mut self,
         enacted: Enacted,
@@ -153,7 +154,8 @@ impl Replica {
         true
     }
 
-    /// A leader never removes itself: it transfers leadership, and the caller asks the next leader again.
+    /// A leader never removes itself: it transfers leadership, and the caller asks the next leader
+    /// again.
     fn ask_next_leader(&mut self, call: &Queued, out: &mut Effects) {
         self.core.transfer_leadership(|_| true, out);
         out.reply(call.asker, Reply::Failed(CallError::Retry));

@@ -1,9 +1,11 @@
-//! How a replica leaves. Governance decides whether the request is valid. The leader adds what is not on the ledger:
-//! which replicas it hears, and how far they are.
+//! How a replica leaves. Governance decides whether the request is valid. The leader adds what is
+//! not on the ledger: which replicas it hears, and how far they are.
 //!
 //! Invariants
-//! - a voter goes only while the voters that are heard are, without it, a diverse quorum of what remains;
-//! - and only once such a quorum holds every certified block: what was acknowledged does not go with it;
+//! - a voter goes only while the voters that are heard are, without it, a diverse quorum of what
+//!   remains;
+//! - and only once such a quorum holds every certified block: what was acknowledged does not go
+//!   with it;
 //! - a leader that leaves hands over first, and the next leader lets it go.
 
 use synod_governance::Input;
@@ -14,10 +16,11 @@ use crate::unheard::Silence;
 
 /// A voter counts as heard if something came from it within so many ticks (2 s of 20 ms).
 const HEARD_TICKS: u64 = 100;
-/// A new leader that leaves itself lets the others go first for so many ticks (1 s of 20 ms): else replicas that all
-/// leave would hand leadership round for ever.
+/// A new leader that leaves itself lets the others go first for so many ticks (1 s of 20 ms): else
+/// replicas that all leave would hand leadership round for ever.
 const OTHERS_FIRST_TICKS: u64 = 50;
-/// Writes wait at most so many ticks (1 s of 20 ms) until those who remain hold all that was written before.
+/// Writes wait at most so many ticks (1 s of 20 ms) until those who remain hold all that was
+/// written before.
 const CATCH_UP_TICKS: u64 = 50;
 
 /// What a leader keeps of the leave that is at hand.
@@ -55,7 +58,8 @@ impl Leaves {
         ))
     }
 
-    /// Whether those who remain without voter `id` hold every certified block. Asked while nothing is on its way.
+    /// Whether those who remain without voter `id` hold every certified block. Asked while nothing
+    /// is on its way.
     pub(crate) fn parting_is_safe(&mut self, core: &Core, id: u64) -> LeaveDecision {
         let certified = core.certified_index();
         let holds = |voter| {

@@ -1,18 +1,20 @@
 //! A replica's part in the ledger's clock: what it reads, and what it was told by others.
 //!
-//! The host sets the wall clock, so a reading never follows it at once. A replica keeps an *estimate* of the time
-//! that runs with its monotonic clock and is steered towards the wall clock: never faster than
-//! [`FASTEST`] times the monotonic clock, never slower than the [`SLOWEST`]th part of it. A reading is the earlier one
-//! of estimate and wall clock.
+//! The host sets the wall clock, so a reading never follows it at once. A replica keeps an
+//! *estimate* of the time that runs with its monotonic clock and is steered towards the wall clock:
+//! never faster than [`FASTEST`] times the monotonic clock, never slower than the [`SLOWEST`]th
+//! part of it. A reading is the earlier one of estimate and wall clock.
 //!
-//! A certified block whose time moved was timed by a majority of the voters. It corrects the estimate: no earlier
-//! than that time, no later than [`LEAD_MAX_MS`] after it. The allowance is needed: under load the newest certified
-//! block is some milliseconds old, and readings that began at its time would never get ahead of the ledger.
+//! A certified block whose time moved was timed by a majority of the voters. It corrects the
+//! estimate: no earlier than that time, no later than [`LEAD_MAX_MS`] after it. The allowance is
+//! needed: under load the newest certified block is some milliseconds old, and readings that began
+//! at its time would never get ahead of the ledger.
 //!
 //! Invariants
-//! - the estimate gains at most `FASTEST` × what the monotonic clock has run, wherever the wall clock jumps;
-//! - a reading is never later than the newest certified time + `LEAD_MAX_MS` + `FASTEST` × what the monotonic clock has
-//!   run since that time was certified here;
+//! - the estimate gains at most `FASTEST` × what the monotonic clock has run, wherever the wall
+//!   clock jumps;
+//! - a reading is never later than the newest certified time + `LEAD_MAX_MS` + `FASTEST` × what the
+//!   monotonic clock has run since that time was certified here;
 //! - one reading of each voter is kept, its newest, for as long as a block may use it.
 
 use std::collections::BTreeMap;
@@ -34,15 +36,18 @@ pub struct Now {
 pub const FASTEST: u64 = 2;
 /// And at least so many times slower.
 pub const SLOWEST: u64 = 2;
-/// The estimate is at most this far ahead of the newest certified time when that is learnt (milliseconds).
+/// The estimate is at most this far ahead of the newest certified time when that is learnt
+/// (milliseconds).
 pub const LEAD_MAX_MS: u64 = 2000;
 /// A ledger that is further than this behind the wall clock is an alarm (milliseconds).
 pub const BEHIND_MAX_MS: u64 = 2000;
-/// But only once it has been so for this long, over blocks with transactions (milliseconds of the monotonic clock).
+/// But only once it has been so for this long, over blocks with transactions (milliseconds of the
+/// monotonic clock).
 const BEHIND_FOR_MS: u64 = 1000;
 /// A replica reads its clock for the ledger this often (milliseconds of the monotonic clock),
 const READING_EVERY_MS: u64 = 100;
-/// or when its newest reading names a block that so many others have followed: it can soon not be used any more.
+/// or when its newest reading names a block that so many others have followed: it can soon not be
+/// used any more.
 const READING_EVERY_BLOCKS: u64 = WINDOW as u64 / 4;
 
 /// Clock, estimate, and the readings at hand.
@@ -101,8 +106,9 @@ impl LedgerClock {
         }
     }
 
-    /// Takes note of the newest certified block; `level` says whether it is about the newest that there is, and not one
-    /// that a replica takes up which fell behind. True if the ledger begins or ends to be too far behind.
+    /// Takes note of the newest certified block; `level` says whether it is about the newest that
+    /// there is, and not one that a replica takes up which fell behind. True if the ledger begins
+    /// or ends to be too far behind.
     pub(crate) fn certified(&mut self, head: &Head, level: bool) -> bool {
         if head.index <= self.certified.index {
             return false;
@@ -118,7 +124,8 @@ impl LedgerClock {
         self.judge_lag(carries, level)
     }
 
-    /// An empty block may end the alarm but not begin it: the time of an idle ledger stands still. Nor do old blocks.
+    /// An empty block may end the alarm but not begin it: the time of an idle ledger stands still.
+    /// Nor do old blocks.
     fn judge_lag(&mut self, carries_transactions: bool, level: bool) -> bool {
         let now_ms = self.now.monotonic_ms;
         self.behind_ms = self.now.wall_ms.saturating_sub(self.certified.time_ms);
@@ -138,7 +145,8 @@ impl LedgerClock {
         self.alarm.then_some(self.behind_ms)
     }
 
-    /// How far the newest certified block was behind this machine's wall clock when it came (milliseconds).
+    /// How far the newest certified block was behind this machine's wall clock when it came
+    /// (milliseconds).
     pub(crate) fn behind_ms(&self) -> u64 {
         self.behind_ms
     }

@@ -1,10 +1,11 @@
 //! Imports a whole ledger, record by record: for a joiner, an audit, and recovery.
 //!
-//! Everything is checked that a replica checks, governance included; nothing of what a folder says is believed.
-//! Without secrets only the public half is replayed, which is all that governance needs.
+//! Everything is checked that a replica checks, governance included; nothing of what a folder says
+//! is believed. Without secrets only the public half is replayed, which is all that governance
+//! needs.
 //!
-//! A block that follows one below the newest takes the place of the uncertified blocks above that one: so an
-//! append-only file tells of a truncated tail.
+//! A block that follows one below the newest takes the place of the uncertified blocks above that
+//! one: so an append-only file tells of a truncated tail.
 
 use bytes::Bytes;
 use synod_crypto::Digest;
@@ -66,7 +67,8 @@ pub struct LedgerImport {
 }
 
 impl LedgerImport {
-    /// Begins; the first record fed must be block 0 with this hash. With secrets the private half is replayed too.
+    /// Begins; the first record fed must be block 0 with this hash. With secrets the private half
+    /// is replayed too.
     pub fn new(pin: Digest, secrets: Option<Vec<LedgerSecret>>) -> Self {
         Self {
             pin,
@@ -102,7 +104,8 @@ impl LedgerImport {
         self.counts
     }
 
-    /// The machine at the newest certified block: the uncertified tail, which promises nothing, is cut off.
+    /// The machine at the newest certified block: the uncertified tail, which promises nothing, is
+    /// cut off.
     ///
     /// # Errors
     /// [`ImportError::NoBlockZero`] where nothing was fed.

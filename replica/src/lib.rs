@@ -1,10 +1,12 @@
 //! The heart of a synod: it joins consensus, ledger, state and governance into one replica.
 //!
-//! What goes in and out stands in [`Input`] and [`Effects`]; who drives it owns clock, threads, files and sockets.
-//! What it never does: I/O, reading a clock, making randomness, believing a peer, a disk or a leader.
+//! What goes in and out stands in [`Input`] and [`Effects`]; who drives it owns clock, threads,
+//! files and sockets. What it never does: I/O, reading a clock, making randomness, believing a
+//! peer, a disk or a leader.
 //!
-//! The journey of a call: [`Request`] → transaction on the newest state → block → engine → signatures ride back on
-//! acknowledgements → certificate → [`Reply`]. Nothing that rests on an uncertified block leaves, but `Pending`.
+//! The journey of a call: [`Request`] → transaction on the newest state → block → engine →
+//! signatures ride back on acknowledgements → certificate → [`Reply`]. Nothing that rests on an
+//! uncertified block leaves, but `Pending`.
 
 mod answers;
 pub mod app;

@@ -1,7 +1,7 @@
 //! The replicated machine: chain, state and history, advanced block by block.
 //!
-//! Follower, joiner, audit and recovery all advance it by [`Machine::append`], which checks a block whole
-//! before anything of it stays; a leader's own blocks come in by [`Machine::propose`].
+//! Follower, joiner, audit and recovery all advance it by [`Machine::append`], which checks a block
+//! whole before anything of it stays; a leader's own blocks come in by [`Machine::propose`].
 //!
 //! Invariants
 //! - chain, state and history always end with the same block;
@@ -42,7 +42,8 @@ pub struct Machine {
     /// Block 0, encoded.
     genesis: Bytes,
     governance_epoch: u64,
-    /// The seqnos that wrote to governance: those that are not certified, and the newest before them.
+    /// The seqnos that wrote to governance: those that are not certified, and the newest before
+    /// them.
     governance_seqnos: Vec<u64>,
 }
 
@@ -202,7 +203,8 @@ impl Machine {
     /// Closes a block of this replica's own, whose writes stand in the state already.
     ///
     /// # Errors
-    /// [`SequenceError`] where the chain does not allow a block now; the state is rolled back to the chain.
+    /// [`SequenceError`] where the chain does not allow a block now; the state is rolled back to
+    /// the chain.
     pub fn propose(
         &mut self,
         builder: BlockBuilder,
@@ -262,7 +264,8 @@ impl Machine {
         }
     }
 
-    /// Keeps a certificate that moved the certified position, and the chain record that it may complete.
+    /// Keeps a certificate that moved the certified position, and the chain record that it may
+    /// complete.
     fn record(&mut self, certificate: Certificate) {
         let record = self.recorder.certified(&certificate, &self.sequence);
         self.encoded_records.extend(record.map(ChainRecord::encode));
@@ -284,7 +287,8 @@ impl Machine {
         &self.state
     }
 
-    /// Executes an input of governance on the newest state, for the block that comes at `index`. Changes nothing.
+    /// Executes an input of governance on the newest state, for the block that comes at `index`.
+    /// Changes nothing.
     pub(crate) fn enact(&self, input: &Input, index: u64) -> Result<Enacted, CallError> {
         let state = self.state.read();
         governance_checks::enact(&state, &self.sequence, &self.history, input, index)
@@ -295,7 +299,8 @@ impl Machine {
         self.take_writes(seqno, writes);
     }
 
-    /// Rises whenever governance may have changed, so that what was read of it can be kept until then.
+    /// Rises whenever governance may have changed, so that what was read of it can be kept until
+    /// then.
     pub fn governance_epoch(&self) -> u64 {
         self.governance_epoch
     }
@@ -366,7 +371,8 @@ impl Machine {
         self.opener.as_ref()
     }
 
-    /// Opens the sealed part of a transaction of this chain, where there is one and the secret is at hand.
+    /// Opens the sealed part of a transaction of this chain, where there is one and the secret is
+    /// at hand.
     pub fn interior(&mut self, seqno: u64) -> Option<Interior> {
         let (block, position) = self.history.find(seqno)?;
         let (block, network) = (block.clone(), self.sequence.network());
@@ -380,12 +386,14 @@ impl Machine {
         Interior::decode(&plain.into()).ok()
     }
 
-    /// What the certified transactions after `seqno` wrote, in order, at most `max` of them and at most
-    /// [`CHANGES_ASKED_MAX`], and no more once they have [`CHANGES_ASKED_BYTES_MAX`]. Empty where nothing newer is
-    /// certified. What is not at hand any more is opened again from the kept blocks, which costs more.
+    /// What the certified transactions after `seqno` wrote, in order, at most `max` of them and at
+    /// most [`CHANGES_ASKED_MAX`], and no more once they have [`CHANGES_ASKED_BYTES_MAX`]. Empty
+    /// where nothing newer is certified. What is not at hand any more is opened again from the kept
+    /// blocks, which costs more.
     ///
     /// # Errors
-    /// [`ChangesError`] where `seqno` is too old for the blocks kept, or newer than what is certified.
+    /// [`ChangesError`] where `seqno` is too old for the blocks kept, or newer than what is
+    /// certified.
     pub fn changes_since(&mut self, seqno: u64, max: usize) -> Result<Vec<Change>, ChangesError> {
         let newest = self.history.certified_seqno();
         if seqno > newest {
@@ -429,7 +437,8 @@ impl Machine {
         ChangesError::Gone { oldest }
     }
 
-    /// Forgets the versions that only states below the certified one can see, but for the states from `pinned` on.
+    /// Forgets the versions that only states below the certified one can see, but for the states
+    /// from `pinned` on.
     pub fn compact(&mut self, pinned: Option<u64>) {
         let certified = self.history.certified_seqno();
         let below = pinned.unwrap_or(certified).min(certified);

@@ -29,7 +29,8 @@ pub(crate) fn members(store: &Store, required_vendors: u8) -> Members {
             .position(|known| *known == vendor)
             .map_or(0, |at| at as u64 + 1)
     };
-    // Those that are out as well: whoever applies several changes at once still meets them on the way.
+    // Those that are out as well: whoever applies several changes at once still meets them on the
+    // way.
     let of: BTreeMap<u64, u64> = replicas
         .iter()
         .map(|replica| (replica.id, group(replica.vendor())))
@@ -74,7 +75,8 @@ pub(crate) fn identity_of(store: &Store, id: u64) -> Option<PublicKey> {
     sound(View::new(&snapshot).replica(id)).map(|replica| replica.identity())
 }
 
-/// Governance state was written by governance and recomputed; if it does not read back, this memory is corrupt.
+/// Governance state was written by governance and recomputed; if it does not read back, this memory
+/// is corrupt.
 pub(crate) fn sound<T>(read: Result<T, CorruptState>) -> T {
     read.unwrap_or_else(|corrupt| panic!("own state is corrupt: {corrupt}"))
 }

@@ -1,7 +1,9 @@
-//! The leader's part in the membership: it proposes what is due, one replica and one step at a time.
+//! The leader's part in the membership: it proposes what is due, one replica and one step at a
+//! time.
 //!
-//! A trusted replica becomes a learner, and a learner that signed a recent block of this chain becomes a voter.
-//! Who is trusted and who is removed is never the leader's to say: evidence, time and members decide.
+//! A trusted replica becomes a learner, and a learner that signed a recent block of this chain
+//! becomes a voter. Who is trusted and who is removed is never the leader's to say: evidence, time
+//! and members decide.
 
 use synod_governance::{Input, Learner, Promote, ReplicaRecord, ReplicaStatus};
 
@@ -77,9 +79,10 @@ impl Membership {
         learners.find_map(|replica| Self::promotion(core, replica))
     }
 
-    /// The promotion of a learner that has caught up. What it signed before it became a learner, in an earlier time as a
-    /// voter or learner, does not count: one that is dead would else keep all others from being promoted. Nor does what it
-    /// signed before it fell silent: a dead voter costs the service a loss that it could have borne.
+    /// The promotion of a learner that has caught up. What it signed before it became a learner, in
+    /// an earlier time as a voter or learner, does not count: one that is dead would else keep all
+    /// others from being promoted. Nor does what it signed before it fell silent: a dead voter
+    /// costs the service a loss that it could have borne.
     fn promotion(core: &Core, learner: &ReplicaRecord) -> Option<Input> {
         let id = learner.id;
         let (index, header_hash, signature) = core.learners.get(&id)?;

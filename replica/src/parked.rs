@@ -1,7 +1,8 @@
 //! Certificates that came before their blocks.
 //!
-//! Nothing here is verified: that takes the block. So the number is bounded, and one that fits no block pushes out no
-//! one that does: where there is no room, the highest index gives way, for its sender says it again.
+//! Nothing here is verified: that takes the block. So the number is bounded, and one that fits no
+//! block pushes out no one that does: where there is no room, the highest index gives way, for its
+//! sender says it again.
 
 use std::collections::BTreeMap;
 

@@ -7,7 +7,8 @@ use crate::read_rounds::READ_TICKS_MAX;
 /// So many questions of one peer stand at a time; the oldest gives way.
 const ASKS_OF_PEER_MAX: usize = 8;
 
-/// The questions of peers that a quorum is to confirm, by the context under which it does; a leader's.
+/// The questions of peers that a quorum is to confirm, by the context under which it does; a
+/// leader's.
 #[derive(Debug, Default)]
 pub(crate) struct PeerAsks(BTreeMap<u64, PeerAsk>);
 

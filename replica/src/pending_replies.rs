@@ -2,8 +2,8 @@
 //!
 //! Invariants
 //! - every call is answered exactly once, and leaves with its answer;
-//! - an answer leaves only when the block that it rests on is certified; one that wrote nothing has a quorum's word
-//!   before it waits here (`read_rounds`);
+//! - an answer leaves only when the block that it rests on is certified; one that wrote nothing has
+//!   a quorum's word before it waits here (`read_rounds`);
 //! - what waits is bounded: past the bound a call is refused at once.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -15,8 +15,7 @@ use crate::app::AppResponse;
 use crate::caller::Caller;
 use crate::calls::{Asker, CallError, Reply};
 use crate::governance;
-use crate::kv::Answer;
-use crate::kv::Operate;
+use crate::kv::{Answer, Operate};
 
 /// The most calls that wait to be carried out.
 pub const CALLS_WAITING_MAX: usize = 65_536;
@@ -158,8 +157,8 @@ impl PendingReplies {
         done.into_values().flatten().collect()
     }
 
-    /// Gives up everything after leadership was lost: what never ran is told where to go, what stands in the
-    /// log is told its transaction.
+    /// Gives up everything after leadership was lost: what never ran is told where to go, what
+    /// stands in the log is told its transaction.
     pub(crate) fn clear(&mut self, leader: Option<u64>) -> Vec<(Asker, Reply)> {
         let not_leader =
             |call: Queued| (call.asker, Reply::Failed(CallError::NotLeader { leader }));

@@ -2,8 +2,8 @@
 //!
 //! Invariants
 //! - the first block of a view is an opening block without transactions;
-//! - a block that changes the membership or the rule of diversity stands alone, and nothing follows it before the
-//!   change is certified and applied;
+//! - a block that changes the membership or the rule of diversity stands alone, and nothing follows
+//!   it before the change is certified and applied;
 //! - what was executed is either proposed or rolled back, in the same step.
 
 use std::collections::BTreeSet;
@@ -129,7 +129,8 @@ impl Core {
             && self.engine.transferring_to().is_none()
     }
 
-    /// Whether a change of membership or of the rule of diversity may be proposed: nothing is on its way.
+    /// Whether a change of membership or of the rule of diversity may be proposed: nothing is on
+    /// its way.
     pub(crate) fn may_change(&self) -> bool {
         self.may_propose()
             && self.machine.sequence().uncertified().len() == 0
@@ -153,16 +154,16 @@ impl Core {
         }
     }
 
-    /// Closes a block as soon as a change of the configuration is certified, so that the new configuration is named,
-    /// and receipts stand under it, on an idle chain too.
+    /// Closes a block as soon as a change of the configuration is certified, so that the new
+    /// configuration is named, and receipts stand under it, on an idle chain too.
     pub(crate) fn propose_naming(&mut self, out: &mut Effects) {
         if self.machine.sequence().pending_is_certified() && self.may_propose() {
             self.propose_empty(out);
         }
     }
 
-    /// An idle ledger's time stands still: an empty block brings it up to date. False where the last one that did so is
-    /// not `every_ticks` old, or a change of configuration is under way.
+    /// An idle ledger's time stands still: an empty block brings it up to date. False where the
+    /// last one that did so is not `every_ticks` old, or a change of configuration is under way.
     pub(crate) fn freshen(&mut self, every_ticks: u64, out: &mut Effects) -> bool {
         let due = self.ticks >= self.freshened_tick + every_ticks;
         if !due || self.machine.sequence().pending().is_some() {
@@ -278,7 +279,8 @@ impl Core {
         self.propose(draft, alone.membership, out);
     }
 
-    /// Closes the draft and hands it to the engine; if it does not take it, nothing of the draft remains.
+    /// Closes the draft and hands it to the engine; if it does not take it, nothing of the draft
+    /// remains.
     pub(crate) fn propose(
         &mut self,
         draft: Draft,
@@ -357,8 +359,9 @@ impl Core {
         }
     }
 
-    /// Answers that wrote nothing rest on the newest block, whose state they saw, and on a quorum's word that this
-    /// replica still leads: it may have been replaced, and that state be of the past.
+    /// Answers that wrote nothing rest on the newest block, whose state they saw, and on a quorum's
+    /// word that this replica still leads: it may have been replaced, and that state be of the
+    /// past.
     pub(crate) fn reply_on_newest(&mut self, held: Vec<PendingReply>) {
         let newest = self.machine.sequence().last().index;
         for held in held {
@@ -384,8 +387,9 @@ impl Core {
         }
     }
 
-    /// The groups once the change is applied. Where others follow it, as for a replica whose disk was slow, the rule of
-    /// the newest block may ask for more vendors than the voters on the way have; they certify nothing any more.
+    /// The groups once the change is applied. Where others follow it, as for a replica whose disk
+    /// was slow, the rule of the newest block may ask for more vendors than the voters on the way
+    /// have; they certify nothing any more.
     fn groups_after(&self, change: Change) -> Groups {
         let mut groups = groups(&self.machine);
         let (peer, stays) = match change {
@@ -402,9 +406,10 @@ impl Core {
         groups
     }
 
-    /// Tells the engine how many vendors a commit must span, once a configuration with another rule and the same
-    /// voters is in force. Where the voters change too, the rule comes with their change. Before, the block that
-    /// writes the new rule is counted by the old one, as its certificate is.
+    /// Tells the engine how many vendors a commit must span, once a configuration with another rule
+    /// and the same voters is in force. Where the voters change too, the rule comes with their
+    /// change. Before, the block that writes the new rule is counted by the old one, as its
+    /// certificate is.
     pub(crate) fn apply_rule(&mut self, out: &mut Effects) {
         let in_force = self.machine.sequence().in_force();
         let required = in_force.required_vendors();

@@ -20,7 +20,8 @@ use crate::keys::{self, Trusted};
 use crate::replay::{self, ReplayError, Replayed};
 use crate::replica::Replica;
 
-/// The network as this replica sees it; everything but `view`, `leader` and `peers` comes from certified state.
+/// The network as this replica sees it; everything but `view`, `leader` and `peers` comes from
+/// certified state.
 #[derive(Debug, Clone)]
 pub struct NetworkView {
     /// The network id.
@@ -76,7 +77,8 @@ pub struct Gauges {
     pub misbehaviours: u64,
     /// Messages that the engine refused, so far.
     pub refusals: u64,
-    /// How far the newest certified block was behind this machine's wall clock when it came (milliseconds).
+    /// How far the newest certified block was behind this machine's wall clock when it came
+    /// (milliseconds).
     pub ledger_behind_ms: u64,
     /// The same, where it is too far and has been so for a while.
     pub ledger_too_far_behind_ms: Option<u64>,
@@ -93,8 +95,8 @@ pub struct Gauges {
 pub struct ChainParts {
     /// Block 0, whole.
     pub block0: Bytes,
-    /// The action by which the members opened the network, with their signatures, as certified state has it; none
-    /// before.
+    /// The action by which the members opened the network, with their signatures, as certified
+    /// state has it; none before.
     pub opening: Option<Bytes>,
     /// The chain records, encoded, from configuration 0 to 1 on.
     pub records: Vec<Bytes>,
@@ -132,12 +134,14 @@ impl Replica {
         }
     }
 
-    /// The voters that have not certified what this leader had certified 10 s ago; nobody where another leads.
+    /// The voters that have not certified what this leader had certified 10 s ago; nobody where
+    /// another leads.
     pub fn behind(&self) -> Vec<u64> {
         self.core.behind()
     }
 
-    /// Whether a block that this leader proposed 10 s ago or more is not certified: too few voters sign.
+    /// Whether a block that this leader proposed 10 s ago or more is not certified: too few voters
+    /// sign.
     pub fn is_stalled(&self) -> bool {
         self.core.is_stalled()
     }
@@ -178,7 +182,8 @@ impl Replica {
         replay::replay(&mut self.core.machine, seqno, execute)
     }
 
-    /// What the certified transactions after `seqno` wrote; see [`Machine::changes_since`](crate::Machine::changes_since).
+    /// What the certified transactions after `seqno` wrote; see
+    /// [`Machine::changes_since`](crate::Machine::changes_since).
     ///
     /// # Errors
     /// [`ChangesError`].
@@ -200,9 +205,9 @@ impl Replica {
         }
     }
 
-    /// The size of the larger tree, and the consistency proof (RFC 9162 section 2.1.4) from the tree of `from`
-    /// transactions to it: to that of `to`, or of all that is certified. None where not so many are certified, or
-    /// unless `0 < from <= to`.
+    /// The size of the larger tree, and the consistency proof (RFC 9162 section 2.1.4) from the
+    /// tree of `from` transactions to it: to that of `to`, or of all that is certified. None where
+    /// not so many are certified, or unless `0 < from <= to`.
     pub fn consistency(&self, from: u64, to: Option<u64>) -> Option<(u64, Vec<Digest>)> {
         let sequence = self.core.machine.sequence();
         let certified = sequence.certified().tree_size;
@@ -211,8 +216,8 @@ impl Replica {
         path.filter(|_| to <= certified).map(|path| (to, path))
     }
 
-    /// The header of the newest certified block and the certificate over it, as far as both are at hand. Nothing
-    /// before the first certificate: block 0 has none, the network id vouches for it.
+    /// The header of the newest certified block and the certificate over it, as far as both are at
+    /// hand. Nothing before the first certificate: block 0 has none, the network id vouches for it.
     pub fn certified_block(&self) -> Option<(Bytes, Bytes)> {
         let history = self.core.machine.history();
         let certificate = history.newest_certificate()?;
@@ -223,7 +228,8 @@ impl Replica {
     /// Keys for the replica with this identity, if certified state trusts it: sealed to it alone.
     ///
     /// # Errors
-    /// [`CallError::NotFound`] where no trusted replica has this identity, or the verdict on it has lapsed.
+    /// [`CallError::NotFound`] where no trusted replica has this identity, or the verdict on it has
+    /// lapsed.
     pub fn keys_for(&mut self, identity: &PublicKey) -> Result<Vec<u8>, CallError> {
         let rows = self.core.seen_rows.network(&self.core.machine);
         let record = rows

@@ -1,11 +1,12 @@
-//! Linearizable reads that wait for a quorum's word, in rounds: all that came in since the last one are asked for
-//! together.
+//! Linearizable reads that wait for a quorum's word, in rounds: all that came in since the last one
+//! are asked for together.
 //!
-//! Answers that wrote nothing share the rounds: a leader that was replaced, and does not know it, would else tell of a
-//! state of the past.
+//! Answers that wrote nothing share the rounds: a leader that was replaced, and does not know it,
+//! would else tell of a state of the past.
 //!
 //! Invariants
-//! - every read leaves with its answer, or as one that was given up, exactly once; so does every answer that waits;
+//! - every read leaves with its answer, or as one that was given up, exactly once; so does every
+//!   answer that waits;
 //! - what waits is bounded, in number and in bytes.
 
 use std::collections::BTreeMap;

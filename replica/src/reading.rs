@@ -1,13 +1,15 @@
-//! Linearizable reads: what a quorum confirmed after they came in is served from certified state, on any replica.
+//! Linearizable reads: what a quorum confirmed after they came in is served from certified state,
+//! on any replica.
 //!
-//! A follower asks the leader how new its state must be, and waits until it is. The leader answers as it does for reads
-//! of its own: after a quorum has confirmed that it still leads. So an answer that a follower gives holds whatever was
-//! acknowledged anywhere before the read came in.
+//! A follower asks the leader how new its state must be, and waits until it is. The leader answers
+//! as it does for reads of its own: after a quorum has confirmed that it still leads. So an answer
+//! that a follower gives holds whatever was acknowledged anywhere before the read came in.
 //!
 //! Invariants
-//! - a linearizable read is served from the newest certified state, once that covers the index which a quorum confirmed
-//!   after the read came in;
-//! - an index is believed only from the replica that is followed, and only for a question that still stands;
+//! - a linearizable read is served from the newest certified state, once that covers the index
+//!   which a quorum confirmed after the read came in;
+//! - an index is believed only from the replica that is followed, and only for a question that
+//!   still stands;
 //! - what waits is bounded, here and at the leader, and given up after a stated time.
 
 use synod_consensus::Input as EngineInput;
@@ -39,7 +41,8 @@ impl Reads {
         }
     }
 
-    /// Starts a round for answers that wrote nothing. Reads wait for a flush, so that many share a round.
+    /// Starts a round for answers that wrote nothing. Reads wait for a flush, so that many share a
+    /// round.
     pub(crate) fn confirm_answers(core: &mut Core, out: &mut Effects) {
         if core.rounds.has_new_answers() {
             Self::flush(core, out);
@@ -58,7 +61,8 @@ impl Reads {
         }
     }
 
-    /// Serves the confirmed reads that the certified state covers, and lets confirmed answers leave with their blocks.
+    /// Serves the confirmed reads that the certified state covers, and lets confirmed answers leave
+    /// with their blocks.
     pub(crate) fn serve(
         core: &mut Core,
         kv_calls: &KvCalls,

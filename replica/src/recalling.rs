@@ -1,7 +1,8 @@
-//! Old blocks for followers that are far behind: what a leader's memory has forgotten comes from its ledger's files.
+//! Old blocks for followers that are far behind: what a leader's memory has forgotten comes from
+//! its ledger's files.
 //!
-//! The files lie on the host's disk and are not believed: a run of blocks counts once a certificate over its last
-//! block verifies, and each block is the one that the next one names.
+//! The files lie on the host's disk and are not believed: a run of blocks counts once a certificate
+//! over its last block verifies, and each block is the one that the next one names.
 //!
 //! Invariants
 //! - one read is on its way at most; one that brought nothing is not repeated at once;

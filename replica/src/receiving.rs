@@ -1,7 +1,8 @@
 //! What comes from a peer goes to those whose business it is, in an order that matters.
 //!
-//! The certificate comes first: the block beside it may need it, and a replica that meets another certified history
-//! halts before it takes up anything else. The engine's message comes last, when all that it may rest on was heard.
+//! The certificate comes first: the block beside it may need it, and a replica that meets another
+//! certified history halts before it takes up anything else. The engine's message comes last, when
+//! all that it may rest on was heard.
 
 use crate::calls::Effects;
 use crate::envelope::Envelope;

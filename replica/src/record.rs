@@ -1,7 +1,7 @@
 //! How an app came to its writes: the record that is sealed with them.
 //!
-//! With it, and with the state before, whoever holds the ledger's secret can execute the transaction again. Layout:
-//! `spec/replica.cddl`.
+//! With it, and with the state before, whoever holds the ledger's secret can execute the
+//! transaction again. Layout: `spec/replica.cddl`.
 
 use bytes::Bytes;
 use minicbor::bytes::{ByteArray, ByteVec};

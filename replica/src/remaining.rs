@@ -1,4 +1,5 @@
-//! Whether the voters that remain without one of them suffice: more than half of them, of enough vendors.
+//! Whether the voters that remain without one of them suffice: more than half of them, of enough
+//! vendors.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +16,8 @@ impl Core {
         self.remaining_suffice(id, |voter| active.contains(&voter))
     }
 
-    /// Whether the voters that `count`, and this replica, are a diverse quorum of the configuration without `id`.
+    /// Whether the voters that `count`, and this replica, are a diverse quorum of the configuration
+    /// without `id`.
     pub(crate) fn remaining_suffice(&self, id: u64, count: impl Fn(u64) -> bool) -> bool {
         let configuration = self.machine.sequence().newest_configuration();
         let voters = configuration.voters();

@@ -1,8 +1,9 @@
 //! Executing a recorded call of an app again, and comparing what it writes.
 //!
-//! The record that is sealed with a transaction holds all that an app is shown beside the state: the request, the
-//! caller, the time, the seed. So whoever holds the ledger's secret and the component can check that the writes are
-//! those that the component makes. An auditor does; a replica does not, since the leader runs the same attested code.
+//! The record that is sealed with a transaction holds all that an app is shown beside the state:
+//! the request, the caller, the time, the seed. So whoever holds the ledger's secret and the
+//! component can check that the writes are those that the component makes. An auditor does; a
+//! replica does not, since the leader runs the same attested code.
 
 use std::sync::Arc;
 

@@ -1,12 +1,14 @@
-//! One replica: what happened goes to the sub-protocol whose business it is, and what the engine said of it to others.
+//! One replica: what happened goes to the sub-protocol whose business it is, and what the engine
+//! said of it to others.
 //!
-//! A replica is sans-IO: [`Replica::step`] takes what happened and returns what to do. What the sub-protocols share is
-//! [`Core`]: the engine, the machine that it replicates, certificates and answers that wait (`driving`, `certifying`,
-//! `proposing`, `following`, `comparing`, `recalling`, `lagging`, `leadership_transfer`, `answers`). Each of the others owns
-//! what it keeps, works on the core alone, and knows none of the rest, unless it is named below:
-//! `reading` (linearizable reads, which it gives to the next two), `kv_calls`, `executing` (calls of apps),
-//! `attesting` (what replicas ask in their own names), `membership` with `lapsing`, `leaving` and `unheard` (who votes),
-//! `deploying` (versions of apps). `leading` gathers calls into blocks, and `receiving` gives out what peers send.
+//! A replica is sans-IO: [`Replica::step`] takes what happened and returns what to do. What the
+//! sub-protocols share is [`Core`]: the engine, the machine that it replicates, certificates and
+//! replies that wait (`driving`, `certifying`, `proposing`, `following`, `comparing`, `recalling`,
+//! `lagging`, `leadership_transfer`, `answers`). Each of the others owns what it keeps, works on the core alone, and knows none of
+//! the rest, unless it is named below: `reading` (linearizable reads, which it gives to the next
+//! two), `kv_calls`, `executing` (calls of apps), `attesting` (what replicas ask in their own
+//! names), `membership` with `lapsing`, `leaving` and `unheard` (who votes), `deploying` (versions
+//! of apps). `leading` gathers calls into blocks, and `receiving` gives out what peers send.
 //!
 //! Invariant: after [`Notice::Halted`] a replica says nothing at all.
 
@@ -163,14 +165,16 @@ impl Replica {
         &self.core.machine
     }
 
-    /// How often this replica decoded the rows of all replicas for views, and to see what is due: at most once for each
-    /// change of governance in the newest state, and once in the certified one.
+    /// How often this replica decoded the rows of all replicas for views, and to see what is due:
+    /// at most once for each change of governance in the newest state, and once in the certified
+    /// one.
     pub fn rows_decoded(&self) -> u64 {
         self.core.seen_rows.decoded()
     }
 
-    /// Checks what must hold after each step, in every part, and panics where it does not. For tests and simulations: the
-    /// cheap checks stand in the product as well, where something is done.
+    /// Checks what must hold after each step, in every part, and panics where it does not. For
+    /// tests and simulations: the cheap checks stand in the product as well, where something is
+    /// done.
     pub fn check_invariants(&self) {
         if !self.core.halted {
             self.core.check_invariants();
@@ -178,8 +182,9 @@ impl Replica {
         }
     }
 
-    /// Whether certified governance is another than when this was last asked: addresses and keys of peers, who is
-    /// trusted, who was removed. The engine's changes of membership alone do not tell all of it.
+    /// Whether certified governance is another than when this was last asked: addresses and keys of
+    /// peers, who is trusted, who was removed. The engine's changes of membership alone do not tell
+    /// all of it.
     fn governance_moved(&mut self) -> bool {
         let certified = self.core.machine.certified_governance();
         let before = std::mem::replace(&mut self.told_governance, certified);
@@ -287,12 +292,13 @@ impl Replica {
     /// 1. the engine learns which changes hold now, for all that follows counts quorums by them;
     /// 2. what is certified by now is answered, before anything new is begun;
     /// 3. a new leader's opening block goes before every other block of its view;
-    /// 4. a change of membership goes before an app's step, and that before users' calls: each stands alone in a block
-    ///    and waits until nothing is on its way, so under load it would else never come;
+    /// 4. a change of membership goes before an app's step, and that before users' calls: each
+    ///    stands alone in a block and waits until nothing is on its way, so under load it would
+    ///    else never come;
     /// 5. empty blocks come last, where nothing else made one;
     /// 6. executions begin on the state that all this left;
-    /// 7. answers that wrote nothing, of calls that were placed or refused on the way, ask for a quorum's word at once; a
-    ///    sole voter has it, and answers in this step.
+    /// 7. answers that wrote nothing, of calls that were placed or refused on the way, ask for a
+    ///    quorum's word at once; a sole voter has it, and answers in this step.
     fn settle(&mut self, out: &mut Effects) {
         self.route(out);
         self.core.apply_changes(out);
@@ -316,8 +322,8 @@ impl Replica {
         self.compact();
     }
 
-    /// Tells those whose business it is what the engine said. They may drive it again, so this goes on until nothing is
-    /// left.
+    /// Tells those whose business it is what the engine said. They may drive it again, so this goes
+    /// on until nothing is left.
     fn route(&mut self, out: &mut Effects) {
         while let Some(event) = self.core.events.pop_front() {
             match event {

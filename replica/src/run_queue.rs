@@ -1,12 +1,15 @@
-//! The run queue for apps: calls that wait to be executed, are being executed, or wait for their place in a block.
+//! The run queue for apps: calls that wait to be executed, are being executed, or wait for their
+//! place in a block.
 //!
-//! Each app has a lane of its own, and lanes take turns, so that a busy or slow app keeps only its own callers
-//! waiting. How many of an app's writes are under way at once adapts: halved where one met a conflict, one more where
-//! one took effect. So writers of one key come to be executed one after another instead of failing each other.
+//! Each app has a lane of its own, and lanes take turns, so that a busy or slow app keeps only its
+//! own callers waiting. How many of an app's writes are under way at once adapts: halved where one
+//! met a conflict, one more where one took effect. So writers of one key come to be executed one
+//! after another instead of failing each other.
 //!
 //! Invariants
 //! - what waits and what is under way is bounded, in number and in bytes;
-//! - an execution occupies its room until it is reported, whether or not anybody still waits for it;
+//! - an execution occupies its room until it is reported, whether or not anybody still waits for
+//!   it;
 //! - every call that comes in goes out exactly once.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -277,7 +280,8 @@ impl RunQueue {
         !self.done.is_empty()
     }
 
-    /// The oldest snapshot that is read from. The register of pins: it has at most as many as are under way.
+    /// The oldest snapshot that is read from. The register of pins: it has at most as many as are
+    /// under way.
     pub(crate) fn oldest_snapshot(&self) -> Option<u64> {
         let snapshots = self.under_way.values().filter_map(|purpose| match purpose {
             Purpose::Read(run) | Purpose::Write(run) => Some(run.snapshot),
@@ -286,7 +290,8 @@ impl RunQueue {
         snapshots.min()
     }
 
-    /// Leadership was lost: all writes leave. First those that never ran, then those that ran for nothing.
+    /// Leadership was lost: all writes leave. First those that never ran, then those that ran for
+    /// nothing.
     pub(crate) fn clear_writes(&mut self) -> (Vec<QueuedCall>, Vec<QueuedCall>) {
         let waiting = self.writes.clear_waiting();
         let mut ran: Vec<QueuedCall> = self.done.drain(..).map(|done| done.run.queued).collect();

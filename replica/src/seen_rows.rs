@@ -1,8 +1,9 @@
-//! Governance's rows as certified state has them, and as the newest one has, decoded once for each change of governance.
+//! Governance's rows as certified state has them, and as the newest one has, decoded once for each
+//! change of governance.
 //!
-//! Anybody may ask for views of the service, as often as he likes, a leader looks at each tick what is due, and rows of
-//! replicas are kept for ever. So what a look costs the thread that orders must depend neither on how often there is
-//! one nor on how many rows there are.
+//! Anybody may ask for views of the service, as often as he likes, a leader looks at each tick what
+//! is due, and rows of replicas are kept for ever. So what a look costs the thread that orders must
+//! depend neither on how often there is one nor on how many rows there are.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;

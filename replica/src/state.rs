@@ -1,7 +1,8 @@
-//! The state as it is shared with those who execute app calls beside the replica: the one place with a lock.
+//! The state as it is shared with those who execute app calls beside the replica: the one place
+//! with a lock.
 //!
-//! The replica alone writes, between two inputs and for as long as one write set takes. Executors read, each
-//! operation under a lock of its own, so that a slow app keeps nobody waiting.
+//! The replica alone writes, between two inputs and for as long as one write set takes. Executors
+//! read, each operation under a lock of its own, so that a slow app keeps nobody waiting.
 //!
 //! Invariants
 //! - an executor sees one snapshot from beginning to end, or [`StateMoved`];
@@ -35,9 +36,11 @@ impl StateHandle {
         Self(Arc::new(RwLock::new(store)))
     }
 
-    /// Looks at the store. Never take a second look within the first: a writer that waits in between waits for ever.
+    /// Looks at the store. Never take a second look within the first: a writer that waits in
+    /// between waits for ever.
     pub fn read(&self) -> StateGuard<'_> {
-        // A reader that panicked has changed nothing, and a writer that did took the process with it.
+        // A reader that panicked has changed nothing, and a writer that did took the process with
+        // it.
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -53,7 +56,8 @@ pub(crate) struct StateAt<'a> {
 }
 
 impl<'a> StateAt<'a> {
-    /// The state at `seqno`, which must not be compacted away: the certified one and all above never are.
+    /// The state at `seqno`, which must not be compacted away: the certified one and all above
+    /// never are.
     pub(crate) fn new(store: StateGuard<'a>, seqno: u64) -> Self {
         Self { store, seqno }
     }
@@ -92,7 +96,8 @@ impl Read for StateAt<'_> {
     }
 }
 
-/// The snapshot under an execution is gone; the replica has it executed again. No app is shown this.
+/// The snapshot under an execution is gone; the replica has it executed again. No app is shown
+/// this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the state moved on under the execution")]
 pub struct StateMoved;
@@ -126,7 +131,8 @@ impl DetachedTransaction {
         self.resumed(|transaction| transaction.get(map, key).map(|found| found.value))
     }
 
-    /// The first `limit` keys of a range with their values, own writes included. The caller bounds `limit`.
+    /// The first `limit` keys of a range with their values, own writes included. The caller bounds
+    /// `limit`.
     ///
     /// # Errors
     /// [`StateMoved`]: end the execution and report it.

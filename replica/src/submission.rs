@@ -11,7 +11,8 @@ pub(crate) struct Submission {
     pub(crate) request: Bytes,
     /// What the ledger must say.
     pub(crate) goal: Goal,
-    /// Whether an earlier request gave way to this one: a refusal that comes next may be of that one.
+    /// Whether an earlier request gave way to this one: a refusal that comes next may be of that
+    /// one.
     pub(crate) supersedes: bool,
     /// The leader that was asked last.
     pub(crate) asked: Option<u64>,

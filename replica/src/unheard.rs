@@ -1,16 +1,17 @@
 //! What becomes of voters that are not heard, and of replicas that others replace.
 //!
-//! Once a second each voter says a word to each other one, so that all know whom they hear; to the leader it also
-//! says, signed, whom it has not heard for long. Once a diverse quorum of the others says so, the leader puts it on the
-//! ledger, where everybody judges it anew.
+//! Once a second each voter says a word to each other one, so that all know whom they hear; to the
+//! leader it also says, signed, whom it has not heard for long. Once a diverse quorum of the others
+//! says so, the leader puts it on the ledger, where everybody judges it anew.
 //!
-//! Order: the old one goes first where it is silent, for it answers nothing and its place is better held by nobody
-//! than together with its successor; it goes last where it is heard and the members want it replaced. Everything that
-//! decides stands in the state, so that any leader goes on.
+//! Order: the old one goes first where it is silent, for it answers nothing and its place is better
+//! held by nobody than together with its successor; it goes last where it is heard and the members
+//! want it replaced. Everything that decides stands in the state, so that any leader goes on.
 //!
 //! Invariants
 //! - nobody loses a vote on the leader's word;
-//! - while a voter is silent, a learner is promoted only if the voters that are heard can bear more losses after it.
+//! - while a voter is silent, a learner is promoted only if the voters that are heard can bear more
+//!   losses after it.
 
 use std::collections::BTreeSet;
 
@@ -134,7 +135,8 @@ impl Silence {
         }
     }
 
-    /// A leader's part: lets go whom nobody hears, and whom another has replaced. True if a step was taken.
+    /// A leader's part: lets go whom nobody hears, and whom another has replaced. True if a step
+    /// was taken.
     pub(crate) fn propose(&mut self, core: &mut Core, out: &mut Effects) -> bool {
         if core.ticks < self.step_tick {
             return false;

@@ -1,4 +1,5 @@
-//! Who may operate on the state: users by certificate, with roles, once the members opened the service.
+//! Who may operate on the state: users by certificate, with roles, once the members opened the
+//! service.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +36,8 @@ struct Rights {
 }
 
 impl Admission {
-    /// Whether `caller` may run `operation` in the newest state, whose governance is that of `epoch`.
+    /// Whether `caller` may run `operation` in the newest state, whose governance is that of
+    /// `epoch`.
     ///
     /// # Errors
     /// As [`authorize`].

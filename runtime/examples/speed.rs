@@ -1,7 +1,8 @@
-//! What a call of an app costs, and what apps cost in memory: `cargo run --release -p synod-runtime --example speed`.
+//! What a call of an app costs, and what apps cost in memory:
+//! `cargo run --release -p synod-runtime --example speed`.
 //!
-//! Takes components as arguments, or the fixture. Each is called with `PUT /kv/key` and 128 bytes, which the fixture
-//! answers with one write.
+//! Takes components as arguments, or the fixture. Each is called with `PUT /kv/key` and 128 bytes,
+//! which the fixture answers with one write.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
-//! A component taken apart: what it imports and exports, and how large it is. Nothing is compiled or run.
+//! A component taken apart: what it imports and exports, and how large it is. Nothing is compiled
+//! or run.
 
 use std::collections::BTreeSet;
 
@@ -320,8 +321,8 @@ fn function(body: &FunctionBody<'_>) -> Result<(), ComponentError> {
     Ok(())
 }
 
-/// What a function is for a compiler: at the end of a block, and at the beginning of a loop, the values of all variables
-/// meet that are set within it.
+/// What a function is for a compiler: at the end of a block, and at the beginning of a loop, the
+/// values of all variables meet that are set within it.
 struct Tangle {
     variables: u64,
     blocks: u64,

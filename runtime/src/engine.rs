@@ -1,8 +1,9 @@
-//! The engine: which WebAssembly is accepted, how it is compiled, and what is reserved for instances.
+//! The engine: which WebAssembly is accepted, how it is compiled, and what is reserved for
+//! instances.
 //!
-//! Code is compiled by Cranelift from the component itself and never read back from a disk: native code that came
-//! from outside would run unchecked. Results do not depend on the machine (no threads, no relaxed SIMD, NaNs in one
-//! form), except for where memory or time end.
+//! Code is compiled by Cranelift from the component itself and never read back from a disk: native
+//! code that came from outside would run unchecked. Results do not depend on the machine (no
+//! threads, no relaxed SIMD, NaNs in one form), except for where memory or time end.
 
 use wasmparser::WasmFeatures;
 use wasmtime::{
@@ -24,16 +25,20 @@ pub const CORE_INSTANCES_MAX: u32 = 128;
 pub const TABLE_ELEMENTS_MAX: usize = 65_536;
 /// Most bytes of one linear memory, whatever a manifest says (256 MiB).
 pub const MEMORY_BYTES_MAX: usize = 256 << 20;
-/// What the engine itself may keep of one instance, in bytes (1 MiB): its tables of functions and globals.
+/// What the engine itself may keep of one instance, in bytes (1 MiB): its tables of functions and
+/// globals.
 pub const INSTANCE_METADATA_BYTES_MAX: usize = 1 << 20;
 /// How much stack a guest may use, in bytes (1 MiB).
 pub const WASM_STACK_BYTES: usize = 1 << 20;
-/// How much stack a thread must have that calls [`execute`](crate::Runtime::execute), in bytes (4 MiB).
+/// How much stack a thread must have that calls [`execute`](crate::Runtime::execute), in bytes (4
+/// MiB).
 pub const EXECUTOR_STACK_BYTES: usize = 4 << 20;
-/// How long an epoch lasts, in milliseconds: whoever holds the runtime calls [`tick`](crate::Runtime::tick) so often.
+/// How long an epoch lasts, in milliseconds: whoever holds the runtime calls
+/// [`tick`](crate::Runtime::tick) so often.
 pub const TICK_MS: u64 = 5;
 
-/// How much of a linear memory's slot is cleared rather than given back when its instance ends, in bytes.
+/// How much of a linear memory's slot is cleared rather than given back when its instance ends, in
+/// bytes.
 const MEMORY_KEEP_RESIDENT_BYTES: usize = 4 << 20;
 /// Likewise for a table.
 const TABLE_KEEP_RESIDENT_BYTES: usize = 64 << 10;
@@ -51,8 +56,8 @@ const NARROW_GUARD_BYTES: u64 = 64 << 10;
 pub enum Reservation {
     /// All that 32 bits reach, about 520 GiB together: addresses need no checks.
     Wide,
-    /// As much as a memory may grow to, for fewer instances, about 9 GiB together: for processes whose address space is
-    /// limited.
+    /// As much as a memory may grow to, for fewer instances, about 9 GiB together: for processes
+    /// whose address space is limited.
     Narrow,
 }
 
@@ -61,7 +66,8 @@ pub enum Reservation {
 #[error("the WebAssembly engine cannot start: {0}")]
 pub struct EngineError(pub(crate) String);
 
-/// The proposals of WebAssembly that a component may use; the same for [`inspect`](crate::inspect()) and the engine.
+/// The proposals of WebAssembly that a component may use; the same for
+/// [`inspect`](crate::inspect()) and the engine.
 pub(crate) const FEATURES: WasmFeatures = WasmFeatures::empty()
     .union(WasmFeatures::MUTABLE_GLOBAL)
     .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
@@ -75,8 +81,8 @@ pub(crate) const FEATURES: WasmFeatures = WasmFeatures::empty()
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::COMPONENT_MODEL);
 
-/// What the engine itself writes may use besides: where one part of a component calls another with a memory of its own,
-/// the code between the two has both memories.
+/// What the engine itself writes may use besides: where one part of a component calls another with
+/// a memory of its own, the code between the two has both memories.
 const FEATURES_BETWEEN_PARTS: WasmFeatures = WasmFeatures::MULTI_MEMORY;
 
 /// Starts an engine, with narrow reservations where the system refuses wide ones.
@@ -197,7 +203,8 @@ mod tests {
         for module in accepted {
             assert_eq!(both(module), (true, true), "{module}");
         }
-        // For what the engine writes itself; a component with it is refused before the engine sees it.
+        // For what the engine writes itself; a component with it is refused before the engine sees
+        // it.
         assert_eq!(both("(memory 1) (memory 1)"), (false, true));
     }
 }

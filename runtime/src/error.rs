@@ -2,7 +2,8 @@
 
 use synod_replica::app::CompileFault;
 
-/// The component cannot be run here; its author is at fault, but for [`ComponentError::Surroundings`].
+/// The component cannot be run here; its author is at fault, but for
+/// [`ComponentError::Surroundings`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ComponentError {
     /// Larger than [`COMPONENT_BYTES_MAX`](crate::COMPONENT_BYTES_MAX).
@@ -27,7 +28,8 @@ pub enum ComponentError {
         /// What was to be at hand.
         expected: String,
     },
-    /// Begins as a component does, but is malformed, or uses a proposal of WebAssembly that is not accepted here.
+    /// Begins as a component does, but is malformed, or uses a proposal of WebAssembly that is not
+    /// accepted here.
     #[error("the component is not valid: {0}")]
     Invalid(String),
     /// More of something than a component may have.

@@ -1,7 +1,7 @@
 //! The host's side of one call: what is left of its limits, and what it has done so far.
 //!
-//! Whatever breaks a rule ends the call with a [`Halt`]; so the functions that a guest calls return no errors, and a
-//! guest cannot go on after one.
+//! Whatever breaks a rule ends the call with a [`Halt`]; so the functions that a guest calls return
+//! no errors, and a guest cannot go on after one.
 
 use std::sync::Arc;
 
@@ -156,7 +156,8 @@ impl Call {
         Ok(u64::from_le_bytes(self.entropy.take()))
     }
 
-    /// Adds a line of the app's, if it may still write one. Lines past the limit are dropped, with a word about it.
+    /// Adds a line of the app's, if it may still write one. Lines past the limit are dropped, with
+    /// a word about it.
     pub(crate) fn line(&mut self, level: LogLevel, text: String) {
         let max = self.execution.manifest.limits().log_lines;
         let written = self.lines.len() as u64;

@@ -1,7 +1,9 @@
-//! What a component can and cannot do, from its imports, exports and manifest alone. Nothing is run.
+//! What a component can and cannot do, from its imports, exports and manifest alone. Nothing is
+//! run.
 //!
-//! The bound is the host's: a component is offered nothing but what it imports, so what it does not import it cannot
-//! do, whoever wrote it. Sentences come in one order, so two statements can be compared line by line.
+//! The bound is the host's: a component is offered nothing but what it imports, so what it does not
+//! import it cannot do, whoever wrote it. Sentences come in one order, so two statements can be
+//! compared line by line.
 
 use serde::{Deserialize, Serialize};
 use synod_crypto::sha256;
@@ -83,7 +85,8 @@ pub fn inspect(
 }
 
 impl Capabilities {
-    /// The imports beyond these, which may be named in full or in short (`maps`). Types alone are no import.
+    /// The imports beyond these, which may be named in full or in short (`maps`). Types alone are
+    /// no import.
     pub fn beyond<S: AsRef<str>>(&self, allowed: &[S]) -> Vec<String> {
         let is_allowed = |name: &str| {
             let short = match origin(name) {

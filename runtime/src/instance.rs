@@ -18,7 +18,8 @@ use crate::wire::{FieldIn, Request, RequestIn, Response, Verdict};
 const HANDLES_MAX: usize = 1_000;
 /// So many calls, and an instance that is kept for reuse makes room for a fresh one.
 const CALLS_PER_INSTANCE_MAX: u32 = 10_000;
-/// How the engine says that a guest handed over more than [`CROSSING_BYTES_MAX`]; it has no type for it.
+/// How the engine says that a guest handed over more than [`CROSSING_BYTES_MAX`]; it has no type
+/// for it.
 const CROSSING_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
 
 /// An instance of a component, with all that it has in memory.
@@ -189,7 +190,8 @@ fn not_begun(mut store: Store<Host>, error: &wasmtime::Error) -> NotBegun {
     NotBegun::Fault(call, fault)
 }
 
-/// Tells an end that was not the planned one, in full to the log, and by its kind to everybody else.
+/// Tells an end that was not the planned one, in full to the log, and by its kind to everybody
+/// else.
 fn told(host: &mut Host, error: &wasmtime::Error) -> AppFault {
     let fault = fault(host, error);
     if let Some(call) = &mut host.call

@@ -196,8 +196,8 @@ fn get(cx: &mut Context<'_>, map: &WasmStr, key: &Octets) -> Outcome<Option<Byte
     Ok(found)
 }
 
-/// A page of a map. One row more is read than is given, to say whether more follow. A page ends early before it grows
-/// over [`PAGE_BYTES_MAX`], but never without a row.
+/// A page of a map. One row more is read than is given, to say whether more follow. A page ends
+/// early before it grows over [`PAGE_BYTES_MAX`], but never without a row.
 fn page(cx: &mut Context<'_>, map: &WasmStr, range: &KeyRange, limit: u32) -> Outcome<Page> {
     let map = map_named(cx, map)?;
     let call = cx.data_mut().call()?;

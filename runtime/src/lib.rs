@@ -1,12 +1,14 @@
 //! Runs apps: WebAssembly components on confidential state.
 //!
-//! What it is: the engine that compiles a component, the functions of `synod:app` that the component may call, the
-//! limits of a call, and [`inspect()`], which says what a component can and cannot do without running it. What it never
-//! does: I/O, reading a clock, or running code that it did not compile itself.
+//! What it is: the engine that compiles a component, the functions of `synod:app` that the
+//! component may call, the limits of a call, and [`inspect()`], which says what a component can and
+//! cannot do without running it. What it never does: I/O, reading a clock, or running code that it
+//! did not compile itself.
 //!
 //! Invariants
 //! - A component reaches nothing but the interfaces of `synod:app` that its manifest admits.
-//! - Bytes and calls from outside end in a typed error or fault, within bounds of memory and epochs.
+//! - Bytes and calls from outside end in a typed error or fault, within bounds of memory and
+//!   epochs.
 //! - A fault ends its own call only; nothing that the call wrote is kept.
 
 mod anatomy;

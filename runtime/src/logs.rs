@@ -1,7 +1,9 @@
-//! The log of an app: lines that leave the runtime through a port of the node, for members and the app's owner.
+//! The log of an app: lines that leave the runtime through a port of the node, for members and the
+//! app's owner.
 //!
-//! Lines wait in the call and go out together when it ends, whatever its end. A call that is executed again, since
-//! another took its place, has its lines twice. A call whose snapshot is gone leaves none.
+//! Lines wait in the call and go out together when it ends, whatever its end. A call that is
+//! executed again, since another took its place, has its lines twice. A call whose snapshot is gone
+//! leaves none.
 
 use synod_replica::app::AppKey;
 

@@ -1,10 +1,13 @@
-//! The runtime: versions of apps that are installed, and calls of them, each in an instance of its own.
+//! The runtime: versions of apps that are installed, and calls of them, each in an instance of its
+//! own.
 //!
-//! Everything here is synchronous and may be called from many threads at once. Nothing here reads a clock: time is
-//! bounded in epochs, which whoever holds the runtime lets pass with [`Runtime::tick`].
+//! Everything here is synchronous and may be called from many threads at once. Nothing here reads a
+//! clock: time is bounded in epochs, which whoever holds the runtime lets pass with
+//! [`Runtime::tick`].
 //!
 //! Invariants
-//! - Only code that this process compiled, from bytes with the digest that governance recorded, is ever run.
+//! - Only code that this process compiled, from bytes with the digest that governance recorded, is
+//!   ever run.
 //! - A fault ends its own call only, and leaves nothing of it behind but lines in the app's log.
 
 use std::collections::BTreeMap;
@@ -45,7 +48,8 @@ pub struct Runtime {
 /// A version that can be called.
 struct Installed {
     prepared: Prepared,
-    /// Instances that have answered and wait for their next call. Empty unless the manifest says `reuse`.
+    /// Instances that have answered and wait for their next call. Empty unless the manifest says
+    /// `reuse`.
     kept: Mutex<Vec<Live>>,
 }
 
@@ -93,8 +97,8 @@ impl Runtime {
         self.reservation
     }
 
-    /// Lets an epoch pass. To be called every [`TICK_MS`](crate::TICK_MS) milliseconds for as long as anything runs: a
-    /// call that takes too long ends only by this.
+    /// Lets an epoch pass. To be called every [`TICK_MS`](crate::TICK_MS) milliseconds for as long
+    /// as anything runs: a call that takes too long ends only by this.
     pub fn tick(&self) {
         self.engine.increment_epoch();
     }

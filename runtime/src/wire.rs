@@ -1,7 +1,8 @@
 //! The records of `synod:app` as they cross the border between host and guest.
 //!
-//! What goes in is borrowed. What comes out is copied within the store's allowance for one crossing, so a guest
-//! cannot make the host take more memory than that by naming long or overlapping lists.
+//! What goes in is borrowed. What comes out is copied within the store's allowance for one
+//! crossing, so a guest cannot make the host take more memory than that by naming long or
+//! overlapping lists.
 
 use wasmtime::component::{ComponentType, Lift, Lower};
 

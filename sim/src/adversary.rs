@@ -1,10 +1,12 @@
-//! A replica that the adversary runs: it knows the replica's keys and memory, and sends whatever it likes to the others.
+//! A replica that the adversary runs: it knows the replica's keys and memory, and sends whatever it
+//! likes to the others.
 //!
-//! The product's code runs inside, so that the replica takes part and may even lead; what it says to others is twisted
-//! on its way out, and more is invented. The channel vouches for its sender, so all of it comes in its own name.
+//! The product's code runs inside, so that the replica takes part and may even lead; what it says
+//! to others is twisted on its way out, and more is invented. The channel vouches for its sender,
+//! so all of it comes in its own name.
 //!
-//! What only rules can bear that are not there yet is done by [`Broken::Unbearable`] alone: terms that nobody earned,
-//! logs that it claims and does not have, votes for everybody.
+//! What only rules can bear that are not there yet is done by [`Broken::Unbearable`] alone: terms
+//! that nobody earned, logs that it claims and does not have, votes for everybody.
 
 use bytes::Bytes;
 use synod_consensus::{Body, Message, Payload};
@@ -41,7 +43,8 @@ pub(crate) struct Knowledge {
     /// A header of its own chain, and the newest certificate.
     pub(crate) header: Option<Header>,
     pub(crate) certificate: Option<Certificate>,
-    /// The key of the founder, the digest of the configuration in which it votes alone, and whether that has ended.
+    /// The key of the founder, the digest of the configuration in which it votes alone, and whether
+    /// that has ended.
     pub(crate) founder: SigningKey,
     pub(crate) founding: Digest,
     pub(crate) founded_long_ago: bool,
@@ -151,7 +154,8 @@ impl Adversary {
         self.random.pick(&numbers).expect("one of eight")
     }
 
-    /// A term that honest replicas must refuse or see as past; one that nobody earned only beyond what is bearable.
+    /// A term that honest replicas must refuse or see as past; one that nobody earned only beyond
+    /// what is bearable.
     fn term(&mut self, term: u64) -> u64 {
         let refused = [
             0,
@@ -197,7 +201,8 @@ impl Adversary {
                 }
             },
             Body::Accepted { index, commit } => match self.random.below(2) {
-                // What it does not hold it may claim to hold only beyond the leader's log, or without a signature.
+                // What it does not hold it may claim to hold only beyond the leader's log, or
+                // without a signature.
                 0 => *index = index.saturating_add(self.random.between(1, 100)),
                 _ => *commit = self.near_a_bound(*commit),
             },
@@ -340,7 +345,8 @@ impl Adversary {
         vec![UnheardWord { about, statement }]
     }
 
-    /// Another history, under the configuration in which the founder's key alone is a quorum, once that has ended.
+    /// Another history, under the configuration in which the founder's key alone is a quorum, once
+    /// that has ended.
     fn superseded_block(&mut self, known: &Knowledge) -> Envelope {
         let Some(header) = known.header.as_ref().filter(|_| known.founded_long_ago) else {
             return Envelope::default();
@@ -372,7 +378,8 @@ impl Adversary {
         }
     }
 
-    /// Another history, signed by its own key alone: of another view, of another proposer, under an old configuration.
+    /// Another history, signed by its own key alone: of another view, of another proposer, under an
+    /// old configuration.
     fn foreign_block(&mut self, known: &Knowledge) -> Envelope {
         let (Some(header), Some(newest)) = (&known.header, &known.certificate) else {
             return Envelope::default();

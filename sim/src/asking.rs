@@ -1,9 +1,9 @@
-//! Clients at work in the world, and the checks of what they are told; and what is looked at every second.
+//! Clients at work in the world, and the checks of what they are told; and what is looked at every
+//! second.
 
 use synod_governance::{ReplicaRecord, ReplicaStatus};
 use synod_replica::kv::Operate;
-use synod_replica::{CallError, Caller, Reply, Request};
-use synod_replica::{kv, ledger};
+use synod_replica::{CallError, Caller, Reply, Request, kv, ledger};
 
 use crate::birth::user;
 use crate::checks::answers::Answered;

@@ -1,4 +1,5 @@
-//! What is born with a process: keys, evidence of a simulated TEE; and what a network is founded with.
+//! What is born with a process: keys, evidence of a simulated TEE; and what a network is founded
+//! with.
 
 use synod_attestation::{Measurement, NodeStatement, Policy, Role, Tee};
 use synod_attester::{Attester as _, Simulated};
@@ -7,8 +8,7 @@ use synod_governance::{
     Act, Action, Address, Approval, AttestedStatement, BlockRef, Founder, Input, Join, JoinRule,
     Manifest, ManifestFile, MemberEntry, Reattest, SignedAction, UserEntry, join_nonce,
 };
-use synod_replica::governance;
-use synod_replica::{Caller, Founded, Keys, Request};
+use synod_replica::{Caller, Founded, Keys, Request, governance};
 
 use crate::clock::START_MS;
 

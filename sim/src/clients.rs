@@ -1,4 +1,5 @@
-//! Clients: they put, get, delete and run transactions through any replica, and try again until they are told.
+//! Clients: they put, get, delete and run transactions through any replica, and try again until
+//! they are told.
 //!
 //! Invariants
 //! - a client has one operation at a time; a retry bears the same idempotency key;

@@ -97,7 +97,8 @@ impl Disk {
         &self.bytes
     }
 
-    /// What a host reads back that is not what was written: a bit has changed, a block is another, some are missing.
+    /// What a host reads back that is not what was written: a bit has changed, a block is another,
+    /// some are missing.
     pub(crate) fn misread(mut records: Vec<Record>, random: &mut Random) -> Vec<Record> {
         let blocks: Vec<usize> = (0..records.len())
             .filter(|at| matches!(records[*at], Record::Block(_)))

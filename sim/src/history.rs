@@ -1,8 +1,8 @@
 //! What clients asked and were told, as the checkers see it: operations on pairs of registers.
 //!
-//! Each partition is a pair of keys of one map. Operations on single keys and transactions over both stay within one
-//! partition, so each partition's history can be judged by itself (Herlihy and Wing 1990: linearizability is local).
-//! Every value is written once in a run.
+//! Each partition is a pair of keys of one map. Operations on single keys and transactions over
+//! both stay within one partition, so each partition's history can be judged by itself (Herlihy and
+//! Wing 1990: linearizability is local). Every value is written once in a run.
 
 /// What must hold of the present value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +60,8 @@ pub(crate) enum Ask {
     Get {
         /// The side.
         side: usize,
-        /// As of the replica's own newest certified block: such reads are no part of linearizability.
+        /// As of the replica's own newest certified block: such reads are no part of
+        /// linearizability.
         local: bool,
     },
     /// Compares, then carries out the steps: all or nothing.
@@ -100,7 +101,8 @@ impl Ask {
     }
 }
 
-/// A value with the seqno of the transaction that wrote it; 0 for the very transaction that reads it.
+/// A value with the seqno of the transaction that wrote it; 0 for the very transaction that reads
+/// it.
 pub(crate) type Versioned = (u64, u64);
 
 /// What was told.

@@ -1,4 +1,5 @@
-//! A host: a machine with a clock and a disk, and the process of a replica that runs on it, or none.
+//! A host: a machine with a clock and a disk, and the process of a replica that runs on it, or
+//! none.
 
 use synod_attestation::Tee;
 use synod_ledger::{LedgerSecret, TxId};

@@ -1,6 +1,8 @@
-//! How a process joins, by the product's rules: evidence, a call to the leader, the keys, the whole ledger verified.
+//! How a process joins, by the product's rules: evidence, a call to the leader, the keys, the whole
+//! ledger verified.
 //!
-//! Nothing of a join that failed remains but what stands on the ledger; the next attempt has new keys.
+//! Nothing of a join that failed remains but what stands on the ledger; the next attempt has new
+//! keys.
 
 use bytes::Bytes;
 use synod_governance::BlockRef;
@@ -69,7 +71,8 @@ impl World {
                 let contact = *contact;
                 self.ask_to_join(host_id, epoch, contact);
             }
-            // The answer was lost: whether it stands on the ledger or not, this process cannot know its id.
+            // The answer was lost: whether it stands on the ledger or not, this process cannot know
+            // its id.
             Stage::Asked { .. } => {
                 self.hosts.get_mut(&host_id).expect("the host").joining = None;
             }

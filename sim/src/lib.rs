@@ -1,8 +1,10 @@
-//! The simulator: a whole network of replicas, its clients, members and hosts in one process, under one seed.
+//! The simulator: a whole network of replicas, its clients, members and hosts in one process, under
+//! one seed.
 //!
-//! It runs the product's own `replica`, `ledger`, `kv`, `governance`, `consensus` and `attestation` (with simulated
-//! evidence). Clock, network, disk and people are virtual, and all that they do stems from one seed, so that whatever
-//! goes wrong can be seen again. Invariants are checked after every step. See docs/simulator.md.
+//! It runs the product's own `replica`, `ledger`, `kv`, `governance`, `consensus` and `attestation`
+//! (with simulated evidence). Clock, network, disk and people are virtual, and all that they do
+//! stems from one seed, so that whatever goes wrong can be seen again. Invariants are checked after
+//! every step. See docs/simulator.md.
 
 mod adversary;
 mod agenda;

@@ -1,11 +1,13 @@
-//! Are the histories of clients linearizable? By the search of Wing and Gong (1993) with the memory of Lowe (2017).
+//! Are the histories of clients linearizable? By the search of Wing and Gong (1993) with the memory
+//! of Lowe (2017).
 //!
-//! The search looks for an order of the operations that a single pair of registers could have carried out one after
-//! the other, and that keeps the order of operations of which one ended before the other began. A state that was
-//! reached once with the same operations behind it is not searched again.
+//! The search looks for an order of the operations that a single pair of registers could have
+//! carried out one after the other, and that keeps the order of operations of which one ended
+//! before the other began. A state that was reached once with the same operations behind it is not
+//! searched again.
 //!
-//! What it never does: look at the ledger. It judges only what clients saw, and is so independent of the checks that
-//! hold answers against the certified blocks.
+//! What it never does: look at the ledger. It judges only what clients saw, and is so independent
+//! of the checks that hold answers against the certified blocks.
 
 use std::collections::HashSet;
 
@@ -79,7 +81,8 @@ pub(crate) fn judge(history: &[&Done]) -> Verdict {
     Verdict::Violated
 }
 
-/// The earliest answer among the operations that are not in the order: what was asked later must wait for it.
+/// The earliest answer among the operations that are not in the order: what was asked later must
+/// wait for it.
 fn horizon(node: &Node, answered: &[&Done]) -> u64 {
     let mut earliest = u64::MAX;
     for (at, done) in answered.iter().enumerate().skip(node.low) {
@@ -124,7 +127,8 @@ fn with_unanswered(node: &Node, at: usize, state: Pair) -> Node {
     next
 }
 
-/// The states that the operation may leave, given what was told of it: none, one, or two where a version is not known.
+/// The states that the operation may leave, given what was told of it: none, one, or two where a
+/// version is not known.
 fn after(node: &Node, done: &Done) -> impl Iterator<Item = Pair> + use<> {
     let state = node.state;
     let outcomes: Vec<Pair> = match &done.told {
@@ -175,7 +179,8 @@ fn refused(state: Pair, ask: &Ask, at: usize, version: u64) -> bool {
     }
 }
 
-/// The state after the operation was carried out, and what it read; none if a condition cannot hold.
+/// The state after the operation was carried out, and what it read; none if a condition cannot
+/// hold.
 fn carried_out(state: Pair, ask: &Ask, seqno: Option<u64>) -> Option<(Pair, Vec<Register>)> {
     let mut next = state;
     let mut reads = Vec::new();

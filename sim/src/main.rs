@@ -1,7 +1,7 @@
 //! `synod-sim`: runs seeds, tells what failed, and how to see it again.
 //!
-//! Results go to standard output, progress to standard error. Exit codes: 0 all seeds passed, 1 wrong usage, 3 a
-//! checker failed.
+//! Results go to standard output, progress to standard error. Exit codes: 0 all seeds passed, 1
+//! wrong usage, 3 a checker failed.
 
 mod watchdog;
 
@@ -23,18 +23,21 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const WRONG_USAGE: u8 = 1;
 const CHECKER_FAILED: u8 = 3;
-/// Whoever waits longer than this is told how far it is, and again after as long; in a file, not so often.
+/// Whoever waits longer than this is told how far it is, and again after as long; in a file, not so
+/// often.
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 const PROGRESS_IN_FILES_EVERY: Duration = Duration::from_secs(30);
 /// The most virtual minutes of a run: histories are kept whole.
 const MINUTES_MAX: u64 = 600;
 const SEEDS_MAX: u64 = 10_000_000;
 
-/// Simulates whole networks of replicas, with clients, members and hostile hosts, each from one seed.
+/// Simulates whole networks of replicas, with clients, members and hostile hosts, each from one
+/// seed.
 ///
-/// Equal seeds, minutes and profiles give equal runs. Every step is checked: one leader in a view, one block at an
-/// index, what is certified is durable on a quorum of enough vendors, what is acknowledged stays, what is read is
-/// current, receipts verify, nothing private leaves, and in the calm after trouble clients are served again.
+/// Equal seeds, minutes and profiles give equal runs. Every step is checked: one leader in a view,
+/// one block at an index, what is certified is durable on a quorum of enough vendors, what is
+/// acknowledged stays, what is read is current, receipts verify, nothing private leaves, and in the
+/// calm after trouble clients are served again.
 #[derive(Clone, Parser)]
 #[command(name = "synod-sim", version, after_help = after_help())]
 struct Options {
@@ -84,7 +87,8 @@ impl Options {
         }
     }
 
-    /// How this program is started, and the options that make a run what it is beside seed, minutes and profile.
+    /// How this program is started, and the options that make a run what it is beside seed, minutes
+    /// and profile.
     fn command(&self) -> (&'static str, String) {
         let real = if self.real_signatures {
             " --real-signatures"
@@ -99,7 +103,8 @@ impl Options {
 
 #[cfg(not(synod_simulation))]
 impl Options {
-    /// How this program is started, and the options that make a run what it is beside seed, minutes and profile.
+    /// How this program is started, and the options that make a run what it is beside seed, minutes
+    /// and profile.
     #[allow(
         clippy::unused_self,
         reason = "the simulator's own build has more options"
@@ -228,7 +233,8 @@ fn run_all(options: &Options, profile: &Profile) -> Vec<Outcome> {
     outcomes
 }
 
-/// A step that never returns is a failure as well, and nothing can end it but the end of the program.
+/// A step that never returns is a failure as well, and nothing can end it but the end of the
+/// program.
 fn watch(options: &Options, profile: &Profile) -> Arc<Watchdog> {
     let watchdog = Arc::new(Watchdog::default());
     let name = profile.name;

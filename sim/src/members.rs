@@ -1,10 +1,9 @@
-//! Members and operators: they bring the network up, open it, decide what trouble asks of them, and start again what
-//! has ended.
+//! Members and operators: they bring the network up, open it, decide what trouble asks of them, and
+//! start again what has ended.
 
 use synod_governance::{Act, BlockRef};
-use synod_replica::governance;
 use synod_replica::governance::Recorded;
-use synod_replica::{CallError, Reply, Request};
+use synod_replica::{CallError, Reply, Request, governance};
 
 use crate::birth::{self, user};
 use crate::events::{Asker, Event};
@@ -107,7 +106,8 @@ impl World {
                     self.carried(&act);
                 }
             }
-            // Another act came before, or the answer to this one was lost: the sequence number tells next time.
+            // Another act came before, or the answer to this one was lost: the sequence number
+            // tells next time.
             Reply::Failed(CallError::Refused(why)) if why.contains("sequence number") => {}
             Reply::Failed(CallError::Refused(_) | CallError::Malformed(_)) => {
                 if let Some(act) = self.members.decisions.pop_front() {

@@ -1,4 +1,5 @@
-//! The network between hosts, and between clients and hosts: it delays, loses, doubles and reorders, and it is cut.
+//! The network between hosts, and between clients and hosts: it delays, loses, doubles and
+//! reorders, and it is cut.
 //!
 //! Cuts are one-way, so that a partition may be. A flapping cut opens and closes with its period.
 

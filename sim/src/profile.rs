@@ -11,7 +11,8 @@ pub(crate) type PerMinute = u64;
 pub enum Broken {
     /// What the rules in force must bear.
     Bearable,
-    /// Signs whatever it likes for whoever asks, votes for everybody, claims logs that it does not have.
+    /// Signs whatever it likes for whoever asks, votes for everybody, claims logs that it does not
+    /// have.
     Unbearable,
 }
 

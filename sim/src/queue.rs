@@ -1,4 +1,5 @@
-//! What will happen, in the order of virtual time; what is due at once happens in the order in which it was planned.
+//! What will happen, in the order of virtual time; what is due at once happens in the order in
+//! which it was planned.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;

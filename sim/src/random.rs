@@ -1,10 +1,13 @@
-//! Chance: everything that the simulator leaves open is drawn from here, and all of it stems from one seed.
+//! Chance: everything that the simulator leaves open is drawn from here, and all of it stems from
+//! one seed.
 //!
-//! `splitmix64` (Steele, Lea, Flood 2014), not [`synod_crypto::Entropy`]: it is drawn from several times for every
-//! event, nothing here is secret, and its result must not depend on the cryptography under test.
+//! `splitmix64` (Steele, Lea, Flood 2014), not [`synod_crypto::Entropy`]: it is drawn from several
+//! times for every event, nothing here is secret, and its result must not depend on the
+//! cryptography under test.
 //!
 //! Invariants
-//! - a fork depends on the seed and its label alone, so that one part may draw more or less without moving the others.
+//! - a fork depends on the seed and its label alone, so that one part may draw more or less without
+//!   moving the others.
 
 use synod_crypto::{Entropy, Secret, sha256};
 

@@ -1,4 +1,5 @@
-//! One seed from beginning to end: bring-up, times of trouble and of calm, and the judgement of the histories.
+//! One seed from beginning to end: bring-up, times of trouble and of calm, and the judgement of the
+//! histories.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -40,7 +41,8 @@ pub struct Plan {
     pub seconds: u64,
     /// Whether each event is printed.
     pub shown: bool,
-    /// Counts events as they come, for a watchdog: a step that never returns shows as a count that stands still.
+    /// Counts events as they come, for a watchdog: a step that never returns shows as a count that
+    /// stands still.
     pub pulse: Arc<AtomicU64>,
 }
 
@@ -173,7 +175,8 @@ fn judge(world: &mut World) {
     let ledger: std::collections::BTreeSet<u64> = world.checks.ledger.values().collect();
     let pending = (0..world.clients.len()).filter_map(|number| world.pending_of(number));
     let all: Vec<Done> = world.history.iter().cloned().chain(pending).collect();
-    // What was never answered and stands on no ledger has not happened, which keeps the search short.
+    // What was never answered and stands on no ledger has not happened, which keeps the search
+    // short.
     let happened = |done: &&Done| {
         let values = done.ask.values();
         done.told.is_some()

@@ -1,8 +1,9 @@
-//! The trace of a run: every event as one line, folded into a running hash, and printed if somebody watches.
+//! The trace of a run: every event as one line, folded into a running hash, and printed if somebody
+//! watches.
 //!
-//! What is left out: bytes that rest on ECDSA and RSA-PSS signatures (evidence, and with it the hashes of blocks), since
-//! those schemes draw their own randomness. Nothing in the product is ordered by them; a run that were would show
-//! another trace the second time.
+//! What is left out: bytes that rest on ECDSA and RSA-PSS signatures (evidence, and with it the
+//! hashes of blocks), since those schemes draw their own randomness. Nothing in the product is
+//! ordered by them; a run that were would show another trace the second time.
 
 use std::fmt::{Arguments, Write as _};
 

@@ -1,9 +1,11 @@
-//! Trouble: what hosts, networks, disks, clocks and people do to the replicas, at the rates of the profile.
+//! Trouble: what hosts, networks, disks, clocks and people do to the replicas, at the rates of the
+//! profile.
 //!
 //! Invariants
-//! - trouble never takes so many voters that the network could not go on by its own rules: a quorum of enough vendors
-//!   keeps running in every configuration that any replica knows of;
-//! - in the calm everything is mended: links, clocks, disks, and processes that stood still or ended.
+//! - trouble never takes so many voters that the network could not go on by its own rules: a quorum
+//!   of enough vendors keeps running in every configuration that any replica knows of;
+//! - in the calm everything is mended: links, clocks, disks, and processes that stood still or
+//!   ended.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,7 +21,8 @@ use crate::network::OUTSIDE;
 use crate::profile::CALM_WEATHER;
 use crate::world::World;
 
-/// The network may be cut so long, for the profile of partitions and for a replica that is held back (microseconds).
+/// The network may be cut so long, for the profile of partitions and for a replica that is held
+/// back (microseconds).
 const CUT_US: (u64, u64) = (300_000, 6_000_000);
 const HELD_US: (u64, u64) = (10_000_000, 40_000_000);
 /// So many old messages are kept to be sent again.
@@ -132,7 +135,8 @@ impl World {
         running.map(|(id, _)| *id).collect()
     }
 
-    /// Whether a quorum of enough vendors runs on in every configuration that anybody knows, without these hosts.
+    /// Whether a quorum of enough vendors runs on in every configuration that anybody knows,
+    /// without these hosts.
     pub(crate) fn bearable(&self, without: &[u64]) -> bool {
         let alive: BTreeSet<u64> = self
             .hosts
@@ -383,8 +387,9 @@ impl World {
         }
     }
 
-    /// Hosts send old messages again, in the name of their replicas. The channel would refuse them, since it numbers what
-    /// passes; that nothing goes wrong without that is more than is promised. What is cut stays cut.
+    /// Hosts send old messages again, in the name of their replicas. The channel would refuse them,
+    /// since it numbers what passes; that nothing goes wrong without that is more than is promised.
+    /// What is cut stays cut.
     fn replay(&mut self) {
         for _ in 0..self.random.between(1, 4) {
             let Some((from, to, bytes)) = self.random.pick(&self.recorded) else {
@@ -440,7 +445,8 @@ impl World {
         }
     }
 
-    /// Another host starts a process from the folder of one that runs: it joins in the place of that one, which lives.
+    /// Another host starts a process from the folder of one that runs: it joins in the place of
+    /// that one, which lives.
     fn start_twin(&mut self) {
         let running = self.running();
         let Some(host_id) = self.random.pick(&running) else {

@@ -1,6 +1,7 @@
 //! Keys and values of clients: where they lie, and how they are told from everything else.
 //!
-//! Even partitions lie in a private map, odd ones in a public one; each value holds a marker that tells which.
+//! Even partitions lie in a private map, odd ones in a public one; each value holds a marker that
+//! tells which.
 
 use bytes::Bytes;
 use synod_kv::MapName;

@@ -1,7 +1,8 @@
 //! The world: hosts, network, clients and members, driven by one queue of events in virtual time.
 //!
-//! Each replica is the product's own; this file is what `node` is to it: it hands inputs in and carries effects out,
-//! in their documented order. Everything that the product leaves to its surroundings is decided here by the seed.
+//! Each replica is the product's own; this file is what `node` is to it: it hands inputs in and
+//! carries effects out, in their documented order. Everything that the product leaves to its
+//! surroundings is decided here by the seed.
 //!
 //! Invariants
 //! - an effect is carried out only while its process lives; a crash may come between any two;
@@ -15,9 +16,8 @@ use bytes::Bytes;
 use synod_crypto::{Digest, Entropy, Secret};
 use synod_replica::governance::Recorded;
 use synod_replica::{
-    Boot, Call, Caller, Effects, Envelope, Input, Maps, Notice, Replica, Reply, Request,
+    Boot, Call, Caller, Effects, Envelope, Input, Maps, Notice, Replica, Reply, Request, kv, ledger,
 };
-use synod_replica::{kv, ledger};
 
 use crate::adversary::Adversary;
 use crate::agenda::Members;
@@ -62,7 +62,8 @@ pub(crate) struct World {
     pub(crate) root: Random,
     pub(crate) profile: Profile,
     pub(crate) network_id: Digest,
-    /// The founder's key, and the digest of the configuration in which it votes alone: the adversary has them.
+    /// The founder's key, and the digest of the configuration in which it votes alone: the
+    /// adversary has them.
     pub(crate) founder: (Secret<32>, Digest),
     pub(crate) network: Network,
     pub(crate) hosts: BTreeMap<u64, Host>,
@@ -754,7 +755,8 @@ impl World {
             inbox.len()
         ));
         for event in inbox {
-            // Peers' connections are read beside those of clients: a call may be heard before what was sent earlier.
+            // Peers' connections are read beside those of clients: a call may be heard before what
+            // was sent earlier.
             let wait_us = match event {
                 Event::Deliver { .. } => self.random.below(READ_LATE_US),
                 _ => 0,

@@ -16,8 +16,8 @@ fn run_seed(seed: u64, profile: &str, seconds: u64) -> Outcome {
     })
 }
 
-/// What was counted, without the bytes: evidence is signed with ECDSA and RSA-PSS, which draw their own randomness, and
-/// the length of an ECDSA signature follows from it.
+/// What was counted, without the bytes: evidence is signed with ECDSA and RSA-PSS, which draw their
+/// own randomness, and the length of an ECDSA signature follows from it.
 fn drawn_counts(outcome: &Outcome) -> Vec<(String, u64)> {
     let counts = outcome.counts.iter().cloned();
     counts

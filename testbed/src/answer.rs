@@ -26,7 +26,8 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Where the answer is not what was expected. A wrong status says all: what else differs is left out.
+    /// Where the answer is not what was expected. A wrong status says all: what else differs is
+    /// left out.
     ///
     /// # Errors
     /// [`UnknownVariable`], where the expectation names what was never saved.

@@ -1,4 +1,5 @@
-//! Apps on a synod in memory: set by the members, brought into force by the replica, called with receipts.
+//! Apps on a synod in memory: set by the members, brought into force by the replica, called with
+//! receipts.
 
 use bytes::Bytes;
 use synod_api::headers::IDEMPOTENCY_KEY;

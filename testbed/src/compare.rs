@@ -13,8 +13,9 @@ pub struct Difference {
     pub found: String,
 }
 
-/// Where `found` does not hold `expected`: every key of an expected object must be there, and its value must hold
-/// what is expected; lists must be as long as expected; numbers count by their value, all else must be equal.
+/// Where `found` does not hold `expected`: every key of an expected object must be there, and its
+/// value must hold what is expected; lists must be as long as expected; numbers count by their
+/// value, all else must be equal.
 pub fn differences(expected: &Value, found: &Value) -> Vec<Difference> {
     let mut all = Vec::new();
     compare(expected, found, "", &mut all);

@@ -1,4 +1,5 @@
-//! The founding of a synod in memory: members with seeded keys, a founder with simulated evidence, block 0.
+//! The founding of a synod in memory: members with seeded keys, a founder with simulated evidence,
+//! block 0.
 
 use synod_attestation::{Measurement, NodeStatement, Policy, Role, Tee};
 use synod_attester::{Attester as _, Simulated};

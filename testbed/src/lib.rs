@@ -1,4 +1,5 @@
-//! A whole synod in one process, for tests of apps: founded with simulated evidence, one voter, no sockets, no disk.
+//! A whole synod in one process, for tests of apps: founded with simulated evidence, one voter, no
+//! sockets, no disk.
 
 mod answer;
 mod apps;

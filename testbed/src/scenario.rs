@@ -1,6 +1,7 @@
 //! Scenarios: what callers ask of an app one after the other, and what they must be answered.
 //!
-//! A scenario is a TOML file with an array of tables `step`. Unknown keys are refused; errors name the step.
+//! A scenario is a TOML file with an array of tables `step`. Unknown keys are refused; errors name
+//! the step.
 //!
 //! ```toml
 //! [[step]]

@@ -8,8 +8,9 @@ use synod_client::read_chain;
 use synod_crypto::Digest;
 use synod_governance::{Act, Action, SignedAction};
 use synod_ledger::{Chain, TxId};
-use synod_replica::governance;
-use synod_replica::{Ask, Call, CallError, Caller, Effects, Input, Now, Replica, Reply};
+use synod_replica::{
+    Ask, Call, CallError, Caller, Effects, Input, Now, Replica, Reply, governance,
+};
 
 use crate::error::TestbedError;
 use crate::founding::{self, Founded, START_MS, THRESHOLD, user_fingerprint};
@@ -203,7 +204,8 @@ impl Synod {
         }
     }
 
-    /// The disk is memory and takes everything at once. There are no peers, and apps run in the calling thread.
+    /// The disk is memory and takes everything at once. There are no peers, and apps run in the
+    /// calling thread.
     fn carry_out(&mut self, effects: Effects) -> Vec<Input> {
         self.replies.extend(effects.replies);
         let newest = effects

@@ -35,7 +35,8 @@ impl Variables {
         Ok(filled)
     }
 
-    /// The value with every text in it filled. A text that is one name and nothing else becomes the value itself.
+    /// The value with every text in it filled. A text that is one name and nothing else becomes the
+    /// value itself.
     ///
     /// # Errors
     /// [`UnknownVariable`].

@@ -1,4 +1,5 @@
-//! Where components are compiled and calls of apps executed: the runtime that replicas use, with a clock of its own.
+//! Where components are compiled and calls of apps executed: the runtime that replicas use, with a
+//! clock of its own.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -15,7 +16,8 @@ use crate::error::TestbedError;
 /// Lines of apps that are kept until they are taken; later ones are dropped.
 const LINES_MAX: usize = 10_000;
 
-/// A runtime that many synods can use, one after the other: what it compiled, it need not compile again.
+/// A runtime that many synods can use, one after the other: what it compiled, it need not compile
+/// again.
 #[derive(Clone)]
 pub struct Workshop {
     runtime: Arc<Runtime>,

@@ -1,5 +1,5 @@
-//! Every error code of the HTTP interface is sent by somebody: a code in the OpenAPI document that no program makes
-//! misleads whoever writes a client.
+//! Every error code of the HTTP interface is sent by somebody: a code in the OpenAPI document that
+//! no program makes misleads whoever writes a client.
 
 use std::path::Path;
 

@@ -3,12 +3,14 @@
 //! `cargo xtask tidy` checks the rules of the house that a machine can check and prints each
 //! breach with its place. It reads files and asks `cargo metadata`; it changes nothing.
 //!
-//! `cargo xtask guests` builds the components of the apps in Rust, and compares them with those that are committed.
+//! `cargo xtask guests` builds the components of the apps in Rust, and compares them with those
+//! that are committed.
 //!
 //! `cargo xtask wasm` builds the verifier for wasm32 and tests it; it writes below `target` alone.
 //!
-//! `cargo xtask sim` builds the simulator with what only simulations may have, and runs it; `cargo xtask mutations` has it
-//! find known faults in the protocol. Both write below `target` alone.
+//! `cargo xtask sim` builds the simulator with what only simulations may have, and runs it;
+//! `cargo xtask mutations` has it find known faults in the protocol. Both write below `target`
+//! alone.
 
 mod circles;
 mod dependencies;

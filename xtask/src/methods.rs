@@ -1,9 +1,10 @@
-//! Files that call each other's methods in a circle, although their imports show none: `impl` blocks of one type in
-//! several files let each of them touch what the others own.
+//! Files that call each other's methods in a circle, although their imports show none: `impl`
+//! blocks of one type in several files let each of them touch what the others own.
 //!
-//! Two kinds of call count: `self.method(…)` inside an `impl` block, where another file's `impl` block of the same type
-//! has that method; and `own_requests.method(…)` or `self.own_requests.method(…)`, where a type `OwnRequests` of the
-//! crate has it: a field or variable that bears the name of its type. No product may have such a circle.
+//! Two kinds of call count: `self.method(…)` inside an `impl` block, where another file's `impl`
+//! block of the same type has that method; and `own_requests.method(…)` or
+//! `self.own_requests.method(…)`, where a type `OwnRequests` of the crate has it: a field or
+//! variable that bears the name of its type. No product may have such a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +15,8 @@ use crate::finding::Finding;
 use crate::sources::{Place, Source, is_for_tests};
 use crate::workspace::Package;
 
-/// How many files may lie on such circles, by package; none in those that are not named. In the simulator's world
-/// everything happens to everything else, and nobody's product rests on it.
+/// How many files may lie on such circles, by package; none in those that are not named. In the
+/// simulator's world everything happens to everything else, and nobody's product rests on it.
 const ON_CIRCLES: &[(&str, usize)] = &[("synod-sim", 6)];
 
 /// A module, by its path from the root of its crate.
@@ -63,7 +64,8 @@ fn arrows(sources: &[Source]) -> BTreeMap<Module, BTreeSet<Module>> {
     arrows
 }
 
-/// In which files the types of a crate have their methods: by the type's name, in snake case, and the method's.
+/// In which files the types of a crate have their methods: by the type's name, in snake case, and
+/// the method's.
 #[derive(Default)]
 struct Homes(BTreeMap<(String, String), Module>);
 

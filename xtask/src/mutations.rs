@@ -1,4 +1,5 @@
-//! `cargo xtask mutations`: known faults are switched on, one after the other, and the simulator must find each.
+//! `cargo xtask mutations`: known faults are switched on, one after the other, and the simulator
+//! must find each.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};

@@ -16,6 +16,9 @@ const FILE_LINES_MAX: usize = 1000;
 /// Longest function, in lines from its name to its closing brace.
 const FUNCTION_LINES_MAX: usize = 70;
 
+/// Longest line of a comment, in columns, where it can be broken.
+const COMMENT_COLUMNS_MAX: usize = 100;
+
 /// Macros that are left in by mistake.
 const BANNED_MACROS: &[&str] = &["todo", "unimplemented", "dbg"];
 /// Words that promise work for later, in comments.
@@ -33,6 +36,7 @@ pub(crate) fn check(package: &Package) -> Vec<Finding> {
     let mut findings = Vec::new();
     for source in &package.sources {
         check_text(source, &mut findings);
+        check_comment_width(source, &mut findings);
         check_name(&source.path, &mut findings);
         if source.path.ends_with("lib.rs") && source.place == Place::Product(Vec::new()) {
             check_face(source, &mut findings);
@@ -67,6 +71,25 @@ fn check_text(source: &Source, findings: &mut Vec<Finding>) {
         let mut words = comment.split(|c: char| !c.is_ascii_alphanumeric());
         if let Some(word) = words.find(|word| BANNED_WORDS.contains(word)) {
             let message = format!("a comment says `{word}`");
+            findings.push(Finding::at(&source.path, number + 1, message));
+        }
+    }
+}
+
+/// Comments wrap at one width; tables and what stands between fences cannot be wrapped.
+fn check_comment_width(source: &Source, findings: &mut Vec<Finding>) {
+    let mut fenced = false;
+    for (number, line) in source.text.lines().enumerate() {
+        let text = line.trim_start();
+        if !text.starts_with("//") {
+            fenced = false;
+            continue;
+        }
+        let text = text.trim_start_matches(['/', '!']).trim_start();
+        fenced ^= text.starts_with("```");
+        let wide = line.chars().count() > COMMENT_COLUMNS_MAX;
+        if wide && !fenced && !text.starts_with('|') && text.contains(' ') {
+            let message = format!("a comment is wider than {COMMENT_COLUMNS_MAX} columns");
             findings.push(Finding::at(&source.path, number + 1, message));
         }
     }
@@ -239,9 +262,11 @@ mod tests {
     #[test]
     fn each_rule_of_shape_is_seen() {
         let left_over = format!("//! x\n// {}: more\n", BANNED_WORDS[0]);
+        let wide_comment = format!("//! x\n// {}\n", "a ".repeat(COMMENT_COLUMNS_MAX / 2));
         for (text, said) in [
             ("fn f() {}", "does not open with"),
             ("//! x\nfn f() { todo!() }", "`todo!` was left in"),
+            (&wide_comment, "a comment is wider than 100 columns"),
             (
                 "//! x\nfn f() { g().unwrap(); }",
                 "`unwrap` gives no reason",

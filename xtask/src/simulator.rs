@@ -1,7 +1,9 @@
-//! The simulator's own build: with the stand-in for signatures, and with the known faults to be switched on.
+//! The simulator's own build: with the stand-in for signatures, and with the known faults to be
+//! switched on.
 //!
-//! A wrapper around the compiler adds `--cfg synod_simulation` for the crates of the workspace. What it compiles stands
-//! apart from all that is built without it, and so does the simulator that comes of it, below `target/simulation`.
+//! A wrapper around the compiler adds `--cfg synod_simulation` for the crates of the workspace.
+//! What it compiles stands apart from all that is built without it, and so does the simulator that
+//! comes of it, below `target/simulation`.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -13,7 +13,8 @@ pub struct Check {
     pub rule: Rule,
     /// Whether it holds.
     pub passed: bool,
-    /// Whether it holds only because the policy demands nothing here: what was found is not what the rule stands for.
+    /// Whether it holds only because the policy demands nothing here: what was found is not what
+    /// the rule stands for.
     pub waived: bool,
     /// The claim that it looks at: `sev-snp.vmpl`.
     pub claim: &'static str,

@@ -1,5 +1,5 @@
-//! A wrapper (RFC 9999) has one form in CBOR and one meaning in either serialization; what breaks a rule or a
-//! bound is refused by name.
+//! A wrapper (RFC 9999) has one form in CBOR and one meaning in either serialization; what breaks a
+//! rule or a bound is refused by name.
 
 use synod_attestation::cmw::message::{
     CMW_BYTES_MAX, Cmw, CmwError, Collection, DEPTH_MAX, ENTRIES_MAX, Indicator, Kind, Label,
@@ -143,7 +143,8 @@ fn cbor_that_is_no_wrapper_is_refused() {
 
 #[test]
 fn cbor_in_another_encoding_is_refused() {
-    // A number and a length in more bytes than needed, keys out of order, and a map without a length.
+    // A number and a length in more bytes than needed, keys out of order, and a map without a
+    // length.
     assert_eq!(refused("82190001420102"), CmwError::NotCanonical);
     assert_eq!(refused("82015802ffff"), CmwError::NotCanonical);
     assert_eq!(refused("a20282014001820140"), CmwError::NotCanonical);

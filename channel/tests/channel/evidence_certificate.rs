@@ -156,7 +156,8 @@ fn stranger_knows_a_replica_of_each_tee_in_one_handshake_and_the_session_is_prov
 fn session_that_a_thief_of_the_tls_key_relays_is_refused_though_its_evidence_is_good() {
     let appraiser = appraiser();
     let shown = certificate(1, &credential(Tee::Tdx, 1));
-    // He terminates the stranger's session with the stolen key, and has one of his own with the TEE.
+    // He terminates the stranger's session with the stolen key, and has one of his own with the
+    // TEE.
     let with_thief = connect(&stranger(&appraiser), &door(&shown).config()).expect("key is good");
     let with_tee = connect(&stranger(&appraiser), &door(&shown).config()).expect("key is good");
     let claim = SessionClaim {

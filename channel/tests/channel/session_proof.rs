@@ -1,5 +1,5 @@
-//! A session is believed only if the identity key at its other end signed this very session, and nobody stands
-//! between. All over real TLS connections in memory.
+//! A session is believed only if the identity key at its other end signed this very session, and
+//! nobody stands between. All over real TLS connections in memory.
 
 use crate::wire;
 

@@ -1,4 +1,5 @@
-//! Whether the sources of an app changed since they were last looked at: by times and sizes of files, asked anew.
+//! Whether the sources of an app changed since they were last looked at: by times and sizes of
+//! files, asked anew.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

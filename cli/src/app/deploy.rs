@@ -1,4 +1,5 @@
-//! Setting an app on a running service: the members' act, the component in pieces, and waiting until it is in force.
+//! Setting an app on a running service: the members' act, the component in pieces, and waiting
+//! until it is in force.
 
 use std::time::{Duration, Instant};
 

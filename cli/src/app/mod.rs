@@ -1,4 +1,5 @@
-//! Apps on the developer's side: a folder with a manifest and sources, and the component that comes of them.
+//! Apps on the developer's side: a folder with a manifest and sources, and the component that comes
+//! of them.
 
 pub(crate) mod build;
 pub(crate) mod changes;

@@ -1,8 +1,10 @@
-//! What a new app begins with, for each language; the guest library comes with it, so that it builds wherever it lies.
+//! What a new app begins with, for each language; the guest library comes with it, so that it
+//! builds wherever it lies.
 
 use crate::app::project::Language;
 
-/// A file of a template: its path in the app's folder, and its text. `{{name}}` stands for the app's name.
+/// A file of a template: its path in the app's folder, and its text. `{{name}}` stands for the
+/// app's name.
 type TemplateFile = (&'static str, &'static str);
 
 /// Files, by their paths in the app's folder, from a folder of the repository.

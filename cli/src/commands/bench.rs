@@ -38,7 +38,8 @@ pub(crate) struct BenchArgs {
     /// Call this app instead
     #[arg(long, value_name = "NAME", requires = "request")]
     app: Option<String>,
-    /// The request to the app; `{key}` is replaced by a fresh key, `{lane}` by a key that all calls of one lane share
+    /// The request to the app; `{key}` is replaced by a fresh key, `{lane}` by a key that all calls
+    /// of one lane share
     #[arg(long, value_name = "METHOD /PATH", requires = "app", value_parser = method_and_path)]
     request: Option<(Method, String)>,
     /// The body of the request to the app, as JSON, with the same replacements

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use synod_api::Consistency;
-use synod_api::{Condition, ListReply, TxStatus, TxnRequest};
+use synod_api::{Condition, Consistency, ListReply, TxStatus, TxnRequest};
 use synod_client::{Listing, Service, Transacted, Value, WriteOptions, Written};
 
 use crate::connect::ServiceArgs;
@@ -15,7 +14,8 @@ use crate::outcome::{Failure, Outcome};
 use crate::output::{Output, write_bytes};
 use crate::receipt_files::BoundFile;
 
-/// Reads and writes keys. Maps named `public:…` can be read by anybody who holds the ledger, all others are private
+/// Reads and writes keys. Maps named `public:…` can be read by anybody who holds the ledger, all
+/// others are private
 #[derive(Args, Debug)]
 pub(crate) struct KvArgs {
     #[command(subcommand)]
@@ -45,7 +45,8 @@ enum KvCommand {
   synod kv list notes --prefix h
   synod kv list notes --all --json")]
     List(ListArgs),
-    /// Does several operations in one transaction, all or nothing; takes JSON from a file or from standard input
+    /// Does several operations in one transaction, all or nothing; takes JSON from a file or from
+    /// standard input
     #[command(after_help = "Example:
   echo '{\"compares\":[{\"map\":\"accounts\",\"key\":\"a\",\"expect\":{\"value\":\"100\"}}],
          \"operations\":[{\"put\":{\"map\":\"accounts\",\"key\":\"a\",\"value\":\"90\"}},
@@ -149,7 +150,8 @@ struct ModeArgs {
     /// Write the receipt to this file, and what it must bind to FILE.bound
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
-    /// Your name for this request: if it is sent again with the same name, it still takes effect only once
+    /// Your name for this request: if it is sent again with the same name, it still takes effect
+    /// only once
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
 }
@@ -381,7 +383,8 @@ fn page_text(page: &ListReply) -> String {
     lines.join("\n")
 }
 
-/// Text as it is, with control characters and other bytes escaped: what stands in a map must not steer a terminal.
+/// Text as it is, with control characters and other bytes escaped: what stands in a map must not
+/// steer a terminal.
 fn printable(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.chars().flat_map(escaped).collect(),

@@ -16,8 +16,7 @@ use crate::member_key::MemberKey;
 use crate::network_evidence::SIMULATED;
 use crate::outcome::{Failure, Outcome};
 use crate::output::Output;
-use crate::recovery;
-use crate::{connect, files};
+use crate::{connect, files, recovery};
 
 /// Audits, shows and rebuilds ledgers, offline
 #[derive(Args, Debug)]
@@ -28,7 +27,8 @@ pub(crate) struct LedgerArgs {
 
 #[derive(Subcommand, Debug)]
 enum LedgerCommand {
-    /// Checks everything: chain, tree, certificates and configurations; executes every act of governance again
+    /// Checks everything: chain, tree, certificates and configurations; executes every act of
+    /// governance again
     #[command(after_help = "Examples:
   synod ledger audit .synod                     # every replica's folder
   synod ledger audit backup --network 5c1f…")]

@@ -1,7 +1,8 @@
-//! `synod member`: what members of a synod do: make keys, approve founders, sign acts, hand them in.
+//! `synod member`: what members of a synod do: make keys, approve founders, sign acts, hand them
+//! in.
 //!
-//! Keys stay with their owners: each member signs on the own machine, and the signatures are files that can be
-//! sent about and combined.
+//! Keys stay with their owners: each member signs on the own machine, and the signatures are files
+//! that can be sent about and combined.
 
 use std::path::{Path, PathBuf};
 
@@ -13,14 +14,13 @@ use synod_client::{ReplicaUrl, TrustFile};
 use synod_crypto::Digest;
 use synod_governance::{Act, Action, Manifest};
 
-use crate::act_text;
 use crate::connect::{ServiceArgs, ServiceArgsAnywhere};
 use crate::files::{self, Readers};
 use crate::founding::appraise_founder;
 use crate::member_key::MemberKey;
-use crate::opening;
 use crate::outcome::{Failure, Outcome};
 use crate::output::{Output, say};
+use crate::{act_text, opening};
 
 /// Makes members' keys, approves founders, and signs and submits acts of governance
 #[derive(Args, Debug)]

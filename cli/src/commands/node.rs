@@ -23,9 +23,11 @@ pub(crate) struct NodeArgs {
 enum NodeCommand {
     /// Founds a new synod: waits for the members' approvals, then writes block 0
     Start(ConfigArgs),
-    /// Joins an existing synod: attests, fetches and verifies the ledger, becomes a learner, then a voter
+    /// Joins an existing synod: attests, fetches and verifies the ledger, becomes a learner, then a
+    /// voter
     Join(ConfigArgs),
-    /// Prints an appraisal policy (TOML) for a manifest that accepts exactly this program in simulated TEEs
+    /// Prints an appraisal policy (TOML) for a manifest that accepts exactly this program in
+    /// simulated TEEs
     #[command(after_help = "Example:
   synod node policy >> manifest.toml      # as its table `[policy]`")]
     Policy,

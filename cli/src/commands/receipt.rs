@@ -32,7 +32,8 @@ enum ReceiptCommand {
     #[command(after_help = "Example:
   synod receipt get 2.17 --out 2.17.receipt --chain-out chain.cbor")]
     Get(GetArgs),
-    /// Verifies a receipt: who signed, which transaction, and that it binds your request and your answer
+    /// Verifies a receipt: who signed, which transaction, and that it binds your request and your
+    /// answer
     #[command(after_help = "Examples:
   synod receipt verify 2.17.receipt                                        # fetches the chain, believes only the pin
   synod receipt verify 2.17.receipt --chain chain.cbor --network 5c1f…     # offline
@@ -72,16 +73,19 @@ struct VerifyArgs {
     /// The chain of configurations; without it, it is fetched from the service
     #[arg(long, value_name = "FILE")]
     chain: Option<PathBuf>,
-    /// What the receipt must bind, as `synod kv … --receipt` wrote it [default: FILE.bound, if it is there]
+    /// What the receipt must bind, as `synod kv … --receipt` wrote it [default: FILE.bound, if it
+    /// is there]
     #[arg(long, value_name = "FILE")]
     bound: Option<PathBuf>,
-    /// The time at which your own policy judges the founders' evidence: Unix seconds or UTC [default: that of block 0]
+    /// The time at which your own policy judges the founders' evidence: Unix seconds or UTC
+    /// [default: that of block 0]
     #[arg(long, value_name = "TIME")]
     at: Option<Instant>,
     /// The minimum number of signers, in addition to what the configuration requires
     #[arg(long, value_name = "N", default_value_t = 1)]
     signers: usize,
-    /// The minimum number of vendors among the signers, in addition to what the configuration requires
+    /// The minimum number of vendors among the signers, in addition to what the configuration
+    /// requires
     #[arg(long, value_name = "N", default_value_t = 1)]
     vendors: usize,
 }

@@ -20,8 +20,8 @@ pub(crate) struct ReplicaArgs {
 
 #[derive(Subcommand, Debug)]
 enum ReplicaCommand {
-    /// Signs the act that replaces a replica by another; the old one is removed once the new one votes, or at once if
-    /// it does not answer
+    /// Signs the act that replaces a replica by another; the old one is removed once the new one
+    /// votes, or at once if it does not answer
     #[command(
         after_help = "A node that is started again on the same machine replaces its former self without this, \
 and one that was stopped by SIGTERM has left. The members' word is needed where the new replica runs on another machine.
@@ -34,7 +34,8 @@ Examples:
     Replace {
         /// The replica to replace
         id: u64,
-        /// The address of the replica that takes its place; without it, the next one that joins with `replaces = ID`
+        /// The address of the replica that takes its place; without it, the next one that joins
+        /// with `replaces = ID`
         #[arg(long, value_name = "URL")]
         with: Option<ReplicaUrl>,
         #[command(flatten)]

@@ -1,4 +1,5 @@
-//! `synod status`: what the service says of itself, from all its replicas, each of which was verified.
+//! `synod status`: what the service says of itself, from all its replicas, each of which was
+//! verified.
 
 use clap::Args;
 use serde::Serialize;
@@ -11,7 +12,8 @@ use crate::network_status::{Alarm, Asked, Leadership, NetworkStatus};
 use crate::outcome::{Failure, Outcome};
 use crate::output::Output;
 
-/// Shows replicas, leader, configuration, alarms, and the replicas whose loss would stop the service
+/// Shows replicas, leader, configuration, alarms, and the replicas whose loss would stop the
+/// service
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   synod status
@@ -171,8 +173,8 @@ fn word(value: impl Serialize) -> String {
         .to_owned()
 }
 
-/// When it attested and when it does so next, by this machine's clock, which goes on while nothing is written. A
-/// verdict expires by the ledger's time.
+/// When it attested and when it does so next, by this machine's clock, which goes on while nothing
+/// is written. A verdict expires by the ledger's time.
 fn attestation_line(replica: &ReplicaInfo, ledger_ms: u64, now_ms: u64) -> String {
     let expires_ms = replica.verdict_expires_ms;
     let verdict = if expires_ms <= ledger_ms {

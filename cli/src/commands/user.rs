@@ -21,7 +21,8 @@ pub(crate) struct UserArgs {
 
 #[derive(Subcommand, Debug)]
 enum UserCommand {
-    /// Writes NAME.key (mode 0600) and NAME.pem, and prints the fingerprint that members need to admit the user
+    /// Writes NAME.key (mode 0600) and NAME.pem, and prints the fingerprint that members need to
+    /// admit the user
     #[command(after_help = "Example:
   synod user keygen bob --out keys
   synod member act set-user bob FINGERPRINT --role read --role write --key alice.key --out bob.act")]

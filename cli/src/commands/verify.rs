@@ -1,4 +1,5 @@
-//! `synod verify`: looks at a replica before anything is sent to it, and says check by check what was proven.
+//! `synod verify`: looks at a replica before anything is sent to it, and says check by check what
+//! was proven.
 
 use std::path::PathBuf;
 
@@ -8,9 +9,8 @@ use synod_api::AppInfo;
 use synod_attestation::Policy;
 use synod_client::{
     AppPin, Check, ClientError, ReplicaUrl, RetryPolicy, Service, Trust, Unverified,
-    VerifiedReplica, Verifier,
+    VerifiedReplica, Verifier, fresh_nonce, observe,
 };
-use synod_client::{fresh_nonce, observe};
 
 use crate::commands::app::list::told;
 use crate::connect::{open_memory, parse_network, read_policy, read_trusted};
@@ -33,11 +33,12 @@ pub(crate) struct VerifyArgs {
     /// A trust file
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
-    /// The state file: what this client saw of the network, so that no replica can show older data [default: the trust
-    /// file's name, ending in .state]
+    /// The state file: what this client saw of the network, so that no replica can show older data
+    /// [default: the trust file's name, ending in .state]
     #[arg(long, env = "SYNOD_STATE", value_name = "FILE")]
     state: Option<PathBuf>,
-    /// Your own appraisal policy (TOML); without it the members' policy applies, which the network id covers
+    /// Your own appraisal policy (TOML); without it the members' policy applies, which the network
+    /// id covers
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
 }
@@ -87,7 +88,8 @@ async fn verify(verifier: &Verifier, pins: &[AppPin], url: &ReplicaUrl, output: 
     }
 }
 
-/// The apps, as the replica's certified state has them, over a connection that ends at its verified key.
+/// The apps, as the replica's certified state has them, over a connection that ends at its verified
+/// key.
 async fn apps_of(verifier: &Verifier, url: &ReplicaUrl) -> Outcome<Vec<AppInfo>> {
     let trust = Trust::Verified(Box::new(verifier.clone()));
     let service = Service::new([url.clone()], trust, None, RetryPolicy::default())?;

@@ -1,4 +1,5 @@
-//! Every command line that we show is one that the program takes: in `--help`, in README and in docs.
+//! Every command line that we show is one that the program takes: in `--help`, in README and in
+//! docs.
 
 use std::path::Path;
 
@@ -244,7 +245,8 @@ fn assert_taken(shown: &[Shown]) {
     assert!(refused.is_empty(), "{}", refused.join("\n"));
 }
 
-/// In running text a command is often named without all that it needs: it must be there, and have the options.
+/// In running text a command is often named without all that it needs: it must be there, and have
+/// the options.
 #[test]
 fn every_command_that_a_page_speaks_of_is_there_and_has_the_options() {
     let mut root = <crate::Cli as clap::CommandFactory>::command();

@@ -1,8 +1,9 @@
 //! Every option of every command acts, or is refused where it would not.
 //!
-//! An option that a command declares for itself cannot be ignored whole: a field that nothing reads does not compile
-//! (`dead_code` is denied). What remains are options that several commands share, and combinations. For the former,
-//! [`SHARED`] names the test that shows that the group acts; for the latter there is [`IDLE`].
+//! An option that a command declares for itself cannot be ignored whole: a field that nothing reads
+//! does not compile (`dead_code` is denied). What remains are options that several commands share,
+//! and combinations. For the former, [`SHARED`] names the test that shows that the group acts; for
+//! the latter there is [`IDLE`].
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! Apps of the tour: built, set by the members, brought into force, and called; with `--watch` again and again.
+//! Apps of the tour: built, set by the members, brought into force, and called; with `--watch`
+//! again and again.
 
 use std::path::{Path, PathBuf};
 

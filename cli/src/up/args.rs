@@ -20,7 +20,8 @@ the records, not the service. On a terminal, Ctrl-C says so and asks once.
 Every replica runs with SIMULATED evidence: the real formats, under roots whose keys are public. It shows how all
 works, and protects nothing.")]
 pub(crate) struct UpArgs {
-    /// How many replicas; with three or more, one whose process ends is started again and takes its own place
+    /// How many replicas; with three or more, one whose process ends is started again and takes its
+    /// own place
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
     pub(crate) replicas: u8,
     /// The folder for keys, ledgers and logs; it must be new
@@ -29,7 +30,8 @@ pub(crate) struct UpArgs {
     /// Replica number i listens on port P + i, and for other replicas on P + 50 + i
     #[arg(long, value_name = "P", env = "SYNOD_PORT_BASE", default_value_t = 8000, value_parser = clap::value_parser!(u16).range(1024..=65_400))]
     pub(crate) port_base: u16,
-    /// A data set to import, one record a line after the first; by default 569 patients of a public study
+    /// A data set to import, one record a line after the first; by default 569 patients of a public
+    /// study
     #[arg(long, value_name = "FILE.csv")]
     pub(crate) import: Option<PathBuf>,
     /// The folder of an app, which is built, set and called; can be repeated

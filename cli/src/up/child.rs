@@ -1,7 +1,7 @@
 //! A replica's process.
 //!
-//! It never outlives this one: the node watches its standard input, which closes with this process however that
-//! ends, and stops.
+//! It never outlives this one: the node watches its standard input, which closes with this process
+//! however that ends, and stops.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -62,7 +62,8 @@ impl Child {
             .stdin(Stdio::piped())
             .stdout(log.try_clone().map_err(failed)?)
             .stderr(log)
-            // Ctrl-C at the terminal is for this process, which stops the replicas in its own order.
+            // Ctrl-C at the terminal is for this process, which stops the replicas in its own
+            // order.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()

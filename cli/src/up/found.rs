@@ -25,7 +25,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 const TEES: [Tee; 3] = [Tee::SevSnp, Tee::Tdx, Tee::Nitro];
 const POLL: Duration = Duration::from_millis(50);
 
-/// Which TEE replica `number` runs in: the vendors take turns, so that no one of them can stop the service.
+/// Which TEE replica `number` runs in: the vendors take turns, so that no one of them can stop the
+/// service.
 pub(crate) fn tee_of(number: u8) -> Tee {
     TEES[usize::from(number - 1) % TEES.len()]
 }

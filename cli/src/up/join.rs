@@ -1,4 +1,5 @@
-//! Part 3: further replicas join by mutual attestation, fetch and verify the whole ledger, learn, and vote.
+//! Part 3: further replicas join by mutual attestation, fetch and verify the whole ledger, learn,
+//! and vote.
 
 use std::time::Duration;
 

@@ -74,8 +74,8 @@ impl Layout {
         self.users().join("user.key")
     }
 
-    /// The folder of the replica whose ledger was written last, for a killed one's lacks what came after; none, if
-    /// there is no ledger.
+    /// The folder of the replica whose ledger was written last, for a killed one's lacks what came
+    /// after; none, if there is no ledger.
     pub(crate) fn freshest_replica(&self) -> Option<PathBuf> {
         let ledgers = LedgerFolder::find_all(&self.dir).ok()?;
         let freshest = ledgers.iter().max_by_key(|ledger| ledger.written_at())?;
@@ -83,7 +83,8 @@ impl Layout {
         Some(self.dir.join(below.components().next()?))
     }
 
-    /// What can be done with what lies here, a word and a command for each; nothing is named that is not there.
+    /// What can be done with what lies here, a word and a command for each; nothing is named that
+    /// is not there.
     pub(crate) fn remaining_commands(&self) -> Vec<(&'static str, String)> {
         let dir = self.dir.display();
         let trust = if self.trust().exists() {
@@ -125,7 +126,8 @@ impl Layout {
         commands
     }
 
-    /// The folder of the replica with this number; the number is the tour's own, not the replica id.
+    /// The folder of the replica with this number; the number is the tour's own, not the replica
+    /// id.
     pub(crate) fn replica(&self, number: u8) -> PathBuf {
         self.dir.join(format!("replica-{number}"))
     }
@@ -138,8 +140,8 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Makes the folder if it is not there, and locks it. Then it must be empty but for the lock: what an earlier
-    /// run left is explained, and never touched.
+    /// Makes the folder if it is not there, and locks it. Then it must be empty but for the lock:
+    /// what an earlier run left is explained, and never touched.
     pub(crate) fn take(layout: &Layout) -> Outcome<Self> {
         files::make_folder(layout.dir())?;
         let path = layout.dir().join("lock");

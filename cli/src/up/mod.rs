@@ -1,7 +1,9 @@
-//! `synod up`: a whole service on this machine, from nothing to a verified result, with one command.
+//! `synod up`: a whole service on this machine, from nothing to a verified result, with one
+//! command.
 //!
-//! It does what founders, members, users and auditors do, with the same code as their commands, and says after
-//! each step what was shown. Replicas are processes of their own; they die with this one, whatever happens to it.
+//! It does what founders, members, users and auditors do, with the same code as their commands, and
+//! says after each step what was shown. Replicas are processes of their own; they die with this
+//! one, whatever happens to it.
 
 mod acts;
 mod apps;

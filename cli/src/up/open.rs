@@ -1,4 +1,5 @@
-//! Part 4: the members open the service, and a client verifies it before it sends a byte of its own.
+//! Part 4: the members open the service, and a client verifies it before it sends a byte of its
+//! own.
 
 use synod_client::{ReplicaUrl, TrustFile, VerifiedReplica, Verifier, fresh_nonce};
 use synod_crypto::Digest;

@@ -117,8 +117,8 @@ fn make_manifest(members: Vec<MemberEntry>, user: UserEntry, replicas: u8) -> Ou
         threshold: THRESHOLD,
         recovery_threshold: THRESHOLD,
         required_vendors: replicas.min(2),
-        // All replicas of the tour are on this machine. In a manifest for others this means that whoever has
-        // genuine machines of the accepted code may become the majority.
+        // All replicas of the tour are on this machine. In a manifest for others this means that
+        // whoever has genuine machines of the accepted code may become the majority.
         join: JoinRule::Verdict,
         removal_grace_s: REMOVAL_GRACE_S_DEFAULT,
         unheard_s: UNHEARD_S_DEFAULT,

@@ -1,4 +1,5 @@
-//! What the person at the terminal sees of a tour: one line for each thing that was done, or was not.
+//! What the person at the terminal sees of a tour: one line for each thing that was done, or was
+//! not.
 
 use std::fmt::Display;
 

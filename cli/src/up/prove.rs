@@ -55,7 +55,8 @@ pub(crate) async fn positive_control(service: &Service, layout: &Layout) -> Outc
     Ok(found.hits.len())
 }
 
-/// The values of the data set that stand in files before anything was imported: words of our own, such as `server`.
+/// The values of the data set that stand in files before anything was imported: words of our own,
+/// such as `server`.
 pub(crate) fn commonplaces(
     layout: &Layout,
     data: &DataSet,
@@ -89,7 +90,8 @@ pub(crate) fn audit(layout: &Layout, network: Digest) -> Outcome<Vec<AuditReport
         .collect()
 }
 
-/// Rebuilds the private state from one folder and the members' shares; gives how many records are the imported ones.
+/// Rebuilds the private state from one folder and the members' shares; gives how many records are
+/// the imported ones.
 pub(crate) fn rebuild(
     folder: &Path,
     network: Digest,

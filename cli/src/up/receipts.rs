@@ -13,8 +13,8 @@ use crate::up::import::Imported;
 use crate::up::layout::Layout;
 use crate::up::side_by_side::side_by_side;
 
-/// Fetches the receipts and the chain, keeps them as files, and verifies each with nothing but the pin: signers of
-/// `vendors` vendors at least, my request, my answer. Gives their number.
+/// Fetches the receipts and the chain, keeps them as files, and verifies each with nothing but the
+/// pin: signers of `vendors` vendors at least, my request, my answer. Gives their number.
 pub(crate) async fn verify_all(
     service: &Service,
     layout: &Layout,

@@ -38,7 +38,8 @@ impl StopSignal {
         }
     }
 
-    /// As [`StopSignal::received`]; on a terminal, Ctrl-C counts once it was said what it ends and it came again.
+    /// As [`StopSignal::received`]; on a terminal, Ctrl-C counts once it was said what it ends and
+    /// it came again.
     async fn received_for_good(&mut self) {
         loop {
             tokio::select! {

@@ -485,7 +485,8 @@ impl Tour {
         })
     }
 
-    /// Says which replicas have ended, and starts them again in their own place, if the others can go on without.
+    /// Says which replicas have ended, and starts them again in their own place, if the others can
+    /// go on without.
     pub(crate) fn revive_the_dead(&mut self) {
         let mut dead = Vec::new();
         self.children.retain_mut(|child| match child.check_alive() {

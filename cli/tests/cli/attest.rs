@@ -1,5 +1,5 @@
-//! `synod attest` and `synod doctor`, run as a user runs them: on recorded evidence of real hardware where the folder
-//! of vectors is there, and on simulated evidence everywhere.
+//! `synod attest` and `synod doctor`, run as a user runs them: on recorded evidence of real
+//! hardware where the folder of vectors is there, and on simulated evidence everywhere.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -371,7 +371,8 @@ fn state_file_that_cannot_be_used_is_named_and_left_alone() {
             assert_eq!(std::fs::read_to_string(&state).unwrap(), text);
         }
     }
-    // Another one that is named counts in its place, and is made when there is something to remember.
+    // Another one that is named counts in its place, and is made when there is something to
+    // remember.
     let other = ["status", "--trust", "trust.toml", "--state", "other.state"];
     let said = stderr(&synod(dir.path(), &other));
     assert!(said.contains("cannot reach"), "{said}");

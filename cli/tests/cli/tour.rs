@@ -1,4 +1,5 @@
-//! The whole of it: a service of three processes, from nothing to a verified result, and what remains on disk.
+//! The whole of it: a service of three processes, from nothing to a verified result, and what
+//! remains on disk.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -180,7 +181,8 @@ fn own_policies_judge_the_founders_evidence(dir: &Path) {
     );
 }
 
-/// The same chain without what the members signed: a founder's word stands behind it, and nothing else.
+/// The same chain without what the members signed: a founder's word stands behind it, and nothing
+/// else.
 fn receipts_of_a_chain_that_nobody_opened_are_shown_and_not_verified(dir: &Path) {
     let elsewhere = tempfile::tempdir().unwrap();
     let left = dir.join(".synod");

@@ -1,5 +1,5 @@
-//! Chains and receipts that do not hold: every command that reads one ends with exit code 3, whether a file or a
-//! service brought it.
+//! Chains and receipts that do not hold: every command that reads one ends with exit code 3,
+//! whether a file or a service brought it.
 
 use std::path::Path;
 use std::process::{Command, Output};

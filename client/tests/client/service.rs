@@ -1,4 +1,5 @@
-//! How a client goes on when replicas redirect, fail and die, against scripted replicas over real TLS and HTTP/2.
+//! How a client goes on when replicas redirect, fail and die, against scripted replicas over real
+//! TLS and HTTP/2.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

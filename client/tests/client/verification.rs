@@ -1,4 +1,5 @@
-//! What a client believes: each check of a verification is broken alone, and refuses under its own name.
+//! What a client believes: each check of a verification is broken alone, and refuses under its own
+//! name.
 
 use bytes::Bytes;
 use minicbor::Encoder;

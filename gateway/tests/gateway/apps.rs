@@ -1,4 +1,5 @@
-//! Calls of apps reach the replica as they were sent, and answers of apps come back as answers of this interface.
+//! Calls of apps reach the replica as they were sent, and answers of apps come back as answers of
+//! this interface.
 
 use crate::door;
 
@@ -6,11 +7,9 @@ use bytes::Bytes;
 use door::{Door, TRANSACTION, USER, obliging, request, with_body};
 use http::{HeaderName, HeaderValue};
 use synod_api::{AppLogReply, AppsReply, ChunkReply, ErrorCode};
-use synod_gateway::app::AppAnswer;
-use synod_gateway::app::AppRequest;
+use synod_gateway::app::{AppAnswer, AppRequest};
 use synod_gateway::kv::Watching;
-use synod_gateway::{Call, Caller, Records, Refusal, Reply};
-use synod_gateway::{app, kv};
+use synod_gateway::{Call, Caller, Records, Refusal, Reply, app, kv};
 use tokio::sync::mpsc;
 
 /// An app that answers `hello` with these header fields.

@@ -4,15 +4,14 @@ use crate::door;
 
 use bytes::Bytes;
 use door::{Answer, Door, TRANSACTION, USER, obliging, request, with_body};
-use synod_api::Condition;
-use synod_api::Consistency;
 use synod_api::{
-    ErrorCode, HealthReply, ListReply, OperationResult, Problem, TxReply, TxStatus, TxnReply,
-    WriteReply,
+    Condition, Consistency, ErrorCode, HealthReply, ListReply, OperationResult, Problem, TxReply,
+    TxStatus, TxnReply, WriteReply,
 };
 use synod_gateway::kv::{Key, Page, WriteMode};
-use synod_gateway::{Broken, Call, Caller, Records, Refusal, Reply};
-use synod_gateway::{governance, kv, ledger, network};
+use synod_gateway::{
+    Broken, Call, Caller, Records, Refusal, Reply, governance, kv, ledger, network,
+};
 
 fn key(map: &str, key: &'static [u8]) -> Key {
     Key {

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use door::{Answer, Door, Said, USER, obliging, request};
 use synod_api::ErrorCode;
-use synod_gateway::{Activity, Backend, Call, Caller, Gateway, Records, Reply, Standing};
-use synod_gateway::{app, governance, kv, ledger, network};
+use synod_gateway::{
+    Activity, Backend, Call, Caller, Gateway, Records, Reply, Standing, app, governance, kv,
+    ledger, network,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -58,7 +60,8 @@ async fn put_slowly(door: &Door, bytes: usize, pieces: &[(usize, Duration)]) -> 
     send_slowly(door, "PUT /v1/kv/m/k", bytes, pieces).await
 }
 
-/// Sends a request with a body of so many bytes, in pieces: each so long, and after it a pause. The answer.
+/// Sends a request with a body of so many bytes, in pieces: each so long, and after it a pause. The
+/// answer.
 async fn send_slowly(
     door: &Door,
     what: &str,

@@ -36,7 +36,8 @@ pub struct CallerIdentity {
     pub id: String,
     /// The user's roles, sorted.
     pub roles: Vec<String>,
-    /// What else is verified of the caller, by name: `key` is the SHA-256 of the public key in its certificate.
+    /// What else is verified of the caller, by name: `key` is the SHA-256 of the public key in its
+    /// certificate.
     pub claims: Vec<(String, String)>,
 }
 

@@ -1,5 +1,5 @@
-//! How a version of an app comes into force: replicas sign that they compiled it, and the leader states every further
-//! step.
+//! How a version of an app comes into force: replicas sign that they compiled it, and the leader
+//! states every further step.
 
 use minicbor::{Decode, Encode};
 use synod_crypto::{BadSignature, Digest, PublicKey, Signature, SigningKey};
@@ -30,8 +30,8 @@ pub struct Deploy {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub enum DeployStep {
-    /// The pending version answers from now on. The writes of its `init` or `migrate` are in the same
-    /// transaction; only the leader knows whether the component really makes them.
+    /// The pending version answers from now on. The writes of its `init` or `migrate` are in the
+    /// same transaction; only the leader knows whether the component really makes them.
     #[n(0)]
     Activate {
         /// The version's number.
@@ -87,8 +87,9 @@ pub struct CompiledStatement {
 }
 
 impl Deploy {
-    /// Whether the transaction of this input may write to the map in addition to what governance computes: when a
-    /// version comes into force, to the maps that its component can name, and no other.
+    /// Whether the transaction of this input may write to the map in addition to what governance
+    /// computes: when a version comes into force, to the maps that its component can name, and no
+    /// other.
     pub fn may_write(&self, map: &MapName) -> bool {
         let activates = matches!(self.step, DeployStep::Activate { .. });
         let owned = owner_of_map(map)

@@ -1,7 +1,8 @@
-//! The manifest of an app, `app.toml`: what it may import, which maps it has, who may call which routes.
+//! The manifest of an app, `app.toml`: what it may import, which maps it has, who may call which
+//! routes.
 //!
-//! Its digest is taken over the meaning, so comments and layout do not count, nor do the names of the files beside
-//! it: a component is named by its own digest.
+//! Its digest is taken over the meaning, so comments and layout do not count, nor do the names of
+//! the files beside it: a component is named by its own digest.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +36,8 @@ pub const MAPS_MAX: usize = 64;
 pub const ROUTES_MAX: usize = 128;
 /// Most rules about watching.
 pub const WATCHES_MAX: usize = 32;
-/// What a component may import: the interfaces of `synod:app` that the host offers, by their short names.
+/// What a component may import: the interfaces of `synod:app` that the host offers, by their short
+/// names.
 pub const IMPORTS: [&str; 8] = [
     "caller",
     "claims",
@@ -80,7 +82,8 @@ pub enum AppManifestError {
     /// Longer than [`APP_MANIFEST_BYTES_MAX`].
     #[error("manifest is {0} bytes, longer than the {APP_MANIFEST_BYTES_MAX} allowed")]
     TooLong(usize),
-    /// Not TOML of the expected shape, or with unknown keys; the message names the line and the key.
+    /// Not TOML of the expected shape, or with unknown keys; the message names the line and the
+    /// key.
     #[error("manifest is malformed: {0}")]
     Malformed(String),
     /// `name` is not a valid app name.
@@ -281,7 +284,8 @@ impl AppManifest {
         self.reuse
     }
 
-    /// What the component may import: interfaces of `synod:app`, by their short names of [`IMPORTS`].
+    /// What the component may import: interfaces of `synod:app`, by their short names of
+    /// [`IMPORTS`].
     pub fn imports(&self) -> &BTreeSet<&'static str> {
         &self.imports
     }
@@ -301,7 +305,8 @@ impl AppManifest {
         &self.public_maps
     }
 
-    /// Whether the manifest declares the map that the component calls so: `accounts`, `public:settlements`.
+    /// Whether the manifest declares the map that the component calls so: `accounts`,
+    /// `public:settlements`.
     pub fn declares(&self, guest_name: &str) -> bool {
         match guest_name.strip_prefix(PUBLIC_PREFIX) {
             Some(name) => self.public_maps.contains(name),
@@ -330,8 +335,8 @@ impl AppManifest {
         &self.watches
     }
 
-    /// Whether the caller may watch the rows of the private map `map` (its name in the manifest) whose keys begin
-    /// with `prefix`.
+    /// Whether the caller may watch the rows of the private map `map` (its name in the manifest)
+    /// whose keys begin with `prefix`.
     pub fn admits_watch(&self, map: &str, prefix: &[u8], caller: &CallerIdentity) -> bool {
         self.watches
             .iter()

@@ -1,8 +1,8 @@
 //! Which map of the store belongs to which app.
 //!
-//! A private map `M` of app `N` is `app.N.M` in the store, a public one `public:app.N.M`, and the component's
-//! chunks stand in `public:app.N:component`. The name of an app holds neither dot nor colon, so each of these
-//! names reads in one way only.
+//! A private map `M` of app `N` is `app.N.M` in the store, a public one `public:app.N.M`, and the
+//! component's chunks stand in `public:app.N:component`. The name of an app holds neither dot nor
+//! colon, so each of these names reads in one way only.
 
 use synod_kv::{MapName, PUBLIC_PREFIX};
 
@@ -49,7 +49,8 @@ pub struct BadAppMap {
 
 /// The map of the store that app `app` calls `guest_name`: `accounts`, or `public:settlements`.
 ///
-/// Whether the manifest declares the map is [`AppManifest::declares`](crate::app::AppManifest::declares).
+/// Whether the manifest declares the map is
+/// [`AppManifest::declares`](crate::app::AppManifest::declares).
 pub fn map_in_store(app: &AppName, guest_name: &str) -> Result<MapName, BadAppMap> {
     let (prefix, name) = match guest_name.strip_prefix(PUBLIC_PREFIX) {
         Some(name) => (PUBLIC_PREFIX, name),
@@ -101,12 +102,14 @@ pub fn owner_of_map(map: &MapName) -> Option<AppMap> {
     Some(AppMap { app, kind })
 }
 
-/// Whether the name is kept for apps (`app.…` and `public:app.…`), whether or not an app has such a map.
+/// Whether the name is kept for apps (`app.…` and `public:app.…`), whether or not an app has such a
+/// map.
 pub fn is_app_map(map: &MapName) -> bool {
     stripped(map).starts_with(APP_PREFIX)
 }
 
-/// Whether the name is kept for the service and its apps: nobody writes such a map through the key-value interface.
+/// Whether the name is kept for the service and its apps: nobody writes such a map through the
+/// key-value interface.
 pub fn is_reserved_name(map: &MapName) -> bool {
     is_app_map(map) || stripped(map).starts_with(SERVICE_PREFIX)
 }

@@ -1,10 +1,13 @@
-//! Apps as governance knows them: what their manifests say, who may call what, which maps are whose.
+//! Apps as governance knows them: what their manifests say, who may call what, which maps are
+//! whose.
 //!
 //! Pure rules over text; nothing here runs a component. Invariants:
 //!
-//! - A manifest that exists keeps every rule and every limit; there is no way around [`AppManifest::from_toml`].
+//! - A manifest that exists keeps every rule and every limit; there is no way around
+//!   [`AppManifest::from_toml`].
 //! - A path that exists has no segment that a file system or a proxy would read in another way.
-//! - The name of a map in the store says whose it is; no app reaches the map of another, whatever name it gives.
+//! - The name of a map in the store says whose it is; no app reaches the map of another, whatever
+//!   name it gives.
 
 mod caller;
 mod deploy;

@@ -7,9 +7,9 @@ pub const SEGMENTS_MAX: usize = 64;
 
 /// A path below `/app/NAME`.
 ///
-/// What a proxy, a file system or a careless program would read in another way is refused, not mended: empty
-/// segments, `.` and `..` (however they are written), slashes, backslashes and control characters within a
-/// segment, and what is not UTF-8.
+/// What a proxy, a file system or a careless program would read in another way is refused, not
+/// mended: empty segments, `.` and `..` (however they are written), slashes, backslashes and
+/// control characters within a segment, and what is not UTF-8.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppPath {
     raw: String,

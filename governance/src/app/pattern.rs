@@ -10,7 +10,8 @@ const PARAM_LENGTH_MAX: usize = 32;
 
 /// What paths a route serves.
 ///
-/// A segment is literal, or `{name}` for any one segment, or, at the end, `{name...}` for one or more.
+/// A segment is literal, or `{name}` for any one segment, or, at the end, `{name...}` for one or
+/// more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathPattern {
     text: String,
@@ -39,7 +40,8 @@ pub enum BadPattern {
     /// No request has such a segment.
     #[error("no request path can contain the segment `{0}`")]
     DotSegment(String),
-    /// A literal is of printable ASCII without space and `/ \ % ? # { }`; patterns are compared once paths are decoded.
+    /// A literal is of printable ASCII without space and `/ \ % ? # { }`; patterns are compared
+    /// once paths are decoded.
     #[error("segment `{0}` has a character that is not allowed in a literal segment")]
     Character(String),
     /// Not 1 to 32 characters of `[a-z0-9_]`.
@@ -105,8 +107,8 @@ impl PathPattern {
         segments.is_empty().then_some(params)
     }
 
-    /// Which of two patterns that serve one path is the more specific: the lesser. At the first segment where
-    /// they differ, a literal goes before a name, and a name before a rest.
+    /// Which of two patterns that serve one path is the more specific: the lesser. At the first
+    /// segment where they differ, a literal goes before a name, and a name before a rest.
     pub(crate) fn specificity(&self, other: &Self) -> Ordering {
         let ranks = |pattern: &Self| pattern.parts.iter().map(Part::rank).collect::<Vec<_>>();
         ranks(self).cmp(&ranks(other))

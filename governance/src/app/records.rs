@@ -23,7 +23,8 @@ pub enum AppStatus {
     /// The members want it.
     #[n(0)]
     Set,
-    /// The members removed it; its rows are being deleted. Then the record goes, and the name is free.
+    /// The members removed it; its rows are being deleted. Then the record goes, and the name is
+    /// free.
     #[n(1)]
     Removing,
 }
@@ -42,7 +43,8 @@ impl AppStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct AppVersion {
-    /// Its number: 1 for the first version of that name, then one more each time, and never used twice.
+    /// Its number: 1 for the first version of that name, then one more each time, and never used
+    /// twice.
     #[n(0)]
     pub number: u64,
     /// The manifest in TOML; it was checked when it was recorded.
@@ -100,7 +102,8 @@ pub struct AppRecord {
     /// The version that answers.
     #[n(1)]
     pub active: Option<AppVersion>,
-    /// The version that is to take its place, once a quorum has compiled it and its maps are prepared.
+    /// The version that is to take its place, once a quorum has compiled it and its maps are
+    /// prepared.
     #[n(2)]
     pub pending: Option<AppVersion>,
     /// Why the newest version never took effect, if that is so.

@@ -26,7 +26,8 @@ pub enum BadWatch {
     /// `{caller}` appears twice, or there is another name in braces.
     #[error("it may hold `{{caller}}` once, and no other braces")]
     Braces,
-    /// What follows `{caller}` could be part of a name: `{caller}` alone lets `anna` see the rows of `annabel`.
+    /// What follows `{caller}` could be part of a name: `{caller}` alone lets `anna` see the rows
+    /// of `annabel`.
     #[error("`{{caller}}` must be followed by a character that names cannot contain, such as `/`")]
     OpenEnd,
     /// `{caller}` with `any`, who has no name.

@@ -7,9 +7,8 @@ use crate::entries::UserEntry;
 use crate::execute::app::{self, NewVersion};
 use crate::execute::configuration::{claim_change, vendors_of, write_next};
 use crate::execute::genesis::write_user;
-use crate::execute::membership;
 use crate::execute::state::{Outcome, State};
-use crate::execute::unheard;
+use crate::execute::{membership, unheard};
 use crate::manifest::is_required_vendors;
 use crate::opening::OpeningRefusal;
 use crate::records::Opening;
@@ -75,7 +74,8 @@ pub(super) fn decide(state: &mut State<'_, '_>, signed: &SignedAction) -> Result
     Ok(Outcome::default())
 }
 
-/// Opens the configuration in force, if it is the one that the members name and has the voters that they require.
+/// Opens the configuration in force, if it is the one that the members name and has the voters that
+/// they require.
 fn open(state: &mut State<'_, '_>, configuration: u64, digest: Digest) -> Result<(), Refusal> {
     if state.service.is_open() {
         return Err(OpeningRefusal::AlreadyOpen.into());
@@ -146,7 +146,8 @@ fn remove_user(state: &mut State<'_, '_>, name: &str) -> Result<(), Refusal> {
     )?)
 }
 
-/// If this changes the rule for the current voters, a configuration with the new rule is written at once.
+/// If this changes the rule for the current voters, a configuration with the new rule is written at
+/// once.
 fn require_vendors(state: &mut State<'_, '_>, n: u8) -> Result<Outcome, Refusal> {
     if !is_required_vendors(n) {
         return Err(Refusal::RequiredVendors(n));

@@ -99,7 +99,8 @@ fn first(state: &State<'_, '_>, name: &AppName) -> Result<AppRecord, Refusal> {
     })
 }
 
-/// Returns the next number for this name. No number is used twice, even if the app was removed in between.
+/// Returns the next number for this name. No number is used twice, even if the app was removed in
+/// between.
 fn next_number(state: &mut State<'_, '_>, name: &AppName) -> Result<u64, Refusal> {
     let number = state.view().app_number(name)? + 1;
     let key = name.as_str().as_bytes();

@@ -44,8 +44,8 @@ pub(super) fn write_next(state: &mut State<'_, '_>, voters: &[VoterEntry]) -> Re
     Ok(next.number)
 }
 
-/// Refuses a change of the engine's membership, or of the rule of diversity, while another is under way, and
-/// a second one in the same block.
+/// Refuses a change of the engine's membership, or of the rule of diversity, while another is under
+/// way, and a second one in the same block.
 pub(super) fn claim_change(state: &mut State<'_, '_>) -> Result<(), Refusal> {
     let (newest, in_force) = (state.governance.configuration, state.ctx.configuration);
     let index = state.ctx.index;

@@ -5,10 +5,9 @@ use synod_crypto::Digest;
 use synod_kv::Transaction;
 
 use crate::entries::UserEntry;
-use crate::execute::configuration;
 use crate::execute::join::record;
-use crate::execute::keys;
 use crate::execute::state::{Outcome, write_replica};
+use crate::execute::{configuration, keys};
 use crate::facts::{Context, VoterEntry};
 use crate::genesis::{APPROVAL_CONTENT_TYPE, Approval, FOUNDERS_MAX, Founder, Genesis};
 use crate::manifest::Manifest;

@@ -4,9 +4,8 @@ use synod_attestation::{Expected, Freshness, Role, Verdict};
 
 use crate::address::Address;
 use crate::attested::AttestedStatement;
-use crate::execute::keys;
-use crate::execute::pending;
 use crate::execute::state::{Outcome, State, write_replica};
+use crate::execute::{keys, pending};
 use crate::facts::{BlockRef, Context};
 use crate::join::{AddressChange, Join, join_nonce};
 use crate::manifest::JoinRule;
@@ -86,8 +85,8 @@ pub(super) fn check_fresh(ctx: &Context<'_>, block: BlockRef) -> Result<(), Refu
     check_recent(ctx, block, FRESH_MS, FRESH_BLOCKS)
 }
 
-/// Whether `block` is a certified block of this chain, and at most `age_ms_max` older (milliseconds of ledger time) or
-/// `blocks_max` blocks below the current one.
+/// Whether `block` is a certified block of this chain, and at most `age_ms_max` older (milliseconds
+/// of ledger time) or `blocks_max` blocks below the current one.
 pub(super) fn check_recent(
     ctx: &Context<'_>,
     block: BlockRef,

@@ -1,7 +1,8 @@
 //! All keys that replicas were ever recorded with: no key is accepted a second time.
 //!
-//! A replica is born with its keys, so two replicas never share one by chance. A statement that names the key of
-//! another replica comes from a machine that wants to be taken for it, or to have it cut off.
+//! A replica is born with its keys, so two replicas never share one by chance. A statement that
+//! names the key of another replica comes from a machine that wants to be taken for it, or to have
+//! it cut off.
 
 use synod_attestation::NodeStatement;
 use synod_crypto::{Digest, sha256};

@@ -23,8 +23,8 @@ pub(super) fn leave(state: &mut State<'_, '_>, leave: &Leave) -> Result<Outcome,
     Ok(outcome)
 }
 
-/// Hosts that stop all replicas one after the other must not leave a single voter behind: the last step to one voter
-/// needs a promotion after the newest leave of a voter.
+/// Hosts that stop all replicas one after the other must not leave a single voter behind: the last
+/// step to one voter needs a promotion after the newest leave of a voter.
 fn check_no_slide(leaving: &ReplicaRecord, replicas: &[ReplicaRecord]) -> Result<(), Refusal> {
     let voters = || {
         replicas

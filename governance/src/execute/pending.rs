@@ -1,9 +1,10 @@
-//! Room for joining replicas: the places of all replicas, and the fewer places of those that wait for the members'
-//! decision.
+//! Room for joining replicas: the places of all replicas, and the fewer places of those that wait
+//! for the members' decision.
 //!
-//! Anyone with a machine that runs accepted code can ask to join, again and again. So waiting replicas have few places,
-//! one for each piece of hardware, and new replicas may take their places after a day. There is no timer: places are
-//! cleared when another replica needs them, by the ledger's time.
+//! Anyone with a machine that runs accepted code can ask to join, again and again. So waiting
+//! replicas have few places, one for each piece of hardware, and new replicas may take their places
+//! after a day. There is no timer: places are cleared when another replica needs them, by the
+//! ledger's time.
 
 use crate::execute::state::State;
 use crate::records::{Removal, RemovalReason, ReplicaRecord, ReplicaStatus};
@@ -13,11 +14,12 @@ use crate::refusal::Refusal;
 pub const REPLICAS_MAX: usize = 64;
 /// Most replicas that wait for the members' word.
 pub const PENDING_MAX: usize = 8;
-/// A new replica may take the place of one that has waited this long for the members' decision (milliseconds of ledger
-/// time, a day).
+/// A new replica may take the place of one that has waited this long for the members' decision
+/// (milliseconds of ledger time, a day).
 pub const PENDING_MS: u64 = 24 * 3600 * 1000;
 
-/// Makes room for a replica that joins as `status`, on `hardware` if its evidence names one piece of it.
+/// Makes room for a replica that joins as `status`, on `hardware` if its evidence names one piece
+/// of it.
 ///
 /// # Errors
 /// [`Refusal::TooManyPending`], [`Refusal::TooManyReplicas`].

@@ -49,7 +49,8 @@ pub(super) fn unheard(state: &mut State<'_, '_>, unheard: &Unheard) -> Result<Ou
     )
 }
 
-/// The old one is removed once the new one votes, if the members ordered it or if the old one has no vote.
+/// The old one is removed once the new one votes, if the members ordered it or if the old one has
+/// no vote.
 pub(super) fn replaced(state: &mut State<'_, '_>, replaced: Replaced) -> Result<Outcome, Refusal> {
     let new = state.replica(replaced.by)?;
     let id = new
@@ -79,7 +80,8 @@ pub(super) fn replaced(state: &mut State<'_, '_>, replaced: Replaced) -> Result<
     membership::take_out(state, old, REPLACED_CAUSE, RemovalReason::Replaced)
 }
 
-/// The members order the replacement of a replica, by the named one or by any that joins in its place.
+/// The members order the replacement of a replica, by the named one or by any that joins in its
+/// place.
 pub(super) fn order(
     state: &mut State<'_, '_>,
     id: u64,
@@ -127,8 +129,8 @@ fn successor(state: &State<'_, '_>, by: u64, id: u64) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether a diverse quorum of the other voters has recently signed that they have not heard from the voter for this
-/// long.
+/// Whether a diverse quorum of the other voters has recently signed that they have not heard from
+/// the voter for this long.
 fn check_statements(
     state: &State<'_, '_>,
     silent: &ReplicaRecord,

@@ -202,7 +202,8 @@ fn last_voter_of_a_required_vendor_keeps_its_vote() {
 
 #[test]
 fn lapsed_voter_does_not_vouch_for_diversity() {
-    // Voters 1 and 4 are amd's, 2 intel's, 3 aws's; with 3 lapsed as well, 2 alone stands for another vendor.
+    // Voters 1 and 4 are amd's, 2 intel's, 3 aws's; with 3 lapsed as well, 2 alone stands for
+    // another vendor.
     let mut network = network_of(4);
     let_lapse(&mut network, &[1, 4, 3]);
     network.execute(&lapse(2)).expect("amd and aws remain");

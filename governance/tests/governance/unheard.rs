@@ -1,5 +1,5 @@
-//! A voter of which nothing is heard loses its vote on the word of a diverse quorum of the others, and a replica that
-//! joined in its place takes it; nobody loses it on less.
+//! A voter of which nothing is heard loses its vote on the word of a diverse quorum of the others,
+//! and a replica that joined in its place takes it; nobody loses it on less.
 
 use synod_attestation::Tee;
 use synod_crypto::Digest;

@@ -1,6 +1,7 @@
 //! A core module becomes a component.
 //!
-//! * The component imports what the module's code imports, and nothing that only its WIT world would allow.
+//! * The component imports what the module's code imports, and nothing that only its WIT world
+//!   would allow.
 //! * The same module gives the same component, byte for byte.
 
 use thiserror::Error;
@@ -17,8 +18,8 @@ pub struct ComponentizeError {
 ///
 /// # Errors
 ///
-/// If the module is broken, or carries no world, or imports what its world has not: then it was built for another host,
-/// such as one with files and clocks.
+/// If the module is broken, or carries no world, or imports what its world has not: then it was
+/// built for another host, such as one with files and clocks.
 pub fn component(module: &[u8]) -> Result<Vec<u8>, ComponentizeError> {
     let encoder = ComponentEncoder::default().validate(true).module(module);
     let component = encoder.and_then(|mut encoder| encoder.encode());

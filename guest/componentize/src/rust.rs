@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 /// A script to be cargo's `RUSTC_WRAPPER`.
 ///
-/// Cargo mixes the folder of a package into the names of what it compiles, and the order of functions in a module
-/// follows their names; so the script names a package by its own name and version alone.
+/// Cargo mixes the folder of a package into the names of what it compiles, and the order of
+/// functions in a module follows their names; so the script names a package by its own name and
+/// version alone.
 pub const RUSTC_WRAPPER: &str = r#"#!/bin/sh
 compiler=$1
 shift
@@ -26,7 +27,8 @@ pub struct RustBuild {
 }
 
 impl RustBuild {
-    /// The same, where what lies in `folder` is called `name`. Of several that fit, the last one counts.
+    /// The same, where what lies in `folder` is called `name`. Of several that fit, the last one
+    /// counts.
     #[must_use]
     pub fn called(mut self, folder: &Path, name: &str) -> Self {
         self.folders.push((folder.to_owned(), name.to_owned()));

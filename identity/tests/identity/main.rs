@@ -1,7 +1,8 @@
-//! From hardware to a verdict on the road that a node takes: evidence, endorsements fetched for it, appraisal.
+//! From hardware to a verdict on the road that a node takes: evidence, endorsements fetched for it,
+//! appraisal.
 //!
-//! Real evidence was recorded elsewhere, so it binds somebody else's report data: on this road everything about it
-//! holds but the binding. Simulated evidence goes the whole way.
+//! Real evidence was recorded elsewhere, so it binds somebody else's report data: on this road
+//! everything about it holds but the binding. Simulated evidence goes the whole way.
 
 #[path = "../../../endorser/tests/endorser/service/mod.rs"]
 mod service;
@@ -63,7 +64,8 @@ fn milan(rules: &mut Rules) {
     });
 }
 
-/// A TEE that says what it was recorded to say, whatever it is asked; its platform hands out nothing else.
+/// A TEE that says what it was recorded to say, whatever it is asked; its platform hands out
+/// nothing else.
 struct Recorded(Evidence);
 
 impl Attester for Recorded {

@@ -1,4 +1,5 @@
-//! Receipts count from the configuration on that the members opened: what voters signed before proves nothing.
+//! Receipts count from the configuration on that the members opened: what voters signed before
+//! proves nothing.
 
 use synod_crypto::sha256;
 use synod_ledger::{
@@ -13,7 +14,8 @@ const LENIENT: ReceiptPolicy = ReceiptPolicy {
     before_opening: true,
 };
 
-/// Founded by replica 1 alone, which committed transactions 2 and 3; replica 2 joined in 4, and replica 3 in 6.
+/// Founded by replica 1 alone, which committed transactions 2 and 3; replica 2 joined in 4, and
+/// replica 3 in 6.
 fn grown() -> Network {
     let mut network = Network::of(&["amd"], 1);
     network.transact(2);
@@ -45,7 +47,8 @@ fn chain_opened_at(network: &Network, number: u64) -> Chain {
     chain
 }
 
-/// For transaction `seqno`, signed before configuration 1 began, with the proof that a replica attaches.
+/// For transaction `seqno`, signed before configuration 1 began, with the proof that a replica
+/// attaches.
 fn old_receipt(network: &Network, seqno: u64) -> Receipt {
     let mut receipt = network.receipt_under(&network.blocks[1], seqno, &[1]);
     let ended = network.blocks[2].header().tree_size;

@@ -1,4 +1,5 @@
-//! A shown block proves a fork only where its certificate holds, and only against a configuration that is in force.
+//! A shown block proves a fork only where its certificate holds, and only against a configuration
+//! that is in force.
 
 use synod_ledger::{
     Block, CertificateError, CertifyError, NotShown, QuorumError, ShownBlock, Standing,
@@ -6,7 +7,8 @@ use synod_ledger::{
 
 use crate::network::{Network, altered, configuration_write};
 
-/// Configuration 0 is {1}; configuration 1 is {1, 2}; a block of each is certified, and one of configuration 1 after.
+/// Configuration 0 is {1}; configuration 1 is {1, 2}; a block of each is certified, and one of
+/// configuration 1 after.
 fn grown() -> Network {
     let mut network = Network::of(&["amd"], 1);
     network.elect(1);

@@ -1,4 +1,5 @@
-//! A configuration that ended signs nothing any more: only what its last certified tree holds counts.
+//! A configuration that ended signs nothing any more: only what its last certified tree holds
+//! counts.
 
 use synod_crypto::{Digest, sha256};
 use synod_ledger::{
@@ -40,8 +41,8 @@ fn verify(receipt: &Receipt, chain: &Chain) -> Result<Committed<Transaction>, Re
     read.verify(chain, &ReceiptPolicy::default())
 }
 
-/// A receipt for transaction `seqno` under the founder's block before the change, with the proof that a
-/// replica attaches.
+/// A receipt for transaction `seqno` under the founder's block before the change, with the proof
+/// that a replica attaches.
 fn old_receipt(network: &Network, seqno: u64) -> Receipt {
     let mut receipt = network.receipt_under(&network.blocks[1], seqno, &[1]);
     let ended = network.blocks[2].header().tree_size;
@@ -59,7 +60,8 @@ fn refusal(change: impl FnOnce(&mut Receipt)) -> ReceiptError {
         .expect_err("must be refused")
 }
 
-/// A block that the founder's key signs after the fact: of this view and index, over transactions that never were.
+/// A block that the founder's key signs after the fact: of this view and index, over transactions
+/// that never were.
 fn forged(network: &Network, view: u64, index: u64, count: usize) -> (Block, Receipt) {
     let founder = network.blocks[0].header().configuration;
     let mut frames = network.blocks[1].frames().to_vec();

@@ -1,8 +1,9 @@
-//! The leader's part: from a quorum that compiled a version to the transaction that brings it into force.
+//! The leader's part: from a quorum that compiled a version to the transaction that brings it into
+//! force.
 //!
-//! `init` or `migrate` runs beside the replica, on the newest state, as any execution does. What it read must still
-//! hold when its writes are placed; if others came in between, it runs again, and after some times the app's callers
-//! are asked to wait. Its writes and the step of governance
+//! `init` or `migrate` runs beside the replica, on the newest state, as any execution does. What it
+//! read must still hold when its writes are placed; if others came in between, it runs again, and
+//! after some times the app's callers are asked to wait. Its writes and the step of governance
 //! stand in one transaction: all of it, or nothing.
 
 use std::collections::BTreeSet;

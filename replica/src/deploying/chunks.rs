@@ -1,4 +1,5 @@
-//! Chunks of components: whoever is known may bring them, since the members' signature says which bytes they are.
+//! Chunks of components: whoever is known may bring them, since the members' signature says which
+//! bytes they are.
 
 use bytes::Bytes;
 use synod_crypto::sha256;

@@ -1,8 +1,9 @@
 //! How versions of apps come into force, and how removed apps go.
 //!
-//! Every replica compiles the versions that certified state names, active or on their way, once all their chunks
-//! are there; what came of it, it tells the voters. The leader does the rest: it takes chunks, has the new version
-//! prepare the maps once a quorum has compiled it, and records that as one transaction, or why it cannot be.
+//! Every replica compiles the versions that certified state names, active or on their way, once all
+//! their chunks are there; what came of it, it tells the voters. The leader does the rest: it takes
+//! chunks, has the new version prepare the maps once a quorum has compiled it, and records that as
+//! one transaction, or why it cannot be.
 //!
 //! Invariants
 //! - nothing here compiles, hashes a whole component, or runs one: those who drive the replica do;

@@ -1,7 +1,8 @@
 //! What replicas tell each other of the versions that they compiled.
 //!
-//! A report is believed of its sender only: a signature is checked before it is kept, a failure is a peer's word
-//! about itself. Reports are sent again for as long as they may matter, so none need be answered.
+//! A report is believed of its sender only: a signature is checked before it is kept, a failure is
+//! a peer's word about itself. Reports are sent again for as long as they may matter, so none need
+//! be answered.
 
 use synod_crypto::Signature;
 use synod_governance::app::CompiledStatement;
@@ -113,8 +114,8 @@ impl Deploying {
     }
 }
 
-/// A version that failed. Codes are all that is told of what its guest did, or of what the compiler found: the words of
-/// both are in the app's private log.
+/// A version that failed. Codes are all that is told of what its guest did, or of what the compiler
+/// found: the words of both are in the app's private log.
 pub(super) fn failed(app: &AppKey, code: &str, compiler: Option<CompileFault>) -> Notice {
     Notice::AppFailed {
         app: app.name.to_string(),

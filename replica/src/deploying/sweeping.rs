@@ -1,9 +1,8 @@
 //! A removed app's rows go in batches; then its record goes, and the name is free.
 
 use synod_crypto::sha256;
-use synod_governance::Input;
-use synod_governance::View;
 use synod_governance::app::{AppName, AppStatus, Deploy, DeployStep, owner_of_map};
+use synod_governance::{Input, View};
 use synod_kv::{KeyRange, LimitExceeded, Store, WriteSet};
 
 use crate::calls::Effects;
@@ -19,7 +18,8 @@ pub const SWEPT_AT_ONCE_MAX: usize = 1000;
 const SWEEP_LABEL: &[u8] = b"synod-app-sweep-v1\0";
 
 impl Deploying {
-    /// Deletes the next rows of a removed app, or its record if no row is left. True if something was proposed.
+    /// Deletes the next rows of a removed app, or its record if no row is left. True if something
+    /// was proposed.
     pub(super) fn propose_sweep(&mut self, core: &mut Core, out: &mut Effects) -> bool {
         let removing: Vec<AppName> = self.removing.iter().cloned().collect();
         for name in removing {

@@ -6,14 +6,12 @@ use synod_consensus::{Body, Entry, Message, Payload};
 use synod_crypto::{Digest, Entropy, Secret, Signature};
 use synod_governance::{Act, Input as GovernanceInput};
 use synod_kv::WriteSet;
-use synod_ledger::TxStatus;
 use synod_ledger::{
     Block, BlockBuilder, BlockSignature, Certificate, Frame, Interior, Purpose, Record,
-    ReplyPreimage, Scanner, Sealer, Terms,
+    ReplyPreimage, Scanner, Sealer, Terms, TxStatus,
 };
-use synod_replica::governance;
 use synod_replica::governance::Recorded;
-use synod_replica::{CallError, Envelope, Input, Notice, Reply, Request};
+use synod_replica::{CallError, Envelope, Input, Notice, Reply, Request, governance};
 
 use crate::cluster::{Cluster, attest, map, user};
 
@@ -264,7 +262,8 @@ fn a_certificate_that_contradicts_a_certified_block_halts_the_replica() {
     ));
 }
 
-/// Claims a commit index that a function makes of the append's end, and withholds every certificate.
+/// Claims a commit index that a function makes of the append's end, and withholds every
+/// certificate.
 fn inflate_commit(envelope: &mut Envelope, claim: fn(u64) -> u64) {
     envelope.certificate = None;
     if let Some(Message {

@@ -5,10 +5,9 @@ use synod_crypto::Digest;
 use synod_governance::app::AppStatus;
 use synod_ledger::CLAIMS_MAX;
 use synod_replica::app::Completion;
-use synod_replica::kv;
 use synod_replica::kv::{Compare, Condition, Expect, Operate, Operation, Page, Step};
 use synod_replica::state::DetachedTransaction;
-use synod_replica::{Reply, Request};
+use synod_replica::{Reply, Request, kv};
 
 use crate::cluster::{map, user};
 use crate::versions::{completed, deploy, lifecycle, record, rows_at, three, value};

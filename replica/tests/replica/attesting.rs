@@ -7,9 +7,8 @@ use synod_ledger::{Receipt, ReceiptPolicy};
 use synod_replica::governance::Recorded;
 use synod_replica::{
     CallError, Caller, Envelope, Input, LEADER_LAPSED_MAX_MS, Notice, REFUSAL_BYTES_MAX, Reply,
-    Request,
+    Request, governance, kv, ledger,
 };
-use synod_replica::{governance, kv, ledger};
 
 use crate::cluster::{Cluster, GRACE_MS, LIFETIME_MS, user};
 use crate::life::chain;

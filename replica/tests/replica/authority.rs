@@ -1,12 +1,12 @@
-//! Which configuration speaks: receipts stand under the newest one, and another rule of diversity is in force at once.
+//! Which configuration speaks: receipts stand under the newest one, and another rule of diversity
+//! is in force at once.
 
 use synod_attestation::Tee;
 use synod_consensus::Body;
 use synod_governance::Act;
 use synod_ledger::{Block, Chain, Head, Receipt, ReceiptError, ReceiptPolicy, TxId};
 use synod_replica::governance::Recorded;
-use synod_replica::{Envelope, Reply, Request};
-use synod_replica::{kv, ledger};
+use synod_replica::{Envelope, Reply, Request, kv, ledger};
 
 use crate::cluster::{Cluster, user};
 

@@ -1,4 +1,5 @@
-//! Replicas that lie about apps: activations without a quorum or with foreign maps, and reports that are none.
+//! Replicas that lie about apps: activations without a quorum or with foreign maps, and reports
+//! that are none.
 
 use bytes::Bytes;
 use synod_crypto::{Digest, Signature, sha256};

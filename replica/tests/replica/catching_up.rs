@@ -1,4 +1,5 @@
-//! Replicas that fall behind: across changes of membership, views and lost messages they reach the others again.
+//! Replicas that fall behind: across changes of membership, views and lost messages they reach the
+//! others again.
 
 use bytes::Bytes;
 use synod_attestation::Tee;
@@ -29,7 +30,8 @@ fn certified(cluster: &Cluster, id: u64) -> u64 {
     cluster.nodes[&id].replica.gauges().certified_index
 }
 
-/// Waits until `id` has certified what the leader had certified when this began; false if it does not.
+/// Waits until `id` has certified what the leader had certified when this began; false if it does
+/// not.
 fn catches_up(cluster: &mut Cluster, id: u64) -> bool {
     let newest = certified(cluster, cluster.leader());
     (0..100).any(|_| {
@@ -252,8 +254,8 @@ fn every_replica_tells_of_certified_governance_and_not_only_of_who_votes() {
     );
 }
 
-/// Its disk comes back when several changes are certified already, and it applies them at once. The state that it has by
-/// then knows the first of those removed no more.
+/// Its disk comes back when several changes are certified already, and it applies them at once. The
+/// state that it has by then knows the first of those removed no more.
 #[test]
 fn follower_whose_disk_hung_across_two_removals_applies_both() {
     let mut cluster = Cluster::three(95);
@@ -279,7 +281,8 @@ fn follower_whose_disk_hung_across_two_removals_applies_both() {
     );
 }
 
-/// The learner waits while a voter is silent, and dies meanwhile. Its signature is still recent when the voter is back.
+/// The learner waits while a voter is silent, and dies meanwhile. Its signature is still recent
+/// when the voter is back.
 #[test]
 fn learner_that_died_is_not_promoted_on_what_it_signed_before() {
     let mut cluster = Cluster::three(96);

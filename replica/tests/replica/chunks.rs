@@ -2,9 +2,8 @@
 
 use synod_crypto::sha256;
 use synod_governance::app::CHUNK_BYTES;
-use synod_replica::app;
 use synod_replica::app::{AppChunk, ChunkTaken};
-use synod_replica::{CallError, Caller, Reply, Request};
+use synod_replica::{CallError, Caller, Reply, Request, app};
 
 use crate::adversary::followers;
 use crate::cluster::user;

@@ -1,4 +1,5 @@
-//! A synod in one process: virtual time, a seeded network, disks in memory. Equal seeds give equal runs.
+//! A synod in one process: virtual time, a seeded network, disks in memory. Equal seeds give equal
+//! runs.
 //!
 //! The language of the tests: `found`, `join`, `stop`, `cut`, `put`, `run`, `expect_…`.
 
@@ -23,9 +24,8 @@ use synod_replica::governance::Recorded;
 use synod_replica::kv::{Condition, Operate, Operation};
 use synod_replica::{
     Boot, Call, Caller, Effects, Envelope, Input, Keys, LedgerImport, Machine, Maps, Notice, Now,
-    Recall, Replica, Reply, Request, found, receive_keys,
+    Recall, Replica, Reply, Request, found, governance, kv, receive_keys,
 };
-use synod_replica::{governance, kv};
 
 pub(crate) const START_MS: u64 = 1_800_000_000_000;
 pub(crate) const MEASUREMENT: [u8; 48] = [0x5a; 48];
@@ -62,7 +62,8 @@ pub(crate) struct Cluster {
     pub(crate) work: VecDeque<(u64, Work)>,
     /// Which work nobody does.
     pub(crate) lies: fn(&Work) -> bool,
-    /// Chooses which piece of work is done next, and whether it waits a while; the oldest, at once, where there is none.
+    /// Chooses which piece of work is done next, and whether it waits a while; the oldest, at once,
+    /// where there is none.
     pub(crate) scramble: Option<Entropy>,
     /// What replicas that boot from now on keep in memory.
     pub(crate) history_bytes_max: Option<usize>,
@@ -74,10 +75,12 @@ pub(crate) struct Cluster {
     pub(crate) nodes: BTreeMap<u64, Node>,
     pub(crate) replies: BTreeMap<u64, Reply>,
     pub(crate) members: Vec<SigningKey>,
-    /// Who said what to whom. Evidence holds randomised signatures, so hashes and blocks are left out.
+    /// Who said what to whom. Evidence holds randomised signatures, so hashes and blocks are left
+    /// out.
     pub(crate) trace: Vec<String>,
     wires: VecDeque<(u64, u64, Vec<u8>)>,
-    /// Everything that carries a header, from whom to whom: what replicas show each other of their histories.
+    /// Everything that carries a header, from whom to whom: what replicas show each other of their
+    /// histories.
     pub(crate) sent: Vec<(u64, u64, Envelope)>,
     cuts: BTreeSet<(u64, u64)>,
     tampers: BTreeMap<u64, fn(&mut Envelope)>,
@@ -142,7 +145,8 @@ pub(crate) fn manifest(required_vendors: u8) -> Manifest {
 /// A voter that is not heard for so long loses its vote.
 pub(crate) const UNHEARD_MS: u64 = 60_000;
 
-/// Verdicts last this long in a short-lived network, and a replica without one and without a vote half as long.
+/// Verdicts last this long in a short-lived network, and a replica without one and without a vote
+/// half as long.
 pub(crate) const LIFETIME_MS: u64 = 20_000;
 pub(crate) const GRACE_MS: u64 = 10_000;
 
@@ -726,7 +730,8 @@ impl Cluster {
         panic!("the cluster does not come to rest");
     }
 
-    /// From now on the seed chooses the order in which work is done, and lets some of it lie until the next tick.
+    /// From now on the seed chooses the order in which work is done, and lets some of it lie until
+    /// the next tick.
     pub(crate) fn scramble_work(&mut self) {
         self.scramble = Some(self.entropy.fork("work"));
     }

@@ -8,11 +8,12 @@ use synod_consensus::Body;
 use synod_crypto::sha256;
 use synod_governance::Act;
 use synod_ledger::{Receipt, ReceiptPolicy};
-use synod_replica::app;
 use synod_replica::app::{AppCall, AppFault, CompileFault, Executed};
 use synod_replica::governance::Recorded;
 use synod_replica::replay::{ReplayError, Replayed};
-use synod_replica::{CallError, EXECUTIONS_MAX, EXECUTIONS_OF_ONE_APP_MAX, Envelope, Input, Reply};
+use synod_replica::{
+    CallError, EXECUTIONS_MAX, EXECUTIONS_OF_ONE_APP_MAX, Envelope, Input, Reply, app,
+};
 
 use crate::cluster::{Cluster, Work, user};
 use crate::life::chain;

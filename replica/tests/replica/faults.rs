@@ -1,14 +1,13 @@
-//! Faults of the ordinary kind: cut networks, full disks, wrong clocks, torn files, impatient clients.
+//! Faults of the ordinary kind: cut networks, full disks, wrong clocks, torn files, impatient
+//! clients.
 
 use bytes::Bytes;
 use synod_attestation::Tee;
 use synod_governance::Act;
-use synod_ledger::Scanner;
-use synod_ledger::TxStatus;
+use synod_ledger::{Scanner, TxStatus};
 use synod_replica::governance::Recorded;
-use synod_replica::kv;
 use synod_replica::kv::{Answer, Condition, Operation};
-use synod_replica::{CallError, Input, LedgerImport, Reply, Request};
+use synod_replica::{CallError, Input, LedgerImport, Reply, Request, kv};
 
 use crate::cluster::{Cluster, user};
 
@@ -72,8 +71,8 @@ fn put_if_present(key: &str) -> Request {
     Request::Kv(operate)
 }
 
-/// That a condition does not hold is read from the state, so it is answered like a read: by a leader that a quorum
-/// confirms.
+/// That a condition does not hold is read from the state, so it is answered like a read: by a
+/// leader that a quorum confirms.
 #[test]
 fn consistency_is_proven_up_to_what_is_certified_and_no_further() {
     let mut cluster = Cluster::three(150);
@@ -116,7 +115,8 @@ fn a_leader_that_was_replaced_refuses_no_condition_by_its_old_state() {
         .filter(|id| *id != old)
         .collect();
     others.iter().for_each(|id| cluster.cut(old, *id));
-    // To the one that is alone, the key has no value; the others may have another leader at any time.
+    // To the one that is alone, the key has no value; the others may have another leader at any
+    // time.
     let call = cluster.send(old, put_if_present("k"), user());
     cluster.run(300);
     assert!(

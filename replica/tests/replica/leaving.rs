@@ -6,9 +6,8 @@ use synod_governance::{
     BlockRef, Input as GovernanceInput, Leave, RemovalReason, ReplicaRecord, ReplicaStatus,
 };
 use synod_ledger::TxStatus;
-use synod_replica::governance;
 use synod_replica::governance::Recorded;
-use synod_replica::{CallError, Caller, Envelope, Input, Notice, Reply, Request};
+use synod_replica::{CallError, Caller, Envelope, Input, Notice, Reply, Request, governance};
 
 use crate::cluster::{Cluster, LIFETIME_MS};
 

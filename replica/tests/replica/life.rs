@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use synod_attestation::Tee;
 use synod_governance::Act;
-use synod_ledger::TxStatus;
-use synod_ledger::{Chain, ChainRecord, Receipt, ReceiptPolicy};
+use synod_ledger::{Chain, ChainRecord, Receipt, ReceiptPolicy, TxStatus};
 use synod_replica::governance::Recorded;
 use synod_replica::kv::Answer;
-use synod_replica::{Reply, Request};
-use synod_replica::{kv, ledger};
+use synod_replica::{Reply, Request, kv, ledger};
 
 use crate::cluster::{Cluster, Node, user};
 

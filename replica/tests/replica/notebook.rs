@@ -1,18 +1,18 @@
-//! An app made of Rust instead of WebAssembly, for tests of what surrounds it: it counts, and misbehaves on demand.
+//! An app made of Rust instead of WebAssembly, for tests of what surrounds it: it counts, and
+//! misbehaves on demand.
 
 use bytes::Bytes;
 use synod_crypto::{Digest, sha256};
 use synod_governance::Act;
 use synod_governance::app::map_in_store;
 use synod_kv::MapName;
-use synod_replica::app;
 use synod_replica::app::{
-    AppCall, AppFault, AppReply, AppRequest, AppResponse, Completion, Execution, Task,
+    AppCall, AppChunk, AppFault, AppReply, AppRequest, AppResponse, ChunkTaken, Completion,
+    Execution, Task,
 };
-use synod_replica::app::{AppChunk, ChunkTaken};
 use synod_replica::governance::Recorded;
 use synod_replica::state::DetachedTransaction;
-use synod_replica::{Caller, Reply, Request};
+use synod_replica::{Caller, Reply, Request, app};
 
 use crate::cluster::{Cluster, user};
 

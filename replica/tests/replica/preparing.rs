@@ -1,4 +1,5 @@
-//! The leader's `init` and `migrate`: they run again if others wrote what they read, and leaders that are lost.
+//! The leader's `init` and `migrate`: they run again if others wrote what they read, and leaders
+//! that are lost.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -7,10 +8,9 @@ use bytes::Bytes;
 use synod_crypto::Digest;
 use synod_governance::View;
 use synod_governance::app::map_in_store;
-use synod_replica::app;
 use synod_replica::app::{AppCall, AppFault, AppRequest, Completion, Execution, Task};
 use synod_replica::state::DetachedTransaction;
-use synod_replica::{CallError, Reply, Request};
+use synod_replica::{CallError, Reply, Request, app};
 
 use crate::adversary::followers;
 use crate::cluster::{Work, map, user};
@@ -90,7 +90,8 @@ fn a_preparation_runs_again_if_it_asked_for_an_id_that_another_took() {
     assert_eq!(runs_with_a_write_in_between(105, asks), 2);
 }
 
-/// Whoever leads is cut off at another moment each time; nothing is lost, nothing happens twice, all agree.
+/// Whoever leads is cut off at another moment each time; nothing is lost, nothing happens twice,
+/// all agree.
 #[test]
 fn versions_come_into_force_whenever_leaders_are_lost() {
     for seed in 0..6 {

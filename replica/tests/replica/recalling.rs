@@ -2,9 +2,8 @@
 
 use synod_governance::{Act, Input};
 use synod_ledger::Record;
-use synod_replica::governance;
 use synod_replica::governance::Recorded;
-use synod_replica::{Notice, Reply, Request};
+use synod_replica::{Notice, Reply, Request, governance};
 
 use synod_attestation::Tee;
 
@@ -108,7 +107,8 @@ fn misread_files_are_not_sent_on_and_nobody_is_accused() {
     );
 }
 
-/// What a block does to governance follows from the ledger alone, not from how much of it one replica keeps in memory.
+/// What a block does to governance follows from the ledger alone, not from how much of it one
+/// replica keeps in memory.
 #[test]
 fn follower_that_forgot_a_block_judges_evidence_made_from_it_as_the_leader_does() {
     let mut cluster = Cluster::found_on(72, &manifest(2));

@@ -1,4 +1,5 @@
-//! Replicas die and are started again, and the network has as many voters as before; nobody loses a vote on one word.
+//! Replicas die and are started again, and the network has as many voters as before; nobody loses a
+//! vote on one word.
 
 use synod_attestation::Tee;
 use synod_crypto::Signature;

@@ -226,7 +226,8 @@ fn joiner_of_an_idle_ledger_reads_the_right_time_soon() {
     cluster.run(60_000);
     let id = cluster.join(Tee::SevSnp);
     load(&mut cluster, 1, 1000);
-    // Of four voters three must give readings: without the leader's two followers the joiner's counts.
+    // Of four voters three must give readings: without the leader's two followers the joiner's
+    // counts.
     let leader = cluster.leader();
     let gone = [1, 2, 3].into_iter().find(|n| *n != leader && *n != id);
     cluster.stop(gone.expect("a follower"));

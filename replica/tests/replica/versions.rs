@@ -1,16 +1,17 @@
-//! The language of tests about versions of apps: `set`, `bring`, `deploy`, and what a replica has of them.
+//! The language of tests about versions of apps: `set`, `bring`, `deploy`, and what a replica has
+//! of them.
 
 use bytes::Bytes;
 use synod_crypto::sha256;
 use synod_governance::Act;
 use synod_governance::app::{AppName, AppRecord, CHUNK_BYTES, map_in_store};
 use synod_kv::{KeyRange, Read};
-use synod_replica::app;
-use synod_replica::app::{AppChunk, ChunkTaken};
-use synod_replica::app::{AppFault, AppResponse, Completion, Execution, Task};
+use synod_replica::app::{
+    AppChunk, AppFault, AppResponse, ChunkTaken, Completion, Execution, Task,
+};
 use synod_replica::governance::Recorded;
 use synod_replica::state::DetachedTransaction;
-use synod_replica::{Reply, Request};
+use synod_replica::{Reply, Request, app};
 
 use crate::cluster::{Cluster, map, user};
 
@@ -47,7 +48,8 @@ pub(crate) fn version(name: &str, version: &str) -> Version {
     }
 }
 
-/// `init` writes one row into each map; `migrate` counts the private rows and writes how many there were.
+/// `init` writes one row into each map; `migrate` counts the private rows and writes how many there
+/// were.
 pub(crate) fn lifecycle(execution: &Execution) -> Result<Completion, AppFault> {
     let state = execution.state.clone();
     let mut tx = DetachedTransaction::new(state, execution.snapshot);

@@ -1,8 +1,8 @@
-//! What changed: certified write sets in order, on every replica, from the ring or from the kept blocks.
+//! What changed: certified write sets in order, on every replica, from the ring or from the kept
+//! blocks.
 
-use synod_replica::Reply;
 use synod_replica::changes::{CHANGES_ASKED_BYTES_MAX, CHANGES_BYTES_MAX, Change, ChangesError};
-use synod_replica::kv;
+use synod_replica::{Reply, kv};
 
 use crate::cluster::{Cluster, map, user};
 

@@ -1,8 +1,11 @@
-//! Every answer against the one ledger: that is strict serializability with the ledger's order as the witness.
+//! Every answer against the one ledger: that is strict serializability with the ledger's order as
+//! the witness.
 //!
-//! - a write is answered only once its transaction is certified, and with the writes that were asked for;
+//! - a write is answered only once its transaction is certified, and with the writes that were
+//!   asked for;
 //! - what was read is what the ledger holds as of the seqno that the answer names;
-//! - that seqno is not older than anything that any client was told before the call was made, unless the read is local.
+//! - that seqno is not older than anything that any client was told before the call was made,
+//!   unless the read is local.
 
 use synod_ledger::TxId;
 
@@ -19,7 +22,8 @@ pub(crate) struct Answered<'a> {
     pub(crate) as_of: TxId,
     /// Whether an earlier call with the same idempotency key ran.
     pub(crate) repeated: bool,
-    /// The newest seqno that any client had been told when this call, and when the operation was first made.
+    /// The newest seqno that any client had been told when this call, and when the operation was
+    /// first made.
     pub(crate) known_by_call: u64,
     pub(crate) known_by_operation: u64,
 }

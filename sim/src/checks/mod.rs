@@ -22,9 +22,9 @@ use ledger::Ledger;
 use receipts::Receipts;
 use secrets::Secrets;
 
-/// A leader closes no more blocks of its view than this before the first is certified: besides those of calls an opening
-/// block, one that names a new configuration, and one every five seconds while nothing is certified, which no leader
-/// stands for long.
+/// A leader closes no more blocks of its view than this before the first is certified: besides
+/// those of calls an opening block, one that names a new configuration, and one every five seconds
+/// while nothing is certified, which no leader stands for long.
 const UNCERTIFIED_MAX: usize = BLOCKS_IN_FLIGHT_MAX + 8;
 /// One step sends no more messages than this.
 const SENT_MAX: usize = 4096;
@@ -105,8 +105,8 @@ impl Checks {
         Ok(())
     }
 
-    /// Looks at the product's code in a replica that the adversary runs. What it hears is genuine, so what it certifies
-    /// counts; what it says is not looked at.
+    /// Looks at the product's code in a replica that the adversary runs. What it hears is genuine,
+    /// so what it certifies counts; what it says is not looked at.
     pub(crate) fn look_at_broken(
         &mut self,
         id: u64,
@@ -193,8 +193,8 @@ impl Checks {
     }
 }
 
-/// Wherever the wall clocks jump, also those of a majority, the ledger's time gains no more than the rule allows on
-/// what the monotonic clocks have run.
+/// Wherever the wall clocks jump, also those of a majority, the ledger's time gains no more than
+/// the rule allows on what the monotonic clocks have run.
 fn time_is_bounded(certified: &Head, now_us: u64) -> Result<(), String> {
     let gained_ms = certified.time_ms.saturating_sub(START_MS);
     let ran_ms = now_us / 1000 * RATE_MAX / PER_MILLE;

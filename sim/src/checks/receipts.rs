@@ -1,4 +1,5 @@
-//! Receipts: each verifies on the day it is given out, for ever with the chain of that day, and anew once renewed.
+//! Receipts: each verifies on the day it is given out, for ever with the chain of that day, and
+//! anew once renewed.
 
 use bytes::Bytes;
 use synod_crypto::Digest;
@@ -86,8 +87,8 @@ impl Receipts {
         Ok(())
     }
 
-    /// The receipt, if it proves something with the chain as far as it is known; an honest replica that has not heard
-    /// of the newest configuration cannot prove more.
+    /// The receipt, if it proves something with the chain as far as it is known; an honest replica
+    /// that has not heard of the newest configuration cannot prove more.
     fn verify(
         &mut self,
         tx: TxId,
@@ -139,7 +140,8 @@ impl Receipts {
         Ok(())
     }
 
-    /// What was kept verifies with the chain of its day; with the newest it does, or is to be renewed.
+    /// What was kept verifies with the chain of its day; with the newest it does, or is to be
+    /// renewed.
     pub(crate) fn audit(&self) -> Result<(), String> {
         let policy = ReceiptPolicy::default();
         for kept in &self.kept {

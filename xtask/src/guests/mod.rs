@@ -1,9 +1,11 @@
-//! `cargo xtask guests`: builds the components of the workspace in `apps`, and holds the committed ones against them.
+//! `cargo xtask guests`: builds the components of the workspace in `apps`, and holds the committed
+//! ones against them.
 //!
-//! * Whatever package there has `package.metadata.synod.component` is an app; the value is where its component stands,
-//!   from the repository's root.
-//! * The same sources give the same bytes with the same compiler, wherever they lie. `apps/compiler.txt` tells which
-//!   compiler made what is committed; with another one nothing is compared, and that is said.
+//! * Whatever package there has `package.metadata.synod.component` is an app; the value is where
+//!   its component stands, from the repository's root.
+//! * The same sources give the same bytes with the same compiler, wherever they lie.
+//!   `apps/compiler.txt` tells which compiler made what is committed; with another one nothing is
+//!   compared, and that is said.
 
 mod packages;
 
@@ -14,10 +16,9 @@ use std::process::Command;
 use synod_componentize::component;
 
 use crate::wasm::cargo::TARGET;
-use crate::wasm::names;
 use crate::wasm::step::{Failure, Step, at, run};
 use crate::wasm::toolchain::{self, Toolchain};
-use crate::wasm::{root, target_folder};
+use crate::wasm::{names, root, target_folder};
 use packages::Package;
 
 const MANIFEST: &str = "apps/Cargo.toml";
@@ -55,7 +56,8 @@ pub(crate) fn run_guests(bless: bool) -> Result<(), Failure> {
     judge(&stale, comparable, recorded.trim(), &compiler)
 }
 
-/// Bytes count only if the same compiler made them; a component that is not there at all is one too few.
+/// Bytes count only if the same compiler made them; a component that is not there at all is one too
+/// few.
 fn judge(
     stale: &[String],
     comparable: bool,

@@ -1,7 +1,8 @@
 //! `cargo xtask wasm`: builds the verifier for wasm32 and runs the recorded
 //! evidence through it under Node.
 //!
-//! Everything is kept in `target/wasm`; a second run builds only what changed. Each step that may take long says so first.
+//! Everything is kept in `target/wasm`; a second run builds only what changed. Each step that may
+//! take long says so first.
 
 mod build;
 pub(crate) mod cargo;

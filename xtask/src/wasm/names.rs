@@ -8,7 +8,8 @@ use synod_componentize::{RUSTC_WRAPPER, RustBuild};
 
 use super::step::{Failure, at};
 
-/// What `CARGO_ENCODED_RUSTFLAGS` is to be, so that these folders, and those of cargo's packages, go by other names.
+/// What `CARGO_ENCODED_RUSTFLAGS` is to be, so that these folders, and those of cargo's packages,
+/// go by other names.
 pub(crate) fn flags(folders: &[(&Path, &str)]) -> Result<String, Failure> {
     let home = cargo_home();
     let registries = home.join("registry/src");

@@ -9,7 +9,8 @@ const NPM: Tool<'static> = Tool {
     hint: "install Node.js 20 or newer, which brings npm (https://nodejs.org)",
 };
 
-/// Installs what is not there yet, runs the script, and gives the component that it left next to the manifest.
+/// Installs what is not there yet, runs the script, and gives the component that it left next to
+/// the manifest.
 pub(crate) fn build(project: &Project) -> Outcome<Vec<u8>> {
     if !project.dir.join("node_modules").exists() {
         NPM.succeed(

@@ -20,7 +20,8 @@ pub(crate) struct Built {
     pub(crate) milliseconds: u64,
 }
 
-/// Builds the app, writes the component next to its manifest, and refuses one that the manifest does not admit.
+/// Builds the app, writes the component next to its manifest, and refuses one that the manifest
+/// does not admit.
 pub(crate) fn build(project: &Project) -> Outcome<Built> {
     let began = Instant::now();
     let made = match project.language()? {

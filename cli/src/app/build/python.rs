@@ -1,5 +1,5 @@
-//! Python: the builder that comes with the guest library, run by the interpreter of the folder's `.venv`, or else the
-//! one on the path.
+//! Python: the builder that comes with the guest library, run by the interpreter of the folder's
+//! `.venv`, or else the one on the path.
 
 use crate::app::project::Project;
 use crate::app::tool::Tool;

@@ -1,9 +1,9 @@
-//! Rust: cargo, for `wasm32-unknown-unknown`, with whatever compiler and options the environment names.
+//! Rust: cargo, for `wasm32-unknown-unknown`, with whatever compiler and options the environment
+//! names.
 
-use std::env;
-use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 use serde::Deserialize;
 use synod_componentize::{RUSTC_WRAPPER, RustBuild};
@@ -61,7 +61,8 @@ pub(crate) fn build(project: &Project) -> Outcome<Vec<u8>> {
     files::read(&module)
 }
 
-/// The flags of a build whose bytes do not depend on where it lies, and those of the caller after them.
+/// The flags of a build whose bytes do not depend on where it lies, and those of the caller after
+/// them.
 fn flags(project: &Project) -> String {
     let home = env::home_dir().unwrap_or_default().join(".cargo");
     let home = env::var_os("CARGO_HOME").map_or(home, PathBuf::from);
@@ -87,8 +88,8 @@ fn flags(project: &Project) -> String {
     flags.join("\x1f")
 }
 
-/// The program through which cargo calls the compiler, so that names do not depend on folders either; the caller's
-/// own, if there is one.
+/// The program through which cargo calls the compiler, so that names do not depend on folders
+/// either; the caller's own, if there is one.
 fn wrapper(project: &Project) -> Outcome<String> {
     if let Ok(own) = env::var("RUSTC_WRAPPER")
         && !own.is_empty()

@@ -10,7 +10,8 @@ use crate::app::project::Project;
 use crate::outcome::Outcome;
 use crate::output::Output;
 
-/// Builds the component of an app with the tools of its language, and checks it against the manifest
+/// Builds the component of an app with the tools of its language, and checks it against the
+/// manifest
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   synod app build                # the app in this folder

@@ -16,7 +16,8 @@ use crate::outcome::{Failure, Outcome};
 use crate::output::{Output, say, write_bytes};
 use crate::receipt_files::BoundFile;
 
-/// Calls an app; the body of its answer goes to standard output, and what it wrote is proven by its receipt
+/// Calls an app; the body of its answer goes to standard output, and what it wrote is proven by its
+/// receipt
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   synod app call notes PUT /notes/first --json-body '{\"text\": \"hello\"}' --receipt first.receipt
@@ -47,7 +48,8 @@ pub(crate) struct CallArgs {
     /// Write the receipt to this file, and what it must bind to FILE.bound
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
-    /// Your name for this request: if it is sent again with the same name, it still takes effect only once
+    /// Your name for this request: if it is sent again with the same name, it still takes effect
+    /// only once
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
     /// Use the certified state of the replica that answers, instead of the newest state

@@ -1,4 +1,5 @@
-//! `synod app inspect`: what a component can and cannot do, in sentences, from its imports and manifest alone.
+//! `synod app inspect`: what a component can and cannot do, in sentences, from its imports and
+//! manifest alone.
 
 use std::path::{Path, PathBuf};
 
@@ -25,13 +26,15 @@ use crate::output::{Output, say};
 pub(crate) struct InspectArgs {
     #[command(flatten)]
     service: ServiceArgs,
-    /// A component, the folder of an app, or the address of a running app: `https://HOST:PORT/app/NAME`
+    /// A component, the folder of an app, or the address of a running app:
+    /// `https://HOST:PORT/app/NAME`
     #[arg(value_name = "FILE|DIR|URL")]
     target: String,
     /// The manifest that goes with a component in a file
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
-    /// The imports that you allow, by their short names, separated by commas; any other import is an error
+    /// The imports that you allow, by their short names, separated by commas; any other import is
+    /// an error
     #[arg(long, value_name = "IMPORTS", value_delimiter = ',')]
     allow: Option<Vec<String>>,
 }
@@ -72,7 +75,8 @@ fn app_address(target: &str) -> Outcome<Option<(ReplicaUrl, String)>> {
     Ok(Some((base.parse()?, name.as_str().to_owned())))
 }
 
-/// What runs: the component that the service gives, if it has the digest that certified state holds.
+/// What runs: the component that the service gives, if it has the digest that certified state
+/// holds.
 async fn running(
     at: &ServiceArgs,
     url: ReplicaUrl,

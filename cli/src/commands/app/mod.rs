@@ -1,4 +1,5 @@
-//! `synod app`: writing apps, testing them, setting them, calling them, and saying what they can do.
+//! `synod app`: writing apps, testing them, setting them, calling them, and saying what they can
+//! do.
 
 mod build;
 mod call;

@@ -16,7 +16,8 @@ use crate::waiting::Waiting;
 /// The folder of an app's scenarios.
 const SCENARIOS: &str = "tests";
 
-/// Runs the scenarios in an app's folder `tests`, each against a fresh synod in memory: no network, no disk
+/// Runs the scenarios in an app's folder `tests`, each against a fresh synod in memory: no network,
+/// no disk
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   synod app test                             # the app in this folder; builds it first

@@ -2,7 +2,8 @@
 
 use synod_attestation::{Appraisal, Binding, Endorsements, Evidence, Policy};
 
-/// Judges with each of `candidates`, and gives the first appraisal that trusts, else the one that got furthest.
+/// Judges with each of `candidates`, and gives the first appraisal that trusts, else the one that
+/// got furthest.
 pub(super) fn best(
     policy: &Policy,
     evidence: &Evidence,

@@ -1,5 +1,5 @@
-//! Files as people have them: evidence as bytes, hexadecimal or base64 text, inside JSON or a certificate; event logs;
-//! certificates; Intel's collateral.
+//! Files as people have them: evidence as bytes, hexadecimal or base64 text, inside JSON or a
+//! certificate; event logs; certificates; Intel's collateral.
 
 use std::path::Path;
 
@@ -92,8 +92,8 @@ fn evidence(bytes: &[u8]) -> Option<Evidence> {
         .ok()
 }
 
-/// The evidence at the front of a dstack attestation: two bytes of version and kind, a compact length (SCALE), the
-/// evidence.
+/// The evidence at the front of a dstack attestation: two bytes of version and kind, a compact
+/// length (SCALE), the evidence.
 fn dstack(bytes: &[u8]) -> Option<&[u8]> {
     let [0, _, low, high, rest @ ..] = bytes else {
         return None;

@@ -1,4 +1,5 @@
-//! `synod attest`: looks into evidence, judges it, explains the judgement, and makes evidence on this machine.
+//! `synod attest`: looks into evidence, judges it, explains the judgement, and makes evidence on
+//! this machine.
 
 mod collateral;
 mod inspect;

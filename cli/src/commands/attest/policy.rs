@@ -17,7 +17,8 @@ pub(super) struct PolicyArgs {
 
 #[derive(Subcommand, Debug)]
 enum PolicyCommand {
-    /// Shows a policy: the commented text of a built-in one, or a file with every default written out
+    /// Shows a policy: the commented text of a built-in one, or a file with every default written
+    /// out
     #[command(after_help = "Examples:
   synod attest policy show                       # which are built in
   synod attest policy show production > mine.toml

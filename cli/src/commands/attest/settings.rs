@@ -1,4 +1,5 @@
-//! Options that commands about evidence share: policy, time, binding, and where endorsements come from.
+//! Options that commands about evidence share: policy, time, binding, and where endorsements come
+//! from.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -25,7 +26,8 @@ pub(super) struct JudgeArgs {
     /// The time to judge at: Unix seconds or UTC [default: now]
     #[arg(long, value_name = "TIME")]
     at: Option<Instant>,
-    /// What the evidence must bind: a nonce of at most 64 bytes, followed by zeros (Nitro: its nonce field)
+    /// What the evidence must bind: a nonce of at most 64 bytes, followed by zeros (Nitro: its
+    /// nonce field)
     #[arg(long, value_name = "HEX", value_parser = parse_nonce)]
     nonce: Option<Nonce>,
     /// What the evidence must bind: exactly these 64 bytes
@@ -36,7 +38,8 @@ pub(super) struct JudgeArgs {
 /// Where endorsements come from.
 #[derive(Args, Clone, Debug)]
 pub(super) struct SourceArgs {
-    /// A folder with collateral or certificates, used instead of any service or cache; can be repeated
+    /// A folder with collateral or certificates, used instead of any service or cache; can be
+    /// repeated
     #[arg(long, value_name = "DIR")]
     pub(super) collateral: Vec<PathBuf>,
     #[command(flatten)]
@@ -135,8 +138,8 @@ pub(super) fn others(policy: &Policy) -> Vec<Policy> {
 }
 
 impl SourceArgs {
-    /// The endorsements to judge `evidence` with. Those in folders are tried whether they verify or not, so that
-    /// the judgement can say what is wrong with them.
+    /// The endorsements to judge `evidence` with. Those in folders are tried whether they verify or
+    /// not, so that the judgement can say what is wrong with them.
     pub(super) fn candidates(
         &self,
         evidence: &Evidence,

@@ -1,5 +1,5 @@
-//! `synod attest verify --vectors`: every set of recorded evidence, judged at its own time by the baseline policy and
-//! held against what the set expects.
+//! `synod attest verify --vectors`: every set of recorded evidence, judged at its own time by the
+//! baseline policy and held against what the set expects.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -220,8 +220,8 @@ fn of_appraisal(appraisal: Appraisal) -> Found {
     }
 }
 
-/// What a quote's signatures and logs prove without collateral and at no time. A policy judges nothing of it, and
-/// refuses what is not even that.
+/// What a quote's signatures and logs prove without collateral and at no time. A policy judges
+/// nothing of it, and refuses what is not even that.
 fn without_time(anchors: &Anchors, evidence: &Evidence) -> Option<Found> {
     let proven = signatures_only(evidence, anchors)?.map_err(|error| error.to_string());
     Some(Found {

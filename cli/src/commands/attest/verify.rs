@@ -6,10 +6,9 @@ use clap::Args;
 use serde_json::{Value, json};
 use synod_attestation::{Appraisal, Evidence, Outcome as Verdict};
 
-use crate::commands::attest::judge;
 use crate::commands::attest::material::{self, Material};
 use crate::commands::attest::settings::{JudgeArgs, SourceArgs, others};
-use crate::commands::attest::vectors;
+use crate::commands::attest::{judge, vectors};
 use crate::instant;
 use crate::outcome::{Exit, Failure, Outcome};
 use crate::output::Output;
@@ -110,7 +109,8 @@ fn judge_one(evidence: Outcome<Evidence>, args: &JudgeArgs, source: &SourceArgs)
     .ok_or_else(|| Failure::mistake("there are no endorsements for this evidence"))
 }
 
-/// The files, with event logs joined to the evidence before them. What no TEE makes is not trusted, and no mistake.
+/// The files, with event logs joined to the evidence before them. What no TEE makes is not trusted,
+/// and no mistake.
 fn read_cases(paths: &[PathBuf]) -> Outcome<Vec<(PathBuf, Outcome<Evidence>)>> {
     let mut cases: Vec<(PathBuf, Outcome<Evidence>)> = Vec::new();
     for path in paths {

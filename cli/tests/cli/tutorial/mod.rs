@@ -1,7 +1,8 @@
-//! Every command of the tutorial, run as it stands on the page, for each language whose tools are at hand.
+//! Every command of the tutorial, run as it stands on the page, for each language whose tools are
+//! at hand.
 //!
-//! `SYNOD_TUTORIAL=rust,js,python` names the languages that must be gone through; without it, those are whose tools
-//! need no network: Rust, if it can build for WebAssembly.
+//! `SYNOD_TUTORIAL=rust,js,python` names the languages that must be gone through; without it, those
+//! are whose tools need no network: Rust, if it can build for WebAssembly.
 
 mod page;
 mod terminal;

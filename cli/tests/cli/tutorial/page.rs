@@ -1,4 +1,5 @@
-//! The page, taken apart: its commands in order, each for one language or for all, and what each must print.
+//! The page, taken apart: its commands in order, each for one language or for all, and what each
+//! must print.
 
 /// The languages of the page, by the headings under which their commands stand.
 pub(crate) const LANGUAGES: [(&str, &str); 3] =

@@ -1,4 +1,5 @@
-//! The terminals in which somebody who follows the page types: one for commands, others for what stays.
+//! The terminals in which somebody who follows the page types: one for commands, others for what
+//! stays.
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
@@ -31,7 +32,8 @@ impl Terminals {
         }
     }
 
-    /// Runs commands to their end, in the folder where the last ones ended. Gives all that they print.
+    /// Runs commands to their end, in the folder where the last ones ended. Gives all that they
+    /// print.
     pub(crate) fn run(&self, commands: &str) -> Result<String, String> {
         let script = format!("exec 2>&1\n{commands}\npwd > '{}'\n", self.place.display());
         let output = self
@@ -76,7 +78,8 @@ impl Terminals {
             .stdin(Stdio::null())
             .env("PATH", &self.path)
             .env("SYNOD_PORT_BASE", self.port_base.to_string())
-            // Builds of the page are a stranger's: nothing of the build that runs this test counts for them.
+            // Builds of the page are a stranger's: nothing of the build that runs this test counts
+            // for them.
             .env_remove("CARGO_TARGET_DIR")
             .env_remove("CARGO_MANIFEST_DIR")
             .env_remove("SYNOD_DIR")
@@ -112,7 +115,8 @@ impl Drop for Terminals {
     /// Ctrl-C in each.
     fn drop(&mut self) {
         for child in &mut self.staying {
-            // The service stops when its standard input closes or a signal comes; the test has no other way to it.
+            // The service stops when its standard input closes or a signal comes; the test has no
+            // other way to it.
             let _ = Command::new("kill")
                 .args(["-INT", &child.id().to_string()])
                 .status();

@@ -1,5 +1,6 @@
-//! A client goes on past replicas that fail, whatever the failure, keeps the addresses that the verified network names,
-//! and is led nowhere else. Real TLS and HTTP/2, real evidence of simulated TEEs.
+//! A client goes on past replicas that fail, whatever the failure, keeps the addresses that the
+//! verified network names, and is led nowhere else. Real TLS and HTTP/2, real evidence of simulated
+//! TEEs.
 
 use std::time::{Duration, Instant};
 

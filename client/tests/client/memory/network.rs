@@ -1,4 +1,5 @@
-//! A small network for tests: voters with keys whose ledger grows as the test says, and what its replicas show.
+//! A small network for tests: voters with keys whose ledger grows as the test says, and what its
+//! replicas show.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! The members open a network, and what a founder's key alone makes of it counts for nothing. Each check of their act is
-//! broken alone.
+//! The members open a network, and what a founder's key alone makes of it counts for nothing. Each
+//! check of their act is broken alone.
 
 use synod_client::{
     ClientError, Failure, Memory, MemoryError, OpeningError, ReceiptFailure, ReplicaUrl,
@@ -144,7 +144,8 @@ fn service_stays_open_when_fewer_vote_later() {
     assert_eq!((chain.opening(), chain.current().number()), (Some(2), 4));
 }
 
-/// The founder's key leads from the pin wherever it likes; the members' act fits only what they verified.
+/// The founder's key leads from the pin wherever it likes; the members' act fits only what they
+/// verified.
 #[test]
 fn chain_that_the_founders_key_grows_from_the_pin_proves_nothing() {
     let honest = opened();

@@ -1,5 +1,5 @@
-//! What a client has seen of a network it never goes back behind, within a run and between runs. Each rule is
-//! broken alone.
+//! What a client has seen of a network it never goes back behind, within a run and between runs.
+//! Each rule is broken alone.
 
 use std::path::Path;
 
@@ -157,7 +157,8 @@ fn chain_that_ends_before_what_was_seen_vouches_for_no_root() {
     let memory = Memory::new(ours.id());
     see(&memory, &ours).unwrap();
     let before = memory.remembered();
-    // The voters of the superseded configuration sign another history, of as many transactions and of more.
+    // The voters of the superseded configuration sign another history, of as many transactions and
+    // of more.
     for count in [2, 10] {
         let mut theirs = base.clone();
         theirs.transact(count, "theirs");

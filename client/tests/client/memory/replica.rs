@@ -1,4 +1,5 @@
-//! A replica of a test network behind a real socket: attested, and as honest as the test lets it be.
+//! A replica of a test network behind a real socket: attested, and as honest as the test lets it
+//! be.
 
 use std::sync::{Arc, Mutex};
 

@@ -10,8 +10,7 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use synod_api::{ErrorCode, Limits, Problem, TxId, TxStatus, WriteReply};
-use synod_gateway::{Backend, Call, Caller, Gateway, Reply};
-use synod_gateway::{app, governance, kv, ledger, network};
+use synod_gateway::{Backend, Call, Caller, Gateway, Reply, app, governance, kv, ledger, network};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::watch;
 

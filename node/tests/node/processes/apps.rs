@@ -1,4 +1,5 @@
-//! Claims about apps at a real door: set by members, called, proven, read anywhere, watched and logged.
+//! Claims about apps at a real door: set by members, called, proven, read anywhere, watched and
+//! logged.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -148,7 +149,8 @@ async fn app_that_members_set_is_called_proven_and_read_anywhere() {
     curl(&synod).await;
 }
 
-/// The receipt of a call proves request and answer, inline or fetched; that of another call does not.
+/// The receipt of a call proves request and answer, inline or fetched; that of another call does
+/// not.
 async fn proofs(synod: &Synod, app: &App) {
     let service = synod.service();
     let chain = service.chain(synod.network).await.expect("a chain");
@@ -182,7 +184,8 @@ async fn proofs(synod: &Synod, app: &App) {
     assert_eq!(first.transaction_id, second.transaction_id);
 }
 
-/// Asks one replica, once it has compiled the app: a quorum had when the app came into force, and others follow.
+/// Asks one replica, once it has compiled the app: a quorum had when the app came into force, and
+/// others follow.
 async fn ask_compiled(service: &Service, node: &Node, path: &str) -> Bytes {
     let begun = Instant::now();
     loop {
@@ -263,7 +266,8 @@ async fn refusals(synod: &Synod, app: &App) {
     assert_eq!(code(map), Some(ErrorCode::Forbidden));
 }
 
-/// Each harm is its own request's alone: it has its code, leaves nothing, and others go on meanwhile.
+/// Each harm is its own request's alone: it has its code, leaves nothing, and others go on
+/// meanwhile.
 async fn harm(synod: &Synod, app: &App) {
     let endless = {
         let app = app.clone();
@@ -289,7 +293,8 @@ async fn harm(synod: &Synod, app: &App) {
         let found = app.call(&post(&format!("/harm/{how}"), "x")).await;
         assert_eq!(code(found), Some(expected), "{how}");
     }
-    // A component in Rust keeps a stack of its own in its memory, and may leave that before the engine's.
+    // A component in Rust keeps a stack of its own in its memory, and may leave that before the
+    // engine's.
     let recursion = code(app.call(&post("/harm/recursion", "x")).await);
     let ends = [ErrorCode::AppStackExceeded, ErrorCode::AppTrapped].map(Some);
     assert!(ends.contains(&recursion), "{recursion:?}");

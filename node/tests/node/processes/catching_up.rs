@@ -1,4 +1,5 @@
-//! Claims about replicas that fall behind: they reach the others again, and the service can bear the next losses.
+//! Claims about replicas that fall behind: they reach the others again, and the service can bear
+//! the next losses.
 
 use synod_attestation::Tee;
 use synod_node::Beginning;
@@ -15,7 +16,8 @@ async fn follower_held_up_while_the_voters_change_catches_up_and_can_stand_in_fo
     let load = Load::start(synod.service());
     load.await_more(20).await;
     synod.nodes[sleeper].suspend();
-    // Of four voters three are heard, so that the fifth is promoted meanwhile; it asks none that does not answer.
+    // Of four voters three are heard, so that the fifth is promoted meanwhile; it asks none that
+    // does not answer.
     let mut config = synod.joiner("5", Tee::Nitro);
     let Beginning::Join { services, .. } = &mut config.beginning else {
         panic!("it joins")

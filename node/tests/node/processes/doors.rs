@@ -45,8 +45,8 @@ async fn keys_are_not_sealed_for_a_caller_who_does_not_hold_the_joiner_s_tls_key
     assert_eq!(code, Some(ErrorCode::Forbidden));
 }
 
-/// Terminates TLS with a key of its own, and has a TLS session of its own with the replica: passes on in clear
-/// whatever either side says.
+/// Terminates TLS with a key of its own, and has a TLS session of its own with the replica: passes
+/// on in clear whatever either side says.
 async fn man_in_the_middle(replica: ReplicaUrl) -> ReplicaUrl {
     let key = TlsKey::from_seed(&Secret::new([66; 32]));
     let certificate = Certificate::self_signed(&key, "nobody", 0, 4_000_000_000_000).unwrap();

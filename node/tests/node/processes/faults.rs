@@ -1,4 +1,5 @@
-//! Claims about faults: full disks, ports in use, damaged files, and services that are not what they say.
+//! Claims about faults: full disks, ports in use, damaged files, and services that are not what
+//! they say.
 
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -238,7 +239,8 @@ async fn joiner_with_a_production_policy_refuses_simulated_replicas() {
     assert!(second.ledgers().is_empty());
 }
 
-/// How many bytes of the ledger the first node gives, and whether it breaks off: that may overtake the answer's head.
+/// How many bytes of the ledger the first node gives, and whether it breaks off: that may overtake
+/// the answer's head.
 async fn streamed(synod: &Synod) -> (usize, bool) {
     let url = synod.nodes[0].url();
     let Ok(mut stream) = synod.service().ledger(&url, 1).await else {

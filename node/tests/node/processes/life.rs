@@ -1,4 +1,5 @@
-//! Claims about the life of a synod: it is founded, grows, loses its leader, and gets a new replica.
+//! Claims about the life of a synod: it is founded, grows, loses its leader, and gets a new
+//! replica.
 
 use std::time::Instant;
 

@@ -1,4 +1,5 @@
-//! A load of writes that goes on while a test does something to the service. Each write must be acknowledged.
+//! A load of writes that goes on while a test does something to the service. Each write must be
+//! acknowledged.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,7 +11,8 @@ use tokio::task::JoinHandle;
 
 use crate::processes::synod::{PATIENCE, Synod};
 
-/// A client that writes on and on; every write must be acknowledged, however often it is repeated on the way.
+/// A client that writes on and on; every write must be acknowledged, however often it is repeated
+/// on the way.
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     written: Arc<AtomicU64>,

@@ -1,7 +1,8 @@
 //! A synod of real processes on loopback, and the small language that the claims are written in.
 //!
-//! Each node is this very test program, started again to run [`node_process`](crate::processes::node_process) alone: so the
-//! measurement that the simulated TEEs report is that of this file, and nothing needs to be built beside it.
+//! Each node is this very test program, started again to run
+//! [`node_process`](crate::processes::node_process) alone: so the measurement that the simulated
+//! TEEs report is that of this file, and nothing needs to be built beside it.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -9,8 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, Signal};
-use synod_api::Consistency;
-use synod_api::{HealthReply, NetworkReply, Standing};
+use synod_api::{Consistency, HealthReply, NetworkReply, Standing};
 use synod_attestation::{Expected, Freshness, Measurement, Policy, Role, Tee};
 use synod_channel::{Appraiser, KeyFiles, ServerTrust};
 use synod_client::{
@@ -136,7 +136,8 @@ impl Node {
             .create(true)
             .open(config.dir.join("log"))
             .expect("a log");
-        // A write past the limit of a file's size must fail, as on a full disk, and not end the process.
+        // A write past the limit of a file's size must fail, as on a full disk, and not end the
+        // process.
         let child = Command::new("sh")
             .arg("-c")
             .arg(format!("trap '' XFSZ; {command}; exec \"$0\" \"$@\""))
@@ -325,8 +326,8 @@ impl Synod {
         }
     }
 
-    /// Three replicas of three vendors, open to users, whose verdicts lapse after so many seconds, and which are
-    /// removed so many later.
+    /// Three replicas of three vendors, open to users, whose verdicts lapse after so many seconds,
+    /// and which are removed so many later.
     pub(crate) async fn short_lived(lifetime_s: u64, grace_s: u64) -> Self {
         let file = manifest(&user()).file().clone();
         let lifetime = |seconds| format!("verdict_lifetime_s = {seconds}\n");
@@ -462,7 +463,8 @@ impl Synod {
             .map(|found| String::from_utf8(found.value.to_vec()).expect("text"))
     }
 
-    /// Two members open the service with the replicas that vote now, each of which is verified first.
+    /// Two members open the service with the replicas that vote now, each of which is verified
+    /// first.
     pub(crate) async fn open(&mut self) {
         let voters = self.service().verify_voters().await;
         let opened = voters.expect("every voter is sound").configuration();

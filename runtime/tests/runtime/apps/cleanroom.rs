@@ -1,4 +1,5 @@
-//! The clean room, as a component: three hospitals, 569 patients, and what plain Python computes of them.
+//! The clean room, as a component: three hospitals, 569 patients, and what plain Python computes of
+//! them.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! A host of one committed app: routes, roles and limits by its manifest, and a state that keeps what its calls wrote.
+//! A host of one committed app: routes, roles and limits by its manifest, and a state that keeps
+//! what its calls wrote.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! The committed example apps, as components, on the runtime: what their own tests promise natively holds there too.
+//! The committed example apps, as components, on the runtime: what their own tests promise natively
+//! holds there too.
 
 mod cleanroom;
 mod clearing;

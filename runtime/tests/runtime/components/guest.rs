@@ -98,8 +98,8 @@ pub(crate) fn component_of(wit: &str, world: &str, fields: &str) -> Vec<u8> {
     encoder.encode().expect("a component")
 }
 
-/// Imports of a module, the frame, and more fields; then a `handle` with this body, which must leave the address of a
-/// response on the stack. `$at` is a variable for it.
+/// Imports of a module, the frame, and more fields; then a `handle` with this body, which must
+/// leave the address of a response on the stack. `$at` is a variable for it.
 pub(crate) fn module(imports: &str, fields: &str, handle: &str) -> String {
     format!(
         r#"{imports} {FRAME} {fields}
@@ -126,7 +126,8 @@ pub(crate) fn answer(status: u32) -> String {
     )
 }
 
-/// Leaves the address of a response with this status, with the pointers and lengths of headers and body.
+/// Leaves the address of a response with this status, with the pointers and lengths of headers and
+/// body.
 pub(crate) fn respond(status: u32, headers: &str, body: &str) -> String {
     let stored = |base: u32, pair: &str| {
         format!(

@@ -96,8 +96,8 @@ fn all_memories_of_an_instance_count_together() {
     assert_eq!(too_much.fault(), AppFault::MemoryExceeded { max_bytes });
 }
 
-/// A component with one memory of one page, and one of so many: sections of a second module, and of an instance of it,
-/// stand behind those of an app.
+/// A component with one memory of one page, and one of so many: sections of a second module, and of
+/// an instance of it, stand behind those of an app.
 fn two_memories(pages: u32) -> Vec<u8> {
     let mut component = app("", &answer(200));
     let module = wat::parse_str(format!("(module (memory {pages}))")).expect("text");
@@ -151,7 +151,8 @@ fn what_is_handed_over_at_once_is_bounded_before_it_is_copied() {
         "(i32.const 65536) (i32.const 1000000)",
         NONE,
     ));
-    // Few fields, each of them as long as a mebibyte: overlapping strings count as often as they are named.
+    // Few fields, each of them as long as a mebibyte: overlapping strings count as often as they
+    // are named.
     let long = "(memory.fill (i32.const 65536) (i32.const 97) (i32.const 1048576))
         (local.set $at (i32.const 1200000))
         (loop $again

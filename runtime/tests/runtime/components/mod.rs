@@ -1,4 +1,5 @@
-//! Promises of the runtime, held against components that do what they are told, and against those that do harm.
+//! Promises of the runtime, held against components that do what they are told, and against those
+//! that do harm.
 
 mod bench;
 mod guest;

@@ -266,7 +266,8 @@ fn pages_go_on_where_the_last_one_ended() {
     assert_eq!(page("limit=0"), "[[],true]");
 }
 
-/// An app that answers with how many rows a page has (status 200 and so many) and whether more follow (100 added).
+/// An app that answers with how many rows a page has (status 200 and so many) and whether more
+/// follow (100 added).
 fn paging(imports: &[&str], call: &str) -> Vec<u8> {
     let counted = "(i32.add (i32.const 200) (i32.add
         (i32.load (i32.const 2052)) (i32.mul (i32.const 100) (i32.load8_u (i32.const 2056)))))";

@@ -10,7 +10,8 @@ use crate::components::guest::{
     GET, IDENTIFY, PUT, WIT, answer, app, component, component_of, import, module,
 };
 
-/// Why a component is refused under the manifest that admits everything: to be run, and to be inspected.
+/// Why a component is refused under the manifest that admits everything: to be run, and to be
+/// inspected.
 fn refused(component: &[u8]) -> ComponentError {
     let bench = Bench::without(component.to_vec(), OPEN);
     let by_compiler = bench.provide().expect_err("refused");
@@ -284,7 +285,8 @@ fn instances_of_modules_count_as_often_as_their_component_is_instantiated() {
 
 #[test]
 fn a_component_with_a_module_of_its_own_may_stand_in_another() {
-    // So the engine for JavaScript is joined with what stands in for the system that it was compiled for.
+    // So the engine for JavaScript is joined with what stands in for the system that it was
+    // compiled for.
     let nested = "(component $c (core module $m) (core instance (instantiate $m)))";
     let component = text(&format!("(component {nested} (instance (instantiate $c)))"));
     let refused = refused(&component);
