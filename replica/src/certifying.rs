@@ -2,7 +2,9 @@
 //!
 //! Invariants
 //! - an acknowledgement of a block of the current view without a valid signature never reaches the
-//!   engine, so the engine commits nothing that has no certificate;
+//!   engine, so the engine commits no block of its view without a certificate. A new leader's empty
+//!   entry bears no signature: what stands below it may be committed in the engine before the
+//!   opening block certifies it;
 //! - a certificate moves the certified position only after it was verified against the block at
 //!   hand;
 //! - a leader counts its own signature only when its own disk has the block.

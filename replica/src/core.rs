@@ -12,7 +12,6 @@ use bytes::Bytes;
 use synod_consensus::{Engine, Fetch, Groups, ReadReady, Role, RoleChange};
 use synod_crypto::{Digest, Entropy};
 use synod_ledger::{BlockSignature, Certificate, Record, Sealer, Tally};
-use synod_mutation::mutation;
 
 use crate::calls::{CallError, Effects, Notice};
 use crate::histories::Histories;
@@ -149,9 +148,7 @@ impl Core {
 
     /// Whether the opening block of this view is certified, so that calls may be carried out.
     pub(crate) fn is_settled_leader(&self) -> bool {
-        self.leads()
-            && (self.machine.sequence().certified().view == self.engine.term()
-                || mutation!("served-before-opening"))
+        self.leads() && self.machine.sequence().certified().view == self.engine.term()
     }
 
     /// Index of the newest certified block.

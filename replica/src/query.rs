@@ -65,7 +65,9 @@ pub struct Gauges {
     pub leads: bool,
     /// Newest index in the log.
     pub last_index: u64,
-    /// The engine's commit index; on a follower never above the certified one.
+    /// The engine's commit index; on a follower never an uncertified block. It may be an empty
+    /// entry of a new leader, which is committed by acknowledgements alone, above the certified
+    /// index.
     pub committed_index: u64,
     /// Newest certified index.
     pub certified_index: u64,

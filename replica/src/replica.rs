@@ -4,11 +4,12 @@
 //! A replica is sans-IO: [`Replica::step`] takes what happened and returns what to do. What the
 //! sub-protocols share is [`Core`]: the engine, the machine that it replicates, certificates and
 //! replies that wait (`driving`, `certifying`, `proposing`, `following`, `comparing`, `recalling`,
-//! `lagging`, `leadership_transfer`, `answers`). Each of the others owns what it keeps, works on the core alone, and knows none of
-//! the rest, unless it is named below: `reading` (linearizable reads, which it gives to the next
-//! two), `kv_calls`, `executing` (calls of apps), `attesting` (what replicas ask in their own
-//! names), `membership` with `lapsing`, `leaving` and `unheard` (who votes), `deploying` (versions
-//! of apps). `leading` gathers calls into blocks, and `receiving` gives out what peers send.
+//! `lagging`, `leadership_transfer`, `answers`). Each of the others owns what it keeps, works on
+//! the core alone, and knows none of the rest, unless it is named below: `reading` (linearizable
+//! reads, which it gives to the next two), `kv_calls`, `executing` (calls of apps), `attesting`
+//! (what replicas ask in their own names), `membership` with `lapsing`, `leaving` and `unheard`
+//! (who votes), `deploying` (versions of apps). `leading` gathers calls into blocks, and
+//! `receiving` gives out what peers send.
 //!
 //! Invariant: after [`Notice::Halted`] a replica says nothing at all.
 

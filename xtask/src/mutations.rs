@@ -38,7 +38,6 @@ const MUTATIONS: &[Mutation] = &[
     mutation("superseded-certificate-halts", "broken-replica", 20),
     mutation("own-signature-before-persist", "calm", 5),
     mutation("sealed-in-clear", "calm", 5),
-    mutation("served-before-opening", "partitions", 60),
     mutation("condition-ignored", "calm", 5),
     mutation("compares-ignored", "calm", 5),
     mutation("idempotency-forgotten", "lossy", 20),
