@@ -82,6 +82,7 @@ pub use state_file::{
     FORK_PROOFS_MAX, STATE_FILE_BYTES_MAX, StateFile, StateFileError, StateTextError, parse_state,
     state_text,
 };
+pub use synod_api::Consistency;
 pub use trust_file::{TRUST_FILE_BYTES_MAX, TrustFile, TrustFileError};
 pub use url::{ReplicaUrl, UrlError};
 pub use verify::{Attested, Nonce, Observation, VerifiedReplica, Verifier, fresh_nonce, observe};
