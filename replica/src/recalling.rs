@@ -10,7 +10,6 @@
 
 use synod_consensus::{Entry, Fetch, Input as EngineInput};
 use synod_ledger::{Block, Certificate, Record};
-use synod_mutation::mutation;
 
 use crate::calls::{Effects, Recall};
 use crate::core::Core;
@@ -101,9 +100,6 @@ impl Core {
 
     /// Whether the certificate proves every block of the run.
     fn proves(&self, certificate: &Certificate, run: &[Block]) -> bool {
-        if mutation!("recalled-unverified") {
-            return true;
-        }
         let before = self.recalled.blocks.back();
         let chain: Vec<&Block> = before.into_iter().chain(run).collect();
         let linked = chain

@@ -187,7 +187,7 @@ impl World {
     ) {
         let mut machine = machine;
         if self.random.chance(300) {
-            machine.bound_history(16 << 10);
+            machine.bound_history(self.profile.memory_bytes);
         }
         let sealed = machine.sequence().certified().index;
         let durable = (1..=sealed)

@@ -43,7 +43,6 @@ const MUTATIONS: &[Mutation] = &[
     mutation("idempotency-forgotten", "lossy", 20),
     mutation("read-uncertified-state", "lossy", 20),
     mutation("keys-for-the-removed", "churn", 20),
-    mutation("recalled-unverified", "crashes", 60),
     mutation("reading-follows-the-wall", "clocks", 20),
     mutation("append-without-certificate", "churn", 60),
     mutation("receipt-under-the-first-root", "churn", 20),
