@@ -149,7 +149,9 @@ impl Core {
     /// without the certificate that the change needs.
     pub(crate) fn certificate_for_append(&self, index: u64) -> Option<Bytes> {
         let kept = self.machine.history().certificate_up_to(index);
-        let certificate = kept.or_else(|| self.recalled.certificate_up_to(index))?;
+        let certificate = kept
+            .or_else(|| self.recalled.certificate_up_to(index))
+            .or_else(|| self.machine.change_certificate_up_to(index))?;
         if certificate.index == self.certified_index() {
             return self.certificate_bytes.clone();
         }

@@ -356,6 +356,14 @@ impl Machine {
         &self.genesis
     }
 
+    /// The certificate of the newest change of configuration at or below `index`. It stays at hand
+    /// however soon memory has dropped the certificates beside the blocks: nobody can take up a
+    /// block that names the new configuration without it.
+    pub(crate) fn change_certificate_up_to(&self, index: u64) -> Option<&Certificate> {
+        let mut certificates = self.chain_records().iter().rev().map(|it| &it.certificate);
+        certificates.find(|certificate| certificate.index <= index)
+    }
+
     /// The steps from configuration to configuration, for whoever follows the chain offline.
     pub fn chain_records(&self) -> &[ChainRecord] {
         self.recorder.records()

@@ -11,9 +11,14 @@ use crate::cluster::{Cluster, manifest, user};
 
 /// Three replicas that keep next to nothing in memory.
 fn forgetful(seed: u8) -> Cluster {
+    remembering(seed, 4)
+}
+
+/// Three replicas that keep few blocks in memory, and so many entries of the engine's.
+fn remembering(seed: u8, entries: usize) -> Cluster {
     let mut cluster = Cluster::found_on(seed, &manifest(2));
     cluster.history_bytes_max = Some(16 * 1024);
-    cluster.tuning.entries_in_memory_max = 4;
+    cluster.tuning.entries_in_memory_max = entries;
     // The founder was born before that: it leaves, and the others are as they should be.
     let joined = [Tee::Tdx, Tee::Nitro, Tee::SevSnp].map(|tee| cluster.join(tee));
     cluster.open();
@@ -72,6 +77,29 @@ fn follower_that_needs_forgotten_blocks_gets_them_from_the_leaders_files() {
     let leader = cluster.leader();
     assert_eq!(certified(&cluster, behind), certified(&cluster, leader));
     assert!(!accused(&cluster), "nobody is accused of another chain");
+}
+
+/// The engine still has the entries in memory, so nothing is read from files: what certifies the
+/// change must come from elsewhere.
+#[test]
+fn follower_gets_the_certificate_of_a_change_that_the_leaders_memory_has_dropped() {
+    let mut cluster = remembering(73, 8192);
+    let leader = cluster.leader();
+    let ids: Vec<u64> = cluster.nodes.keys().copied().collect();
+    let behind = ids.iter().copied().find(|id| *id != leader);
+    let behind = behind.expect("a follower");
+    for id in ids.iter().filter(|id| **id != behind) {
+        cluster.cut(behind, *id);
+    }
+    cluster.act(Act::SetRequiredVendors { n: 1 });
+    for n in 0..150 {
+        cluster.put(&format!("k{n}"), &"v".repeat(1000));
+    }
+    cluster.heal();
+    // Nothing is written any more: nothing but the missing blocks brings it on.
+    cluster.run(10_000);
+    let leader = cluster.leader();
+    assert_eq!(certified(&cluster, behind), certified(&cluster, leader));
 }
 
 #[test]
