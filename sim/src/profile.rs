@@ -45,8 +45,6 @@ pub struct Profile {
     pub twins: PerMinute,
     /// One replica is run by the adversary.
     pub broken: Option<Broken>,
-    /// So many bytes of old blocks stay in the memory of some replicas.
-    pub memory_bytes: usize,
     /// What the members agreed on.
     pub agreement: Agreement,
     /// Fewest and most voters.
@@ -99,7 +97,6 @@ const CALM: Profile = Profile {
     holds: 0,
     twins: 0,
     broken: None,
-    memory_bytes: 96 << 10,
     agreement: AGREEMENT,
     voters: (3, 5),
     expected_to_fail: None,
@@ -185,20 +182,6 @@ const PROFILES: &[Profile] = &[
         voters: (4, 5),
         expected_to_fail: Some(
             "equivocation, unearned terms and claimed logs of a voter need rules that are not there yet",
-        ),
-        ..CALM
-    },
-    Profile {
-        name: "short-memory",
-        about: "as `crashes`, and some replicas remember some twenty blocks only; files are misread",
-        weather: ROUGH,
-        crashes: 8,
-        pauses: 4,
-        disks: 6,
-        partitions: 4,
-        memory_bytes: 16 << 10,
-        expected_to_fail: Some(
-            "a leader that has forgotten a block cannot always bring on a follower that needs its certificate",
         ),
         ..CALM
     },

@@ -186,8 +186,13 @@ impl World {
         disk: Disk,
     ) {
         let mut machine = machine;
+        let mut tuning = synod_consensus::Tuning::default();
         if self.random.chance(300) {
-            machine.bound_history(self.profile.memory_bytes);
+            // It forgets blocks soon, and the engine their entries as soon, or late.
+            machine.bound_history(16 << 10);
+            if self.random.chance(500) {
+                tuning.entries_in_memory_max = 8;
+            }
         }
         let sealed = machine.sequence().certified().index;
         let durable = (1..=sealed)
@@ -200,7 +205,7 @@ impl World {
             machine,
             service_key,
             kv: Box::new(Maps),
-            tuning: synod_consensus::Tuning::default(),
+            tuning,
             entropy: self.root.entropy(&format!("replica{id}")),
         };
         let now_us = self.now_us;
@@ -295,7 +300,7 @@ impl World {
                 if let Some(process) = self.process_of(host, epoch) {
                     let mut records = process.disk.recall(recall);
                     let misread = self.troubled && self.profile.disks > 0;
-                    if misread && self.random.chance(200) {
+                    if misread && self.random.chance(500) {
                         records = Disk::misread(records, &mut self.random);
                         self.count("misread recalls");
                     }

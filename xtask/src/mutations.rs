@@ -43,6 +43,7 @@ const MUTATIONS: &[Mutation] = &[
     mutation("idempotency-forgotten", "lossy", 20),
     mutation("read-uncertified-state", "lossy", 20),
     mutation("keys-for-the-removed", "churn", 20),
+    mutation("recalled-unverified", "crashes", 100),
     mutation("reading-follows-the-wall", "clocks", 20),
     mutation("append-without-certificate", "churn", 60),
     mutation("receipt-under-the-first-root", "churn", 20),
@@ -91,31 +92,43 @@ pub(crate) fn run(names: &[&str]) -> ExitCode {
     ExitCode::from(u8::from(missed > 0))
 }
 
-/// Whether the simulator finds the fault.
+/// Whether the simulator finds the fault: a seed fails with it, and passes without it.
 fn find(simulator: &Path, mutation: &Mutation) -> Result<bool, String> {
     let seeds = mutation.seeds.to_string();
+    let many = ["--seeds", &seeds, "--until-failure"];
+    let with = ["--mutation", mutation.name];
+    let Some(failed) = failure(simulator, mutation.profile, &[&with[..], &many].concat())? else {
+        return Ok(false);
+    };
+    println!("{}: {failed}", mutation.name);
+    let seed = seed_of(&failed).ok_or("the simulator names no seed")?;
+    let control = failure(simulator, mutation.profile, &["--seed", seed])?;
+    match control {
+        None => Ok(true),
+        Some(_) => Err(format!("seed {seed} fails without the fault as well")),
+    }
+}
+
+/// The line that tells of the first failure, if there is one.
+fn failure(simulator: &Path, profile: &str, options: &[&str]) -> Result<Option<String>, String> {
     let output = Command::new(simulator)
-        .args([
-            "--mutation",
-            mutation.name,
-            "--profile",
-            mutation.profile,
-            "--seeds",
-            &seeds,
-            "--until-failure",
-        ])
+        .args(["--profile", profile])
+        .args(options)
         .output()
         .map_err(|error| error.to_string())?;
     let text = String::from_utf8_lossy(&output.stdout);
     let failed = text.lines().find(|line| line.contains(" failed: "));
-    if let Some(failed) = failed {
-        println!("{}: {failed}", mutation.name);
-    }
     match output.status.code() {
-        Some(FOUND) => Ok(true),
-        Some(0) => Ok(false),
+        Some(FOUND) => Ok(failed.map(str::to_owned)),
+        Some(0) => Ok(None),
         _ => Err(format!("the simulator ended with {}", output.status)),
     }
+}
+
+/// The seed in a line such as `calm seed 1 failed: …`.
+fn seed_of(failed: &str) -> Option<&str> {
+    let mut words = failed.split(' ').skip_while(|word| *word != "seed");
+    words.nth(1)
 }
 
 /// A program with the faults in it must not even compile.
@@ -140,6 +153,12 @@ mod tests {
 
     use super::*;
     use crate::simulator::root;
+
+    #[test]
+    fn the_seed_of_a_failure_is_read_from_its_line() {
+        assert_eq!(seed_of("calm seed 12 failed: seed 3"), Some("12"));
+        assert_eq!(seed_of("calm: 5 seeds, 0 failed"), None);
+    }
 
     #[test]
     fn every_mutation_is_in_the_protocol_and_described() {
