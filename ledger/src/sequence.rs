@@ -300,6 +300,16 @@ impl Sequence {
         self.tail.iter().map(|s| &s.head)
     }
 
+    /// Whether the frames of a block are those of the chain: every leaf of theirs stands in the
+    /// tree at its place. A header that is proven does not say it, for a header names its frames by
+    /// the root alone. Hashes every frame's parts.
+    pub fn has_frames_of(&self, block: &Block) -> bool {
+        let first = block.header().first_seqno;
+        (first..)
+            .zip(block.leaves())
+            .all(|(seqno, leaf)| self.tree.leaf(seqno - 1) == Some(leaf.hash()))
+    }
+
     /// The tree with all leaves up to the newest block.
     pub fn tree(&self) -> &Tree {
         &self.tree

@@ -2,7 +2,8 @@
 //! its ledger's files.
 //!
 //! The files lie on the host's disk and are not believed: a run of blocks counts once a certificate
-//! over its last block verifies, and each block is the one that the next one names.
+//! over its last block verifies, each block is the one that the next one names, and each frame is
+//! the one whose leaf stands in the tree: a header names its frames by the root alone.
 //!
 //! Invariants
 //! - one read is on its way at most; one that brought nothing is not repeated at once;
@@ -114,6 +115,8 @@ impl Core {
         };
         let sequence = self.machine.sequence();
         let named = sequence.configuration_named(&head.configuration);
-        linked && named.is_some_and(|named| certificate.verify(&self.network, &head, named).is_ok())
+        linked
+            && named.is_some_and(|named| certificate.verify(&self.network, &head, named).is_ok())
+            && run.iter().all(|block| sequence.has_frames_of(block))
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use synod_crypto::{Digest, sha256};
 use synod_ledger::{
-    Block, Configuration, Header, Malformed, RetractsCertified, Sequence, SequenceError,
+    Block, Configuration, Frame, Header, Malformed, RetractsCertified, Sequence, SequenceError,
     SuccessorError, Voter, public_writes::CONFIGURATIONS_MAP,
 };
 
@@ -231,6 +231,48 @@ fn blocks_are_found_at_and_below_an_index() {
         Some(&network.blocks[0].head())
     );
     assert_eq!(sequence.head_at_or_below(0), None);
+}
+
+// The frames of a block that the chain has.
+
+#[test]
+fn frames_are_the_chains_if_and_only_if_no_part_of_one_was_changed() {
+    let mut network = Network::usual();
+    network.transact(2);
+    let block = network.transact(3);
+    network.transact(1);
+    let next = network.with_voter(4, "amd");
+    let with_frame = |at: usize, change: &dyn Fn(&mut Frame)| {
+        let mut frames = block.frames().to_vec();
+        change(&mut frames[at]);
+        let other = block_of(block.header(), &frames).expect("well-formed");
+        network.sequence.has_frames_of(&other)
+    };
+    assert!(network.sequence.has_frames_of(&block));
+    for at in 0..3 {
+        assert!(with_frame(at, &|_| ()));
+        assert!(!with_frame(at, &|f| f.sealed = Bytes::from_static(b"x")));
+        assert!(!with_frame(at, &|f| f.public = configuration_write(&next)));
+        assert!(!with_frame(at, &|f| f.reply = Digest::default()));
+    }
+}
+
+#[test]
+fn frames_at_another_place_are_not_the_chains() {
+    let mut network = Network::usual();
+    let block = network.transact(3);
+    let first = block.header().first_seqno;
+    let stands_at = |first_seqno| {
+        let moved = altered(&block, |h| {
+            h.first_seqno = first_seqno;
+            h.tree_size = first_seqno + 2;
+        });
+        network.sequence.has_frames_of(&moved)
+    };
+    assert!(stands_at(first));
+    for wrong in [1, first - 1, first + 1, first + 3, u64::MAX / 2] {
+        assert!(!stands_at(wrong), "{wrong}");
+    }
 }
 
 // Block 0.
