@@ -60,6 +60,8 @@ pub(crate) struct Seen {
     pub(crate) time_ms: u64,
     /// The newest view that it was seen leading.
     pub(crate) led: u64,
+    /// The newest index that its engine had committed when it was last seen leading.
+    pub(crate) committed_leading: u64,
 }
 
 /// A join on its way.

@@ -72,11 +72,17 @@ impl Checks {
         bounds(id, replica, effects)?;
         let certified = *replica.machine().sequence().certified();
         let gauges = replica.gauges();
-        // An empty entry of a new leader is committed by acknowledgements alone, with all that
-        // stands below it; a block is not.
+        // The engine of a leader counts what each follower accepted, also where one signed this
+        // block and another one a later block, so that no certificate covers it yet. A follower's
+        // engine goes by the certificates that it is shown, whatever it counted before as leader.
         let committed = gauges.committed_index;
+        let committed_leading = if gauges.leads {
+            committed
+        } else {
+            seen.committed_leading
+        };
         let mut uncertified = replica.machine().sequence().uncertified();
-        if !gauges.leads && uncertified.any(|head| head.index == committed) {
+        if committed > committed_leading && uncertified.any(|head| head.index == committed) {
             return Err(format!(
                 "replica {id} follows, and its engine has committed block {committed}, which is not certified"
             ));
@@ -104,6 +110,7 @@ impl Checks {
             seqno: newest,
             time_ms: certified.time_ms,
             led: seen.led,
+            committed_leading,
         };
         Ok(())
     }
