@@ -4,9 +4,6 @@
 //! Data go to standard output, talk to standard error. Exit codes: 0 done and verified, 1 the
 //! user's mistake, 2 our failure, 3 not verified.
 
-#[cfg(synod_simulation)]
-compile_error!("the program is not built with the faults and the signatures of simulations");
-
 mod act_text;
 mod app;
 mod clock;

@@ -11,14 +11,14 @@ use synod_governance::View;
 use synod_governance::app::{AppName, AppRecord, AppVersion, CallerKind};
 use synod_kv::Snapshot;
 use synod_replica::app::AppChunk;
-use synod_replica::{AppView, Ask, CallError, Caller, Replica};
+use synod_replica::{AppView, CallError, Caller, Replica};
 use tokio::sync::mpsc;
 
 use crate::app_call;
 use crate::app_engine::AppEngine;
 use crate::app_logs::AppLogs;
 use crate::app_views::{self, Detail};
-use crate::core::Core;
+use crate::core::{Core, Stopped};
 use crate::executors::Counted;
 use crate::governance_news::GovernanceSeen;
 use crate::metrics::AppMetrics;
@@ -47,6 +47,12 @@ pub(crate) enum Refusal {
 impl From<Box<Problem>> for Refusal {
     fn from(problem: Box<Problem>) -> Self {
         Self::Problem(problem)
+    }
+}
+
+impl From<Stopped> for Refusal {
+    fn from(stopped: Stopped) -> Self {
+        Self::Problem(stopped.into())
     }
 }
 
@@ -113,7 +119,7 @@ impl AppDoor {
 
     async fn call(&self, who: Caller, request: AppRequest) -> Result<Reply, Refusal> {
         let name = request.app.clone();
-        match self.ask(who, app_call::of(request)).await? {
+        match self.core.ask(who, app_call::of(request)).await? {
             Ok(reply) => Ok(Reply::Answered(Box::new(app_call::answer(*reply)))),
             Err(error) => self.failed(who, name, error).await,
         }
@@ -134,7 +140,7 @@ impl AppDoor {
     }
 
     async fn chunk(&self, who: Caller, chunk: AppChunk) -> Result<Reply, Refusal> {
-        match self.ask(who, chunk).await? {
+        match self.core.ask(who, chunk).await? {
             Ok(taken) => Ok(Reply::ChunkTaken(ChunkReply {
                 transaction_id: taken.tx.unwrap_or(taken.as_of),
             })),
@@ -155,7 +161,7 @@ impl AppDoor {
                 views.iter().map(|view| brief(view, state)).collect()
             })
         };
-        let apps = self.look(look).await?;
+        let apps = self.core.look(look).await?;
         Ok(Reply::List(AppsReply { apps }))
     }
 
@@ -167,7 +173,7 @@ impl AppDoor {
                 app_views::app(state, &view, Detail::Whole)
             }))
         };
-        let info = self.look(look).await?.ok_or(ErrorCode::AppNotFound)?;
+        let info = self.core.look(look).await?.ok_or(ErrorCode::AppNotFound)?;
         Ok(Reply::Description(Box::new(info)))
     }
 
@@ -181,6 +187,7 @@ impl AppDoor {
         limit: u32,
     ) -> Result<Reply, Refusal> {
         let caller = self
+            .core
             .look(move |replica| replica.caller_identity(who))
             .await?;
         let app = self
@@ -219,7 +226,7 @@ impl AppDoor {
                     news.then(|| at_certified(replica, |state| app_views::present(state)));
                 (seen, present)
             };
-            let Some((now, present)) = self.core.look(look).await else {
+            let Ok((now, present)) = self.core.look(look).await else {
                 return;
             };
             seen = now;
@@ -237,7 +244,7 @@ impl AppDoor {
         name: String,
         look: impl FnOnce(&Snapshot<'_>, &AppRecord) -> Result<T, ErrorCode> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let seen = self.look(move |replica| {
+        let seen = self.core.look(move |replica| {
             at_certified(replica, |state| {
                 let name = AppName::new(&name).map_err(|_| ErrorCode::AppNotFound)?;
                 let record = View::new(state).app(&name).ok().flatten();
@@ -245,23 +252,6 @@ impl AppDoor {
             })
         });
         Ok(seen.await??)
-    }
-
-    async fn ask<A: Ask>(
-        &self,
-        who: Caller,
-        asked: A,
-    ) -> Result<Result<A::Answer, CallError>, Refusal> {
-        let answer = self.core.ask(who, asked).await;
-        answer.ok_or_else(|| ErrorCode::ShuttingDown.into())
-    }
-
-    async fn look<T: Send + 'static>(
-        &self,
-        look: impl FnOnce(&mut Replica) -> T + Send + 'static,
-    ) -> Result<T, Refusal> {
-        let seen = self.core.look(look).await;
-        seen.ok_or_else(|| ErrorCode::ShuttingDown.into())
     }
 }
 

@@ -12,6 +12,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use synod_api::{ErrorCode, Problem};
+use synod_gateway::Refusal;
 use synod_replica::app::{Compile, Execution};
 use synod_replica::{
     Ask, Batch, Call, CallError, Caller, Effects, Envelope, Input, Notice, Recall, Replica, Reply,
@@ -69,6 +71,22 @@ pub(crate) trait Outlets: Send + 'static {
     fn governance_changed(&mut self, replica: &Replica);
 }
 
+/// The consensus thread has ended: nobody answers any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stopped;
+
+impl From<Stopped> for Box<Problem> {
+    fn from(_: Stopped) -> Self {
+        Problem::new(ErrorCode::ShuttingDown).into()
+    }
+}
+
+impl From<Stopped> for Refusal {
+    fn from(stopped: Stopped) -> Self {
+        Self::Problem(stopped.into())
+    }
+}
+
 /// The way to the consensus thread; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Core {
@@ -92,35 +110,42 @@ impl Core {
         self.sender.send(ToCore::Heard(input, room)).is_ok()
     }
 
-    /// Asks and waits for the answer. Dropping the future drops the answer, not the call. None once
-    /// the thread has ended.
+    /// Asks and waits for the answer. Dropping the future drops the answer, not the call.
+    ///
+    /// # Errors
+    /// [`Stopped`]; else as the call ended.
     pub(crate) async fn ask<A: Ask>(
         &self,
         caller: Caller,
         asked: A,
-    ) -> Option<Result<A::Answer, CallError>> {
+    ) -> Result<Result<A::Answer, CallError>, Stopped> {
         let (answer, waiting) = oneshot::channel();
         let asked = ToCore::Asked {
             caller,
             request: asked.into(),
             answer,
         };
-        self.sender.send(asked).ok()?;
-        waiting.await.ok().map(A::answer)
+        self.sender.send(asked).map_err(|_| Stopped)?;
+        waiting.await.map(A::answer).map_err(|_| Stopped)
     }
 
-    /// Looks at the replica. None once the thread has ended.
+    /// Looks at the replica.
+    ///
+    /// # Errors
+    /// [`Stopped`].
     pub(crate) async fn look<T: Send + 'static>(
         &self,
         look: impl FnOnce(&mut Replica) -> T + Send + 'static,
-    ) -> Option<T> {
+    ) -> Result<T, Stopped> {
         let (sender, seen) = oneshot::channel();
         let look = Box::new(move |replica: &mut Replica| {
             // Whoever asked may be gone; then nobody needs to know.
             let _ = sender.send(look(replica));
         });
-        self.sender.send(ToCore::Looked(look)).ok()?;
-        seen.await.ok()
+        self.sender
+            .send(ToCore::Looked(look))
+            .map_err(|_| Stopped)?;
+        seen.await.map_err(|_| Stopped)
     }
 
     /// Ends the thread after what it was told before.

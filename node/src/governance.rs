@@ -18,7 +18,7 @@ impl Running {
         match call {
             Call::Describe => {
                 let network = self.network;
-                let view = self.look(|replica| replica.governance_view()).await?;
+                let view = self.core.look(|replica| replica.governance_view()).await?;
                 let reply = views::governance(network, &view);
                 Ok(Reply::Description(Box::new(reply)))
             }
@@ -37,6 +37,7 @@ impl Running {
         let act = Request::Act(signed.encode().into());
         let Recorded { tx, .. } = self.ask(caller, act).await?;
         let sequence = self
+            .core
             .look(move |replica| views::sequence_of(replica, tx))
             .await?
             .unwrap_or_default();
@@ -55,7 +56,7 @@ impl Running {
     async fn join(&self, caller: Caller, request: Bytes) -> Answer<Reply> {
         // Evidence is judged on the thread that orders everything: one joiner at a time.
         let _turn = self.joins.acquire().await;
-        match self.call(caller, Request::Join(request)).await? {
+        match self.core.ask(caller, Request::Join(request)).await? {
             Ok(Recorded { tx, replica }) => {
                 let id = replica.expect("a join has the joiner's id");
                 Ok(Reply::Cbor(joiner::joined(tx, id)))
@@ -76,6 +77,7 @@ impl Running {
         // Sealed to that replica all the same; but sealing costs, so only its own TLS key may ask
         // for it.
         let sealed = self
+            .core
             .look(move |replica| {
                 let is_asker = |record: &ReplicaRecord| {
                     record.identity() == identity

@@ -13,7 +13,7 @@ use synod_replica::governance::Request;
 use synod_replica::{CallError, Caller, Replica};
 use tokio::time::{sleep, timeout};
 
-use crate::core::Core;
+use crate::core::{Core, Stopped};
 use crate::running::Running;
 
 /// The pause before it is asked again where nobody could answer.
@@ -90,20 +90,20 @@ impl Leaver {
         loop {
             let id = self.id;
             let standing = self.core.look(move |replica| standing(replica, id)).await;
-            let standing = standing.ok_or("the replica has ended")?;
+            let standing = standing.map_err(|_| "the replica has ended")?;
             if standing.removed {
                 return Ok(());
             }
             let leave = Leave::sign(&self.network, id, standing.newest, &self.identity);
             let request = Request::Leave(Input::Leave(leave).encode().into());
             match self.core.ask(Caller::default(), request).await {
-                Some(Ok(_)) => return Ok(()),
-                Some(Err(error @ CallError::Halted)) => return Err(error.to_string()),
-                Some(Err(error)) => match error.refusal() {
+                Ok(Ok(_)) => return Ok(()),
+                Ok(Err(error @ CallError::Halted)) => return Err(error.to_string()),
+                Ok(Err(error)) => match error.refusal() {
                     Some(why) => return Err(why),
                     None => sleep(PAUSE).await,
                 },
-                None => sleep(PAUSE).await,
+                Err(Stopped) => sleep(PAUSE).await,
             }
         }
     }

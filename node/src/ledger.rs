@@ -36,7 +36,7 @@ impl Running {
                 Ok(Reply::Receipt { transaction, file })
             }
             Call::Chain => {
-                let parts = self.look(|replica| replica.chain()).await?;
+                let parts = self.core.look(|replica| replica.chain()).await?;
                 Ok(Reply::Chain(views::chain_file(parts).encode().into()))
             }
             Call::Consistency { from, to } => self.consistency(from, to).await,
@@ -45,7 +45,7 @@ impl Running {
     }
 
     async fn consistency(&self, from: u64, to: Option<u64>) -> Answer<Reply> {
-        let proof = self.look(move |replica| replica.consistency(from, to));
+        let proof = self.core.look(move |replica| replica.consistency(from, to));
         let Some((to, path)) = proof.await? else {
             return Err(Problem::new(ErrorCode::TransactionUnknown)
                 .with_detail("this replica does not know so many certified transactions")

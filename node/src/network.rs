@@ -16,6 +16,7 @@ impl Running {
         match call {
             Call::Describe => {
                 let view = self
+                    .core
                     .look(|replica| (replica.network_view(), replica.gauges()))
                     .await?;
                 Ok(Reply::Description(Box::new(views::network(
@@ -35,6 +36,7 @@ impl Running {
             Call::Ready => self.health(views::readiness).await,
             Call::Metrics => {
                 let (gauges, view) = self
+                    .core
                     .look(|replica| (replica.gauges(), replica.network_view()))
                     .await?;
                 Ok(Reply::Metrics(metrics::text(
@@ -66,6 +68,7 @@ impl Running {
             evident.collected_ms,
         );
         let (id, certified) = self
+            .core
             .look(|replica| (replica.network_view(), replica.certified_block()))
             .await?;
         reply.certified = certified.map(|(header, certificate)| CertifiedBlock {
@@ -87,6 +90,7 @@ impl Running {
         judge: impl FnOnce(&synod_replica::Gauges, &synod_replica::NetworkView) -> (bool, &'static str),
     ) -> Answer<Reply> {
         let (gauges, view) = self
+            .core
             .look(|replica| (replica.gauges(), replica.network_view()))
             .await?;
         let (ok, state) = judge(&gauges, &view);

@@ -19,7 +19,7 @@ use synod_replica::{Caller, Replica};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::core::Core;
+use crate::core::{Core, Stopped};
 use synod_identity::{AttestedIdentity, Evident, IdentityError, log, now_ms};
 
 /// The record is looked at anew at least so often: the time may be set, the record may change.
@@ -107,7 +107,7 @@ impl Reattester {
     pub(crate) async fn run(self) {
         let mut again_ms = None;
         let mut failures = 0;
-        while let Some(standing) = self.core.look(Standing::of).await {
+        while let Ok(standing) = self.core.look(Standing::of).await {
             let Some(standing) = standing else {
                 sleep(Duration::from_millis(LOOK_EVERY_MS)).await;
                 continue;
@@ -180,12 +180,12 @@ impl Reattester {
         let request = Input::Reattest(Box::new(request)).encode();
         let request = Request::Reattest(request.into());
         match self.core.ask(Caller::default(), request).await {
-            Some(Ok(recorded)) => Ok(recorded.tx),
-            Some(Err(error)) => Err(match error.refusal() {
+            Ok(Ok(recorded)) => Ok(recorded.tx),
+            Ok(Err(error)) => Err(match error.refusal() {
                 Some(why) => AttestError::Refused(why),
                 None => AttestError::NotRecorded(error.to_string()),
             }),
-            None => Err(AttestError::Stopping),
+            Err(Stopped) => Err(AttestError::Stopping),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use synod_api::{ErrorCode, Problem};
 use synod_crypto::{Digest, SigningKey};
 use synod_gateway::Refusal;
-use synod_replica::{Ask, CallError, Caller, Replica};
+use synod_replica::{Ask, CallError, Caller};
 
 use crate::app::AppDoor;
 use crate::catalog::Catalog;
@@ -48,27 +48,8 @@ pub(crate) struct Running {
 impl Running {
     /// Asks the replica. What fails is told to the caller, of a follower as the way to the leader.
     pub(crate) async fn ask<A: Ask>(&self, caller: Caller, asked: A) -> Result<A::Answer, Refusal> {
-        let answer = self.call(caller, asked).await?;
+        let answer = self.core.ask(caller, asked).await?;
         answer.map_err(|error| self.refusal(&error))
-    }
-
-    /// Asks the replica.
-    pub(crate) async fn call<A: Ask>(
-        &self,
-        caller: Caller,
-        asked: A,
-    ) -> Result<Result<A::Answer, CallError>, Refusal> {
-        let answer = self.core.ask(caller, asked).await;
-        answer.ok_or_else(|| ErrorCode::ShuttingDown.into())
-    }
-
-    /// Looks at the replica.
-    pub(crate) async fn look<T: Send + 'static>(
-        &self,
-        look: impl FnOnce(&mut Replica) -> T + Send + 'static,
-    ) -> Result<T, Refusal> {
-        let seen = self.core.look(look).await;
-        seen.ok_or_else(|| ErrorCode::ShuttingDown.into())
     }
 
     /// Why a call failed, as the door tells it: of a follower the way to the leader.

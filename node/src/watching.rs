@@ -128,8 +128,7 @@ impl Watchers {
         let asked = watched.clone();
         let (position, seen) = core
             .look(move |replica| begin(replica, &asked, from))
-            .await
-            .ok_or_else(|| Problem::new(ErrorCode::ShuttingDown))??;
+            .await??;
         let (flow, receiver) = Flow::new(self.room.clone(), self.stopped.subscribe());
         let stream = Stream {
             core,
@@ -330,7 +329,7 @@ impl Stream {
             let found = changes(replica, &watched, &mut seen, position, max);
             found.map(|changes| (changes, seen))
         };
-        match self.core.look(look).await.ok_or(Cut::Over)? {
+        match self.core.look(look).await.map_err(|_| Cut::Over)? {
             Ok((changes, seen)) => {
                 self.seen = seen;
                 Ok(changes)

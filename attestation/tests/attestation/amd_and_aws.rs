@@ -5,10 +5,9 @@
     reason = "the vectors are files beside the repository"
 )]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
+
+use crate::recorded::vectors;
 
 use synod_attestation::{
     Anchors, Endorsements, Evidence, SnpEndorsements, Tee, VendorRoots, VerifyError,
@@ -30,18 +29,6 @@ const GENOA: &str = "v5-genoa-attestation-rs-live-report-v5-genoa";
 
 /// 2026-09-21: all three are valid.
 const NOW_MS: u64 = 1_790_000_000_000;
-
-fn vectors() -> Option<PathBuf> {
-    let path = std::env::var_os("SYNOD_VECTORS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors"),
-        PathBuf::from,
-    );
-    if path.is_dir() {
-        return Some(path);
-    }
-    println!("SKIP SKIP SKIP: no vectors in {}", path.display());
-    None
-}
 
 fn read(path: &Path) -> Vec<u8> {
     fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -65,7 +52,7 @@ fn check(endorsements: &SnpEndorsements) -> Result<CheckedChain, SnpError> {
 
 #[test]
 fn no_byte_of_a_real_report_can_be_changed() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors("") else { return };
     for set in [TURIN, MILAN, GENOA] {
         let (mut report, endorsements) = snp(&vectors, set);
         let chain = check(&endorsements).expect("a sound chain");
@@ -81,7 +68,7 @@ fn no_byte_of_a_real_report_can_be_changed() {
 
 #[test]
 fn real_report_is_refused_at_every_other_length() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors("") else { return };
     let (mut report, _) = snp(&vectors, TURIN);
     for length in 0..report.len() {
         let refused = Report::parse(&report[..length]);
@@ -93,7 +80,7 @@ fn real_report_is_refused_at_every_other_length() {
 
 #[test]
 fn real_report_states_its_processor_and_firmware() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors("") else { return };
     for (set, product, model, firmware, mitigations) in [
         (TURIN, Product::Turin, 0x02, "1.55 build 65", Some(0x3f)),
         (GENOA, Product::Genoa, 0xa0, "1.55 build 49", Some(0x0b)),
@@ -118,7 +105,7 @@ fn real_report_states_its_processor_and_firmware() {
 
 #[test]
 fn real_report_is_refused_under_the_chain_of_another_platform() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors("") else { return };
     let sets = [TURIN, MILAN, GENOA];
     for report_of in sets {
         for chain_of in sets.into_iter().filter(|set| *set != report_of) {
@@ -139,7 +126,7 @@ fn real_report_is_refused_under_the_chain_of_another_platform() {
 
 #[test]
 fn real_chain_is_refused_when_its_members_are_of_different_products() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors("") else { return };
     let (_, turin) = snp(&vectors, TURIN);
     let (_, milan) = snp(&vectors, MILAN);
     let name_of = |endorsements: &SnpEndorsements| match check(endorsements) {
@@ -181,7 +168,7 @@ fn nitro(document: &[u8], now_ms: u64) -> Result<(), NitroError> {
 #[test]
 fn no_byte_of_a_real_document_can_be_changed() {
     const AT_MS: u64 = 1_766_678_659_000;
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors("") else { return };
     let path = vectors.join("nitro/dstack-attest-2025-12/attestation_doc.cbor");
     let mut document = read(&path);
     assert_eq!(nitro(&document, AT_MS), Ok(()));
@@ -194,7 +181,7 @@ fn no_byte_of_a_real_document_can_be_changed() {
 
 #[test]
 fn real_document_is_valid_for_the_three_hours_of_its_leaf() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors("") else { return };
     for (set, from_s, until_s) in [
         ("dstack-attest-2025-12", 1_766_678_656, 1_766_689_459),
         ("evervault-2022-10", 1_665_651_479, 1_665_662_282),

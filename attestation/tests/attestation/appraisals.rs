@@ -5,10 +5,7 @@
     reason = "the vectors are files beside the repository"
 )]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use serde_json::Value;
 use synod_attestation::{
@@ -18,6 +15,8 @@ use synod_attestation::{
     verify, verify_checked,
 };
 
+use crate::recorded::vectors;
+
 /// A set of vectors as a relying party has it.
 struct Set {
     id: String,
@@ -25,18 +24,6 @@ struct Set {
     endorsements: Endorsements,
     at_ms: u64,
     accept: Option<bool>,
-}
-
-fn vectors() -> Option<PathBuf> {
-    let path = std::env::var_os("SYNOD_VECTORS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors"),
-        PathBuf::from,
-    );
-    if path.is_dir() {
-        return Some(path);
-    }
-    println!("SKIP SKIP SKIP: no vectors in {}", path.display());
-    None
 }
 
 /// The set of a folder, if it holds evidence that is detected, endorsements,
@@ -69,7 +56,7 @@ fn set(folder: &Path) -> Option<Set> {
 }
 
 fn sets() -> Vec<Set> {
-    let Some(vectors) = vectors() else {
+    let Some(vectors) = vectors("") else {
         return Vec::new();
     };
     let mut sets = Vec::new();
@@ -84,7 +71,7 @@ fn sets() -> Vec<Set> {
 }
 
 fn named(id: &str) -> Option<Set> {
-    let folder = vectors()?.join(id);
+    let folder = vectors("")?.join(id);
     Some(set(&folder).unwrap_or_else(|| panic!("{id} is a set")))
 }
 

@@ -6,12 +6,11 @@
     reason = "the vectors are files beside the repository"
 )]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use serde_json::Value;
+
+use crate::recorded::vectors;
 use synod_attestation::{
     Anchors, Claims, Details, Endorsements, Evidence, MockRoots, Tee, VerifyError,
     intel::{
@@ -24,19 +23,6 @@ use synod_attestation::{
 
 /// The time that the set is judged at.
 const NOW_MS: u64 = 1_795_226_894_000;
-
-fn vectors() -> Option<PathBuf> {
-    let path = std::env::var_os("SYNOD_VECTORS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors"),
-        PathBuf::from,
-    );
-    let path = path.join("dcap-testroot/generated");
-    if path.is_dir() {
-        return Some(path);
-    }
-    println!("SKIP SKIP SKIP: no vectors in {}", path.display());
-    None
-}
 
 fn outcome(root: &[u8], case: &Path) -> Result<Claims, VerifyError> {
     let quote = fs::read(case.join("quote.bin")).expect("a quote");
@@ -67,7 +53,9 @@ fn sound(claims: &Claims) -> bool {
 
 #[test]
 fn every_case_succeeds_or_fails_as_it_is_expected_to() {
-    let Some(cases) = vectors() else { return };
+    let Some(cases) = vectors("dcap-testroot/generated") else {
+        return;
+    };
     let root = fs::read(cases.join("test_root_ca.der")).expect("a root");
     let (mut good, mut bad) = (0, 0);
     for entry in fs::read_dir(&cases).expect("the cases") {
@@ -96,7 +84,9 @@ fn every_case_succeeds_or_fails_as_it_is_expected_to() {
 
 #[test]
 fn every_bad_case_fails_by_the_check_that_it_was_made_for() {
-    let Some(cases) = vectors() else { return };
+    let Some(cases) = vectors("dcap-testroot/generated") else {
+        return;
+    };
     let root = fs::read(cases.join("test_root_ca.der")).expect("a root");
     for (name, expected) in in_collateral().into_iter().chain(in_quotes()) {
         assert_eq!(

@@ -4,10 +4,7 @@
     reason = "the vectors are files beside the repository"
 )]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 use synod_attestation::eventlog::{
@@ -17,6 +14,8 @@ use synod_attestation::eventlog::{
     log::replay,
 };
 use synod_crypto::sha384;
+
+use crate::recorded::vectors;
 
 const NO_ACTION: u32 = 3;
 const SEPARATOR: u32 = 4;
@@ -428,18 +427,6 @@ fn kind_is_told_from_the_first_bytes() {
     assert_eq!(Kind::from_number(0), None);
 }
 
-fn vectors() -> Option<PathBuf> {
-    let path = std::env::var_os("SYNOD_VECTORS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors"),
-        PathBuf::from,
-    );
-    if path.is_dir() {
-        return Some(path);
-    }
-    println!("SKIP SKIP SKIP: no vectors in {}", path.display());
-    None
-}
-
 fn read(path: &Path) -> Vec<u8> {
     fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
@@ -456,7 +443,7 @@ fn registers(quote: &[u8]) -> [[u8; 48]; 4] {
 
 #[test]
 fn real_log_binds_to_the_quote_of_its_boot() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors("") else { return };
     for (set, file, kind, events) in [
         ("ccel/gcp-cos113", "ccel_data.bin", Kind::Ccel, 43),
         ("ccel/attestationrs-live2", "ccel_data.bin", Kind::Ccel, 20),
@@ -490,7 +477,7 @@ fn real_log_binds_to_the_quote_of_its_boot() {
 
 #[test]
 fn real_log_of_another_boot_is_refused_by_the_register_that_differs() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors("") else { return };
     let set = vectors.join("ccel/neg-attestationrs-live1");
     let log = EventLog::parse(Kind::Ccel, &read(&set.join("ccel_data.bin")));
     let quoted = registers(&read(&set.join("quote.bin")));
@@ -506,7 +493,7 @@ fn real_log_of_another_boot_is_refused_by_the_register_that_differs() {
 
 #[test]
 fn real_runtime_events_bind_only_as_they_were_measured() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors("") else { return };
     let set = vectors.join("dstack/dstack-tdx-lite-getquote");
     let quoted = registers(&read(&set.join("quote.bin")));
     let entries: Vec<Value> =
@@ -534,7 +521,7 @@ fn real_runtime_events_bind_only_as_they_were_measured() {
 
 #[test]
 fn real_corpus_parses_as_other_parsers_say() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors("") else { return };
     let corpus = vectors.join("ccel/coco-parser-corpus");
     for (file, measured) in [
         ("CoCo_CCEL_AAEL_alibabacloud", 87),
@@ -579,7 +566,7 @@ fn compare(log: &EventLog, expected: &[u8]) {
 
 #[test]
 fn real_log_of_applications_is_read_word_by_word() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors("") else { return };
     let file = vectors.join("ccel/coco-parser-corpus/CoCo_CCEL_AAEL_alibabacloud");
     let log = parsed(&read(&file));
     let Content::Application {

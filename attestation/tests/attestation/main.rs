@@ -8,5 +8,6 @@ mod eventlog;
 mod explain;
 mod formats;
 mod policy;
+mod recorded;
 mod schema;
 mod vectors;

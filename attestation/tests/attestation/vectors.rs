@@ -9,16 +9,15 @@
     reason = "the vectors are files beside the repository"
 )]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use serde_json::Value;
 use synod_attestation::{
     Check, Endorsements, Evidence, Policy, SnpEndorsements, Tee, VerifyError,
     intel::verify::verify_signatures_only, verify,
 };
+
+use crate::recorded::vectors;
 
 /// Sets that state an expectation but cannot be judged, and why.
 const NOT_JUDGED: [(&str, &str); 0] = [];
@@ -61,7 +60,7 @@ fn every_nitro_set_comes_out_as_its_provenance_says() {
 }
 
 fn judge_all(folder: &str, tee: Tee, judged_min: usize) {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors("") else { return };
     let mut sets: Vec<_> = fs::read_dir(vectors.join(folder))
         .expect("the folder of vectors is readable")
         .map(|entry| entry.expect("the entry is readable").path())
@@ -197,22 +196,10 @@ fn read(path: &Path) -> Vec<u8> {
     fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn vectors() -> Option<PathBuf> {
-    let path = std::env::var_os("SYNOD_VECTORS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors"),
-        PathBuf::from,
-    );
-    if path.is_dir() {
-        return Some(path);
-    }
-    println!("SKIP SKIP SKIP: no vectors in {}", path.display());
-    None
-}
-
 /// A refusal for the wrong reason would be worth little.
 #[test]
 fn known_bad_sets_are_refused_for_the_reason_that_they_were_made_for() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors("") else { return };
     for (id, words) in [
         ("snp/neg-made-measurement-flip", "signature of the report"),
         ("snp/neg-made-short", "expected 1184"),
@@ -280,7 +267,7 @@ fn known_bad_sets_are_refused_for_the_reason_that_they_were_made_for() {
 /// Evidence of real hardware is not genuine under simulated roots.
 #[test]
 fn real_evidence_is_refused_by_a_policy_for_simulated_hardware() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors("") else { return };
     let set = vectors.join("nitro/dstack-attest-2025-12");
     let (bytes, endorsements) = load(&set, Tee::Nitro);
     let evidence = Evidence::detect(bytes).expect("a document is detected");

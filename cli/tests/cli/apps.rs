@@ -1,7 +1,9 @@
 //! What `synod app` says to mistakes, what it makes, and how its tests fail.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
+
+use crate::program::{command, stderr, synod};
 
 /// A component that uses all that the host offers.
 fn fixture() -> PathBuf {
@@ -25,25 +27,6 @@ path = "/harm/{how}"
 methods = ["POST"]
 who = ["user"]
 "#;
-
-fn synod(dir: &Path, args: &[&str]) -> Output {
-    command(dir, args).output().expect("the program runs")
-}
-
-fn command(dir: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_synod"));
-    command
-        .args(args)
-        .current_dir(dir)
-        .env_remove("SYNOD_DIR")
-        .env_remove("SYNOD_TRUST")
-        .env_remove("SYNOD_STATE");
-    command
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
 
 fn json(output: &Output) -> serde_json::Value {
     let text = String::from_utf8_lossy(&output.stdout);
@@ -198,7 +181,7 @@ fn missing_tool_is_named_with_how_to_get_it() {
                 .code(),
             Some(0)
         );
-        let output = command(&dir.path().join("x"), &["app", "build"])
+        let output = command(&dir.path().join("x"), ["app", "build"])
             .env("PATH", empty.path())
             .env_remove("CARGO")
             .output()

@@ -2,27 +2,11 @@
 //! hardware where the folder of vectors is there, and on simulated evidence everywhere.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 
-fn synod(dir: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_synod"))
-        .args(args)
-        .current_dir(dir)
-        .env("SYNOD_CACHE", dir.join("cache"))
-        .env_remove("SYNOD_PCCS")
-        .output()
-        .expect("the program runs")
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
+use crate::program::{stderr, stdout, synod};
 
 fn json(output: &Output) -> Value {
     serde_json::from_str(stdout(output).trim())

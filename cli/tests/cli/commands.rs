@@ -2,26 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
-fn synod(dir: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_synod"))
-        .args(args)
-        .current_dir(dir)
-        .env_remove("SYNOD_DIR")
-        .env_remove("SYNOD_TRUST")
-        .env_remove("SYNOD_STATE")
-        .output()
-        .expect("the program runs")
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
+use crate::program::{stderr, stdout, synod};
 
 #[test]
 fn wrong_usage_is_the_users_mistake_and_help_is_none() {

@@ -3,6 +3,7 @@
 mod apps;
 mod attest;
 mod commands;
+mod program;
 mod tour;
 mod tutorial;
 mod unproven;

@@ -2,22 +2,9 @@
 //! remains on disk.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
-fn synod(dir: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_synod"))
-        .args(args)
-        .current_dir(dir)
-        .env_remove("SYNOD_DIR")
-        .env_remove("SYNOD_TRUST")
-        .env_remove("SYNOD_STATE")
-        .output()
-        .expect("the program runs")
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
+use crate::program::{stderr, synod};
 
 /// A port base of this process's own, so that tests can run side by side.
 fn port_base() -> String {

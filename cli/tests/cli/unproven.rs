@@ -2,7 +2,7 @@
 //! whether a file or a service brought it.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -16,6 +16,8 @@ use synod_testbed::{Synod, Workshop};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
+
+use crate::program::command;
 
 const NOT_VERIFIED: Option<i32> = Some(3);
 const HOUR_MS: u64 = 3_600_000;
@@ -148,13 +150,7 @@ impl Says {
 }
 
 async fn synod(dir: &Path, line: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_synod"));
-    command
-        .args(line.split_whitespace())
-        .current_dir(dir)
-        .env_remove("SYNOD_DIR")
-        .env_remove("SYNOD_TRUST")
-        .env_remove("SYNOD_STATE");
+    let mut command = command(dir, line.split_whitespace());
     let ran = tokio::task::spawn_blocking(move || command.output());
     ran.await.expect("no panic").expect("the program runs")
 }

@@ -1,5 +1,4 @@
 //! A TLS connection without sockets, and the parties of the tests.
-#![allow(dead_code, unreachable_pub)] // each test file uses its own part
 
 use std::sync::Arc;
 
@@ -12,75 +11,78 @@ use synod_channel::{Certificate, Clock, Identity, PublicDoor, ServiceCa, TlsKey}
 use synod_crypto::{Digest, Secret};
 
 /// The tests' present: 2026-01-01.
-pub const NOW_MS: u64 = 1_767_225_600_000;
-pub const HOUR_MS: u64 = 60 * 60 * 1000;
-pub const DAY_MS: u64 = 24 * HOUR_MS;
+pub(crate) const NOW_MS: u64 = 1_767_225_600_000;
+pub(crate) const HOUR_MS: u64 = 60 * 60 * 1000;
+pub(crate) const DAY_MS: u64 = 24 * HOUR_MS;
 
-pub fn clock() -> Clock {
+pub(crate) fn clock() -> Clock {
     clock_at(NOW_MS)
 }
 
-pub fn clock_at(now_ms: u64) -> Clock {
+pub(crate) fn clock_at(now_ms: u64) -> Clock {
     Clock::from_fn(move || now_ms)
 }
 
-pub fn key(seed: u8) -> TlsKey {
+pub(crate) fn key(seed: u8) -> TlsKey {
     TlsKey::from_seed(&Secret::new([seed; 32]))
 }
 
-pub fn self_signed(key: &TlsKey) -> Certificate {
+pub(crate) fn self_signed(key: &TlsKey) -> Certificate {
     Certificate::self_signed(key, "synod test", NOW_MS - HOUR_MS, NOW_MS + DAY_MS)
         .expect("the parameters are sound")
 }
 
-pub fn identity(seed: u8) -> Identity {
+pub(crate) fn identity(seed: u8) -> Identity {
     let key = key(seed);
     Identity::new(&key, &self_signed(&key)).expect("they belong together")
 }
 
-pub fn service(seed: u8) -> ServiceCa {
+pub(crate) fn service(seed: u8) -> ServiceCa {
     let secret = Secret::new([seed; 32]);
     ServiceCa::new(&secret, Digest::from([seed; 32]), NOW_MS - DAY_MS)
         .expect("the parameters are sound")
 }
 
-pub fn local_names() -> Vec<String> {
+pub(crate) fn local_names() -> Vec<String> {
     ["127.0.0.1", "localhost", "replica.example"]
         .map(String::from)
         .into()
 }
 
 /// A day's certificate of `ca` for `key`, an hour old.
-pub fn issued(ca: &ServiceCa, key: &TlsKey) -> Certificate {
+pub(crate) fn issued(ca: &ServiceCa, key: &TlsKey) -> Certificate {
     let from_ms = NOW_MS - HOUR_MS;
     ca.issue(key.spki(), &local_names(), from_ms, from_ms + DAY_MS)
         .expect("the parameters are sound")
 }
 
 /// The public door of the replica with key 1, under service 1.
-pub fn door() -> PublicDoor {
+pub(crate) fn door() -> PublicDoor {
     let key = key(1);
     PublicDoor::new(&key, &issued(&service(1), &key), &clock()).expect("they belong together")
 }
 
 /// Both ends after a handshake.
-pub struct Wire {
-    pub client: ClientConnection,
-    pub server: ServerConnection,
+pub(crate) struct Wire {
+    pub(crate) client: ClientConnection,
+    pub(crate) server: ServerConnection,
 }
 
-pub fn connect(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> Result<Wire, Refusal> {
+pub(crate) fn connect(
+    client: &Arc<ClientConfig>,
+    server: &Arc<ServerConfig>,
+) -> Result<Wire, Refusal> {
     connect_to("localhost", client, server)
 }
 
 /// Who broke the handshake off, and why.
 #[derive(Debug)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     ByClient(Error),
     ByServer(Error),
 }
 
-pub fn connect_to(
+pub(crate) fn connect_to(
     name: &str,
     client: &Arc<ClientConfig>,
     server: &Arc<ServerConfig>,
@@ -130,7 +132,7 @@ impl Wire {
 }
 
 /// A client's configuration, changed for an attack.
-pub fn changed(
+pub(crate) fn changed(
     config: &Arc<ClientConfig>,
     change: impl FnOnce(&mut ClientConfig),
 ) -> Arc<ClientConfig> {
@@ -141,12 +143,12 @@ pub fn changed(
 
 /// Shows the certificate of one key and signs with another: what a thief of
 /// certificates can do.
-pub fn stolen(shown: &TlsKey, held: &TlsKey) -> SingleCertAndKey {
+pub(crate) fn stolen(shown: &TlsKey, held: &TlsKey) -> SingleCertAndKey {
     showing(vec![self_signed(shown).der().clone()], held)
 }
 
 /// Shows `chain`, whatever it is, and signs with `held`.
-pub fn showing(chain: Vec<CertificateDer<'static>>, held: &TlsKey) -> SingleCertAndKey {
+pub(crate) fn showing(chain: Vec<CertificateDer<'static>>, held: &TlsKey) -> SingleCertAndKey {
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(held.pkcs8().to_vec()));
     let signer = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).expect("a key");
     SingleCertAndKey::from(CertifiedKey::new(chain, signer))
@@ -154,7 +156,7 @@ pub fn showing(chain: Vec<CertificateDer<'static>>, held: &TlsKey) -> SingleCert
 
 /// Ordinary TLS software that knows no other key exchange than `group`, trusts
 /// `ca` and lives in the tests' present.
-pub fn classical_client(
+pub(crate) fn classical_client(
     group: &'static dyn rustls::crypto::SupportedKxGroup,
     ca: &ServiceCa,
 ) -> Arc<ClientConfig> {
@@ -175,7 +177,7 @@ pub fn classical_client(
 }
 
 /// Ordinary TLS software that stopped at TLS 1.2.
-pub fn tls12_client() -> Arc<ClientConfig> {
+pub(crate) fn tls12_client() -> Arc<ClientConfig> {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     let config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[&rustls::version::TLS12])

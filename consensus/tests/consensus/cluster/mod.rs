@@ -4,11 +4,6 @@
 //! Tests speak a small language: `cluster.stop(1)`, `cluster.partition(&[&[1], &[2, 3]])`,
 //! `cluster.run_for(500)`, `cluster.expect_committed(index)`. The same seed gives the same
 //! trace, byte for byte.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "every test file uses another part of the language"
-)]
 
 mod oracle;
 mod random;
@@ -22,19 +17,19 @@ use synod_consensus::{
 };
 
 use oracle::Oracle;
-pub use random::Random;
+pub(crate) use random::Random;
 
 /// What the network and the disks do, in milliseconds and percent.
 #[derive(Clone, Copy, Debug)]
-pub struct Faults {
-    pub delay_ms: (u64, u64),
-    pub disk_ms: (u64, u64),
-    pub drop_percent: u64,
-    pub duplicate_percent: u64,
+pub(crate) struct Faults {
+    pub(crate) delay_ms: (u64, u64),
+    pub(crate) disk_ms: (u64, u64),
+    pub(crate) drop_percent: u64,
+    pub(crate) duplicate_percent: u64,
 }
 
 impl Faults {
-    pub fn calm() -> Self {
+    pub(crate) fn calm() -> Self {
         Self {
             delay_ms: (1, 2),
             disk_ms: (1, 2),
@@ -43,7 +38,7 @@ impl Faults {
         }
     }
 
-    pub fn hostile() -> Self {
+    pub(crate) fn hostile() -> Self {
         Self {
             delay_ms: (1, 120),
             disk_ms: (1, 60),
@@ -60,21 +55,21 @@ enum Event {
     Fetched(u64, u64, u64),
 }
 
-pub struct Node {
-    pub engine: Engine,
-    pub alive: bool,
-    pub disk: Disk,
-    pub committed: Vec<Entry>,
-    pub reads: Vec<ReadReady>,
-    pub fetches: usize,
+pub(crate) struct Node {
+    pub(crate) engine: Engine,
+    pub(crate) alive: bool,
+    pub(crate) disk: Disk,
+    pub(crate) committed: Vec<Entry>,
+    pub(crate) reads: Vec<ReadReady>,
+    pub(crate) fetches: usize,
 }
 
 /// What a replica has written, and what it has been asked to write.
 #[derive(Default)]
-pub struct Disk {
-    pub stored: BTreeMap<u64, Entry>,
-    pub waiting: VecDeque<Batch>,
-    pub stuck: bool,
+pub(crate) struct Disk {
+    pub(crate) stored: BTreeMap<u64, Entry>,
+    pub(crate) waiting: VecDeque<Batch>,
+    pub(crate) stuck: bool,
 }
 
 impl Disk {
@@ -90,19 +85,19 @@ impl Disk {
 
 type Filter = Box<dyn Fn(&Message) -> bool>;
 
-pub struct Cluster {
-    pub now: u64,
-    pub nodes: BTreeMap<u64, Node>,
-    pub oracle: Oracle,
-    pub faults: Faults,
-    pub trace: Vec<String>,
+pub(crate) struct Cluster {
+    pub(crate) now: u64,
+    pub(crate) nodes: BTreeMap<u64, Node>,
+    pub(crate) oracle: Oracle,
+    pub(crate) faults: Faults,
+    pub(crate) trace: Vec<String>,
     /// Messages that `capture` matched, in order, instead of delivered.
-    pub captured: Vec<Message>,
+    pub(crate) captured: Vec<Message>,
     /// Whether followers apply changes of membership at once, and leaders, too.
-    pub apply_by_itself: bool,
+    pub(crate) apply_by_itself: bool,
     /// The groups of every configuration from here on.
-    pub groups: Groups,
-    pub tuning: Tuning,
+    pub(crate) groups: Groups,
+    pub(crate) tuning: Tuning,
     seed: u64,
     random: Random,
     events: BTreeMap<(u64, u64), Event>,
@@ -113,11 +108,11 @@ pub struct Cluster {
 
 impl Cluster {
     /// Replicas 1 to `size`, all voters, after the genesis block.
-    pub fn new(seed: u64, size: u64) -> Self {
+    pub(crate) fn new(seed: u64, size: u64) -> Self {
         Self::with_groups(seed, size, Groups::none())
     }
 
-    pub fn with_groups(seed: u64, size: u64, groups: Groups) -> Self {
+    pub(crate) fn with_groups(seed: u64, size: u64, groups: Groups) -> Self {
         let mut cluster = Self::empty(seed, groups, Tuning::default());
         let voters: Vec<u64> = (1..=size).collect();
         for id in 1..=size {
@@ -126,7 +121,7 @@ impl Cluster {
         cluster
     }
 
-    pub fn with_tuning(seed: u64, size: u64, tuning: Tuning) -> Self {
+    pub(crate) fn with_tuning(seed: u64, size: u64, tuning: Tuning) -> Self {
         let mut cluster = Self::empty(seed, Groups::none(), tuning);
         let voters: Vec<u64> = (1..=size).collect();
         for id in 1..=size {
@@ -156,7 +151,7 @@ impl Cluster {
     }
 
     /// A replica that knows the genesis block and this configuration.
-    pub fn start(&mut self, id: u64, voters: &[u64], learners: &[u64]) {
+    pub(crate) fn start(&mut self, id: u64, voters: &[u64], learners: &[u64]) {
         let start = Start {
             id,
             voters: voters.to_vec(),
@@ -172,7 +167,7 @@ impl Cluster {
     }
 
     /// A replica that starts at the end of a verified ledger.
-    pub fn start_from(&mut self, start: Start) {
+    pub(crate) fn start_from(&mut self, start: Start) {
         let id = start.id;
         let engine = Engine::new(start, self.tuning).expect("the start is valid");
         let node = Node {
@@ -190,7 +185,7 @@ impl Cluster {
 
     /// A new replica with everything that is committed now, as an out-of-band copy of the
     /// ledger would give it. `voters` and `learners` are what it read there.
-    pub fn join(&mut self, id: u64, voters: &[u64], learners: &[u64]) {
+    pub(crate) fn join(&mut self, id: u64, voters: &[u64], learners: &[u64]) {
         let ledger = self.oracle.committed.clone();
         let mut history = vec![TermRun { first: 1, term: 1 }];
         for entry in ledger.values() {
@@ -216,26 +211,26 @@ impl Cluster {
         self.node_mut(id).disk.stored = ledger;
     }
 
-    pub fn node(&self, id: u64) -> &Node {
+    pub(crate) fn node(&self, id: u64) -> &Node {
         &self.nodes[&id]
     }
 
-    pub fn node_mut(&mut self, id: u64) -> &mut Node {
+    pub(crate) fn node_mut(&mut self, id: u64) -> &mut Node {
         self.nodes.get_mut(&id).expect("the replica was started")
     }
 
-    pub fn engine(&self, id: u64) -> &Engine {
+    pub(crate) fn engine(&self, id: u64) -> &Engine {
         &self.nodes[&id].engine
     }
 
     /// SIGKILL. There is no way back: a restart is a new replica.
-    pub fn stop(&mut self, id: u64) {
+    pub(crate) fn stop(&mut self, id: u64) {
         self.note(format!("stop {id}"));
         self.node_mut(id).alive = false;
     }
 
     /// Only replicas of one part hear each other.
-    pub fn partition(&mut self, parts: &[&[u64]]) {
+    pub(crate) fn partition(&mut self, parts: &[&[u64]]) {
         self.note(format!("partition {parts:?}"));
         let ids: Vec<u64> = self.nodes.keys().copied().collect();
         let part_of = |id: u64| parts.iter().position(|part| part.contains(&id));
@@ -250,30 +245,30 @@ impl Cluster {
     }
 
     /// Messages from `from` to `to` are lost from now on.
-    pub fn cut(&mut self, from: u64, to: u64) {
+    pub(crate) fn cut(&mut self, from: u64, to: u64) {
         self.cut.insert((from, to));
     }
 
-    pub fn heal(&mut self) {
+    pub(crate) fn heal(&mut self) {
         self.note("heal".into());
         self.cut.clear();
     }
 
     /// Messages that match go to `captured` instead of to their receivers.
-    pub fn capture(&mut self, filter: impl Fn(&Message) -> bool + 'static) {
+    pub(crate) fn capture(&mut self, filter: impl Fn(&Message) -> bool + 'static) {
         self.capture = Some(Box::new(filter));
     }
 
-    pub fn stop_capturing(&mut self) {
+    pub(crate) fn stop_capturing(&mut self) {
         self.capture = None;
     }
 
-    pub fn disk_hangs(&mut self, id: u64) {
+    pub(crate) fn disk_hangs(&mut self, id: u64) {
         self.note(format!("disk {id} hangs"));
         self.node_mut(id).disk.stuck = true;
     }
 
-    pub fn disk_works(&mut self, id: u64) {
+    pub(crate) fn disk_works(&mut self, id: u64) {
         self.note(format!("disk {id} works"));
         self.node_mut(id).disk.stuck = false;
         let numbers: Vec<u64> = self
@@ -288,7 +283,7 @@ impl Cluster {
         }
     }
 
-    pub fn run_for(&mut self, ms: u64) {
+    pub(crate) fn run_for(&mut self, ms: u64) {
         let end = self.now + ms;
         while let Some(((at, _), event)) = self.next_event(end) {
             self.now = at;
@@ -299,7 +294,7 @@ impl Cluster {
     }
 
     /// Runs until the condition holds and returns how long it took, in ms.
-    pub fn run_until(&mut self, limit_ms: u64, condition: impl Fn(&Self) -> bool) -> u64 {
+    pub(crate) fn run_until(&mut self, limit_ms: u64, condition: impl Fn(&Self) -> bool) -> u64 {
         let start = self.now;
         while !condition(self) {
             assert!(
@@ -314,7 +309,7 @@ impl Cluster {
     }
 
     /// The living leader of the highest term.
-    pub fn leader(&self) -> Option<u64> {
+    pub(crate) fn leader(&self) -> Option<u64> {
         self.living()
             .filter(|(_, node)| node.engine.role() == Role::Leader)
             .max_by_key(|(_, node)| node.engine.term())
@@ -326,7 +321,7 @@ impl Cluster {
     }
 
     /// Runs until there is a leader that has committed in its term.
-    pub fn settle(&mut self) -> u64 {
+    pub(crate) fn settle(&mut self) -> u64 {
         self.run_until(10_000, |cluster| {
             cluster.leader().is_some_and(|id| {
                 let engine = cluster.engine(id);
@@ -337,7 +332,7 @@ impl Cluster {
     }
 
     /// Makes this replica lead, and runs until it has committed in its term.
-    pub fn elect(&mut self, id: u64) {
+    pub(crate) fn elect(&mut self, id: u64) {
         self.lead(id);
         self.run_until(10_000, |cluster| {
             let engine = cluster.engine(id);
@@ -347,7 +342,7 @@ impl Cluster {
 
     /// Makes this replica lead: by a transfer, or by campaigning from the first moment at which
     /// the others' patience with a dead leader is over, before their own timeouts.
-    pub fn lead(&mut self, id: u64) {
+    pub(crate) fn lead(&mut self, id: u64) {
         for _ in 0..1000 {
             let input = match self.leader() {
                 Some(leader) if leader == id => return,
@@ -366,22 +361,26 @@ impl Cluster {
     }
 
     /// Proposes a block at the leader.
-    pub fn propose(&mut self, text: &str) -> Proposed {
+    pub(crate) fn propose(&mut self, text: &str) -> Proposed {
         let leader = self.leader().expect("someone leads");
         self.propose_at(leader, text)
             .expect("the leader takes the block")
     }
 
-    pub fn propose_at(&mut self, id: u64, text: &str) -> Result<Proposed, DroppedReason> {
+    pub(crate) fn propose_at(&mut self, id: u64, text: &str) -> Result<Proposed, DroppedReason> {
         self.propose_payload(id, Payload::Block(Bytes::copy_from_slice(text.as_bytes())))
     }
 
-    pub fn propose_change(&mut self, id: u64, change: Change) -> Result<Proposed, DroppedReason> {
+    pub(crate) fn propose_change(
+        &mut self,
+        id: u64,
+        change: Change,
+    ) -> Result<Proposed, DroppedReason> {
         let block = Bytes::from(format!("{change:?}"));
         self.propose_payload(id, Payload::Change { change, block })
     }
 
-    pub fn propose_payload(
+    pub(crate) fn propose_payload(
         &mut self,
         id: u64,
         payload: Payload,
@@ -397,14 +396,14 @@ impl Cluster {
     }
 
     /// Proposes at the leader and runs until everybody alive has committed it.
-    pub fn commit(&mut self, text: &str) -> u64 {
+    pub(crate) fn commit(&mut self, text: &str) -> u64 {
         let proposed = self.propose(text);
         self.expect_committed(proposed.index);
         proposed.index
     }
 
     /// Changes the membership and runs until everybody alive has applied it.
-    pub fn change(&mut self, change: Change) -> u64 {
+    pub(crate) fn change(&mut self, change: Change) -> u64 {
         let leader = self.leader().expect("someone leads");
         self.run_until(5000, |cluster| !cluster.engine(leader).change_is_blocked());
         let proposed = self
@@ -420,7 +419,7 @@ impl Cluster {
     }
 
     /// The living members, as the leader sees them.
-    pub fn members(&self) -> Vec<u64> {
+    pub(crate) fn members(&self) -> Vec<u64> {
         let leader = self.leader().expect("someone leads");
         let engine = self.engine(leader);
         let mut members = engine.voters();
@@ -430,7 +429,7 @@ impl Cluster {
     }
 
     /// Runs until all living replicas have committed `index`.
-    pub fn expect_committed(&mut self, index: u64) {
+    pub(crate) fn expect_committed(&mut self, index: u64) {
         self.run_until(10_000, |cluster| {
             cluster
                 .living()
@@ -439,7 +438,7 @@ impl Cluster {
     }
 
     /// Runs for `ms` and expects that nobody commits `index` meanwhile.
-    pub fn expect_uncommitted(&mut self, index: u64, ms: u64) {
+    pub(crate) fn expect_uncommitted(&mut self, index: u64, ms: u64) {
         self.run_for(ms);
         for (id, node) in self.living() {
             let commit = node.engine.commit();
@@ -451,13 +450,13 @@ impl Cluster {
     }
 
     /// Asks for a read at `id`.
-    pub fn read(&mut self, id: u64, ctx: u64) -> Option<DroppedReason> {
+    pub(crate) fn read(&mut self, id: u64, ctx: u64) -> Option<DroppedReason> {
         let effects = self.input(id, Input::ReadIndex(ctx));
         effects.expect("a read is no peer's message").dropped
     }
 
     /// Takes the captured messages that match, in order.
-    pub fn take_captured(&mut self, filter: impl Fn(&Message) -> bool) -> Vec<Message> {
+    pub(crate) fn take_captured(&mut self, filter: impl Fn(&Message) -> bool) -> Vec<Message> {
         let all = std::mem::take(&mut self.captured);
         let (matching, rest) = all.into_iter().partition(filter);
         self.captured = rest;
@@ -465,12 +464,12 @@ impl Cluster {
     }
 
     /// Hands a message to its receiver now, past the network.
-    pub fn deliver(&mut self, message: Message) -> Result<Effects, Refused> {
+    pub(crate) fn deliver(&mut self, message: Message) -> Result<Effects, Refused> {
         self.input(message.to, Input::Received(message))
     }
 
     /// Everything that `id` takes in goes through here.
-    pub fn input(&mut self, id: u64, input: Input) -> Result<Effects, Refused> {
+    pub(crate) fn input(&mut self, id: u64, input: Input) -> Result<Effects, Refused> {
         let now = self.now;
         let shown = format!("{input:?}");
         let node = self.node_mut(id);
@@ -527,7 +526,7 @@ impl Cluster {
         }
     }
 
-    pub fn apply(&mut self, id: u64, index: u64) -> Result<Effects, Refused> {
+    pub(crate) fn apply(&mut self, id: u64, index: u64) -> Result<Effects, Refused> {
         let groups = self.groups.clone();
         self.input(id, Input::Apply { index, groups })
     }
@@ -638,7 +637,7 @@ impl Cluster {
     }
 
     /// Random proposals, changes of nothing but blocks, for `ms`.
-    pub fn busy_for(&mut self, ms: u64, every_ms: u64) -> usize {
+    pub(crate) fn busy_for(&mut self, ms: u64, every_ms: u64) -> usize {
         let end = self.now + ms;
         let mut taken = 0;
         while self.now < end {

@@ -8,14 +8,14 @@ use synod_consensus::{Effects, Entry, Role};
 use super::Node;
 
 #[derive(Default)]
-pub struct Oracle {
+pub(crate) struct Oracle {
     /// Everything that anybody committed.
-    pub committed: BTreeMap<u64, Entry>,
+    pub(crate) committed: BTreeMap<u64, Entry>,
     leaders: BTreeMap<u64, u64>,
 }
 
 impl Oracle {
-    pub fn check_step(&mut self, nodes: &BTreeMap<u64, Node>, id: u64, effects: &Effects) {
+    pub(crate) fn check_step(&mut self, nodes: &BTreeMap<u64, Node>, id: u64, effects: &Effects) {
         let node = &nodes[&id];
         for entry in &effects.committed {
             self.check_commit(nodes, id, entry);
@@ -97,7 +97,7 @@ impl Oracle {
 }
 
 /// Log matching: equal terms at an index mean equal logs up to there.
-pub fn check_logs(nodes: &BTreeMap<u64, Node>) {
+pub(crate) fn check_logs(nodes: &BTreeMap<u64, Node>) {
     let nodes: Vec<&Node> = nodes.values().collect();
     for (at, one) in nodes.iter().enumerate() {
         for other in &nodes[at + 1..] {

@@ -1,13 +1,13 @@
 //! The seed's stream of numbers (splitmix64).
 
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -16,11 +16,11 @@ impl Random {
     }
 
     /// A number in `low..=high`.
-    pub fn between(&mut self, (low, high): (u64, u64)) -> u64 {
+    pub(crate) fn between(&mut self, (low, high): (u64, u64)) -> u64 {
         low + self.next() % (high - low + 1)
     }
 
-    pub fn percent(&mut self, percent: u64) -> bool {
+    pub(crate) fn percent(&mut self, percent: u64) -> bool {
         percent > 0 && self.next() % 100 < percent
     }
 }

@@ -2,7 +2,7 @@
 //! as it is told and remembers what it was asked, and a proxy before it.
 #![allow(
     dead_code,
-    reason = "each test program uses the part of the stand-ins that it needs"
+    reason = "the tests of the identity include this file and use a part of it"
 )]
 
 pub(crate) mod scene;

@@ -1,6 +1,5 @@
 //! A gateway over a backend that repeats what it was asked, and the means to knock at it: with
 //! an HTTP client over an in-memory stream, or with raw bytes.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -15,24 +14,24 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::watch;
 
 /// The transaction that every answer of the backend names.
-pub const TRANSACTION: TxId = TxId { view: 2, seqno: 17 };
+pub(crate) const TRANSACTION: TxId = TxId { view: 2, seqno: 17 };
 
 /// A caller with a certificate.
-pub const USER: Caller = Caller {
+pub(crate) const USER: Caller = Caller {
     fingerprint: Some([7; 32]),
     session: Some([8; 32]),
     source: None,
 };
 
 /// What the backend says to a call.
-pub type Said = synod_gateway::Answer<Reply>;
+pub(crate) type Said = synod_gateway::Answer<Reply>;
 
 /// What the backend does with a call.
-pub type Script = dyn Fn(&Call) -> Option<Said> + Send + Sync;
+pub(crate) type Script = dyn Fn(&Call) -> Option<Said> + Send + Sync;
 
 /// Notes the calls and answers as its script says; without an answer it stays silent for ever.
 #[derive(Clone)]
-pub struct Replica {
+pub(crate) struct Replica {
     script: Arc<Script>,
     calls: Arc<Mutex<VecDeque<(Caller, Call)>>>,
 }
@@ -105,7 +104,7 @@ impl Backend for Replica {
     clippy::unnecessary_wraps,
     reason = "it is a script, and a script may be silent"
 )]
-pub fn obliging(call: &Call) -> Option<Said> {
+pub(crate) fn obliging(call: &Call) -> Option<Said> {
     Some(match call {
         Call::Kv(kv::Call::Get { .. }) => Ok(Reply::Kv(kv::Reply::Value {
             value: Bytes::from_static(b"value"),
@@ -129,19 +128,19 @@ pub fn obliging(call: &Call) -> Option<Said> {
 }
 
 /// A gateway, and what it heard.
-pub struct Door {
+pub(crate) struct Door {
     gateway: Gateway<Replica>,
     calls: Arc<Mutex<VecDeque<(Caller, Call)>>>,
     /// Set to true, it stops the gateway.
-    pub stopping: watch::Sender<bool>,
+    pub(crate) stopping: watch::Sender<bool>,
 }
 
 impl Door {
-    pub fn new(script: impl Fn(&Call) -> Option<Said> + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(script: impl Fn(&Call) -> Option<Said> + Send + Sync + 'static) -> Self {
         Self::with_limits(Limits::default(), script)
     }
 
-    pub fn with_limits(
+    pub(crate) fn with_limits(
         limits: Limits,
         script: impl Fn(&Call) -> Option<Said> + Send + Sync + 'static,
     ) -> Self {
@@ -159,7 +158,7 @@ impl Door {
     }
 
     /// The next call that the backend heard.
-    pub fn heard(&self) -> Option<(Caller, Call)> {
+    pub(crate) fn heard(&self) -> Option<(Caller, Call)> {
         self.calls
             .lock()
             .expect("no test panics in between")
@@ -167,17 +166,17 @@ impl Door {
     }
 
     /// Bytes of answers that wait for their readers.
-    pub fn answer_bytes(&self) -> usize {
+    pub(crate) fn answer_bytes(&self) -> usize {
         self.gateway.answer_bytes_in_memory()
     }
 
     /// Bytes of bodies that are on their way in.
-    pub fn body_bytes(&self) -> usize {
+    pub(crate) fn body_bytes(&self) -> usize {
         self.gateway.body_bytes_in_memory()
     }
 
     /// Opens a connection as this caller.
-    pub fn connect(&self, caller: Caller) -> DuplexStream {
+    pub(crate) fn connect(&self, caller: Caller) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let gateway = self.gateway.clone();
         let stopping = self.stopping.subscribe();
@@ -186,7 +185,7 @@ impl Door {
     }
 
     /// Sends one request over HTTP/1.1 on a connection of its own.
-    pub async fn http1(&self, caller: Caller, request: Request<Full<Bytes>>) -> Answer {
+    pub(crate) async fn http1(&self, caller: Caller, request: Request<Full<Bytes>>) -> Answer {
         let io = TokioIo::new(self.connect(caller));
         let (mut client, connection) = hyper::client::conn::http1::handshake(io)
             .await
@@ -196,7 +195,7 @@ impl Door {
     }
 
     /// Opens an HTTP/2 connection.
-    pub async fn http2(
+    pub(crate) async fn http2(
         &self,
         caller: Caller,
     ) -> hyper::client::conn::http2::SendRequest<Full<Bytes>> {
@@ -209,7 +208,7 @@ impl Door {
     }
 
     /// Sends raw bytes, ends the sending side, and reads all that comes back.
-    pub async fn raw(&self, bytes: &[u8]) -> String {
+    pub(crate) async fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = self.connect(USER);
         // The gateway may close before it has read everything.
         let _ = stream.write_all(bytes).await;
@@ -222,14 +221,14 @@ impl Door {
 
 /// An answer, read whole.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: http::HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: http::HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Answer {
-    pub async fn read(response: Response<hyper::body::Incoming>) -> Self {
+    pub(crate) async fn read(response: Response<hyper::body::Incoming>) -> Self {
         let (parts, body) = response.into_parts();
         let body = body
             .collect()
@@ -243,14 +242,14 @@ impl Answer {
         }
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
             .map_or("", |value| value.to_str().expect("it is ASCII"))
     }
 
     /// The problem in the body; the status must be the problem's own.
-    pub fn problem(&self) -> Problem {
+    pub(crate) fn problem(&self) -> Problem {
         assert_eq!(
             self.header("content-type"),
             "application/problem+json",
@@ -263,12 +262,12 @@ impl Answer {
 }
 
 /// A request without a body.
-pub fn request(method: &str, path: &str) -> Request<Full<Bytes>> {
+pub(crate) fn request(method: &str, path: &str) -> Request<Full<Bytes>> {
     with_body(method, path, &[], "")
 }
 
 /// A request with headers and a body.
-pub fn with_body(
+pub(crate) fn with_body(
     method: &str,
     path: &str,
     headers: &[(&str, &str)],
