@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use synod_api::{AppLogLine, TxId};
+use synod_component::{ComponentError, EngineError, TICK_MS};
 use synod_governance::app::AppName;
 use synod_replica::app::{AppKey, Compile, CompileFault, Executed, Execution};
 use synod_runtime::{
-    ComponentError, EXECUTOR_STACK_BYTES, EngineError, LogLine, LogOrigin, LogSink, Runtime,
-    RuntimeCounts, TICK_MS, cut_log_line,
+    EXECUTOR_STACK_BYTES, LogLine, LogOrigin, LogSink, Runtime, RuntimeCounts, compile_fault,
+    cut_log_line,
 };
 
 use crate::app_logs::AppLogs;
@@ -78,7 +79,7 @@ impl Engine for AppEngine {
     fn provide(&self, compile: &Compile) -> Result<(), CompileFault> {
         if let Err(error) = self.runtime.provide(compile) {
             self.logs.add(&compile.app.name, [refusal(compile, &error)]);
-            return Err(error.fault());
+            return Err(compile_fault(&error));
         }
         self.lock().insert(compile.app.clone());
         Ok(())

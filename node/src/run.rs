@@ -113,7 +113,7 @@ pub enum NodeError {
     Membership(#[from] synod_consensus::StartError),
     /// The engine that runs apps does not start on this machine.
     #[error("cannot run apps: {0}")]
-    Apps(#[from] synod_runtime::EngineError),
+    Apps(#[from] synod_component::EngineError),
     /// The thread that orders everything ended by itself. Our fault.
     #[error("the consensus thread ended")]
     Ended,

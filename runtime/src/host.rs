@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
+use synod_component::TABLE_ELEMENTS_MAX;
 use synod_crypto::{Digest, Entropy, Secret};
 use synod_kv::{KEY_MAX, MapName, VALUE_MAX};
 use synod_replica::app::{AppFault, Execution};
 use synod_replica::state::{DetachedTransaction, StateMoved};
 use wasmtime::ResourceLimiter;
 
-use crate::engine::TABLE_ELEMENTS_MAX;
 use crate::logs::{LogLevel, LogLine, cut};
 use crate::scope::Scope;
 

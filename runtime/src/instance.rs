@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use synod_component::TICK_MS;
 use synod_replica::app::{AppFault, AppRequest, AppResponse, Execution, Task};
 use wasmtime::component::{ComponentExportIndex, Instance, TypedFunc};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
-use crate::engine::TICK_MS;
 use crate::host::{CROSSING_BYTES_MAX, Call, Halt, Host};
 use crate::logs::LogLevel;
 use crate::prepare::Prepared;

@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use std::ops::Bound;
 
+use synod_component::{HTTP, full_name};
 use synod_governance::app::CallerKind;
 use synod_kv::{KeyRange, LimitExceeded, MapName};
 use synod_replica::app::AppFault;
@@ -13,7 +14,6 @@ use wasmtime::{Engine, StoreContextMut};
 
 use crate::host::{Halt, Host, PAGE_BYTES_MAX, PAGE_ROWS_MAX, key, value};
 use crate::wire::{Entry, Identity, Kind, Level, Page, TransactionId};
-use crate::world::{HTTP, full_name};
 
 type Context<'a> = StoreContextMut<'a, Host>;
 type Outcome<T> = wasmtime::Result<T>;

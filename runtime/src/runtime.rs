@@ -13,25 +13,27 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use synod_component::{
+    COMPONENT_BYTES_MAX, ComponentError, EngineError, Reservation, start_engine, start_engine_with,
+};
 use synod_crypto::sha256;
 use synod_governance::app::AppManifest;
 use synod_kv::WriteSet;
 use synod_replica::app::{
-    AppFault, AppKey, AppResponse, Compile, Completion, Executed, Execution, Task,
+    AppFault, AppKey, AppResponse, Compile, CompileFault, Completion, Executed, Execution, Task,
 };
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
-use crate::bounds::COMPONENT_BYTES_MAX;
 use crate::counters::{Counters, RuntimeCounts};
-use crate::engine::{EngineError, Reservation, start, start_with};
-use crate::error::ComponentError;
 use crate::host::{Call, Host};
 use crate::instance::{Live, NotBegun};
 use crate::interfaces::linker;
 use crate::logs::{LogOrigin, LogSink};
 use crate::prepare::{Prepared, prepare};
 
+/// How much stack a thread must have that calls [`Runtime::execute`], in bytes (4 MiB).
+pub const EXECUTOR_STACK_BYTES: usize = 4 << 20;
 /// Most instances of one app that are kept for their next call.
 pub const INSTANCES_KEPT_PER_APP_MAX: usize = 8;
 
@@ -43,6 +45,14 @@ pub struct Runtime {
     installed: RwLock<BTreeMap<AppKey, Arc<Installed>>>,
     counters: Counters,
     logs: Arc<dyn LogSink>,
+}
+
+/// What a replica is told of a component that cannot be run.
+pub fn compile_fault(error: &ComponentError) -> CompileFault {
+    match error {
+        ComponentError::WrongDigest { .. } => CompileFault::WrongDigest,
+        other => CompileFault::Refused(other.code()),
+    }
 }
 
 /// A version that can be called.
@@ -64,7 +74,7 @@ impl std::fmt::Debug for Runtime {
 impl Runtime {
     /// Starts the engine. Log lines of apps go to `logs`.
     pub fn new(logs: Arc<dyn LogSink>) -> Result<Self, EngineError> {
-        let (engine, reservation) = start()?;
+        let (engine, reservation) = start_engine()?;
         Self::on(engine, reservation, logs)
     }
 
@@ -73,7 +83,7 @@ impl Runtime {
         reservation: Reservation,
         logs: Arc<dyn LogSink>,
     ) -> Result<Self, EngineError> {
-        Self::on(start_with(reservation)?, reservation, logs)
+        Self::on(start_engine_with(reservation)?, reservation, logs)
     }
 
     fn on(
@@ -97,8 +107,8 @@ impl Runtime {
         self.reservation
     }
 
-    /// Lets an epoch pass. To be called every [`TICK_MS`](crate::TICK_MS) milliseconds for as long
-    /// as anything runs: a call that takes too long ends only by this.
+    /// Lets an epoch pass. To be called every [`TICK_MS`](synod_component::TICK_MS) milliseconds
+    /// for as long as anything runs: a call that takes too long ends only by this.
     pub fn tick(&self) {
         self.engine.increment_epoch();
     }
@@ -332,13 +342,13 @@ fn joined(compile: &Compile) -> Result<Vec<u8>, ComponentError> {
 
 #[cfg(test)]
 mod tests {
+    use synod_component::INSTANCES_MAX;
     use synod_governance::app::CallerIdentity;
     use synod_ledger::TxId;
     use synod_replica::app::{AppRequest, ExecutionId};
     use synod_replica::state::StateHandle;
 
     use super::*;
-    use crate::engine::INSTANCES_MAX;
     use crate::logs::LogLine;
 
     struct Nowhere;

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use synod_component::TICK_MS;
 use synod_crypto::Digest;
 use synod_replica::app::{AppFault, AppKey, Compile, Compiled, Executed, Execution};
-use synod_runtime::{EXECUTOR_STACK_BYTES, LogLine, LogOrigin, LogSink, Runtime, TICK_MS};
+use synod_runtime::{EXECUTOR_STACK_BYTES, LogLine, LogOrigin, LogSink, Runtime, compile_fault};
 
 use crate::error::TestbedError;
 
@@ -72,7 +73,10 @@ impl Workshop {
                 result: Ok(()),
             };
         }
-        let result = self.runtime.provide(compile).map_err(|error| error.fault());
+        let result = self
+            .runtime
+            .provide(compile)
+            .map_err(|error| compile_fault(&error));
         if result.is_ok() {
             held(&self.installed).insert(app.clone(), manifest);
         }

@@ -93,6 +93,11 @@ const LAYERS: &[Layer] = &[
     ),
     layer(
         4,
+        "synod-component",
+        &["synod-crypto", "synod-governance", "synod-kv"],
+    ),
+    layer(
+        4,
         "synod-identity",
         &[
             "synod-attestation",
@@ -129,6 +134,7 @@ const LAYERS: &[Layer] = &[
             "synod-crypto",
             "synod-kv",
             "synod-governance",
+            "synod-component",
             "synod-replica",
         ],
     ),

@@ -1,7 +1,7 @@
 //! What a tool made: a component, or a core module that becomes one.
 
+use synod_component::{Capabilities, ComponentError, inspect};
 use synod_governance::app::AppManifest;
-use synod_runtime::{Capabilities, ComponentError, inspect};
 
 use crate::outcome::{Failure, Outcome};
 

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use synod_client::{ComponentFailure, ReplicaUrl};
+use synod_component::{Capabilities, inspect};
 use synod_crypto::sha256;
 use synod_governance::app::{AppManifest, AppName};
-use synod_runtime::{Capabilities, inspect};
 
 use crate::app::component::refused;
 use crate::app::project::{MANIFEST, Project};

@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
+use synod_component::{TICK_MS, inspect};
 use synod_crypto::Digest;
 use synod_governance::app::{AppManifest, AppPath, CallerIdentity, CallerKind, RouteKind};
 use synod_kv::{Bytes, Store, WriteSet};
 use synod_ledger::TxId;
 use synod_replica::app::{AppKey, AppRequest, Compile, Completion, Execution, ExecutionId, Task};
 use synod_replica::state::StateHandle;
-use synod_runtime::{LogLine, LogOrigin, LogSink, Runtime, TICK_MS, inspect};
+use synod_runtime::{LogLine, LogOrigin, LogSink, Runtime};
 
 /// Nobody reads the logs here.
 struct NoLog;

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use synod_component::{ComponentError, Reservation, TICK_MS};
 use synod_governance::app::{AppManifest, CallerIdentity};
 use synod_kv::{Bytes, MapName, Store, WriteSet};
 use synod_ledger::TxId;
@@ -11,7 +12,7 @@ use synod_replica::app::{
     AppFault, AppKey, AppRequest, Compile, Completion, Execution, ExecutionId, Task,
 };
 use synod_replica::state::StateHandle;
-use synod_runtime::{ComponentError, LogLine, LogOrigin, LogSink, Reservation, Runtime, TICK_MS};
+use synod_runtime::{LogLine, LogOrigin, LogSink, Runtime};
 
 /// The lines of all calls.
 #[derive(Default)]

@@ -1,10 +1,11 @@
 //! What an app gets of its host, and what the replica is told of it.
 
+use synod_component::Reservation;
 use synod_governance::app::{CallerIdentity, CallerKind};
 use synod_kv::Bytes;
 use synod_replica::app::{AppFault, AppRequest, Completion, Execution, Task};
 use synod_replica::state::StateHandle;
-use synod_runtime::{LogLevel, PAGE_BYTES_MAX, Reservation};
+use synod_runtime::{LogLevel, PAGE_BYTES_MAX};
 
 use crate::components::bench::{Bench, OPEN};
 use crate::components::guest::{

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use synod_component::{COMPONENT_BYTES_MAX, ComponentError, inspect};
 use synod_replica::app::{Compile, CompileFault};
-use synod_runtime::{COMPONENT_BYTES_MAX, ComponentError, inspect};
+use synod_runtime::compile_fault;
 
 use crate::components::bench::{Bench, OPEN};
 use crate::components::guest::{
@@ -170,7 +171,7 @@ fn a_component_other_than_the_recorded_one_is_refused() {
     });
     let expected = bench.app.component.to_string();
     let found = synod_crypto::sha256(&[&other]).to_string();
-    let told = refused.clone().expect_err("refused").fault();
+    let told = compile_fault(&refused.clone().expect_err("refused"));
     assert_eq!(told, CompileFault::WrongDigest, "a replica knows it");
     assert_eq!(
         refused,

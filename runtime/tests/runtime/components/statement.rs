@@ -1,7 +1,7 @@
 //! What is said of a component that nobody ran.
 
+use synod_component::{Capabilities, ComponentError, inspect};
 use synod_governance::app::AppManifest;
-use synod_runtime::{Capabilities, ComponentError, inspect};
 
 use crate::components::guest::{GET, IDENTIFY, NOW, PUT, U64, answer, app, import};
 

@@ -30,11 +30,8 @@ pub const MEMORY_BYTES_MAX: usize = 256 << 20;
 pub const INSTANCE_METADATA_BYTES_MAX: usize = 1 << 20;
 /// How much stack a guest may use, in bytes (1 MiB).
 pub const WASM_STACK_BYTES: usize = 1 << 20;
-/// How much stack a thread must have that calls [`execute`](crate::Runtime::execute), in bytes (4
-/// MiB).
-pub const EXECUTOR_STACK_BYTES: usize = 4 << 20;
-/// How long an epoch lasts, in milliseconds: whoever holds the runtime calls
-/// [`tick`](crate::Runtime::tick) so often.
+/// How long an epoch lasts, in milliseconds: whoever runs components increments the engine's epoch
+/// so often.
 pub const TICK_MS: u64 = 5;
 
 /// How much of a linear memory's slot is cleared rather than given back when its instance ends, in
@@ -64,7 +61,10 @@ pub enum Reservation {
 /// The system does not give the engine what it needs.
 #[derive(Debug, thiserror::Error)]
 #[error("the WebAssembly engine cannot start: {0}")]
-pub struct EngineError(pub(crate) String);
+pub struct EngineError(
+    /// What the engine says, on one line.
+    pub String,
+);
 
 /// The proposals of WebAssembly that a component may use; the same for
 /// [`inspect`](crate::inspect()) and the engine.
@@ -86,15 +86,15 @@ pub(crate) const FEATURES: WasmFeatures = WasmFeatures::empty()
 const FEATURES_BETWEEN_PARTS: WasmFeatures = WasmFeatures::MULTI_MEMORY;
 
 /// Starts an engine, with narrow reservations where the system refuses wide ones.
-pub(crate) fn start() -> Result<(Engine, Reservation), EngineError> {
-    if let Ok(engine) = start_with(Reservation::Wide) {
+pub fn start_engine() -> Result<(Engine, Reservation), EngineError> {
+    if let Ok(engine) = start_engine_with(Reservation::Wide) {
         return Ok((engine, Reservation::Wide));
     }
-    start_with(Reservation::Narrow).map(|engine| (engine, Reservation::Narrow))
+    start_engine_with(Reservation::Narrow).map(|engine| (engine, Reservation::Narrow))
 }
 
 /// Starts an engine with these reservations.
-pub(crate) fn start_with(reservation: Reservation) -> Result<Engine, EngineError> {
+pub fn start_engine_with(reservation: Reservation) -> Result<Engine, EngineError> {
     let mut config = Config::new();
     language(&mut config);
     code(&mut config);
@@ -190,7 +190,7 @@ mod tests {
             "(func (result i32 i32) i32.const 1 i32.const 2)",
             "(memory 1) (func i32.const 0 i32.const 0 i32.const 0 memory.fill)",
         ];
-        let engine = start_with(Reservation::Narrow).expect("starts");
+        let engine = start_engine_with(Reservation::Narrow).expect("starts");
         let both = |module: &str| {
             let bytes = component(module);
             let mut validator = Validator::new_with_features(FEATURES);

@@ -8,14 +8,14 @@ pub const PACKAGE: &str = "synod:app";
 pub const VERSION: &str = "0.1.0";
 
 /// The interface that every app exports.
-pub(crate) const HANDLER: &str = "handler";
+pub const HANDLER: &str = "handler";
 /// The interface that an app may export besides.
-pub(crate) const LIFECYCLE: &str = "lifecycle";
+pub const LIFECYCLE: &str = "lifecycle";
 /// Types alone; imported wherever they are used.
-pub(crate) const HTTP: &str = "http";
+pub const HTTP: &str = "http";
 
 /// The full name of an interface of this package and version.
-pub(crate) fn full_name(interface: &str) -> String {
+pub fn full_name(interface: &str) -> String {
     format!("{PACKAGE}/{interface}@{VERSION}")
 }
 

@@ -11,8 +11,8 @@ use synod_governance::app::AppManifest;
 use synod_kv::PUBLIC_PREFIX;
 
 use crate::anatomy::{Anatomy, dissect};
+use crate::compile::check_names;
 use crate::error::ComponentError;
-use crate::prepare::check_names;
 use crate::world::{HTTP, LIFECYCLE, Origin, Wanted, full_name, origin};
 
 /// A statement of what a component can and cannot do.

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use synod_governance::app::{AppManifest, IMPORTS};
-use synod_runtime::inspect;
+use synod_component::inspect;
 
 static MANIFEST: LazyLock<AppManifest> = LazyLock::new(|| {
     let text = format!("name = \"a\"\nversion = \"1\"\nimports = {IMPORTS:?}");

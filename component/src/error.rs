@@ -1,7 +1,5 @@
 //! What can be wrong with a component, before any of it runs.
 
-use synod_replica::app::CompileFault;
-
 /// The component cannot be run here; its author is at fault, but for
 /// [`ComponentError::Surroundings`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -104,14 +102,6 @@ impl ComponentError {
             Self::WrongShape(_) => "wrong-shape",
             Self::Memory { .. } => "memory",
             Self::Surroundings(_) => "surroundings",
-        }
-    }
-
-    /// What a replica is told of it.
-    pub fn fault(&self) -> CompileFault {
-        match self {
-            Self::WrongDigest { .. } => CompileFault::WrongDigest,
-            other => CompileFault::Refused(other.code()),
         }
     }
 
