@@ -136,7 +136,8 @@ impl World {
     }
 
     /// Whether a quorum of enough vendors runs on in every configuration that anybody knows,
-    /// without these hosts.
+    /// without these hosts; also once a leader that has not noticed yet makes voters of learners
+    /// that end.
     pub(crate) fn bearable(&self, without: &[u64]) -> bool {
         let alive: BTreeSet<u64> = self
             .hosts
@@ -162,6 +163,10 @@ impl World {
                 let named = sequence.configuration_named(&sequence.certified().configuration);
                 named.map_or(0, |named| named.number())
             });
+        let mut ended = self.learners_ended();
+        let hosts = without.iter().filter_map(|id| self.hosts.get(id));
+        let processes = hosts.filter_map(|host| host.process.as_ref());
+        ended.extend(processes.map(|process| process.id));
         // What a certified block has superseded certifies nothing any more.
         let in_force = certified.max().unwrap_or(0);
         known.range(in_force..).all(|(_, configuration)| {
@@ -170,8 +175,21 @@ impl World {
                 .iter()
                 .filter(|voter| alive.contains(&voter.id));
             let vendors: BTreeSet<&str> = running.clone().map(|voter| &voter.vendor[..]).collect();
-            2 * running.count() > configuration.voters().len() && vendors.len() >= 2
+            let is_voter = |id: &&u64| configuration.voters().iter().any(|voter| voter.id == **id);
+            let learners = ended.iter().filter(|id| !is_voter(id)).count();
+            let counted = configuration.voters().len() + learners;
+            2 * running.count() > counted && vendors.len() >= 2
         })
+    }
+
+    /// Replicas that ended before they were voters, so lately that a leader may not know.
+    fn learners_ended(&self) -> BTreeSet<u64> {
+        let lately = |ended_us: u64| self.now_us <= ended_us + NOTICED_WITHIN_US;
+        let ended = self.learners_ended_us.iter();
+        ended
+            .filter(|(_, ended_us)| lately(**ended_us))
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     fn partition(&mut self) {

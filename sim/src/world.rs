@@ -86,6 +86,8 @@ pub(crate) struct World {
     pub(crate) calm_since_us: u64,
     /// When a process was last lost or stood still.
     pub(crate) lost_us: u64,
+    /// When each replica ended that was no voter yet.
+    pub(crate) learners_ended_us: BTreeMap<u64, u64>,
     pub(crate) failure: Option<String>,
     /// Counts events as they come.
     pub(crate) pulse: Arc<AtomicU64>,
@@ -144,6 +146,7 @@ impl World {
             round: 0,
             calm_since_us: 0,
             lost_us: 0,
+            learners_ended_us: BTreeMap::new(),
             failure: None,
             pulse: Arc::default(),
             recorded: Vec::new(),
@@ -437,11 +440,11 @@ impl World {
         if let Err(what) = looked {
             return self.fail(what);
         }
-        let crashes = host.crash_in.as_mut().is_some_and(|steps| {
+        let due = host.crash_in.as_mut().is_some_and(|steps| {
             *steps = steps.saturating_sub(1);
             *steps == 0
         });
-        if crashes {
+        if due && self.crash_is_borne(host_id) {
             // Anywhere: before the first effect, after the last one, or between any two.
             let all = effects.persist.len() + effects.send.len() + effects.replies.len();
             let carried = self.random.between(0, all as u64);
@@ -454,6 +457,17 @@ impl World {
         } else {
             self.carry_out(host_id, effects, usize::MAX);
         }
+    }
+
+    /// Whether the others can still bear a crash that was planned some steps ago: a learner may
+    /// have become a voter since. One that they cannot bear is called off.
+    fn crash_is_borne(&mut self, host_id: u64) -> bool {
+        let borne = self.bearable(&[host_id]);
+        if !borne {
+            let host = self.hosts.get_mut(&host_id).expect("the host");
+            host.crash_in = None;
+        }
+        borne
     }
 
     /// Carries out the first `budget` effects, in their order.
@@ -736,6 +750,9 @@ impl World {
             return;
         };
         self.lost_us = self.now_us;
+        if !self.newest_voters().contains(&process.id) {
+            self.learners_ended_us.insert(process.id, self.now_us);
+        }
         let at_risk = process.disk.at_risk() as u64;
         let kept = self.random.between(0, at_risk);
         let lost = at_risk - kept;
