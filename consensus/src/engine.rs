@@ -635,6 +635,16 @@ impl Engine {
         raft.set_randomized_election_timeout(ticks);
     }
 
+    /// Checks what must hold after each step, and panics where it does not. For tests and
+    /// simulations.
+    pub fn check_invariants(&self) {
+        self.log().check_invariants(self.applied());
+        assert!(
+            self.applied() <= self.commit() && self.commit() <= self.last_index(),
+            "what is applied is committed, and what is committed is at hand"
+        );
+    }
+
     fn log(&self) -> &Log {
         self.node.store()
     }

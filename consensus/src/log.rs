@@ -155,6 +155,26 @@ impl Log {
         self.held.front().map_or(self.last + 1, |entry| entry.index)
     }
 
+    /// Panics where the log is not what raft-rs was promised.
+    pub(crate) fn check_invariants(&self, applied: u64) {
+        assert!(
+            self.first_held() <= applied + 1,
+            "every entry above the applied index is held"
+        );
+        let newest = self.held.back().map(|entry| entry.index);
+        assert!(
+            newest.is_none_or(|index| index == self.last),
+            "what is held ends at the last index"
+        );
+        let span = self.last + 1 - self.first_held();
+        assert_eq!(self.held.len() as u64, span, "what is held has no gaps");
+        let rises = |pair: &[TermRun]| pair[0].first < pair[1].first && pair[0].term < pair[1].term;
+        assert!(
+            self.runs[0].first == self.base && self.runs.windows(2).all(rises),
+            "terms are known from the base on, and rise"
+        );
+    }
+
     fn hold(&mut self, entry: eraftpb::Entry) {
         self.held_bytes += bytes_of(&entry);
         self.held.push_back(entry);

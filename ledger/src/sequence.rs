@@ -608,6 +608,7 @@ impl Sequence {
             self.tree.size(),
             "the tree ends with the block"
         );
+        assert!(self.last().index < head.index, "blocks ascend by index");
         if let Some(configuration) = &change {
             let configuration = configuration.clone();
             self.listed.push(Listed {

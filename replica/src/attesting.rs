@@ -38,6 +38,14 @@ pub(crate) struct OwnRequests {
 }
 
 impl OwnRequests {
+    /// Panics where what waits here is not what must be.
+    pub(crate) fn check_invariants(&self, core: &Core) {
+        assert!(
+            core.leads() || self.waiting.is_empty(),
+            "a leader alone has requests of others"
+        );
+    }
+
     /// Takes fresh evidence of this replica's own.
     pub(crate) fn take_reattest(
         &mut self,

@@ -74,7 +74,11 @@ impl Changes {
         if self.kept.is_empty() {
             self.first = seqno;
         }
-        debug_assert_eq!(seqno, self.first + self.kept.len() as u64, "no gaps");
+        assert_eq!(
+            seqno,
+            self.first + self.kept.len() as u64,
+            "changes are kept without gaps"
+        );
         self.bytes += weight(&writes);
         self.kept.push_back(writes);
         while self.first <= certified
@@ -101,6 +105,15 @@ impl Changes {
             };
             self.bytes -= weight(&newest);
         }
+    }
+
+    /// Panics where more is kept than may be; what is not certified yet is never dropped.
+    pub(crate) fn check_invariants(&self, certified: u64) {
+        let is_over = self.kept.len() > CHANGES_KEPT_MAX || self.bytes > CHANGES_BYTES_MAX;
+        assert!(
+            !is_over || self.first > certified,
+            "certified changes that are kept are bounded"
+        );
     }
 
     /// What `seqno` wrote, if that is kept.

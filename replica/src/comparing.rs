@@ -109,6 +109,10 @@ impl Core {
         shown: &ShownBlock,
         out: &mut Effects,
     ) {
+        assert!(
+            index <= self.certified_index(),
+            "only what is certified here can be contradicted"
+        );
         let proof = Record::Proof(shown.encode());
         out.persist.push(Batch {
             number: None,

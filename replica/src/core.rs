@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use synod_consensus::{Engine, Fetch, Groups, ReadReady, Role, RoleChange};
 use synod_crypto::{Digest, Entropy};
-use synod_ledger::{BlockSignature, Certificate, Record, Sealer, Tally};
+use synod_ledger::{Block, BlockSignature, Certificate, Record, Sealer, Tally};
 
 use crate::calls::{CallError, Effects, Notice};
 use crate::histories::Histories;
@@ -198,6 +198,13 @@ impl Core {
             self.machine.sequence().next_seqno() - 1,
             "state and chain end together"
         );
+        let newest = self.machine.history().newest().map(Block::hash);
+        assert_eq!(newest, Some(last.hash), "history and chain end together");
+        assert_eq!(
+            self.machine.history().certified_seqno(),
+            self.machine.sequence().certified().tree_size,
+            "history and chain are certified alike"
+        );
         assert_eq!(
             self.sealer.is_some(),
             self.leads() && !self.halted,
@@ -214,6 +221,8 @@ impl Core {
             "nothing is signed that the log does not hold"
         );
         assert!(self.events.is_empty(), "what the engine said was heard");
+        self.engine.check_invariants();
+        self.machine.check_invariants();
         self.pending.check_invariants(certified);
         self.rounds.check_invariants();
     }

@@ -66,6 +66,14 @@ impl History {
 
     /// Adds the next block, with the change of membership that it makes.
     pub fn push(&mut self, block: Block, membership: Option<Membership>) {
+        let follows = |newest: &Block| {
+            newest.header().index < block.header().index
+                && newest.header().tree_size + 1 == block.header().first_seqno
+        };
+        assert!(
+            self.blocks.back().is_none_or(follows),
+            "blocks ascend without gaps between their transactions"
+        );
         if let Some(membership) = membership {
             self.changes.insert(block.header().index, membership);
         }
@@ -117,6 +125,12 @@ impl History {
             .blocks
             .partition_point(|block| block.header().index <= index);
         let gone: Vec<Block> = self.blocks.drain(kept..).rev().collect();
+        let is_certified = |block: &Block| block.header().tree_size <= self.certified_seqno;
+        assert!(
+            gone.iter()
+                .all(|block| block.header().count == 0 || !is_certified(block)),
+            "nothing certified is retracted"
+        );
         self.bytes -= gone.iter().map(|block| block.bytes().len()).sum::<usize>();
         let mut changes = self.changes.split_off(&(index + 1));
         gone.into_iter()
@@ -129,6 +143,12 @@ impl History {
 
     /// Keeps a certificate that was verified; its block becomes the newest certified one.
     pub fn certify(&mut self, certificate: Certificate) {
+        assert!(
+            self.certificates
+                .back()
+                .is_none_or(|newest| newest.index < certificate.index),
+            "certificates ascend"
+        );
         self.advance(certificate.index);
         self.certificates.push_back(certificate);
     }

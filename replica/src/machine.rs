@@ -445,6 +445,12 @@ impl Machine {
         ChangesError::Gone { oldest }
     }
 
+    /// Panics where what is kept is more than may be.
+    pub(crate) fn check_invariants(&self) {
+        self.changes
+            .check_invariants(self.history.certified_seqno());
+    }
+
     /// Forgets the versions that only states below the certified one can see, but for the states
     /// from `pinned` on.
     pub fn compact(&mut self, pinned: Option<u64>) {

@@ -33,6 +33,11 @@ impl PeerAsks {
         self.0.insert(ctx, ask);
     }
 
+    /// Whether nobody asks.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// A quorum has spoken under `ctx`.
     pub(crate) fn take(&mut self, ctx: u64) -> Option<PeerAsk> {
         self.0.remove(&ctx)
@@ -42,6 +47,18 @@ impl PeerAsks {
     pub(crate) fn expire(&mut self, tick: u64) {
         self.0
             .retain(|_, ask| tick < ask.since_tick + READ_TICKS_MAX);
+    }
+
+    /// Panics where a peer has more questions here than it may.
+    pub(crate) fn check_invariants(&self) {
+        let mut of_peers = BTreeMap::<u64, usize>::new();
+        for ask in self.0.values() {
+            *of_peers.entry(ask.peer).or_default() += 1;
+        }
+        assert!(
+            of_peers.values().all(|count| *count <= ASKS_OF_PEER_MAX),
+            "the questions of each peer are bounded"
+        );
     }
 
     /// Leadership was lost.

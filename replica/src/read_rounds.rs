@@ -215,6 +215,16 @@ impl ReadRounds {
             .sum();
         assert_eq!(bytes, self.read_bytes, "every read that waits is counted");
         assert!(bytes <= READ_BYTES_MAX, "reads that wait are bounded");
+        let newest = self.rounds.keys().next_back();
+        assert!(
+            newest.is_none_or(|ctx| *ctx <= self.next_ctx),
+            "a context is used once"
+        );
+        let is_empty = |round: &ReadRound| round.calls.is_empty() && round.answers.is_empty();
+        assert!(
+            !self.rounds.values().any(is_empty),
+            "somebody waits for each round"
+        );
     }
 
     /// Empties the rounds after leadership was lost: readers are told where to go.

@@ -88,6 +88,15 @@ impl Reads {
         }
     }
 
+    /// Panics where what waits here is not what must be.
+    pub(crate) fn check_invariants(&self, core: &Core) {
+        assert!(
+            core.leads() || self.asks.is_empty(),
+            "a leader alone is asked"
+        );
+        self.asks.check_invariants();
+    }
+
     /// Leadership was lost.
     pub(crate) fn clear(&mut self) {
         self.asks.clear();

@@ -30,7 +30,8 @@ impl Core {
             entries = self.recalled_entries(fetch);
         }
         if entries.is_empty() && fetch.from <= self.certified_index() && self.may_recall() {
-            self.recalled.asked = Some(fetch);
+            let before = self.recalled.asked.replace(fetch);
+            assert!(before.is_none(), "one read is on its way at most");
             out.recall = Some(Recall {
                 from: fetch.from,
                 bytes_max: RECALL_BYTES_MAX,

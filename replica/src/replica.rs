@@ -180,6 +180,8 @@ impl Replica {
         if !self.core.halted {
             self.core.check_invariants();
             self.app_calls.check_invariants();
+            self.reads.check_invariants(&self.core);
+            self.own_requests.check_invariants(&self.core);
         }
     }
 

@@ -68,6 +68,7 @@ impl Checks {
         effects: &Effects,
         now_us: u64,
     ) -> Result<(), String> {
+        replica.check_invariants();
         self.election_safety(id, replica, seen)?;
         bounds(id, replica, effects)?;
         let certified = *replica.machine().sequence().certified();
