@@ -206,7 +206,7 @@ impl Lanes {
         gone
     }
 
-    fn check_invariants(&self) {
+    fn check_counts(&self) {
         let lanes = self.apps.values();
         let waiting: usize = lanes.clone().map(|lane| lane.waiting.len()).sum();
         assert_eq!(waiting, self.waiting, "every call that waits is counted");
@@ -325,8 +325,8 @@ impl RunQueue {
 
     /// Panics where what is counted is not what is there.
     pub(crate) fn check_invariants(&self) {
-        self.reads.check_invariants();
-        self.writes.check_invariants();
+        self.reads.check_counts();
+        self.writes.check_counts();
     }
 
     /// How many calls of apps wait or are under way.

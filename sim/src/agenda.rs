@@ -1,7 +1,9 @@
 //! What the members are about.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
+use bytes::Bytes;
+use synod_crypto::Digest;
 use synod_governance::Act;
 
 use crate::random::Random;
@@ -19,6 +21,12 @@ pub(crate) struct Members {
     pub(crate) decisions: VecDeque<Act>,
     /// The call with the first decision, and when it was made.
     pub(crate) call: Option<(u64, u64)>,
+    /// How many versions of apps they have decided on.
+    pub(crate) versions: u64,
+    /// Components that are not on the ledger yet.
+    pub(crate) components: BTreeMap<Digest, Bytes>,
+    /// The call that brings a component, and when it was made.
+    pub(crate) chunk: Option<(u64, u64)>,
 }
 
 impl Members {
@@ -29,6 +37,9 @@ impl Members {
             open: false,
             decisions: VecDeque::new(),
             call: None,
+            versions: 0,
+            components: BTreeMap::new(),
+            chunk: None,
         }
     }
 

@@ -1,15 +1,19 @@
 //! Clients at work in the world, and the checks of what they are told; and what is looked at every
 //! second.
 
+use bytes::Bytes;
 use synod_governance::{ReplicaRecord, ReplicaStatus};
+use synod_ledger::TxId;
 use synod_replica::kv::Operate;
-use synod_replica::{CallError, Caller, Reply, Request, kv, ledger};
+use synod_replica::{CallError, Caller, Reply, Request, app as apps, kv, ledger};
 
+use crate::app;
 use crate::birth::user;
 use crate::checks::answers::Answered;
 use crate::clients::{TIMEOUT_US, told};
 use crate::events::{Asker, Event};
-use crate::history::{Ask, Done};
+use crate::history::{Ask, Done, Told};
+use crate::values::is_of_app;
 use crate::world::World;
 
 /// Clients wait so long at most between two operations (microseconds).
@@ -136,6 +140,14 @@ impl World {
                 let Some(told) = told(answer) else { return };
                 self.finish(number, told, tx.map(|tx| tx.seqno), seen);
             }
+            Reply::App(apps::Reply::Called(reply)) => {
+                let seen = reply.tx.unwrap_or(reply.as_of).seqno;
+                let pending = client.pending.as_ref().expect("it waits for this call");
+                let ledger = &self.checks.ledger;
+                let told = app::told(pending.partition, &pending.ask, reply, ledger);
+                let Some(told) = told else { return };
+                self.finish(number, told, reply.tx.map(|tx| tx.seqno), seen);
+            }
             Reply::Failed(error) => {
                 let wait_us = if let CallError::NotLeader { leader } = error {
                     client.leader = *leader;
@@ -155,7 +167,7 @@ impl World {
         }
     }
 
-    fn finish(&mut self, number: usize, told: crate::history::Told, seqno: Option<u64>, seen: u64) {
+    fn finish(&mut self, number: usize, told: Told, seqno: Option<u64>, seen: u64) {
         let told_at = self.trace.events();
         let client = &mut self.clients[number];
         let Some(pending) = client.pending.take() else {
@@ -193,13 +205,7 @@ impl World {
         };
         match (&asked.asker, reply) {
             (
-                Asker::Client {
-                    partition,
-                    ask,
-                    known,
-                    known_first,
-                    ..
-                },
+                Asker::Client { partition, ask, .. },
                 Reply::Kv(kv::Reply::Answered {
                     tx,
                     as_of,
@@ -207,38 +213,65 @@ impl World {
                     receipt,
                     repeated,
                 }),
-            ) => {
-                let told = told(answer).ok_or("an answer of another kind than asked for")?;
-                let answered = Answered {
-                    partition: *partition,
-                    ask,
-                    told: &told,
-                    tx: *tx,
-                    as_of: *as_of,
-                    repeated: *repeated,
-                    known_by_call: *known,
-                    known_by_operation: *known_first,
-                };
-                answered.check(&self.checks.ledger)?;
-                match (tx, receipt) {
-                    (Some(tx), Some(receipt)) if self.random.chance(250) => self
-                        .checks
-                        .receipts
-                        .given(*tx, receipt, &process.replica, &mut self.random),
-                    _ => Ok(()),
-                }
+            ) if !is_of_app(*partition) => {
+                let told = told(answer)
+                    .ok_or_else(|| format!("{ask:?} was answered in another kind: {answer:?}"))?;
+                let said = (told, *tx, *as_of, *repeated, receipt.clone());
+                self.check_answer(host, call, said)
             }
-            (
-                Asker::Client { .. },
-                Reply::Failed(
-                    error @ (CallError::UnknownCaller
-                    | CallError::Forbidden
-                    | CallError::Kv(_)
-                    | CallError::KeyReused),
-                ),
-            ) => Err(format!("a client is refused without reason: {error}")),
+            (Asker::Client { partition, ask, .. }, Reply::App(apps::Reply::Called(reply)))
+                if is_of_app(*partition) =>
+            {
+                let told = app::told(*partition, ask, reply, &self.checks.ledger)
+                    .ok_or_else(|| format!("{ask:?} was answered {reply:?}"))?;
+                let (tx, as_of) = (reply.tx, reply.as_of);
+                let said = (told, tx, as_of, reply.repeated, reply.receipt.clone());
+                self.check_answer(host, call, said)
+            }
+            (Asker::Client { .. }, Reply::Failed(error)) if !is_of_trouble(error) => {
+                Err(format!("a client is refused without reason: {error}"))
+            }
+            (Asker::Client { ask, .. }, Reply::Kv(_) | Reply::App(_)) => {
+                Err(format!("{ask:?} was answered in another kind: {reply:?}"))
+            }
             (Asker::Renewal { tx }, Reply::Ledger(ledger::Reply::Receipt(receipt))) => {
                 self.checks.receipts.renewed(*tx, receipt, &process.replica)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Holds what a client is told against the ledger, and some receipts against the chain.
+    fn check_answer(&mut self, host: u64, call: u64, said: Said) -> Result<(), String> {
+        let (told, tx, as_of, repeated, receipt) = said;
+        let Asker::Client {
+            partition,
+            ask,
+            known,
+            known_first,
+            ..
+        } = &self.calls[&call].asker
+        else {
+            return Ok(());
+        };
+        let answered = Answered {
+            partition: *partition,
+            ask,
+            told: &told,
+            tx,
+            as_of,
+            repeated,
+            known_by_call: *known,
+            known_by_operation: *known_first,
+        };
+        answered.check(&self.checks.ledger)?;
+        let Some(process) = &self.hosts[&host].process else {
+            return Ok(());
+        };
+        match (tx, receipt) {
+            (Some(tx), Some(receipt)) if self.random.chance(250) => {
+                let receipts = &mut self.checks.receipts;
+                receipts.given(tx, &receipt, &process.replica, &mut self.random)
             }
             _ => Ok(()),
         }
@@ -317,6 +350,23 @@ impl World {
     }
 }
 
+/// What a client is told: in the words of the checkers, by which transaction, as of which, whether
+/// an earlier call with the same key ran, and with which receipt.
+type Said = (Told, Option<TxId>, TxId, bool, Option<Bytes>);
+
+/// Whether a client may be refused so while things go wrong, or others are faster.
+fn is_of_trouble(error: &CallError) -> bool {
+    !matches!(
+        error,
+        CallError::UnknownCaller
+            | CallError::Forbidden
+            | CallError::Kv(_)
+            | CallError::App(_)
+            | CallError::RouteNotFound
+            | CallError::KeyReused
+    )
+}
+
 /// A request in a few words, without its bytes.
 fn brief(request: &Request) -> String {
     match request {
@@ -333,6 +383,11 @@ fn brief(request: &Request) -> String {
                 }
             };
             format!("{name}, local: {local}")
+        }
+        Request::App(apps::Request::Call(call)) => {
+            let body = String::from_utf8_lossy(&call.request.body);
+            let (method, path) = (&call.request.method, &call.request.path);
+            format!("{method} {path} {body:?}, local: {}", call.local)
         }
         _ => "another request".to_owned(),
     }

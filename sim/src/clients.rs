@@ -9,17 +9,16 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use synod_crypto::{Digest, sha256};
-use synod_replica::Request;
 use synod_replica::kv::{Answer, Compare, Condition, Expect, Item, Operate, Operation, Step};
+use synod_replica::{Request, app as apps};
 
+use crate::app;
 use crate::history::{Ask, Expected, Told, TxStep, Versioned, Want};
 use crate::random::Random;
-use crate::values::{key_bytes, map_of, value_bytes, value_of};
+use crate::values::{PARTITIONS, is_of_app, key_bytes, map_of, value_bytes, value_of};
 
 /// So many clients ask.
 pub(crate) const CLIENTS: usize = 8;
-/// Pairs of keys.
-const PARTITIONS: u64 = 4;
 /// A client gives an operation up after so long (microseconds), if it is one that gives up.
 pub(crate) const PATIENCE_US: u64 = 10_000_000;
 /// A call that was not answered for so long is made again elsewhere.
@@ -74,7 +73,11 @@ impl Client {
         self.next += 1;
         let partition = self.random.below(PARTITIONS);
         let value = (number as u64 + 1) * 1_000_000_000 + self.next * 10;
-        let ask = self.ask(partition, value);
+        let ask = if is_of_app(partition) {
+            self.ask_app(value)
+        } else {
+            self.ask(partition, value)
+        };
         let gives_up = self.random.chance(200);
         self.pending = Some(Pending {
             partition,
@@ -112,6 +115,24 @@ impl Client {
         }
     }
 
+    /// The app knows neither conditions nor comparisons.
+    fn ask_app(&mut self, value: u64) -> Ask {
+        let side = usize::from(self.random.chance(500));
+        let want = Want::Any;
+        match self.random.below(100) {
+            0..40 => Ask::Put { side, value, want },
+            40..50 => Ask::Delete { side, want },
+            50..80 => Ask::Get {
+                side,
+                local: self.random.chance(200),
+            },
+            _ => Ask::Transaction {
+                compares: Vec::new(),
+                steps: self.steps(value),
+            },
+        }
+    }
+
     fn want(&mut self, partition: u64, side: usize) -> Want {
         match self.random.below(10) {
             0 | 1 => Want::Present,
@@ -137,6 +158,13 @@ impl Client {
                 _ => {}
             }
         }
+        Ask::Transaction {
+            steps: self.steps(value),
+            compares,
+        }
+    }
+
+    fn steps(&mut self, value: u64) -> Vec<TxStep> {
         let reads_only = self.random.chance(250);
         let steps = (0..self.random.between(1, 4)).map(|at| {
             let side = usize::from(self.random.chance(500));
@@ -147,15 +175,16 @@ impl Client {
                 _ => TxStep::Get(side),
             }
         });
-        Ask::Transaction {
-            steps: steps.collect(),
-            compares,
-        }
+        steps.collect()
     }
 
     /// The pending operation as a request.
     pub(crate) fn request(&self) -> Option<Request> {
         let pending = self.pending.as_ref()?;
+        if is_of_app(pending.partition) {
+            let call = app::call(pending.partition, &pending.ask, &pending.key);
+            return Some(Request::App(apps::Request::Call(Box::new(call))));
+        }
         let operation = operation(pending.partition, &pending.ask);
         let key = (!pending.ask.is_read()).then(|| pending.key.clone());
         Some(Request::Kv(Operate {

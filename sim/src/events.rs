@@ -1,6 +1,8 @@
 //! What can happen in the world, and who waits for an answer.
 
 use bytes::Bytes;
+use synod_crypto::Digest;
+use synod_replica::app::{Compile, Execution};
 use synod_replica::{Recall, Reply};
 
 use crate::history::Ask;
@@ -27,6 +29,16 @@ pub(crate) enum Event {
         host: u64,
         epoch: u64,
         recall: Recall,
+    },
+    Compiled {
+        host: u64,
+        epoch: u64,
+        compile: Box<Compile>,
+    },
+    Executed {
+        host: u64,
+        epoch: u64,
+        execution: Box<Execution>,
     },
     Arrive {
         host: u64,
@@ -68,6 +80,10 @@ pub(crate) enum Asker {
         known_first: u64,
     },
     Members,
+    /// Whoever brings a component.
+    Chunk {
+        component: Digest,
+    },
     Joiner {
         host: u64,
         epoch: u64,
@@ -104,6 +120,7 @@ pub(crate) enum Kind {
     Clock,
     Disk,
     Churn,
+    App,
     Replay,
     Hold,
     Twin,

@@ -8,12 +8,14 @@
 
 mod adversary;
 mod agenda;
+mod app;
 mod asking;
 mod birth;
 mod broken;
 mod checks;
 mod clients;
 mod clock;
+mod deploying;
 mod disk;
 mod events;
 mod history;

@@ -23,6 +23,7 @@ impl World {
         if !self.members.open {
             self.bring_up();
         }
+        self.bring_chunks();
         let expired = |(_, since): (u64, u64)| self.now_us > since + ACT_TIMEOUT_US;
         if self.members.call.is_none_or(expired) {
             self.members.call = None;
@@ -58,6 +59,7 @@ impl World {
         let view = process.replica.network_view();
         if view.service.is_open() {
             self.members.open = true;
+            self.set_first_app();
             self.note(format_args!("the service is open"));
             return;
         }

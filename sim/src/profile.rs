@@ -37,6 +37,8 @@ pub struct Profile {
     pub disks: PerMinute,
     /// Replicas join, leave, are removed or replaced, and the rule of vendors changes.
     pub churn: PerMinute,
+    /// Members set another version of an app, or remove one.
+    pub apps: PerMinute,
     /// The host sends an old message again.
     pub replays: PerMinute,
     /// A replica is cut off for long, or one client sees only one replica.
@@ -93,6 +95,7 @@ const CALM: Profile = Profile {
     clocks: 0,
     disks: 0,
     churn: 0,
+    apps: 2,
     replays: 0,
     holds: 0,
     twins: 0,
@@ -144,6 +147,7 @@ const PROFILES: &[Profile] = &[
         about: "replicas join, leave, are removed and replaced, verdicts lapse, the rule of vendors changes",
         weather: ROUGH,
         churn: 12,
+        apps: 6,
         crashes: 3,
         partitions: 4,
         agreement: Agreement {
@@ -195,6 +199,7 @@ const PROFILES: &[Profile] = &[
         clocks: 8,
         disks: 4,
         churn: 6,
+        apps: 4,
         replays: 100,
         holds: 1,
         ..CALM

@@ -33,13 +33,14 @@ const MINUTE_US: u64 = 60_000_000;
 const VOTERS_MIN: usize = 3;
 const VOTERS_MAX: usize = 6;
 
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 10] = [
     Kind::Partition,
     Kind::Crash,
     Kind::Pause,
     Kind::Clock,
     Kind::Disk,
     Kind::Churn,
+    Kind::App,
     Kind::Replay,
     Kind::Hold,
     Kind::Twin,
@@ -86,6 +87,7 @@ impl World {
             Kind::Clock => profile.clocks,
             Kind::Disk => profile.disks,
             Kind::Churn => profile.churn,
+            Kind::App => profile.apps,
             Kind::Replay => profile.replays,
             Kind::Hold => profile.holds,
             Kind::Twin => profile.twins,
@@ -120,6 +122,7 @@ impl World {
             Kind::Clock => self.set_clocks(),
             Kind::Disk => self.disk_trouble(),
             Kind::Churn => self.churn(),
+            Kind::App => self.change_apps(),
             Kind::Replay => self.replay(),
             Kind::Hold => self.hold(),
             Kind::Twin => self.start_twin(),

@@ -4,8 +4,11 @@
 //! tells which.
 
 use bytes::Bytes;
+use synod_governance::app::{AppName, map_in_store};
 use synod_kv::MapName;
 
+/// The app that clients call.
+pub(crate) const NOTES: &str = "notes";
 const PRIVATE_MAP: &str = "records";
 const PUBLIC_MAP: &str = "public:notes";
 
@@ -17,19 +20,37 @@ pub(crate) const PUBLIC: &[u8; 16] = b"~open~to~all~77~";
 /// A key of a map.
 pub(crate) type Key = (MapName, Bytes);
 
-/// The map in which a partition lies.
-pub(crate) fn map_of(partition: u64) -> MapName {
-    let name = if partition.is_multiple_of(2) {
-        PRIVATE_MAP
-    } else {
-        PUBLIC_MAP
-    };
-    MapName::new(name).expect("a sound name")
+/// Pairs of keys in maps that clients write themselves.
+pub(crate) const PAIRS: u64 = 4;
+/// The pair of an app's private map, and that of its public one.
+pub(crate) const PRIVATE_PAIR: u64 = PAIRS;
+/// All pairs.
+pub(crate) const PARTITIONS: u64 = PAIRS + 2;
+
+/// Whether an app keeps the pair.
+pub(crate) fn is_of_app(partition: u64) -> bool {
+    partition >= PAIRS
 }
 
-/// Whether the clients of the simulation write this map.
+/// The map in which a partition lies.
+pub(crate) fn map_of(partition: u64) -> MapName {
+    match (is_of_app(partition), partition.is_multiple_of(2)) {
+        (true, true) => map_of_app("rows"),
+        (true, false) => map_of_app("public:open"),
+        (false, true) => MapName::new(PRIVATE_MAP).expect("a sound name"),
+        (false, false) => MapName::new(PUBLIC_MAP).expect("a sound name"),
+    }
+}
+
+/// The map of the store that the app calls `guest`.
+fn map_of_app(guest: &str) -> MapName {
+    let name = AppName::new(NOTES).expect("a sound name");
+    map_in_store(&name, guest).expect("a sound name")
+}
+
+/// Whether the clients of the simulation write this map, or their app does.
 pub(crate) fn is_of_users(map: &MapName) -> bool {
-    [PRIVATE_MAP, PUBLIC_MAP].contains(&map.as_str())
+    (0..PARTITIONS).any(|partition| map_of(partition) == *map)
 }
 
 /// The key of one side of a partition.

@@ -314,6 +314,16 @@ impl World {
                     self.step(host, Input::Recalled(records));
                 }
             }
+            Event::Compiled {
+                host,
+                epoch,
+                compile,
+            } => self.compiled(host, epoch, &compile),
+            Event::Executed {
+                host,
+                epoch,
+                execution,
+            } => self.executed(host, epoch, &execution),
             Event::Arrive { host, epoch, call } => self.arrive(host, epoch, call),
             Event::Answer { call, reply, host } => self.answered(call, &reply, host),
             Event::Wake { client } => self.wake(client),
@@ -446,7 +456,8 @@ impl World {
         });
         if due && self.crash_is_borne(host_id) {
             // Anywhere: before the first effect, after the last one, or between any two.
-            let all = effects.persist.len() + effects.send.len() + effects.replies.len();
+            let beside = effects.compile.len() + effects.execute.len();
+            let all = effects.persist.len() + effects.send.len() + effects.replies.len() + beside;
             let carried = self.random.between(0, all as u64);
             self.carry_out(
                 host_id,
@@ -493,10 +504,16 @@ impl World {
                 self.reply(host_id, call, reply);
             }
         }
-        assert!(
-            effects.execute.is_empty() && effects.compile.is_empty(),
-            "the members of the simulation set no apps"
-        );
+        for compile in effects.compile {
+            if may() {
+                self.begin_compiling(host_id, compile);
+            }
+        }
+        for execution in effects.execute {
+            if may() {
+                self.begin_executing(host_id, execution);
+            }
+        }
         if let Some(recall) = effects.recall {
             let epoch = self.hosts[&host_id].epoch;
             let delay_us = self.random.between(200, 5_000);
@@ -729,6 +746,7 @@ impl World {
         match asked.asker {
             Asker::Client { client, .. } => self.client_told(client, call, reply, host),
             Asker::Members => self.members_told(call, reply),
+            Asker::Chunk { component } => self.chunk_told(call, &component, reply),
             Asker::Joiner { host, epoch } => self.join_told(host, epoch, call, reply),
             Asker::Own {
                 host,
@@ -819,6 +837,8 @@ fn paused_host(event: &Event, places: &BTreeMap<u64, u64>) -> Option<u64> {
         Event::Tick { host, .. }
         | Event::Synced { host, .. }
         | Event::Recall { host, .. }
+        | Event::Compiled { host, .. }
+        | Event::Executed { host, .. }
         | Event::Arrive { host, .. } => Some(*host),
         Event::Deliver { to, .. } => places.get(to).copied(),
         _ => None,

@@ -27,12 +27,12 @@ const MUTATIONS: &[Mutation] = &[
     mutation("own-signature-twice", "lossy", 5),
     mutation("certificate-view-unchecked", "broken-replica", 100),
     mutation("unconfirmed-reads", "partitions", 60),
-    mutation("vote-twice", "partitions", 60),
+    mutation("vote-twice", "partitions", 200),
     mutation("vote-for-shorter-logs", "partitions", 60),
     mutation("answer-before-certified", "calm", 5),
     mutation("refuse-from-the-past", "partitions", 60),
     mutation("tally-without-check", "broken-replica", 20),
-    mutation("certificate-quorum-unchecked", "broken-replica", 20),
+    mutation("certificate-quorum-unchecked", "broken-replica", 60),
     mutation("signer-counts-twice", "broken-replica", 40),
     mutation("commit-index-believed", "calm", 5),
     mutation("superseded-certificate-halts", "broken-replica", 20),
@@ -48,6 +48,8 @@ const MUTATIONS: &[Mutation] = &[
     mutation("append-without-certificate", "churn", 60),
     mutation("receipt-under-the-first-root", "churn", 20),
     mutation("pending-kept-when-deposed", "partitions", 60),
+    mutation("execution-unvalidated", "calm", 5),
+    mutation("follower-reads-at-once", "calm", 5),
 ];
 
 /// A checker of the simulator failed, as its exit code says.

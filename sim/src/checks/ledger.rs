@@ -179,6 +179,15 @@ impl Ledger {
         Some(register[at.ok()?].1.map_or(Wrote::Nothing, Wrote::Value))
     }
 
+    /// The transaction that wrote this value to the key; each value is written once.
+    pub(crate) fn writer_of(&self, key: &Key, value: u64) -> Option<u64> {
+        let register = self.registers.get(key)?;
+        let mut found = register.iter().rev();
+        found
+            .find(|(_, written)| *written == Some(value))
+            .map(|(seqno, _)| *seqno)
+    }
+
     /// The values that were ever written to keys of users.
     pub(crate) fn values(&self) -> impl Iterator<Item = u64> + '_ {
         self.registers
