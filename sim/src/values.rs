@@ -3,6 +3,8 @@
 //! Even partitions lie in a private map, odd ones in a public one; each value holds a marker that
 //! tells which.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use synod_governance::app::{AppName, map_in_store};
 use synod_kv::MapName;
@@ -34,6 +36,11 @@ pub(crate) fn is_of_app(partition: u64) -> bool {
 
 /// The map in which a partition lies.
 pub(crate) fn map_of(partition: u64) -> MapName {
+    static MAPS: LazyLock<Vec<MapName>> = LazyLock::new(|| (0..PARTITIONS).map(make_map).collect());
+    MAPS[usize::try_from(partition).expect("a partition")].clone()
+}
+
+fn make_map(partition: u64) -> MapName {
     match (is_of_app(partition), partition.is_multiple_of(2)) {
         (true, true) => map_of_app("rows"),
         (true, false) => map_of_app("public:open"),
