@@ -31,7 +31,9 @@ mod run;
 mod trace;
 mod trouble;
 mod values;
+mod watchdog;
 mod world;
 
 pub use profile::{Profile, named, profiles};
 pub use run::{LIVE_WITHIN_S, Outcome, Plan, keep_panics_quiet, run};
+pub use watchdog::Watchdog;

@@ -3,8 +3,6 @@
 //! Results go to standard output, progress to standard error. Exit codes: 0 all seeds passed, 1
 //! wrong usage, 3 a checker failed.
 
-mod watchdog;
-
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,8 +13,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use clap::error::ErrorKind;
 use serde_json::{Value, json};
-use synod_sim::{Outcome, Plan, Profile, named, profiles};
-use watchdog::Watchdog;
+use synod_sim::{Outcome, Plan, Profile, Watchdog, named, profiles};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -216,7 +213,7 @@ fn run_all(options: &Options, profile: &Profile) -> Vec<Outcome> {
                         profile: profile.clone(),
                         seconds: options.minutes * 60,
                         shown: options.trace,
-                        pulse: watchdog.begin(seed),
+                        pulse: watchdog.begin(seed, Instant::now()),
                     };
                     let outcome = synod_sim::run(&plan);
                     watchdog.end(seed);
