@@ -6,8 +6,12 @@ use serde::{Deserialize, Serialize};
 use synod_ledger::TxId;
 use utoipa::ToSchema;
 
+use crate::limits::{COMPONENT_CHUNKS_MAX, LOG_LINES_MAX, URI_BYTES_MAX};
 use crate::problem::ErrorCode as Code;
-use crate::route::{Access, Answer, Body, IDEMPOTENCY, Parameter, Route, header, ok, path, query};
+use crate::route::{
+    Access, Answer, Body, Form, IDEMPOTENCY, NUMBER as ANY_NUMBER, POSITIVE, Parameter, Route,
+    header, ok, path, query,
+};
 use crate::{headers, tx_text};
 
 /// The answer to `GET /v1/apps`.
@@ -148,33 +152,34 @@ pub struct AppLogLine {
 #[openapi(components(schemas(AppInfo, AppLogReply, AppsReply, ChunkReply)))]
 pub(crate) struct Schemas;
 
-const NAME: Parameter = path("name", "^[a-z][a-z0-9-]{0,31}$", "The app.");
+const NAME: Parameter = path("name", Form::Pattern("^[a-z][a-z0-9-]{0,31}$"), "The app.");
 const NUMBER: Parameter = path(
     "number",
-    "^[1-9][0-9]{0,18}$",
+    POSITIVE,
     "The number of the version that waits for its component.",
 );
 const INDEX: Parameter = path(
     "index",
-    "^[0-9]{1,2}$",
+    Form::Integer(0, COMPONENT_CHUNKS_MAX as u64 - 1),
     "Which piece of 512 KiB, from 0; only the last may be shorter.",
 );
 const CALL_PARAMETERS: &[Parameter] = &[
     NAME,
     path(
         "path",
-        "",
+        Form::Text(1, URI_BYTES_MAX),
         "What the app is asked for: one or more segments, handed on as they are spelled. No segment may be empty, \
          `.` or `..`, encoded or not, and none may hold an encoded `/`, `\\` or NUL.",
     ),
     query(
         "consistency",
-        "^(linearizable|local)$",
+        Form::Pattern("^(linearizable|local)$"),
         "For routes that only read. `linearizable` (default): the replica asks the leader how far it must be. \
          `local`: it answers from its own certified state. Taken off the query; all else in it is the app's.",
     ),
     header(
         headers::APP_RECEIPT,
+        Form::Pattern("^(none|inline)$"),
         "`inline`: an answer whose call wrote something bears its receipt in the header `synod-receipt`, in base64, \
          if that has at most 8 KiB. `/v1/receipts/{id}` gives it at any time.",
     ),
@@ -306,12 +311,12 @@ pub(crate) const ROUTES: &[Route] = &[
             NAME,
             query(
                 "after",
-                "^[0-9]{1,19}$",
+                ANY_NUMBER,
                 "Only lines after this number: `next` of the answer before. Default 0.",
             ),
             query(
                 "limit",
-                "^[0-9]{1,4}$",
+                Form::Integer(1, LOG_LINES_MAX as u64),
                 "Lines of the answer, 1 to 1000; default 100.",
             ),
         ],

@@ -9,7 +9,7 @@
 //! Base64 is that of RFC 4648 §4, with padding, and is read strictly.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
@@ -128,16 +128,6 @@ impl PartialSchema for Base64 {
 
 impl ToSchema for Base64 {}
 
-/// Writes the cursor of a listing: where the page after this key begins.
-pub fn write_cursor(last_key: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(last_key)
-}
-
-/// Reads a cursor back to the last key of the page before; `None` if it is not one of ours.
-pub fn read_cursor(cursor: &str) -> Option<Bytes> {
-    URL_SAFE_NO_PAD.decode(cursor).ok().map(Bytes::from)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,15 +169,5 @@ mod tests {
                 "{json} was read"
             );
         }
-    }
-
-    #[test]
-    fn cursor_is_read_back_and_foreign_cursors_are_refused() {
-        assert_eq!(
-            read_cursor(&write_cursor(b"a/\xff")).unwrap(),
-            &b"a/\xff"[..]
-        );
-        assert!(read_cursor("a+b").is_none());
-        assert!(read_cursor("====").is_none());
     }
 }

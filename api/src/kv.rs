@@ -9,9 +9,11 @@ use synod_ledger::{TxId, TxStatus};
 use utoipa::ToSchema;
 
 use crate::blob::{Base64, Blob};
+use crate::limits::{KEY_BYTES_MAX, LIST_ENTRIES_MAX};
 use crate::problem::ErrorCode as Code;
 use crate::route::{
-    Access, Answer, Body, IDEMPOTENCY, INLINE, Parameter, Place, Route, header, ok, path, query,
+    Access, Answer, Body, Form, IDEMPOTENCY, INLINE, NUMBER, Parameter, Place, Route, header, ok,
+    path, query,
 };
 use crate::{headers, tx_status, tx_text};
 
@@ -74,8 +76,10 @@ pub struct ListReply {
 pub struct TxnRequest {
     /// What must hold; at most 256.
     #[serde(default)]
+    #[schema(max_items = 256)]
     pub compares: Vec<Compare>,
     /// What is done; at least 1 and at most 256.
+    #[schema(min_items = 1, max_items = 256)]
     pub operations: Vec<Operation>,
 }
 
@@ -84,7 +88,7 @@ pub struct TxnRequest {
 #[serde(deny_unknown_fields)]
 pub struct Compare {
     /// The map.
-    #[schema(example = "accounts")]
+    #[schema(example = "accounts", pattern = "^[a-z0-9._:-]{1,128}$")]
     pub map: String,
     /// The key.
     pub key: Blob,
@@ -119,7 +123,7 @@ pub enum Operation {
 #[serde(deny_unknown_fields)]
 pub struct KeyRef {
     /// The map.
-    #[schema(example = "accounts")]
+    #[schema(example = "accounts", pattern = "^[a-z0-9._:-]{1,128}$")]
     pub map: String,
     /// The key.
     pub key: Blob,
@@ -130,7 +134,7 @@ pub struct KeyRef {
 #[serde(deny_unknown_fields)]
 pub struct KeyValue {
     /// The map.
-    #[schema(example = "accounts")]
+    #[schema(example = "accounts", pattern = "^[a-z0-9._:-]{1,128}$")]
     pub map: String,
     /// The key.
     pub key: Blob,
@@ -205,32 +209,37 @@ pub(crate) struct Schemas;
 
 const MAP: Parameter = path(
     "map",
-    "^[a-z0-9._:-]{1,128}$",
+    Form::Pattern("^[a-z0-9._:-]{1,128}$"),
     "The map. Maps named `public:…` are readable by anybody who holds the ledger, all others are private.",
 );
 const KEY: Parameter = path(
     "key",
-    "",
+    Form::Text(1, KEY_BYTES_MAX),
     "The key: 1 to 512 bytes, percent-encoded, `/` as `%2F`. The keys `.` and `..`, which URL libraries \
      swallow, are reached by `POST /v1/kv/txn`.",
 );
 const CONSISTENCY: Parameter = query(
     "consistency",
-    "^(linearizable|local)$",
+    Form::Pattern("^(linearizable|local)$"),
     "`linearizable` (default): the leader answers, after it has made sure that it leads. `local`: any replica \
      answers from its own certified state, and names the transaction that it is as of.",
 );
 const WAIT: Parameter = query(
     "wait",
-    "^(commit|none)$",
+    Form::Pattern("^(commit|none)$"),
     "`commit` (default): the answer comes once the write is certified. `none`: it comes at once, with status \
      202 and a transaction id to ask for; the write may still be lost.",
 );
 const IF_MATCH: Parameter = header(
     "if-match",
+    Form::Pattern(r#"^(\*|"[1-9][0-9]{0,17}")$"#),
     "The version that the key must have, quoted as in `ETag`; `*` asks for any value at all.",
 );
-const IF_NONE_MATCH: Parameter = header("if-none-match", "Only `*`: the key must have no value.");
+const IF_NONE_MATCH: Parameter = header(
+    "if-none-match",
+    Form::Pattern(r"^\*$"),
+    "Only `*`: the key must have no value.",
+);
 const WRITE_PARAMETERS: &[Parameter] =
     &[MAP, KEY, WAIT, INLINE, IF_MATCH, IF_NONE_MATCH, IDEMPOTENCY];
 const WRITE_PROBLEMS: &[Code] = &[
@@ -325,19 +334,27 @@ pub(crate) const ROUTES: &[Route] = &[
             MAP,
             query(
                 "prefix",
-                "",
+                Form::Text(0, KEY_BYTES_MAX),
                 "Only keys that begin with these bytes, percent-encoded.",
             ),
-            query("from", "", "Only keys from this one on, percent-encoded."),
-            query("to", "", "Only keys before this one, percent-encoded."),
+            query(
+                "from",
+                Form::Text(0, KEY_BYTES_MAX),
+                "Only keys from this one on, percent-encoded.",
+            ),
+            query(
+                "to",
+                Form::Text(0, KEY_BYTES_MAX),
+                "Only keys before this one, percent-encoded.",
+            ),
             query(
                 "limit",
-                "^[0-9]{1,4}$",
+                Form::Integer(1, LIST_ENTRIES_MAX as u64),
                 "Entries on the page, 1 to 1000; default 100.",
             ),
             query(
                 "cursor",
-                "",
+                Form::Pattern("^[A-Za-z0-9_-]{11,}$"),
                 "`next_cursor` of the page before; all else must be as it was there.",
             ),
             CONSISTENCY,
@@ -403,20 +420,21 @@ pub(crate) const ROUTES: &[Route] = &[
                 place: Place::RequiredQuery,
                 description: "The map. Of an app's private maps only those that its manifest lets the caller watch: \
                               `app.{name}.{map}`.",
-                pattern: "^[a-z0-9._:-]{1,128}$",
+                form: Form::Pattern("^[a-z0-9._:-]{1,128}$"),
             },
             query(
                 "prefix",
-                "",
+                Form::Text(0, KEY_BYTES_MAX),
                 "Only keys that begin with these bytes, percent-encoded.",
             ),
             query(
                 "from",
-                "^[0-9]{1,19}$",
+                NUMBER,
                 "Changes after the transaction with this sequence number; without it, from now on.",
             ),
             header(
                 headers::LAST_EVENT_ID,
+                NUMBER,
                 "The same as `from`, and stronger: what browsers send when they connect again.",
             ),
         ],

@@ -6,7 +6,9 @@ use utoipa::ToSchema;
 
 use crate::blob::Base64;
 use crate::problem::ErrorCode as Code;
-use crate::route::{Access, Answer, Body, Parameter, Place, Route, ok, path, query};
+use crate::route::{
+    Access, Answer, Body, Form, POSITIVE, Parameter, Place, Route, ok, path, query,
+};
 use crate::{headers, tx_status, tx_text};
 
 /// The answer to `GET /v1/tx/{id}`.
@@ -40,12 +42,9 @@ pub(crate) struct Schemas;
 
 const ID: Parameter = path(
     "id",
-    r"^[1-9][0-9]*\.[1-9][0-9]*$",
+    Form::Pattern(r"^[1-9][0-9]{0,17}\.[1-9][0-9]{0,17}$"),
     "The transaction, as `view.seqno`.",
 );
-
-/// The form of a number of transactions.
-const SIZE: &str = "^[1-9][0-9]{0,18}$";
 
 /// The routes of this domain.
 pub(crate) const ROUTES: &[Route] = &[
@@ -103,11 +102,11 @@ pub(crate) const ROUTES: &[Route] = &[
                 name: "from",
                 place: Place::RequiredQuery,
                 description: "The size of the smaller tree, in transactions, from 1 on.",
-                pattern: SIZE,
+                form: POSITIVE,
             },
             query(
                 "to",
-                SIZE,
+                POSITIVE,
                 "The size of the larger tree, not smaller than `from`; default: all that this replica knows to be \
                  certified.",
             ),
@@ -124,7 +123,7 @@ pub(crate) const ROUTES: &[Route] = &[
         access: Access::Anybody,
         parameters: &[query(
             "from",
-            "^[1-9][0-9]{0,18}$",
+            POSITIVE,
             "Index of the first block; default 1, which is block 0.",
         )],
         body: Body::None,

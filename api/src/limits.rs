@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+/// The greatest sequence number, index or size that is taken: 2⁶³ − 1.
+pub const NUMBER_MAX: u64 = i64::MAX as u64;
 /// Longest name of a map, in bytes. Names consist of `a-z`, `0-9`, `.`, `_`, `:` and `-`.
 pub const MAP_NAME_BYTES_MAX: usize = 128;
 /// Longest key, in bytes, after percent-decoding. The shortest has one byte.

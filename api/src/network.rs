@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::blob::Base64;
 use crate::problem::ErrorCode as Code;
-use crate::route::{Access, Body, Parameter, Place, Route, ok};
+use crate::route::{Access, Body, Form, Parameter, Place, Route, ok};
 use crate::{headers, tx_text};
 
 /// The part a replica plays in the engine.
@@ -287,7 +287,7 @@ pub(crate) const ROUTES: &[Route] = &[
             name: "nonce",
             place: Place::RequiredQuery,
             description: "32 random bytes of the caller, in lower-case hexadecimal.",
-            pattern: "^[0-9a-f]{64}$",
+            form: Form::Pattern("^[0-9a-f]{64}$"),
         }],
         body: Body::None,
         answers: &[ok(
@@ -306,7 +306,7 @@ pub(crate) const ROUTES: &[Route] = &[
             name: "nonce",
             place: Place::RequiredQuery,
             description: "32 random bytes of the caller, in lower-case hexadecimal.",
-            pattern: "^[0-9a-f]{64}$",
+            form: Form::Pattern("^[0-9a-f]{64}$"),
         }],
         body: Body::None,
         answers: &[ok("The proof.", Body::Json("SessionReply"))],

@@ -6,14 +6,16 @@ use utoipa::openapi::path::{
     HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn,
 };
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::security::{SecurityRequirement, SecurityScheme};
+use utoipa::openapi::server::Server;
 use utoipa::openapi::{
     Content, Header, Info, License, OpenApi, PathItem, Paths, Ref, RefOr, Required, Response,
     ResponseBuilder, Schema,
 };
 
 use crate::problem::{ErrorCode, PROBLEM_CONTENT_TYPE, Problem};
-use crate::route::{Access, Answer, Body, Parameter, Place, Route};
+use crate::route::{Access, Answer, Body, Form, Parameter, Place, Route};
 use crate::routes::{COMMON_PROBLEMS, routes};
 use crate::{app, governance, headers, kv, ledger, network};
 
@@ -21,6 +23,9 @@ use crate::{app, governance, headers, kv, ledger, network};
 #[derive(utoipa::OpenApi)]
 #[openapi(components(schemas(Problem)))]
 struct Schemas;
+
+/// The name of the only way to authenticate.
+const CERTIFICATE: &str = "certificate";
 
 /// The OpenAPI document of the interface.
 pub fn openapi() -> OpenApi {
@@ -31,6 +36,21 @@ pub fn openapi() -> OpenApi {
     document.merge(<governance::Schemas as utoipa::OpenApi>::openapi());
     document.merge(<network::Schemas as utoipa::OpenApi>::openapi());
     document.info = info();
+    let mut server = Server::new("/");
+    server.description = Some(
+        "The replica that serves this document. What another replica must do, the leader, it says by a redirect."
+            .to_owned(),
+    );
+    document.servers = Some(vec![server]);
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme(
+        CERTIFICATE,
+        SecurityScheme::MutualTls {
+            description: Some("The TLS client certificate of a user or of a member.".to_owned()),
+            deprecated: None,
+            extensions: None,
+        },
+    );
     document.paths = paths();
     document
 }
@@ -88,6 +108,9 @@ fn operation(route: &Route) -> Operation {
         .operation_id(Some(route.id))
         .summary(Some(route.summary))
         .description(access(route.access));
+    if route.access == Access::Certificate {
+        operation = operation.security(SecurityRequirement::new(CERTIFICATE, [""; 0]));
+    }
     for known in route.parameters {
         operation = operation.parameter(parameter(known));
     }
@@ -119,17 +142,26 @@ fn parameter(known: &Parameter) -> utoipa::openapi::path::Parameter {
         Place::RequiredQuery => (ParameterIn::Query, Required::True),
         Place::Header => (ParameterIn::Header, Required::False),
     };
-    let mut schema = ObjectBuilder::new().schema_type(Type::String);
-    if !known.pattern.is_empty() {
-        schema = schema.pattern(Some(known.pattern));
-    }
     ParameterBuilder::new()
         .name(known.name)
         .parameter_in(place)
         .required(required)
         .description(Some(known.description))
-        .schema(Some(schema))
+        .schema(Some(form(known.form)))
         .build()
+}
+
+fn form(form: Form) -> ObjectBuilder {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    match form {
+        Form::Text(least, most) => text.min_length(Some(least)).max_length(Some(most)),
+        Form::Pattern(pattern) => text.pattern(Some(pattern)),
+        Form::Integer(least, most) => ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+            .minimum(Some(least))
+            .maximum(Some(most)),
+    }
 }
 
 fn answer(known: &Answer) -> Response {

@@ -118,9 +118,10 @@ macro_rules! error_codes {
     ($($(#[doc = $doc:literal])+ $name:ident = $text:literal, $status:literal, $title:literal, $hint:literal;)+) => {
         /// The stable codes. The name in JSON is the one that `as_str` gives.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+        #[serde(rename_all = "snake_case")]
         #[non_exhaustive]
         pub enum ErrorCode {
-            $($(#[doc = $doc])+ #[serde(rename = $text)] $name,)+
+            $($(#[doc = $doc])+ $name,)+
         }
 
         impl ErrorCode {
@@ -176,6 +177,9 @@ error_codes! {
     /// The caller is known and may not do this, or is not known.
     Forbidden = "forbidden", 403, "the caller may not do this",
         "the members give and take rights by `POST /v1/governance/actions`";
+    /// The request bears a certificate, and comes from a page of another origin.
+    CrossOrigin = "cross_origin", 403, "a page of another origin does not act in this caller's name",
+        "send it without the header `Origin`, or without a certificate";
     /// The members have not opened the service to users yet.
     ServiceNotOpen = "service_not_open", 403, "the service is not open yet",
         "the members open it by a signed action `open`";

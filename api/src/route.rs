@@ -1,6 +1,7 @@
 //! What a route is: its method and path, what it takes, and what it answers.
 
 use crate::headers;
+use crate::limits::NUMBER_MAX;
 use crate::problem::ErrorCode as Code;
 
 /// One route: a method on a path.
@@ -44,9 +45,26 @@ pub struct Parameter {
     pub place: Place,
     /// What it means, with its form and its default.
     pub description: &'static str,
-    /// A regular expression of its form; empty if there is none.
-    pub pattern: &'static str,
+    /// Its form.
+    pub form: Form,
 }
+
+/// The form of a parameter, as its schema says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A text of so many characters, the fewest and the most.
+    Text(usize, usize),
+    /// A text that fits this regular expression.
+    Pattern(&'static str),
+    /// A whole number in decimal digits, the least and the greatest.
+    Integer(u64, u64),
+}
+
+/// Any sequence number, index or size: what a signed 64-bit integer holds, so that every language
+/// has a type for it.
+pub(crate) const NUMBER: Form = Form::Integer(0, NUMBER_MAX);
+/// Likewise, from 1 on.
+pub(crate) const POSITIVE: Form = Form::Integer(1, NUMBER_MAX);
 
 /// Where a parameter stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,38 +103,30 @@ pub struct Answer {
     pub headers: &'static [&'static str],
 }
 
-pub(crate) const fn path(
-    name: &'static str,
-    pattern: &'static str,
-    description: &'static str,
-) -> Parameter {
+pub(crate) const fn path(name: &'static str, form: Form, description: &'static str) -> Parameter {
     Parameter {
         name,
         place: Place::Path,
         description,
-        pattern,
+        form,
     }
 }
 
-pub(crate) const fn query(
-    name: &'static str,
-    pattern: &'static str,
-    description: &'static str,
-) -> Parameter {
+pub(crate) const fn query(name: &'static str, form: Form, description: &'static str) -> Parameter {
     Parameter {
         name,
         place: Place::Query,
         description,
-        pattern,
+        form,
     }
 }
 
-pub(crate) const fn header(name: &'static str, description: &'static str) -> Parameter {
+pub(crate) const fn header(name: &'static str, form: Form, description: &'static str) -> Parameter {
     Parameter {
         name,
         place: Place::Header,
         description,
-        pattern: "",
+        form,
     }
 }
 
@@ -131,12 +141,13 @@ pub(crate) const fn ok(description: &'static str, body: Body) -> Answer {
 
 pub(crate) const IDEMPOTENCY: Parameter = header(
     headers::IDEMPOTENCY_KEY,
+    Form::Pattern("^[!-~]{1,64}$"),
     "1 to 64 visible ASCII characters, fresh for each request. A repetition with the same key is answered with \
      what the first one gave, as long as the service remembers the key.",
 );
 
 pub(crate) const INLINE: Parameter = query(
     "receipt",
-    "^inline$",
-    "`inline`: the answer holds the receipt, in base64. Not with `wait=none`.",
+    Form::Pattern("^(none|inline)$"),
+    "`inline`: the answer holds the receipt, in base64. Not with `wait=none`. `none` (default): without it.",
 );

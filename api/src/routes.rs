@@ -36,6 +36,7 @@ pub(crate) const COMMON_PROBLEMS: &[Code] = &[
     Code::MalformedRequest,
     Code::InvalidParameter,
     Code::InvalidHeader,
+    Code::CrossOrigin,
     Code::RequestTimeout,
     Code::BodyTooLarge,
     Code::UriTooLong,

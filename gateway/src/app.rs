@@ -197,7 +197,7 @@ impl<'a> Place<'a> {
         match self {
             Self::Below { .. } => "GET, HEAD, POST, PUT, PATCH, DELETE",
             Self::Chunk { .. } => "PUT",
-            _ => "GET",
+            _ => "GET, HEAD",
         }
     }
 

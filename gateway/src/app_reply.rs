@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName,
+    HeaderValue,
 };
 use synod_api::headers;
 use synod_api::limits::APP_RECEIPT_BYTES_MAX;
@@ -16,6 +17,8 @@ use crate::body::Content;
 use crate::rendered::{Rendered, ascii};
 
 const RECEIPT: HeaderName = HeaderName::from_static(headers::APP_RECEIPT);
+/// What a page of an app may do in a browser; above all not act with the origin of the service.
+const SANDBOX: &str = "sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts";
 /// Headers that speak for the whole host, where other apps and the service itself answer too.
 const OF_THE_HOST: &[&str] = &["alt-svc", "clear-site-data", "strict-transport-security"];
 
@@ -34,6 +37,9 @@ pub(crate) fn render_app(answer: AppAnswer) -> Rendered {
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
+    // In a browser, pages of an app have an origin of their own, and no other app's pages or the
+    // service's interface share it (Content Security Policy Level 3, section 6.3.2).
+    headers.append(CONTENT_SECURITY_POLICY, HeaderValue::from_static(SANDBOX));
     if let Some(receipt) = answer
         .receipt
         .filter(|file| file.len() <= APP_RECEIPT_BYTES_MAX)

@@ -7,13 +7,16 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::Version;
+use http::header::EXPECT;
+use http::request::Parts;
 use hyper::body::{Body, Frame, SizeHint};
 use synod_api::limits::BODY_PROGRESS_BYTES;
 use synod_api::{ErrorCode, Limits};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
-use crate::refusal::{Refused, quoted, refuse};
+use crate::refusal::{Refused, printable, refuse};
 use crate::stream::{Broken, Records};
 use crate::watch::{InWork, Sending};
 
@@ -21,6 +24,8 @@ use crate::watch::{InWork, Sending};
 /// that is kept for long does not keep a whole buffer with it.
 const COPIED_BYTES_MAX: usize = 16 * 1024;
 
+/// So much of what is wrong with a body is told.
+const DETAIL_CHARS_MAX: usize = 400;
 /// Answers up to this size are not counted: they cost little more than the request did.
 const UNCOUNTED_BYTES_MAX: usize = 16 * 1024;
 /// An answer is handed to the connection in pieces of at most so many bytes, so that the rest stays
@@ -185,6 +190,31 @@ where
     gather(arriving, bytes_max, too_large, budget).await
 }
 
+/// Whether the rest of a body that is refused is to be read. Over HTTP/2 an early answer resets the
+/// stream, and some clients lose the answer by that. Whoever waits for leave to send is answered at
+/// once.
+pub(crate) fn may_drain(parts: &Parts) -> bool {
+    parts.version == Version::HTTP_2 && !parts.headers.contains_key(EXPECT)
+}
+
+/// Reads what is left of a body, as far as a body may go at all, and drops it.
+pub(crate) async fn drain<B>(body: B, limits: &Limits)
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    if body.is_end_stream() || body.size_hint().lower() > limits.body_bytes_max as u64 {
+        return;
+    }
+    let mut arriving = Arriving::new(body, limits.body_progress_timeout);
+    let mut bytes = 0;
+    while let Ok(Some(piece)) = arriving.next().await {
+        bytes += piece.len();
+        if bytes > limits.body_bytes_max {
+            return;
+        }
+    }
+}
+
 /// A body on its way in, which gets on: within each `window` so many bytes arrive, or the rest.
 struct Arriving<B> {
     body: B,
@@ -347,14 +377,19 @@ where
 {
     let bytes = read_whole(body, bounds).await?;
     serde_json::from_slice(&bytes).map_err(|error| {
-        let code = if error.is_data() {
-            ErrorCode::InvalidBody
-        } else {
-            ErrorCode::MalformedRequest
-        };
+        let place = format!("line {}, column {}", error.line(), error.column());
+        if error.is_data() {
+            // What does not fit, without the place that the library writes behind it.
+            let whole = error.to_string();
+            let what = whole
+                .rsplit_once(" at line ")
+                .map_or(&*whole, |(what, _)| what);
+            let detail = format!("at {place}: {}", printable(what, DETAIL_CHARS_MAX));
+            return refuse(ErrorCode::InvalidBody, detail);
+        }
         refuse(
-            code,
-            format!("the JSON cannot be read: {}", quoted(&error.to_string())),
+            ErrorCode::MalformedRequest,
+            format!("the body is not JSON from {place} on"),
         )
     })
 }

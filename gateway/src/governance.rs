@@ -88,7 +88,7 @@ impl Place {
     /// The methods of this place, as the header `Allow` lists them.
     pub(crate) fn allow(self) -> &'static str {
         match self {
-            Self::Governance => "GET",
+            Self::Governance => "GET, HEAD",
             Self::Actions | Self::Join | Self::JoinKeys | Self::Bootstrap => "POST",
         }
     }

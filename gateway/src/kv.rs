@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Method;
 use http::request::Parts;
 use hyper::body::Body;
-use synod_api::limits::{KEY_BYTES_MAX, MAP_NAME_BYTES_MAX, TXN_STEPS_MAX, VALUE_BYTES_MAX};
+use synod_api::limits::{KEY_BYTES_MAX, TXN_STEPS_MAX, VALUE_BYTES_MAX};
 use synod_api::{
     Condition, Consistency, Entry, ErrorCode, Expectation, ListReply, Operation, OperationResult,
     TxId, TxStatus, TxnReply, TxnRequest, WriteReply, headers, percent_decode,
@@ -12,9 +12,10 @@ use synod_api::{
 
 use crate::body::{Bounds, Content, read_body, read_json};
 use crate::conditions::{condition, idempotency, last_event, media_type};
+use crate::map_name::{check_map, decoded_map};
 use crate::parameters::parameters;
 use crate::path::one_segment;
-use crate::refusal::{Refused, quoted, refuse};
+use crate::refusal::{Refused, refuse};
 use crate::rendered::{Rendered, bytes, content, json};
 use crate::stream::Records;
 
@@ -197,9 +198,9 @@ impl<'a> Place<'a> {
     /// The methods of this place, as the header `Allow` lists them.
     pub(crate) fn allow(self) -> &'static str {
         match self {
-            Self::Key { .. } => "GET, PUT, DELETE",
-            Self::Txn => "GET, POST",
-            Self::Map { .. } | Self::Watch => "GET",
+            Self::Key { .. } => "GET, HEAD, PUT, DELETE",
+            Self::Txn => "GET, HEAD, POST",
+            Self::Map { .. } | Self::Watch => "GET, HEAD",
         }
     }
 
@@ -286,7 +287,6 @@ where
 
 fn read_watch(parts: &Parts) -> Result<Call, Refused> {
     let mut watching = parameters(parts, &["map", "prefix", "from"])?.watching()?;
-    check_map(&watching.map)?;
     // A browser that connects again repeats its first URL, and says here how far it came.
     watching.from = last_event(&parts.headers)?.or(watching.from);
     Ok(Call::Watch(watching))
@@ -309,37 +309,18 @@ fn write_mode(parts: &Parts) -> Result<WriteMode, Refused> {
 fn read_page(map: &str, parts: &Parts) -> Result<Call, Refused> {
     const ALLOWED: &[&str] = &["prefix", "from", "to", "limit", "cursor", "consistency"];
     let parameters = parameters(parts, ALLOWED)?;
-    check_map(map)?;
     Ok(Call::List {
-        page: parameters.page(map.to_owned())?,
+        page: parameters.page(decoded_map(map)?)?,
         consistency: parameters.consistency()?,
     })
 }
 
 fn read_key(map: &str, key: &str) -> Result<Key, Refused> {
-    check_map(map)?;
+    let map = decoded_map(map)?;
     let key = percent_decode(key)
         .ok_or_else(|| refuse(ErrorCode::InvalidKey, "its percent-encoding is broken"))?;
     check_key(&key)?;
-    Ok(Key {
-        map: map.to_owned(),
-        key,
-    })
-}
-
-fn check_map(map: &str) -> Result<(), Refused> {
-    let fits = |byte: u8| {
-        byte.is_ascii_lowercase()
-            || byte.is_ascii_digit()
-            || matches!(byte, b'.' | b'_' | b':' | b'-')
-    };
-    if map.is_empty() || map.len() > MAP_NAME_BYTES_MAX || !map.bytes().all(fits) {
-        return Err(refuse(
-            ErrorCode::InvalidMapName,
-            format!("it is {}", quoted(map)),
-        ));
-    }
-    Ok(())
+    Ok(Key { map, key })
 }
 
 fn check_key(key: &[u8]) -> Result<(), Refused> {

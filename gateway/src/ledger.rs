@@ -141,8 +141,11 @@ fn read_sizes(parameters: &Parameters<'_>) -> Result<Call, Refused> {
 }
 
 fn read_id(text: &str) -> Result<TxId, Refused> {
-    text.parse().map_err(|_| {
-        let detail = format!("{} is not a transaction id `view.seqno`", quoted(text));
-        refuse(ErrorCode::InvalidParameter, detail)
-    })
+    let id = text.parse().ok();
+    // Views and seqnos begin at 1: nothing else was or will be.
+    id.filter(|id: &TxId| id.view > 0 && id.seqno > 0)
+        .ok_or_else(|| {
+            let detail = format!("{} is not a transaction id `view.seqno`", quoted(text));
+            refuse(ErrorCode::InvalidParameter, detail)
+        })
 }

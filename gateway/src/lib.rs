@@ -17,6 +17,7 @@ mod conditions;
 pub mod governance;
 pub mod kv;
 pub mod ledger;
+mod map_name;
 mod map_query;
 pub mod network;
 mod parameters;

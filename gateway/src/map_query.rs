@@ -1,6 +1,7 @@
 //! Which part of a map, and which of its changes, a request asks for.
 
 use bytes::Bytes;
+use synod_api::CursorScope;
 
 /// Which page of a map is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,18 @@ pub struct Page {
     pub after: Option<Bytes>,
     /// At most so many entries, from 1.
     pub limit: u32,
+}
+
+impl Page {
+    /// What cursors of this listing are bound to.
+    pub fn cursor_scope(&self) -> CursorScope<'_> {
+        CursorScope {
+            map: &self.map,
+            prefix: &self.prefix,
+            from: &self.from,
+            to: self.to.as_deref(),
+        }
+    }
 }
 
 /// Which changes are asked for.

@@ -4,10 +4,11 @@ use bytes::Bytes;
 use http::request::Parts;
 use synod_api::limits::{
     KEY_BYTES_MAX, LIST_ENTRIES_DEFAULT, LIST_ENTRIES_MAX, LOG_LINES_DEFAULT, LOG_LINES_MAX,
-    NONCE_BYTES,
+    NONCE_BYTES, NUMBER_MAX,
 };
-use synod_api::{Consistency, ErrorCode, percent_decode, read_cursor};
+use synod_api::{Consistency, CursorScope, ErrorCode, percent_decode};
 
+use crate::map_name::decoded_map;
 use crate::map_query::{Page, Watching};
 use crate::refusal::{Refused, quoted, refuse};
 
@@ -125,14 +126,16 @@ impl<'a> Parameters<'a> {
 
     /// All that says which page of a map is asked for.
     pub(crate) fn page(&self, map: String) -> Result<Page, Refused> {
-        Ok(Page {
+        let mut page = Page {
             map,
             prefix: self.bytes("prefix")?.unwrap_or_default(),
             from: self.bytes("from")?.unwrap_or_default(),
             to: self.bytes("to")?,
-            after: self.cursor()?,
+            after: None,
             limit: self.limit()?,
-        })
+        };
+        page.after = self.cursor(&page.cursor_scope())?;
+        Ok(page)
     }
 
     /// `after` and `limit` of a log.
@@ -142,10 +145,10 @@ impl<'a> Parameters<'a> {
         Ok((after, limit))
     }
 
-    /// `map`, `prefix` and `from` of a watch; the name of the map is not looked at.
+    /// `map`, `prefix` and `from` of a watch.
     pub(crate) fn watching(&self) -> Result<Watching, Refused> {
         Ok(Watching {
-            map: self.value("map").unwrap_or_default().to_owned(),
+            map: decoded_map(self.value("map").unwrap_or_default())?,
             prefix: self.bytes("prefix")?.unwrap_or_default(),
             from: self.number("from")?,
         })
@@ -179,15 +182,17 @@ impl<'a> Parameters<'a> {
         Ok(Some(bytes))
     }
 
-    fn cursor(&self) -> Result<Option<Bytes>, Refused> {
+    fn cursor(&self, scope: &CursorScope<'_>) -> Result<Option<Bytes>, Refused> {
         let Some(text) = self.value("cursor") else {
             return Ok(None);
         };
-        match read_cursor(text) {
+        match scope.read_cursor(text) {
             Some(key) if key.len() <= KEY_BYTES_MAX => Ok(Some(key)),
-            _ => Err(invalid(
-                "the parameter `cursor` was not given out by this interface",
-            )),
+            _ => Err(
+                invalid("the parameter `cursor` was not given out for this listing").with_hint(
+                    "map, `prefix`, `from` and `to` must be as they were for the page before",
+                ),
+            ),
         }
     }
 
@@ -213,10 +218,13 @@ fn invalid(detail: impl Into<String>) -> Refused {
     refuse(ErrorCode::InvalidParameter, detail)
 }
 
-/// A number in decimal digits alone.
+/// A number in decimal digits alone, at most [`NUMBER_MAX`].
 pub(crate) fn decimal(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if digits { text.parse().ok() } else { None }
+    if !digits {
+        return None;
+    }
+    text.parse().ok().filter(|number| *number <= NUMBER_MAX)
 }
 
 fn lower_hex(text: &str) -> Option<[u8; NONCE_BYTES]> {
@@ -263,7 +271,15 @@ mod tests {
             (all.limit, all.to, all.after),
             (LIST_ENTRIES_DEFAULT, None, None)
         );
-        let some = page("prefix=a%2F&from=a%2Fb&to=a%2fz&limit=7&cursor=YS94").unwrap();
+        let scope = CursorScope {
+            map: "m",
+            prefix: b"a/",
+            from: b"a/b",
+            to: Some(b"a/z"),
+        };
+        let cursor = scope.write_cursor(b"a/x");
+        let query = format!("prefix=a%2F&from=a%2Fb&to=a%2fz&limit=7&cursor={cursor}");
+        let some = page(&query).unwrap();
         assert_eq!(some.prefix, &b"a/"[..]);
         assert_eq!(some.from, &b"a/b"[..]);
         assert_eq!(some.to.unwrap(), &b"a/z"[..]);
@@ -284,6 +300,7 @@ mod tests {
             "prefix=%",
             "Prefix=a",
             "cursor=***",
+            "cursor=YS94",
             "x",
             "=",
         ] {

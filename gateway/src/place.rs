@@ -43,7 +43,7 @@ impl<'a> Place<'a> {
             Self::Kv(place) => place.allow(),
             Self::App(place) => place.allow(),
             Self::Governance(place) => place.allow(),
-            Self::Ledger(_) | Self::Network(_) | Self::OpenApi => "GET",
+            Self::Ledger(_) | Self::Network(_) | Self::OpenApi => "GET, HEAD",
         }
     }
 

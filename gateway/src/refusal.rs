@@ -28,13 +28,21 @@ pub(crate) fn refuse(code: ErrorCode, detail: impl Into<String>) -> Refused {
 /// Text of the caller's, cut and made printable so that it can be repeated in a problem.
 pub(crate) fn quoted(text: &str) -> String {
     const CHARS_MAX: usize = 64;
-    let mut shown: String = text
-        .chars()
-        .take(CHARS_MAX)
-        .flat_map(char::escape_default)
-        .collect();
-    if text.chars().nth(CHARS_MAX).is_some() {
+    format!("`{}`", printable(text, CHARS_MAX))
+}
+
+/// The text without what does not print, and not longer than this.
+pub(crate) fn printable(text: &str, chars_max: usize) -> String {
+    let escaped = |char: char| -> Vec<char> {
+        if char.is_ascii() && !char.is_ascii_control() {
+            vec![char]
+        } else {
+            char.escape_default().collect()
+        }
+    };
+    let mut shown: String = text.chars().take(chars_max).flat_map(escaped).collect();
+    if text.chars().nth(chars_max).is_some() {
         shown.push('…');
     }
-    format!("`{shown}`")
+    shown
 }

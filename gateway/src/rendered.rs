@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
+    X_CONTENT_TYPE_OPTIONS,
 };
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode};
 use serde::Serialize;
 use synod_api::{TxId, TxStatus, headers};
 
@@ -39,8 +40,11 @@ impl Rendered {
         self
     }
 
-    /// The head alone: what `HEAD` asks for.
-    pub(crate) fn without_body(mut self) -> Self {
+    /// The head alone, where that is what the method asks for.
+    pub(crate) fn for_method(mut self, method: &Method) -> Self {
+        if method != Method::HEAD {
+            return self;
+        }
         if let Content::Whole(bytes) = &self.content {
             self.headers.insert(CONTENT_LENGTH, bytes.len().into());
         }
@@ -57,6 +61,9 @@ impl Rendered {
         let mut response = Response::new(ReplyBody::new(self.content, in_work, share));
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
+        // No browser takes an answer for anything else than it says that it is.
+        let headers = response.headers_mut();
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         response
     }
 }

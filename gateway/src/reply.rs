@@ -29,12 +29,7 @@ pub(crate) fn render(
         Err(Refusal::Leader { url }) => redirect(&url, uri),
         Err(Refusal::Problem(found)) => problem(&found, uri),
     };
-    let rendered = if method == Method::HEAD {
-        rendered.without_body()
-    } else {
-        rendered
-    };
-    rendered.into_response(in_work, share)
+    rendered.for_method(method).into_response(in_work, share)
 }
 
 /// About how many bytes the answer holds until it is sent.
@@ -72,10 +67,11 @@ fn render_about_app(reply: app::Reply, uri: &Uri) -> Rendered {
 }
 
 /// Writes the description of the interface.
-pub(crate) fn render_openapi(in_work: InWork) -> Response<ReplyBody> {
+pub(crate) fn render_openapi(method: &Method, in_work: InWork) -> Response<ReplyBody> {
     static DOCUMENT: std::sync::OnceLock<Bytes> = std::sync::OnceLock::new();
     let document = DOCUMENT.get_or_init(|| synod_api::openapi_json().into());
-    bytes(document.clone(), headers::JSON).into_response(in_work, AnswerShare::default())
+    let rendered = bytes(document.clone(), headers::JSON).for_method(method);
+    rendered.into_response(in_work, AnswerShare::default())
 }
 
 fn problem(problem: &Problem, uri: &Uri) -> Rendered {

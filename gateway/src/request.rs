@@ -3,7 +3,9 @@
 
 use bytes::Bytes;
 use http::Method;
+use http::header::{HOST, HeaderValue, ORIGIN};
 use http::request::Parts;
+use http::uri::Authority;
 use hyper::body::Body;
 use synod_api::ErrorCode;
 use synod_api::limits::{HEADER_FIELDS_MAX, URI_BYTES_MAX};
@@ -39,11 +41,12 @@ where
     if place.needs_certificate() && caller.fingerprint.is_none() {
         return Err(ErrorCode::CertificateRequired.into());
     }
+    check_origin(parts, caller)?;
     if let Place::App(app::Place::Below { name, path }) = place {
         let call = read_app(name, path.to_owned(), parts, body, bounds).await?;
         return Ok(Asked::Call(Call::App(call)));
     }
-    if parts.method == Method::GET || parts.method == Method::DELETE {
+    if parts.method != Method::PUT && parts.method != Method::POST {
         expect_no_body(&body)?;
         let call = place.read(parts)?;
         return Ok(call.map_or(Asked::OpenApi, Asked::Call));
@@ -76,6 +79,28 @@ fn check_head(parts: &Parts) -> Result<(), Refused> {
         return Err(refuse(ErrorCode::MalformedRequest, detail));
     }
     Ok(())
+}
+
+/// A browser sends the certificate of its user with whatever a page asks for. A page of another
+/// origin, which `Origin` names (RFC 6454 section 7), does not act in that user's name.
+fn check_origin(parts: &Parts, caller: Caller) -> Result<(), Refused> {
+    let Some(origin) = parts.headers.get(ORIGIN) else {
+        return Ok(());
+    };
+    let host = parts.uri.authority().map(Authority::as_str).map_or_else(
+        || parts.headers.get(HOST).map(HeaderValue::as_bytes),
+        |authority| Some(authority.as_bytes()),
+    );
+    let origin_host = origin.as_bytes().strip_prefix(b"https://");
+    let is_own = origin_host
+        .zip(host)
+        .is_some_and(|(origin, host)| origin.eq_ignore_ascii_case(host));
+    if is_own || caller.fingerprint.is_none() {
+        return Ok(());
+    }
+    let origin = String::from_utf8_lossy(origin.as_bytes());
+    let detail = format!("it comes from a page of {}", quoted(&origin));
+    Err(refuse(ErrorCode::CrossOrigin, detail))
 }
 
 fn find_place(parts: &Parts) -> Result<Place<'_>, Refused> {

@@ -13,7 +13,7 @@ use synod_api::{ErrorCode, Limits, Problem};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch::Receiver;
 
-use crate::body::{AnswerRoom, AnswerShare, Bounds, Budget, ReplyBody};
+use crate::body::{AnswerRoom, AnswerShare, Bounds, Budget, ReplyBody, drain, may_drain};
 use crate::port::{Answer, Backend, Call, Caller, Reply};
 use crate::reply::{held_bytes, render, render_openapi};
 use crate::request::{Asked, read_request};
@@ -149,17 +149,23 @@ impl<B: Backend> Shared<B> {
         in_work: crate::watch::InWork,
         own_room: &AnswerRoom,
     ) -> Response<ReplyBody> {
-        let (parts, body) = request.into_parts();
+        let (parts, mut body) = request.into_parts();
         let bounds = Bounds {
             limits: &self.limits,
             budget: &self.budget,
         };
         let arriving = in_work.arriving();
-        let asked = read_request(&parts, body, caller, bounds).await;
+        let asked = read_request(&parts, &mut body, caller, bounds).await;
+        if let Err(refused) = &asked
+            && refused.0.code != ErrorCode::RequestTimeout
+            && may_drain(&parts)
+        {
+            drain(body, &self.limits).await;
+        }
         drop(arriving);
         let answer = match asked {
             Ok(Asked::Call(call)) => self.ask(caller, call).await,
-            Ok(Asked::OpenApi) => return render_openapi(in_work),
+            Ok(Asked::OpenApi) => return render_openapi(&parts.method, in_work),
             Err(refused) => Err(refused.0.into()),
         };
         let (answer, share) = self.make_room(answer, &parts.method, own_room).await;

@@ -5,9 +5,9 @@ use bytes::Bytes;
 use synod_api::limits::ANSWER_BYTES_MAX;
 use synod_api::{
     Base64, Blob, Entry, ErrorCode, ListReply, Operation, OperationResult, Problem, TxStatus,
-    TxnReply, WriteReply, write_cursor,
+    TxnReply, WriteReply,
 };
-use synod_gateway::kv::{Call, Reply, Watching};
+use synod_gateway::kv::{Call, Page, Reply, Watching};
 use synod_gateway::{Answer, Records};
 use synod_ledger::TxId;
 use synod_replica::Caller;
@@ -28,6 +28,8 @@ enum Form {
     Plain,
     /// A write after which the key has none.
     Removal,
+    /// A page of a listing.
+    Page(Page),
     /// Several operations, in their order.
     Batch(Vec<Operation>),
 }
@@ -41,8 +43,8 @@ impl Running {
                 self.operate(caller, get, Form::Plain).await
             }
             Call::List { page, consistency } => {
-                let list = operation::list(page, consistency)?;
-                self.operate(caller, list, Form::Plain).await
+                let list = operation::list(page.clone(), consistency)?;
+                self.operate(caller, list, Form::Page(page)).await
             }
             Call::Put {
                 at,
@@ -113,7 +115,7 @@ fn answered(
             as_of,
         },
         replica::Answer::Missing => return Err(Problem::new(ErrorCode::KeyNotFound).into()),
-        replica::Answer::Page { items, more } => Reply::Listed(page(items, more, as_of)),
+        replica::Answer::Page { items, more } => Reply::Listed(page(items, more, as_of, &form)),
         replica::Answer::ConditionFailed { at, version } => {
             return Err(condition_failed(at, version, &form).into());
         }
@@ -136,15 +138,19 @@ fn answered(
 fn version_after(transaction: TxId, form: &Form) -> u64 {
     match form {
         Form::Removal => 0,
-        Form::Plain | Form::Batch(_) => transaction.seqno,
+        Form::Plain | Form::Page(_) | Form::Batch(_) => transaction.seqno,
     }
 }
 
-fn page(items: Vec<Item>, more: bool, as_of: TxId) -> ListReply {
+fn page(items: Vec<Item>, more: bool, as_of: TxId, form: &Form) -> ListReply {
+    let Form::Page(asked) = form else {
+        unreachable!("only a listing is answered with a page");
+    };
+    let scope = asked.cursor_scope();
     let next_cursor = items
         .last()
         .filter(|_| more)
-        .map(|last| write_cursor(&last.key));
+        .map(|last| scope.write_cursor(&last.key));
     let entry = |item: Item| Entry {
         key: Blob(item.key),
         value: Blob(item.value),

@@ -76,7 +76,12 @@ const LAYERS: &[Layer] = &[
     layer(
         3,
         "synod-api",
-        &["synod-kv", "synod-ledger", "synod-attestation"],
+        &[
+            "synod-crypto",
+            "synod-kv",
+            "synod-ledger",
+            "synod-attestation",
+        ],
     ),
     layer(
         4,

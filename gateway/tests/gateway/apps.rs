@@ -499,3 +499,19 @@ async fn method_that_a_route_does_not_take_is_refused_with_those_that_it_takes()
     assert_eq!(answer.header("allow"), "GET, POST");
     assert_eq!(answer.problem().code, ErrorCode::AppMethodNotAllowed);
 }
+
+#[tokio::test]
+async fn pages_of_apps_share_no_origin_whatever_the_app_says() {
+    let own = "sandbox allow-same-origin allow-scripts";
+    let door = answering(200, &[("content-security-policy", own)]);
+    let answer = door.http1(USER, request("GET", "/app/a/x")).await;
+    let policies: Vec<_> = answer
+        .headers
+        .get_all("content-security-policy")
+        .iter()
+        .collect();
+    assert_eq!(policies.len(), 2, "a browser obeys both");
+    assert_eq!(policies[0], own);
+    let ours = policies[1].to_str().expect("text");
+    assert!(ours.starts_with("sandbox ") && !ours.contains("allow-same-origin"));
+}

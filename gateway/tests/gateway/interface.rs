@@ -5,8 +5,8 @@ use crate::door;
 use bytes::Bytes;
 use door::{Answer, Door, TRANSACTION, USER, obliging, request, with_body};
 use synod_api::{
-    Condition, Consistency, ErrorCode, HealthReply, ListReply, OperationResult, Problem, TxReply,
-    TxStatus, TxnReply, WriteReply,
+    Condition, Consistency, CursorScope, ErrorCode, HealthReply, ListReply, OperationResult,
+    Problem, TxReply, TxStatus, TxnReply, WriteReply,
 };
 use synod_gateway::kv::{Key, Page, WriteMode};
 use synod_gateway::{
@@ -110,8 +110,15 @@ async fn listing_carries_its_bounds_and_its_cursor() {
             next_cursor,
         }))))
     });
-    let path = "/v1/kv/txn?prefix=a&from=ab&to=b&limit=5&cursor=YQ";
-    let answer = door.http1(USER, request("GET", path)).await;
+    let scope = CursorScope {
+        map: "txn",
+        prefix: b"a",
+        from: b"ab",
+        to: Some(b"b"),
+    };
+    let cursor = scope.write_cursor(b"a");
+    let path = format!("/v1/kv/txn?prefix=a&from=ab&to=b&limit=5&cursor={cursor}");
+    let answer = door.http1(USER, request("GET", &path)).await;
     let (_, call) = door.heard().unwrap();
     let page = Page {
         map: "txn".to_owned(),
@@ -407,4 +414,52 @@ async fn stopping_answers_what_is_in_work_and_closes() {
         .send_request(request("GET", "http://synod/livez"))
         .await;
     assert!(refused.is_err(), "a request was taken after the stop");
+}
+
+#[tokio::test]
+async fn name_of_a_map_may_be_encoded_in_paths_and_parameters() {
+    let door = Door::new(obliging);
+    for path in [
+        "/v1/kv/public%3Amap/k",
+        "/v1/kv/public%3amap",
+        "/v1/watch?map=public%3Amap",
+    ] {
+        door.http1(USER, request("GET", path)).await;
+        let (_, call) = door.heard().expect("it is handed on");
+        let map = match call {
+            Call::Kv(kv::Call::Get { at, .. }) => at.map,
+            Call::Kv(kv::Call::List { page, .. }) => page.map,
+            Call::Kv(kv::Call::Watch(watching)) => watching.map,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(map, "public:map", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn head_is_answered_as_get_is_without_the_body() {
+    let door = Door::new(obliging);
+    for path in ["/v1/kv/a/k", "/v1/openapi.json", "/v1/kv/a/%zz"] {
+        let get = door.http1(USER, request("GET", path)).await;
+        let head = door.http1(USER, request("HEAD", path)).await;
+        assert_eq!(head.status, get.status, "{path}");
+        assert!(head.body.is_empty() && !get.body.is_empty(), "{path}");
+        let length = get.body.len().to_string();
+        assert_eq!(head.header("content-length"), length, "{path}");
+        assert_eq!(head.header("content-type"), get.header("content-type"));
+        let mut client = door.http2(USER).await;
+        let over_http2 = client.send_request(request("HEAD", path)).await;
+        let over_http2 = Answer::read(over_http2.expect("an answer comes")).await;
+        assert_eq!(over_http2.status, get.status, "{path}");
+        assert_eq!(over_http2.header("content-length"), length, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn no_answer_may_be_taken_for_what_it_does_not_say_that_it_is() {
+    let door = Door::new(obliging);
+    for path in ["/v1/kv/a/k", "/v1/openapi.json", "/nowhere"] {
+        let answer = door.http1(USER, request("GET", path)).await;
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+    }
 }

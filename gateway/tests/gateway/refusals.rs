@@ -41,12 +41,12 @@ async fn unknown_routes_are_not_found_and_say_where_to_look() {
 async fn wrong_methods_are_refused_and_the_right_ones_listed() {
     let door = Door::new(obliging);
     for (method, path, allow) in [
-        ("POST", "/v1/kv/a/k", "GET, PUT, DELETE"),
-        ("PUT", "/v1/kv/txn", "GET, POST"),
+        ("POST", "/v1/kv/a/k", "GET, HEAD, PUT, DELETE"),
+        ("PUT", "/v1/kv/txn", "GET, HEAD, POST"),
         ("GET", "/v1/join", "POST"),
-        ("DELETE", "/v1/network", "GET"),
-        ("OPTIONS", "/v1/kv/a", "GET"),
-        ("BREW", "/livez", "GET"),
+        ("DELETE", "/v1/network", "GET, HEAD"),
+        ("OPTIONS", "/v1/kv/a", "GET, HEAD"),
+        ("BREW", "/livez", "GET, HEAD"),
     ] {
         let answer = door.http1(USER, request(method, path)).await;
         assert_eq!(
@@ -379,4 +379,113 @@ async fn mutated_requests_never_panic_the_gateway() {
         door.http1(USER, request("GET", "/v1/kv/m/k")).await.status,
         200
     );
+}
+
+#[tokio::test]
+async fn transaction_ids_that_none_ever_had_are_refused() {
+    for id in [
+        "0.0",
+        "0.5",
+        "2.0",
+        "2.18446744073709551616",
+        "2",
+        "02.1",
+        "2.1.1",
+    ] {
+        let found = refused(request("GET", &format!("/v1/tx/{id}"))).await;
+        assert_eq!(found, ErrorCode::InvalidParameter, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_body_is_told_whole() {
+    let door = Door::new(obliging);
+    let detail = async |body: &str| {
+        let request = with_body("POST", "/v1/kv/txn", JSON, body.to_owned());
+        let problem = door.http1(USER, request).await.problem();
+        (problem.code, problem.detail.expect("it says what"))
+    };
+    let long = r#"{"operations": [{"put": {"map": "a", "key": "k", "value": "v", "until": 7}}]}"#;
+    let (code, told) = detail(long).await;
+    assert_eq!(code, ErrorCode::InvalidBody);
+    let expected =
+        "at line 1, column 70: unknown field `until`, expected one of `map`, `key`, `value`";
+    assert_eq!(told, expected);
+    let (code, told) = detail("{\"operations\":\n [}").await;
+    assert_eq!(code, ErrorCode::MalformedRequest);
+    assert_eq!(told, "the body is not JSON from line 2, column 3 on");
+}
+
+#[tokio::test]
+async fn page_of_another_origin_does_not_act_with_its_readers_certificate() {
+    let door = Door::new(obliging);
+    let put = |origin: &str| with_body("PUT", "/v1/kv/m/k", &[("origin", origin)], "v");
+    for foreign in [
+        "https://elsewhere.example",
+        "http://synod",
+        "null",
+        "https://synod:1",
+    ] {
+        let problem = door.http1(USER, put(foreign)).await.problem();
+        assert_eq!(problem.code, ErrorCode::CrossOrigin, "{foreign}");
+        assert!(door.heard().is_none(), "{foreign}");
+    }
+    for own in ["https://synod", "https://SYNOD"] {
+        assert_eq!(door.http1(USER, put(own)).await.status, 200, "{own}");
+    }
+    let anonymous = with_body("GET", "/v1/tx/1.1", &[("origin", "null")], "");
+    let answer = door.http1(Caller::default(), anonymous).await;
+    assert_eq!(
+        answer.problem().code,
+        ErrorCode::NotReady,
+        "it was handed on"
+    );
+}
+
+/// A body that counts what is taken of it.
+struct Counted {
+    left: usize,
+    taken: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+}
+
+impl hyper::body::Body for Counted {
+    type Data = bytes::Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<bytes::Bytes>, Self::Error>>> {
+        const PIECE: usize = 16 * 1024;
+        if self.left == 0 {
+            return std::task::Poll::Ready(None);
+        }
+        self.left -= PIECE;
+        self.taken
+            .fetch_add(PIECE, std::sync::atomic::Ordering::Relaxed);
+        let piece = bytes::Bytes::from(vec![0; PIECE]);
+        std::task::Poll::Ready(Some(Ok(hyper::body::Frame::data(piece))))
+    }
+}
+
+#[tokio::test]
+async fn refusal_over_http2_comes_once_the_body_was_taken() {
+    const BODY_BYTES: usize = 3 * 1024 * 1024;
+    let door = Door::new(obliging);
+    let taken = std::sync::Arc::default();
+    let body = Counted {
+        left: BODY_BYTES,
+        taken: std::sync::Arc::clone(&taken),
+    };
+    let io = hyper_util::rt::TokioIo::new(door.connect(USER));
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let opened = hyper::client::conn::http2::handshake(executor, io).await;
+    let (mut client, connection) = opened.expect("it opens");
+    tokio::spawn(connection);
+    let request = Request::put("https://synod/v1/kv/m/k").body(body);
+    let answer = client.send_request(request.expect("well-formed")).await;
+    let answer = door::Answer::read(answer.expect("an answer comes")).await;
+    assert_eq!(answer.problem().code, ErrorCode::ValueTooLarge);
+    let taken = taken.load(std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(taken, BODY_BYTES, "the sender was not cut off");
 }
