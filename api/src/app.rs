@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use synod_ledger::TxId;
 use utoipa::ToSchema;
 
-use crate::limits::{COMPONENT_CHUNKS_MAX, LOG_LINES_MAX, URI_BYTES_MAX};
+use crate::limits::{COMPONENT_CHUNKS_MAX, LOG_LINES_MAX};
 use crate::problem::ErrorCode as Code;
 use crate::route::{
     Access, Answer, Body, Form, IDEMPOTENCY, NUMBER as ANY_NUMBER, POSITIVE, Parameter, Route,
@@ -167,7 +167,7 @@ const CALL_PARAMETERS: &[Parameter] = &[
     NAME,
     path(
         "path",
-        Form::Text(1, URI_BYTES_MAX),
+        Form::Text(1, None),
         "What the app is asked for: one or more segments, handed on as they are spelled. No segment may be empty, \
          `.` or `..`, encoded or not, and none may hold an encoded `/`, `\\` or NUL.",
     ),

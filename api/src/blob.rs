@@ -12,9 +12,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
+
+use crate::limits::KEY_BYTES_MAX;
 
 /// A key or a value: text, or `{"base64": "…"}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,20 +74,50 @@ impl PartialSchema for Blob {
         let text = ObjectBuilder::new()
             .schema_type(Type::String)
             .description(Some("UTF-8 text"));
-        let binary = ObjectBuilder::new()
-            .property("base64", Base64::schema())
-            .required("base64");
-        OneOfBuilder::new()
-            .description(Some(
-                "A key or a value: text, or an object with base64 for bytes that are not UTF-8.",
-            ))
-            .item(text)
-            .item(binary)
-            .into()
+        let about = "A value: text, or an object with base64 for bytes that are not UTF-8.";
+        text_or_binary(text, BASE64, about)
     }
 }
 
 impl ToSchema for Blob {}
+
+/// The schema of a [`Blob`] that is a key: not empty.
+pub(crate) struct KeyForm;
+
+impl PartialSchema for KeyForm {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(KEY_BYTES_MAX))
+            .description(Some("UTF-8 text"));
+        let about = "A key, of at most 512 bytes: text, or an object with base64 for bytes that are not UTF-8.";
+        text_or_binary(text, BASE64_OF_SOME, about)
+    }
+}
+
+impl ToSchema for KeyForm {}
+
+/// Padded base64 (RFC 4648 section 4), and that of at least one byte.
+const BASE64: &str = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$";
+const BASE64_OF_SOME: &str =
+    "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})$";
+
+fn text_or_binary(text: ObjectBuilder, base64: &str, about: &str) -> RefOr<Schema> {
+    let bytes = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .content_encoding("base64")
+        .pattern(Some(base64));
+    let binary = ObjectBuilder::new()
+        .property("base64", bytes)
+        .required("base64")
+        .additional_properties(Some(AdditionalProperties::FreeForm(false)));
+    OneOfBuilder::new()
+        .description(Some(about))
+        .item(text)
+        .item(binary)
+        .into()
+}
 
 /// Bytes of a binary format, in JSON as base64 (RFC 4648 §4, padded).
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,6 +154,7 @@ impl PartialSchema for Base64 {
         ObjectBuilder::new()
             .schema_type(Type::String)
             .content_encoding("base64")
+            .pattern(Some(BASE64))
             .into()
     }
 }

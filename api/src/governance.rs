@@ -57,6 +57,7 @@ pub struct UserInfo {
 #[serde(deny_unknown_fields)]
 pub struct ActionRequest {
     /// COSE_Sign1 messages of members, all over the same action; at most 64.
+    #[schema(min_items = 1, max_items = 64)]
     pub signatures: Vec<Base64>,
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use synod_ledger::{TxId, TxStatus};
 use utoipa::ToSchema;
 
-use crate::blob::{Base64, Blob};
+use crate::blob::{Base64, Blob, KeyForm};
 use crate::limits::{KEY_BYTES_MAX, LIST_ENTRIES_MAX};
 use crate::problem::ErrorCode as Code;
 use crate::route::{
@@ -49,6 +49,7 @@ pub struct WriteReply {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Entry {
     /// The key.
+    #[schema(value_type = KeyForm)]
     pub key: Blob,
     /// Its value.
     pub value: Blob,
@@ -91,6 +92,7 @@ pub struct Compare {
     #[schema(example = "accounts", pattern = "^[a-z0-9._:-]{1,128}$")]
     pub map: String,
     /// The key.
+    #[schema(value_type = KeyForm)]
     pub key: Blob,
     /// What must be true of it.
     pub expect: Expectation,
@@ -126,6 +128,7 @@ pub struct KeyRef {
     #[schema(example = "accounts", pattern = "^[a-z0-9._:-]{1,128}$")]
     pub map: String,
     /// The key.
+    #[schema(value_type = KeyForm)]
     pub key: Blob,
 }
 
@@ -137,6 +140,7 @@ pub struct KeyValue {
     #[schema(example = "accounts", pattern = "^[a-z0-9._:-]{1,128}$")]
     pub map: String,
     /// The key.
+    #[schema(value_type = KeyForm)]
     pub key: Blob,
     /// The value.
     pub value: Blob,
@@ -197,6 +201,7 @@ pub struct WatchEvent {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WatchChange {
     /// The key.
+    #[schema(value_type = KeyForm)]
     pub key: Blob,
     /// Its value from then on; null where it was deleted.
     pub value: Option<Blob>,
@@ -214,7 +219,7 @@ const MAP: Parameter = path(
 );
 const KEY: Parameter = path(
     "key",
-    Form::Text(1, KEY_BYTES_MAX),
+    Form::Text(1, Some(KEY_BYTES_MAX)),
     "The key: 1 to 512 bytes, percent-encoded, `/` as `%2F`. The keys `.` and `..`, which URL libraries \
      swallow, are reached by `POST /v1/kv/txn`.",
 );
@@ -222,7 +227,8 @@ const CONSISTENCY: Parameter = query(
     "consistency",
     Form::Pattern("^(linearizable|local)$"),
     "`linearizable` (default): the leader answers, after it has made sure that it leads. `local`: any replica \
-     answers from its own certified state, and names the transaction that it is as of.",
+     answers from its own certified state, and names the transaction that it is as of; also without a leader, for \
+     five seconds after it last heard one.",
 );
 const WAIT: Parameter = query(
     "wait",
@@ -334,17 +340,17 @@ pub(crate) const ROUTES: &[Route] = &[
             MAP,
             query(
                 "prefix",
-                Form::Text(0, KEY_BYTES_MAX),
+                Form::Text(0, Some(KEY_BYTES_MAX)),
                 "Only keys that begin with these bytes, percent-encoded.",
             ),
             query(
                 "from",
-                Form::Text(0, KEY_BYTES_MAX),
+                Form::Text(0, Some(KEY_BYTES_MAX)),
                 "Only keys from this one on, percent-encoded.",
             ),
             query(
                 "to",
-                Form::Text(0, KEY_BYTES_MAX),
+                Form::Text(0, Some(KEY_BYTES_MAX)),
                 "Only keys before this one, percent-encoded.",
             ),
             query(
@@ -424,7 +430,7 @@ pub(crate) const ROUTES: &[Route] = &[
             },
             query(
                 "prefix",
-                Form::Text(0, KEY_BYTES_MAX),
+                Form::Text(0, Some(KEY_BYTES_MAX)),
                 "Only keys that begin with these bytes, percent-encoded.",
             ),
             query(

@@ -154,7 +154,7 @@ fn parameter(known: &Parameter) -> utoipa::openapi::path::Parameter {
 fn form(form: Form) -> ObjectBuilder {
     let text = ObjectBuilder::new().schema_type(Type::String);
     match form {
-        Form::Text(least, most) => text.min_length(Some(least)).max_length(Some(most)),
+        Form::Text(least, most) => text.min_length(Some(least)).max_length(most),
         Form::Pattern(pattern) => text.pattern(Some(pattern)),
         Form::Integer(least, most) => ObjectBuilder::new()
             .schema_type(Type::Integer)

@@ -131,10 +131,10 @@ fn text(name: &str, value: &HeaderValue) -> Result<String, Refused> {
 
 fn wants_receipt(all: &HeaderMap) -> Result<bool, Refused> {
     match single(all, &RECEIPT)? {
-        None => Ok(false),
+        None | Some("none") => Ok(false),
         Some("inline") => Ok(true),
         Some(other) => Err(invalid(format!(
-            "`Synod-Receipt` is {}, not `inline`",
+            "`Synod-Receipt` is {}, not `inline` or `none`",
             quoted(other)
         ))),
     }

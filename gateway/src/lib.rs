@@ -14,6 +14,7 @@ mod app_reply;
 mod app_request;
 mod body;
 mod conditions;
+mod counts;
 pub mod governance;
 pub mod kv;
 pub mod ledger;

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
@@ -14,6 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch::Receiver;
 
 use crate::body::{AnswerRoom, AnswerShare, Bounds, Budget, ReplyBody, drain, may_drain};
+use crate::counts::Counts;
+use crate::network;
 use crate::port::{Answer, Backend, Call, Caller, Reply};
 use crate::reply::{held_bytes, render, render_openapi};
 use crate::request::{Asked, read_request};
@@ -29,6 +32,7 @@ struct Shared<B> {
     limits: Limits,
     budget: Arc<Budget>,
     answers: AnswerRoom,
+    counts: Counts,
     http: auto::Builder<TokioExecutor>,
 }
 
@@ -52,6 +56,7 @@ impl<B: Backend> Gateway<B> {
                 limits,
                 budget,
                 answers,
+                counts: Counts::default(),
                 http,
             }),
         }
@@ -93,8 +98,10 @@ impl<B: Backend> Gateway<B> {
             let own_room = Arc::clone(&own_room);
             // Boxed: the stream's task would otherwise be moved about with kilobytes of state.
             Box::pin(async move {
-                let answer = shared.answer(request, caller, in_work, &own_room);
-                Ok::<_, Infallible>(answer.await)
+                let began = Instant::now();
+                let answer = shared.answer(request, caller, in_work, &own_room).await;
+                shared.counts.answered(answer.status(), began.elapsed());
+                Ok::<_, Infallible>(answer)
             })
         });
         let mut connection = std::pin::pin!(self.shared.http.serve_connection(io, service));
@@ -193,6 +200,16 @@ impl<B: Backend> Shared<B> {
         (Err(problem.into()), AnswerShare::default())
     }
 
+    /// Adds what the door itself counts to the metrics of the replica.
+    fn with_own_metrics(&self, reply: network::Reply) -> network::Reply {
+        let network::Reply::Metrics(mut text) = reply else {
+            return reply;
+        };
+        self.counts
+            .write(&mut text, self.budget.taken(), self.answers.taken());
+        network::Reply::Metrics(text)
+    }
+
     async fn ask(&self, caller: Caller, call: Call) -> Answer<Reply> {
         let backend = &self.backend;
         let answer = async {
@@ -204,7 +221,10 @@ impl<B: Backend> Shared<B> {
                     let reply = backend.governance(caller, call).await;
                     reply.map(Reply::Governance)
                 }
-                Call::Network(call) => backend.network(caller, call).await.map(Reply::Network),
+                Call::Network(call) => {
+                    let reply = backend.network(caller, call).await;
+                    reply.map(|reply| Reply::Network(self.with_own_metrics(reply)))
+                }
             }
         };
         let in_time = tokio::time::timeout(self.limits.answer_timeout, answer).await;

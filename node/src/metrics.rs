@@ -1,18 +1,38 @@
 //! Metrics in the text format of Prometheus. Sizes and counts only: nothing of private state.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use synod_governance::ReplicaStatus;
 use synod_replica::{Gauges, NetworkView};
 use synod_runtime::RuntimeCounts;
 
+use Value::{Number, Seconds};
+
 use crate::executors::ExecutorCounts;
 use crate::reattester::Progress;
+
+/// The value of a metric.
+#[derive(Clone, Copy)]
+enum Value {
+    /// As it is.
+    Number(u64),
+    /// Milliseconds, written as seconds.
+    Seconds(u64),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Number(number) => write!(f, "{number}"),
+            Seconds(ms) => write!(f, "{}.{:03}", ms / 1000, ms % 1000),
+        }
+    }
+}
 
 /// The metrics of a node that is not a replica yet.
 pub(crate) fn before_running() -> String {
     let mut text = String::new();
-    gauge(&mut text, UP.0, UP.1, 0);
+    gauge(&mut text, UP.0, UP.1, Number(0));
     text
 }
 
@@ -30,25 +50,25 @@ pub(crate) fn text(
         .iter()
         .filter(|replica| replica.status == ReplicaStatus::Voter);
     let values = [
-        1,
-        gauges.view,
-        gauges.leads.into(),
-        gauges.last_index,
-        gauges.certified_index,
-        gauges.certified_seqno,
-        view.certified.2,
-        gauges.ledger_behind_ms,
-        gauges.calls_waiting as u64,
-        voters.count() as u64,
-        view.configuration.number(),
-        ledger_bytes,
-        gauges.disk_full.into(),
-        gauges.halted.into(),
-        resident_bytes().unwrap_or(0),
-        own.map_or(0, |replica| replica.expires_ms),
-        view.lapsed.len() as u64,
-        gauges.voters_behind as u64,
-        view.stalled.into(),
+        Number(1),
+        Number(gauges.view),
+        Number(gauges.leads.into()),
+        Number(gauges.last_index),
+        Number(gauges.certified_index),
+        Number(gauges.certified_seqno),
+        Seconds(view.certified.2),
+        Seconds(gauges.ledger_behind_ms),
+        Number(gauges.calls_waiting as u64),
+        Number(voters.count() as u64),
+        Number(view.configuration.number()),
+        Number(ledger_bytes),
+        Number(gauges.disk_full.into()),
+        Number(gauges.halted.into()),
+        Number(resident_bytes().unwrap_or(0)),
+        Seconds(own.map_or(0, |replica| replica.expires_ms)),
+        Number(view.lapsed.len() as u64),
+        Number(gauges.voters_behind as u64),
+        Number(view.stalled.into()),
     ];
     let mut text = String::with_capacity(2048);
     for ((name, help), value) in GAUGES.iter().zip(values) {
@@ -56,10 +76,26 @@ pub(crate) fn text(
     }
     let counts = [gauges.misbehaviours, gauges.refusals, attesting.failures];
     for ((name, help), value) in COUNTERS.iter().zip(counts) {
-        counter(&mut text, name, help, value);
+        counter(&mut text, name, help, Number(value));
     }
+    write_silence(&mut text, view);
     write_apps(&mut text, apps);
     text
+}
+
+/// For how long each other voter has not been heard; 0 until that is long.
+fn write_silence(text: &mut String, view: &NetworkView) {
+    const NAME: &str = "synod_voter_silent_seconds";
+    const HELP: &str = "For how long this replica has not heard a voter; 0 until that is long.";
+    writeln!(text, "# HELP {NAME} {HELP}\n# TYPE {NAME} gauge")
+        .expect("writing to a string cannot fail");
+    let voters = view.configuration.voters().iter();
+    for voter in voters.filter(|voter| voter.id != view.id) {
+        let silent = view.silent.iter().find(|(id, _)| *id == voter.id);
+        let value = Seconds(silent.map_or(0, |(_, ms)| *ms));
+        writeln!(text, "{NAME}{{replica=\"{}\"}} {value}", voter.id)
+            .expect("writing to a string cannot fail");
+    }
 }
 
 /// What there is to count of apps. Says nothing of which app does what.
@@ -85,14 +121,14 @@ fn write_apps(text: &mut String, apps: &AppMetrics) {
         apps.watch_bytes as u64,
     ];
     for ((name, help), value) in APP_GAUGES.iter().zip(gauges) {
-        gauge(text, name, help, value);
+        gauge(text, name, help, Number(value));
     }
     let counts = [
-        runtime.executions,
-        runtime.instances_begun,
-        executors.compilations,
-        executors.compile_ms,
-        executors.panics,
+        Number(runtime.executions),
+        Number(runtime.instances_begun),
+        Number(executors.compilations),
+        Seconds(executors.compile_ms),
+        Number(executors.panics),
     ];
     for ((name, help), value) in APP_COUNTERS.iter().zip(counts) {
         counter(text, name, help, value);
@@ -144,7 +180,7 @@ const APP_COUNTERS: [(&str, &str); 5] = [
         "Components that were compiled or refused.",
     ),
     (
-        "synod_app_compile_milliseconds_total",
+        "synod_app_compile_seconds_total",
         "Time that compiling took.",
     ),
     (
@@ -169,12 +205,12 @@ const GAUGES: [(&str, &str); 19] = [
     ),
     ("synod_certified_seqno", "Newest certified transaction."),
     (
-        "synod_ledger_time_ms",
-        "Ledger time of the newest certified block, Unix milliseconds.",
+        "synod_ledger_timestamp_seconds",
+        "Ledger time of the newest certified block, Unix time.",
     ),
     (
-        "synod_ledger_time_behind_ms",
-        "How far the newest certified block was behind this machine's clock when it came, milliseconds.",
+        "synod_ledger_time_behind_seconds",
+        "How far the newest certified block was behind this machine's clock when it came.",
     ),
     ("synod_calls_waiting", "Calls that wait to be carried out."),
     ("synod_voters", "Voters of the newest configuration."),
@@ -187,8 +223,8 @@ const GAUGES: [(&str, &str); 19] = [
     ("synod_halted", "Whether the replica has stopped for good."),
     ("synod_memory_bytes", "Resident memory of the process."),
     (
-        "synod_verdict_expires_ms",
-        "When the verdict on this replica lapses, Unix milliseconds.",
+        "synod_verdict_expiry_timestamp_seconds",
+        "When the verdict on this replica lapses, Unix time.",
     ),
     (
         "synod_verdicts_lapsed",
@@ -216,15 +252,15 @@ const COUNTERS: [(&str, &str); 3] = [
 ];
 const UP: (&str, &str) = ("synod_up", "Whether the node is a running replica.");
 
-fn gauge(text: &mut String, name: &str, help: &str, value: u64) {
+fn gauge(text: &mut String, name: &str, help: &str, value: Value) {
     row(text, name, help, "gauge", value);
 }
 
-fn counter(text: &mut String, name: &str, help: &str, value: u64) {
+fn counter(text: &mut String, name: &str, help: &str, value: Value) {
     row(text, name, help, "counter", value);
 }
 
-fn row(text: &mut String, name: &str, help: &str, kind: &str, value: u64) {
+fn row(text: &mut String, name: &str, help: &str, kind: &str, value: Value) {
     writeln!(
         text,
         "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}"

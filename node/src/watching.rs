@@ -39,6 +39,8 @@ const BREATH: Duration = Duration::from_millis(2);
 /// A watcher that has seen all waits so long before it looks again, so that many transactions make
 /// one look.
 const PAUSE: Duration = Duration::from_millis(20);
+/// A watcher that comes from another replica may be so far ahead of this one.
+const BEHIND_MAX: Duration = Duration::from_secs(3);
 /// So often a silent stream says that it is alive.
 const ALIVE: Duration = Duration::from_secs(15);
 
@@ -124,7 +126,10 @@ impl Watchers {
         from: Option<u64>,
     ) -> Result<mpsc::Receiver<Result<Bytes, Broken>>, Box<Problem>> {
         let place = self.enter(watched.caller.fingerprint)?;
-        let certified = self.certified.subscribe();
+        let mut certified = self.certified.subscribe();
+        if let Some(from) = from {
+            reach(&core, &mut certified, from).await?;
+        }
         let asked = watched.clone();
         let (position, seen) = core
             .look(move |replica| begin(replica, &asked, from))
@@ -174,6 +179,28 @@ impl Drop for Place {
             open.remove(&self.caller);
         }
     }
+}
+
+/// Waits until this replica has certified what the watcher has seen elsewhere.
+async fn reach(
+    core: &Core,
+    certified: &mut watch::Receiver<u64>,
+    from: u64,
+) -> Result<(), Box<Problem>> {
+    let newest = |replica: &mut Replica| replica.machine().history().certified_seqno();
+    if from <= core.look(newest).await? {
+        return Ok(());
+    }
+    let reached = certified.wait_for(|seqno| *seqno >= from);
+    if let Ok(Ok(_)) = tokio::time::timeout(BEHIND_MAX, reached).await {
+        return Ok(());
+    }
+    let newest = core.look(newest).await?;
+    let detail =
+        format!("no transaction has the sequence number {from} yet, {newest} is the newest here");
+    Err(Problem::new(ErrorCode::InvalidParameter)
+        .with_detail(detail)
+        .into())
 }
 
 /// Where a watcher begins.

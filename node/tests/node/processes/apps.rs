@@ -437,6 +437,45 @@ async fn watch_ends_with_the_right_to_it() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn watch_from_a_number_that_no_transaction_has_is_refused_and_not_silent() {
+    let synod = Synod::alone().await;
+    let newest = synod.put("k", "v").await.transaction_id.seqno;
+    let mut watch = synod.service().watch("records", b"", Some(newest + 1000));
+    let refused = tokio::time::timeout(PATIENCE, watch.next()).await;
+    let refused = code(refused.expect("in time"));
+    assert_eq!(refused, Some(ErrorCode::InvalidParameter));
+    // One that is about to exist is waited for.
+    let mut watch = synod.service().watch("records", b"", Some(newest + 1));
+    let (_, change) = tokio::join!(
+        async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            synod.put("k", "w").await;
+            synod.put("k", "x").await
+        },
+        tokio::time::timeout(PATIENCE, watch.next())
+    );
+    let change = change.expect("in time").expect("a change");
+    assert_eq!(change.transaction_id.seqno, newest + 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_are_counted_with_how_long_they_took() {
+    let synod = Synod::alone().await;
+    let before = synod
+        .gauge("synod_http_request_duration_seconds_count")
+        .await;
+    synod.put("k", "v").await;
+    let after = synod
+        .gauge("synod_http_request_duration_seconds_count")
+        .await;
+    assert!(after >= before + 2, "{before} and {after}");
+    let answered = synod
+        .gauge("synod_http_requests_total{class=\"2xx\"}")
+        .await;
+    assert!(answered > 0);
+}
+
 impl Synod {
     /// What this metric of the founder says.
     async fn gauge(&self, name: &str) -> u64 {
