@@ -113,10 +113,11 @@ impl History {
         }
     }
 
+    /// The newest certified block stays, however large those after it are: they may be retracted,
+    /// and then the chain goes on from it.
     fn oldest_may_go(&self) -> bool {
-        self.blocks
-            .front()
-            .is_some_and(|block| block.header().tree_size <= self.certified_seqno)
+        let is_certified = |block: &Block| block.header().tree_size <= self.certified_seqno;
+        self.blocks.get(1).is_some_and(is_certified)
     }
 
     /// Takes back the blocks above `index`, newest first.

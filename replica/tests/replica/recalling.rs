@@ -187,3 +187,44 @@ fn follower_that_forgot_a_block_judges_evidence_made_from_it_as_the_leader_does(
         "nobody is accused of an input that is sound"
     );
 }
+
+/// The block is larger than all that a replica keeps, and is retracted: the chain goes on from the
+/// newest certified block, which must be at hand.
+#[test]
+fn newest_certified_block_is_kept_beside_a_large_one_that_is_retracted() {
+    let mut cluster = forgetful(76);
+    let deposed = cluster.leader();
+    let others: Vec<u64> = cluster.nodes.keys().copied().collect();
+    for other in others.iter().filter(|other| **other != deposed) {
+        cluster.cut(deposed, *other);
+    }
+    let large = "v".repeat(32 * 1024);
+    cluster.send(
+        deposed,
+        Cluster::put_request("records", "large", &large),
+        user(),
+    );
+    cluster.run(100);
+    let newest = |cluster: &Cluster| {
+        cluster.nodes[&deposed]
+            .replica
+            .machine()
+            .sequence()
+            .last()
+            .index
+    };
+    let uncertified = newest(&cluster);
+    assert!(
+        uncertified > certified(&cluster, deposed),
+        "it is in its log"
+    );
+    cluster.run(5_000);
+    cluster.heal();
+    cluster.put("after", "v");
+    cluster.run(2_000);
+    assert!(
+        certified(&cluster, deposed) >= uncertified,
+        "it follows the others"
+    );
+    assert!(!accused(&cluster));
+}
