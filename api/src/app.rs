@@ -167,7 +167,7 @@ const CALL_PARAMETERS: &[Parameter] = &[
     NAME,
     path(
         "path",
-        Form::Text(1, None),
+        Form::Pattern(r"^[^/\\\x00-\x1f\x7f]+$"),
         "What the app is asked for: one or more segments, handed on as they are spelled. No segment may be empty, \
          `.` or `..`, encoded or not, and none may hold an encoded `/`, `\\` or NUL.",
     ),
@@ -281,6 +281,7 @@ pub(crate) const ROUTES: &[Route] = &[
             Code::NotLeader,
             Code::AppNotFound,
             Code::ChunkRefused,
+            Code::InvalidBody,
             Code::Forbidden,
             Code::LeadershipLost,
             Code::AnswerTimeout,

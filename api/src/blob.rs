@@ -99,9 +99,10 @@ impl PartialSchema for KeyForm {
 impl ToSchema for KeyForm {}
 
 /// Padded base64 (RFC 4648 section 4), and that of at least one byte.
-const BASE64: &str = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$";
-const BASE64_OF_SOME: &str =
-    "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})$";
+const BASE64: &str =
+    "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$";
+const BASE64_OF_SOME: &str = "^([A-Za-z0-9+/]{4})*\
+     ([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/]{4})$";
 
 fn text_or_binary(text: ObjectBuilder, base64: &str, about: &str) -> RefOr<Schema> {
     let bytes = ObjectBuilder::new()

@@ -219,7 +219,7 @@ const MAP: Parameter = path(
 );
 const KEY: Parameter = path(
     "key",
-    Form::Text(1, Some(KEY_BYTES_MAX)),
+    Form::Text(1, KEY_BYTES_MAX),
     "The key: 1 to 512 bytes, percent-encoded, `/` as `%2F`. The keys `.` and `..`, which URL libraries \
      swallow, are reached by `POST /v1/kv/txn`.",
 );
@@ -238,7 +238,7 @@ const WAIT: Parameter = query(
 );
 const IF_MATCH: Parameter = header(
     "if-match",
-    Form::Pattern(r#"^(\*|"[1-9][0-9]{0,17}")$"#),
+    Form::Pattern(r#"^("[1-9][0-9]{0,17}"|[*])$"#),
     "The version that the key must have, quoted as in `ETag`; `*` asks for any value at all.",
 );
 const IF_NONE_MATCH: Parameter = header(
@@ -340,17 +340,17 @@ pub(crate) const ROUTES: &[Route] = &[
             MAP,
             query(
                 "prefix",
-                Form::Text(0, Some(KEY_BYTES_MAX)),
+                Form::Text(0, KEY_BYTES_MAX),
                 "Only keys that begin with these bytes, percent-encoded.",
             ),
             query(
                 "from",
-                Form::Text(0, Some(KEY_BYTES_MAX)),
+                Form::Text(0, KEY_BYTES_MAX),
                 "Only keys from this one on, percent-encoded.",
             ),
             query(
                 "to",
-                Form::Text(0, Some(KEY_BYTES_MAX)),
+                Form::Text(0, KEY_BYTES_MAX),
                 "Only keys before this one, percent-encoded.",
             ),
             query(
@@ -430,7 +430,7 @@ pub(crate) const ROUTES: &[Route] = &[
             },
             query(
                 "prefix",
-                Form::Text(0, Some(KEY_BYTES_MAX)),
+                Form::Text(0, KEY_BYTES_MAX),
                 "Only keys that begin with these bytes, percent-encoded.",
             ),
             query(

@@ -6,7 +6,9 @@ use utoipa::openapi::path::{
     HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn,
 };
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::schema::{
+    AdditionalProperties, KnownFormat, ObjectBuilder, SchemaFormat, Type,
+};
 use utoipa::openapi::security::{SecurityRequirement, SecurityScheme};
 use utoipa::openapi::server::Server;
 use utoipa::openapi::{
@@ -43,6 +45,9 @@ pub fn openapi() -> OpenApi {
     );
     document.servers = Some(vec![server]);
     let components = document.components.get_or_insert_default();
+    for schema in components.schemas.values_mut() {
+        close_variants(schema);
+    }
     components.add_security_scheme(
         CERTIFICATE,
         SecurityScheme::MutualTls {
@@ -63,6 +68,20 @@ pub fn openapi_json() -> String {
     let mut text = serde_json::to_string_pretty(&value).expect("a JSON value can be written");
     text.push('\n');
     text
+}
+
+/// An object that names its variant by its only property has no other.
+fn close_variants(schema: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::OneOf(variants)) = schema else {
+        return;
+    };
+    for variant in &mut variants.items {
+        if let RefOr::T(Schema::Object(object)) = variant
+            && object.properties.len() == 1
+        {
+            object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+        }
+    }
 }
 
 fn info() -> Info {
@@ -154,7 +173,7 @@ fn parameter(known: &Parameter) -> utoipa::openapi::path::Parameter {
 fn form(form: Form) -> ObjectBuilder {
     let text = ObjectBuilder::new().schema_type(Type::String);
     match form {
-        Form::Text(least, most) => text.min_length(Some(least)).max_length(most),
+        Form::Text(least, most) => text.min_length(Some(least)).max_length(Some(most)),
         Form::Pattern(pattern) => text.pattern(Some(pattern)),
         Form::Integer(least, most) => ObjectBuilder::new()
             .schema_type(Type::Integer)
@@ -234,7 +253,19 @@ fn content(body: Body) -> (&'static str, Content) {
             headers::JSON,
             Content::new(Some(Ref::from_schema_name(name))),
         ),
-        Body::Bytes(media) => (media, Content::new(None::<RefOr<Schema>>)),
+        Body::Bytes(media) => {
+            // OpenAPI 3.1 needs no schema for bytes; generators of clients do.
+            let bytes = ObjectBuilder::new()
+                .schema_type(Type::String)
+                .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)));
+            let document = ObjectBuilder::new().schema_type(Type::Object);
+            let schema = if media == headers::JSON {
+                document
+            } else {
+                bytes
+            };
+            (media, Content::new(Some(Schema::Object(schema.build()))))
+        }
     }
 }
 

@@ -52,8 +52,8 @@ pub struct Parameter {
 /// The form of a parameter, as its schema says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// A text of so many characters, the fewest and, if they are bounded by themselves, the most.
-    Text(usize, Option<usize>),
+    /// A text of so many characters, the fewest and the most.
+    Text(usize, usize),
     /// A text that fits this regular expression.
     Pattern(&'static str),
     /// A whole number in decimal digits, the least and the greatest.

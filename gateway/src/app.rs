@@ -308,6 +308,10 @@ where
     let max = COMPONENT_CHUNK_BYTES.min(bounds.limits.body_bytes_max);
     let (limits, budget) = (bounds.limits, bounds.budget);
     let bytes = read_body(body, max, ErrorCode::BodyTooLarge, limits, budget).await?;
+    if bytes.is_empty() {
+        let detail = "a piece of a component has at least one byte";
+        return Err(refuse(ErrorCode::InvalidBody, detail));
+    }
     Ok(Call::Chunk {
         name: place.name,
         number: place.number,

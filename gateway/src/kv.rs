@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Method;
 use http::request::Parts;
 use hyper::body::Body;
-use synod_api::limits::{KEY_BYTES_MAX, TXN_STEPS_MAX, VALUE_BYTES_MAX};
+use synod_api::limits::{KEY_BYTES_MAX, NUMBER_MAX, TXN_STEPS_MAX, VALUE_BYTES_MAX};
 use synod_api::{
     Condition, Consistency, Entry, ErrorCode, Expectation, ListReply, Operation, OperationResult,
     TxId, TxStatus, TxnReply, TxnRequest, WriteReply, headers, percent_decode,
@@ -358,11 +358,20 @@ fn check_txn(txn: &TxnRequest) -> Result<(), Refused> {
     for compare in &txn.compares {
         check_map(&compare.map)?;
         check_key(&compare.key.0)?;
-        if let Expectation::Value(value) = &compare.expect {
-            check_value(&value.0)?;
+        match &compare.expect {
+            Expectation::Value(value) => check_value(&value.0)?,
+            Expectation::Version(version) => check_version(*version)?,
         }
     }
     txn.operations.iter().try_for_each(check_operation)
+}
+
+fn check_version(version: u64) -> Result<(), Refused> {
+    if version > NUMBER_MAX {
+        let detail = format!("no version is greater than {NUMBER_MAX}");
+        return Err(refuse(ErrorCode::InvalidBody, detail));
+    }
+    Ok(())
 }
 
 fn check_operation(operation: &Operation) -> Result<(), Refused> {

@@ -214,7 +214,13 @@ async fn anybody_may_ask_what_needs_no_certificate() {
         br#"{"transaction_id":"2.17","status":"unknown"}"#
     );
     assert_eq!(get("/readyz").await.status, 503);
-    assert_eq!(get("/metrics").await.body, "synod_blocks 1\n");
+    let metrics = get("/metrics").await.body;
+    assert!(
+        metrics.starts_with(b"synod_blocks 1\n"),
+        "the replica's come first"
+    );
+    let own = b"synod_http_requests_total{class=\"5xx\"} 1\n";
+    assert!(metrics.windows(own.len()).any(|found| found == own));
     assert_eq!(
         get("/v1/chain").await.header("content-type"),
         "application/synod-chain+cbor"

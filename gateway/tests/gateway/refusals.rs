@@ -489,3 +489,13 @@ async fn refusal_over_http2_comes_once_the_body_was_taken() {
     let taken = taken.load(std::sync::atomic::Ordering::Relaxed);
     assert_eq!(taken, BODY_BYTES, "the sender was not cut off");
 }
+
+#[tokio::test]
+async fn bodies_that_no_replica_would_take_are_refused_at_every_door() {
+    let txn = r#"{"compares":[{"map":"m","key":"k","expect":{"version":9223372036854775808}}],
+                  "operations":[{"get":{"map":"m","key":"k"}}]}"#;
+    let found = refused(with_body("POST", "/v1/kv/txn", JSON, txn)).await;
+    assert_eq!(found, ErrorCode::InvalidBody);
+    let found = refused(request("PUT", "/v1/apps/a/component/1/0")).await;
+    assert_eq!(found, ErrorCode::InvalidBody);
+}
