@@ -85,6 +85,22 @@ impl Ask {
         }
     }
 
+    /// Whether the ledger must show a value of this operation if it was carried out: what it leaves
+    /// under some key is a value, and no later step of its own takes that off again.
+    pub(crate) fn leaves_a_value(&self) -> bool {
+        match self {
+            Self::Put { .. } => true,
+            Self::Delete { .. } | Self::Get { .. } => false,
+            Self::Transaction { steps, .. } => (0..2).any(|side| {
+                let last = steps.iter().rev().find(|step| match step {
+                    TxStep::Put(at, _) | TxStep::Delete(at) => *at == side,
+                    TxStep::Get(_) => false,
+                });
+                matches!(last, Some(TxStep::Put(..)))
+            }),
+        }
+    }
+
     /// The values that it writes.
     pub(crate) fn values(&self) -> Vec<u64> {
         match self {
@@ -138,4 +154,34 @@ pub(crate) struct Done {
     pub told: Option<Told>,
     /// The transaction's seqno, where it wrote.
     pub seqno: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transaction_that_deletes_what_it_put_leaves_no_value() {
+        let leaves = |steps: &[TxStep]| {
+            let ask = Ask::Transaction {
+                compares: Vec::new(),
+                steps: steps.to_vec(),
+            };
+            ask.leaves_a_value()
+        };
+        assert!(leaves(&[TxStep::Put(1, 7)]));
+        assert!(leaves(&[
+            TxStep::Delete(1),
+            TxStep::Put(1, 7),
+            TxStep::Get(1)
+        ]));
+        assert!(leaves(&[
+            TxStep::Put(0, 6),
+            TxStep::Put(1, 7),
+            TxStep::Delete(0)
+        ]));
+        assert!(!leaves(&[TxStep::Put(1, 7), TxStep::Delete(1)]));
+        assert!(!leaves(&[TxStep::Delete(0), TxStep::Get(1)]));
+        assert!(!leaves(&[]));
+    }
 }

@@ -180,7 +180,7 @@ fn judge(world: &mut World) {
     let happened = |done: &&Done| {
         let values = done.ask.values();
         done.told.is_some()
-            || values.is_empty()
+            || !done.ask.leaves_a_value()
             || values.iter().any(|value| ledger.contains(value))
     };
     let partitions: std::collections::BTreeSet<u64> =
