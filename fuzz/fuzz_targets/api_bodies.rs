@@ -2,7 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use synod_api::{ActionRequest, ChainFile, TxnRequest, percent_decode, read_cursor};
+use synod_api::{ActionRequest, ChainFile, CursorScope, TxnRequest, percent_decode};
+
+const SCOPE: CursorScope<'_> = CursorScope { map: "m", prefix: b"", from: b"", to: None };
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(request) = serde_json::from_slice::<TxnRequest>(bytes) {
@@ -14,7 +16,10 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let _ = serde_json::from_slice::<ActionRequest>(bytes);
     if let Ok(text) = std::str::from_utf8(bytes) {
-        let _ = (percent_decode(text), read_cursor(text));
+        let _ = percent_decode(text);
+        if let Some(key) = SCOPE.read_cursor(text) {
+            assert_eq!(SCOPE.write_cursor(&key), text);
+        }
     }
     if let Ok(file) = ChainFile::decode(&bytes::Bytes::copy_from_slice(bytes)) {
         assert_eq!(file.encode(), bytes);

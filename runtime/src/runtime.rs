@@ -163,7 +163,7 @@ impl Runtime {
     }
 
     /// Runs one call to its end, on the caller's thread, which must have a stack of
-    /// [`EXECUTOR_STACK_BYTES`](crate::EXECUTOR_STACK_BYTES).
+    /// [`EXECUTOR_STACK_BYTES`].
     pub fn execute(&self, execution: Execution) -> Executed {
         let id = execution.id;
         let result = match self.find(&execution.app) {
