@@ -74,6 +74,8 @@ enum Command {
     User(commands::user::UserArgs),
     Node(commands::node::NodeArgs),
     Bench(commands::bench::BenchArgs),
+    Completions(commands::completions::CompletionsArgs),
+    Man(commands::man::ManArgs),
 }
 
 fn main() -> ExitCode {
@@ -109,6 +111,8 @@ fn run(command: &Command, output: Output) -> Outcome {
         // A node makes its own threads and runtime.
         Command::Node(args) => commands::node::run(args, output),
         Command::User(args) => commands::user::run(args, output),
+        Command::Completions(args) => commands::completions::run(Cli::command(), args, output),
+        Command::Man(args) => commands::man::run(Cli::command(), args, output),
         Command::Ledger(args) => commands::ledger::run(args, output),
         Command::Attest(args) => commands::attest::run(args, output),
         Command::Doctor(args) => commands::doctor::run(args, output),

@@ -361,3 +361,61 @@ fn state_file_that_cannot_be_used_is_named_and_left_alone() {
     assert!(said.contains("cannot reach"), "{said}");
     assert!(!dir.path().join("other.state").exists());
 }
+
+#[test]
+fn completions_of_each_shell_know_every_command() {
+    let dir = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = synod(dir.path(), &["completions", shell]);
+        assert_eq!(script.status.code(), Some(0), "{shell}");
+        for word in ["receipt", "ledger", "completions"] {
+            assert!(stdout(&script).contains(word), "{shell}: {word}");
+        }
+    }
+    assert_eq!(
+        synod(dir.path(), &["completions", "cmd"]).status.code(),
+        Some(1)
+    );
+}
+
+/// The shell itself completes with the script.
+#[test]
+fn bash_completes_a_command_and_an_option() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = stdout(&synod(dir.path(), &["completions", "bash"]));
+    std::fs::write(dir.path().join("synod.bash"), script).unwrap();
+    let ask = |words: &str, at: usize| {
+        let program = format!(
+            "source ./synod.bash; COMP_WORDS=({words}); COMP_CWORD={at}; _synod synod \"${{COMP_WORDS[{at}]}}\" \"${{COMP_WORDS[{at}-1]}}\"; echo \"${{COMPREPLY[@]}}\""
+        );
+        let mut bash = Command::new("bash");
+        let asked = bash
+            .args(["--norc", "-c", &program])
+            .current_dir(dir.path());
+        stdout(&asked.output().expect("bash runs"))
+    };
+    assert_eq!(ask("synod rec", 1).trim(), "receipt");
+    assert!(ask("synod kv put --idem", 3).contains("--idempotency-key"));
+}
+
+#[test]
+fn each_command_has_a_page_for_man() {
+    let dir = tempfile::tempdir().unwrap();
+    let written = synod(dir.path(), &["--json", "man", "pages/man1"]);
+    assert_eq!(written.status.code(), Some(0), "{}", stderr(&written));
+    let pages = dir.path().join("pages/man1");
+    for (page, text) in [
+        ("synod.1", "confidential, replicated and provable"),
+        ("synod-kv-put.1", "idempotency"),
+        ("synod-receipt-verify.1", "chain"),
+    ] {
+        let found = std::fs::read_to_string(pages.join(page)).expect(page);
+        assert!(
+            found.contains(".TH") && found.contains(text),
+            "{page}:\n{found}"
+        );
+    }
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    assert_eq!(synod(dir.path(), &["man", "file"]).status.code(), Some(1));
+}
