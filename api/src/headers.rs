@@ -29,5 +29,7 @@ pub const WASM: &str = "application/wasm";
 pub const JSON: &str = "application/json";
 /// Any bytes: values.
 pub const BYTES: &str = "application/octet-stream";
+/// Pages for people.
+pub const HTML: &str = "text/html; charset=utf-8";
 /// Metrics in the text format of Prometheus.
 pub const METRICS: &str = "text/plain; version=0.0.4";

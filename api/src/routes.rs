@@ -5,18 +5,31 @@ use crate::problem::ErrorCode as Code;
 use crate::route::{Access, Body, Route, ok};
 use crate::{app, governance, headers, kv, ledger, network};
 
-/// The description of the interface, which is of no domain.
-const OF_THE_INTERFACE: &[Route] = &[Route {
-    method: "GET",
-    path: "/v1/openapi.json",
-    id: "openapi",
-    summary: "Gives this description.",
-    access: Access::Anybody,
-    parameters: &[],
-    body: Body::None,
-    answers: &[ok("The OpenAPI document.", Body::Bytes(headers::JSON))],
-    problems: &[],
-}];
+/// A page for people and the description of the interface, which are of no domain.
+const OF_THE_INTERFACE: &[Route] = &[
+    Route {
+        method: "GET",
+        path: "/",
+        id: "home",
+        summary: "Says what this is, and where to go.",
+        access: Access::Anybody,
+        parameters: &[],
+        body: Body::None,
+        answers: &[ok("A page for people.", Body::Bytes(headers::HTML))],
+        problems: &[],
+    },
+    Route {
+        method: "GET",
+        path: "/v1/openapi.json",
+        id: "openapi",
+        summary: "Gives this description.",
+        access: Access::Anybody,
+        parameters: &[],
+        body: Body::None,
+        answers: &[ok("The OpenAPI document.", Body::Bytes(headers::JSON))],
+        problems: &[],
+    },
+];
 
 /// Every route of the interface.
 pub fn routes() -> impl Iterator<Item = &'static Route> {

@@ -20,21 +20,43 @@ pub(crate) enum Place<'a> {
     Ledger(ledger::Place<'a>),
     Governance(governance::Place),
     Network(network::Place),
-    /// The description of the interface, which is of no domain.
+    /// What the gateway itself has, which is of no domain.
+    Own(Own),
+}
+
+/// What the gateway answers itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Own {
+    /// The page that says what this is.
+    Home,
+    /// The description of the interface.
     OpenApi,
+}
+
+/// What a request asks for.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// Something that the replica answers.
+    Call(Call),
+    /// Something that the gateway has.
+    Own(Own),
 }
 
 impl<'a> Place<'a> {
     /// The place of a path, if there is one.
     pub(crate) fn find(path: &'a str) -> Option<Self> {
-        let of_interface = || (path == "/v1/openapi.json").then_some(Self::OpenApi);
+        let own = || match path {
+            "/" => Some(Self::Own(Own::Home)),
+            "/v1/openapi.json" => Some(Self::Own(Own::OpenApi)),
+            _ => None,
+        };
         kv::Place::find(path)
             .map(Self::Kv)
             .or_else(|| app::Place::find(path).map(Self::App))
             .or_else(|| ledger::Place::find(path).map(Self::Ledger))
             .or_else(|| governance::Place::find(path).map(Self::Governance))
             .or_else(|| network::Place::find(path).map(Self::Network))
-            .or_else(of_interface)
+            .or_else(own)
     }
 
     /// The methods of this place, as the header `Allow` lists them.
@@ -43,7 +65,7 @@ impl<'a> Place<'a> {
             Self::Kv(place) => place.allow(),
             Self::App(place) => place.allow(),
             Self::Governance(place) => place.allow(),
-            Self::Ledger(_) | Self::Network(_) | Self::OpenApi => "GET, HEAD",
+            Self::Ledger(_) | Self::Network(_) | Self::Own(_) => "GET, HEAD",
         }
     }
 
@@ -60,21 +82,21 @@ impl<'a> Place<'a> {
             Self::Kv(place) => place.needs_certificate(),
             Self::App(place) => place.needs_certificate(),
             Self::Ledger(place) => place.needs_certificate(),
-            Self::Governance(_) | Self::Network(_) | Self::OpenApi => false,
+            Self::Governance(_) | Self::Network(_) | Self::Own(_) => false,
         }
     }
 
-    /// Reads a request without a body. None where the gateway itself has the answer.
-    pub(crate) fn read(self, parts: &Parts) -> Result<Option<Call>, Refused> {
-        Ok(Some(match self {
+    /// Reads a request without a body.
+    pub(crate) fn read(self, parts: &Parts) -> Result<Asked, Refused> {
+        Ok(Asked::Call(match self {
             Self::Kv(place) => Call::Kv(place.read(parts)?),
             Self::App(place) => Call::App(place.read(parts)?),
             Self::Ledger(place) => Call::Ledger(place.read(parts)?),
             Self::Governance(place) => Call::Governance(place.read(parts)?),
             Self::Network(place) => Call::Network(place.read(parts)?),
-            Self::OpenApi => {
+            Self::Own(own) => {
                 parameters(parts, &[])?;
-                return Ok(None);
+                return Ok(Asked::Own(own));
             }
         }))
     }
@@ -163,7 +185,6 @@ mod tests {
     fn paths_that_are_nearly_right_lead_nowhere() {
         for path in [
             "",
-            "/",
             "*",
             "/v1",
             "/v1/kv",

@@ -1,14 +1,14 @@
 //! From a [`Reply`] to HTTP: status, headers and body, mapped once.
 
 use bytes::Bytes;
-use http::header::{ALLOW, HeaderValue, LOCATION, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_SECURITY_POLICY, HeaderValue, LOCATION, RETRY_AFTER};
 use http::{Method, Response, StatusCode, Uri};
 use synod_api::{ErrorCode, PROBLEM_CONTENT_TYPE, Problem, headers};
 
 use crate::app;
 use crate::app_reply::render_app;
 use crate::body::{AnswerShare, Content, ReplyBody};
-use crate::place::Place;
+use crate::place::{Own, Place};
 use crate::port::{Answer, Refusal, Reply};
 use crate::rendered::{Rendered, ascii, bytes, content, json};
 use crate::watch::InWork;
@@ -66,12 +66,29 @@ fn render_about_app(reply: app::Reply, uri: &Uri) -> Rendered {
     }
 }
 
-/// Writes the description of the interface.
-pub(crate) fn render_openapi(method: &Method, in_work: InWork) -> Response<ReplyBody> {
+/// Writes what the gateway itself has.
+pub(crate) fn render_own(own: Own, method: &Method, in_work: InWork) -> Response<ReplyBody> {
     static DOCUMENT: std::sync::OnceLock<Bytes> = std::sync::OnceLock::new();
-    let document = DOCUMENT.get_or_init(|| synod_api::openapi_json().into());
-    let rendered = bytes(document.clone(), headers::JSON).for_method(method);
-    rendered.into_response(in_work, AnswerShare::default())
+    let rendered = match own {
+        Own::Home => home(),
+        Own::OpenApi => {
+            let document = DOCUMENT.get_or_init(|| synod_api::openapi_json().into());
+            bytes(document.clone(), headers::JSON)
+        }
+    };
+    rendered
+        .for_method(method)
+        .into_response(in_work, AnswerShare::default())
+}
+
+/// The page that says what this is. It loads nothing and runs nothing.
+fn home() -> Rendered {
+    const PAGE: &str = include_str!("home.html");
+    const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+    let mut rendered = bytes(Bytes::from_static(PAGE.as_bytes()), headers::HTML);
+    let policy = HeaderValue::from_static(POLICY);
+    rendered.headers.insert(CONTENT_SECURITY_POLICY, policy);
+    rendered
 }
 
 fn problem(problem: &Problem, uri: &Uri) -> Rendered {

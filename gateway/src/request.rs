@@ -13,18 +13,9 @@ use synod_api::limits::{HEADER_FIELDS_MAX, URI_BYTES_MAX};
 use crate::app;
 use crate::app_request::read_app;
 use crate::body::{Bounds, expect_no_body};
-use crate::place::Place;
+use crate::place::{Asked, Place};
 use crate::port::{Call, Caller};
 use crate::refusal::{Refused, quoted, refuse};
-
-/// What a request asks for.
-#[derive(Debug)]
-pub(crate) enum Asked {
-    /// Something that the replica answers.
-    Call(Call),
-    /// The description of the interface, which the gateway has.
-    OpenApi,
-}
 
 /// Reads a request whole: place, parameters, headers and body.
 pub(crate) async fn read_request<B>(
@@ -48,8 +39,7 @@ where
     }
     if parts.method != Method::PUT && parts.method != Method::POST {
         expect_no_body(&body)?;
-        let call = place.read(parts)?;
-        return Ok(call.map_or(Asked::OpenApi, Asked::Call));
+        return place.read(parts);
     }
     let call = place.read_with_body(parts, body, bounds).await?;
     Ok(Asked::Call(call))

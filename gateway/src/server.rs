@@ -17,9 +17,10 @@ use tokio::sync::watch::Receiver;
 use crate::body::{AnswerRoom, AnswerShare, Bounds, Budget, ReplyBody, drain, may_drain};
 use crate::counts::Counts;
 use crate::network;
+use crate::place::Asked;
 use crate::port::{Answer, Backend, Call, Caller, Reply};
-use crate::reply::{held_bytes, render, render_openapi};
-use crate::request::{Asked, read_request};
+use crate::reply::{held_bytes, render, render_own};
+use crate::request::read_request;
 use crate::watch::{Activity, Watched};
 
 /// The HTTP server over a [`Backend`]. Clones share everything.
@@ -172,7 +173,7 @@ impl<B: Backend> Shared<B> {
         drop(arriving);
         let answer = match asked {
             Ok(Asked::Call(call)) => self.ask(caller, call).await,
-            Ok(Asked::OpenApi) => return render_openapi(&parts.method, in_work),
+            Ok(Asked::Own(own)) => return render_own(own, &parts.method, in_work),
             Err(refused) => Err(refused.0.into()),
         };
         let (answer, share) = self.make_room(answer, &parts.method, own_room).await;

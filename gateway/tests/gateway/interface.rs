@@ -469,3 +469,26 @@ async fn no_answer_may_be_taken_for_what_it_does_not_say_that_it_is() {
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
     }
 }
+
+#[tokio::test]
+async fn page_at_the_root_says_where_to_go_and_every_link_leads_there() {
+    let door = Door::new(obliging);
+    let page = door.http1(Caller::default(), request("GET", "/")).await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    assert!(
+        page.header("content-security-policy")
+            .starts_with("default-src 'none'")
+    );
+    let text = String::from_utf8(page.body.to_vec()).expect("text");
+    let links: Vec<&str> = text
+        .split("href=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    assert!(links.len() >= 7, "{links:?}");
+    for link in links {
+        let answer = door.http1(Caller::default(), request("GET", link)).await;
+        assert!(answer.status != 404 && answer.status != 401, "{link}");
+    }
+}

@@ -21,7 +21,7 @@ async fn refused(request: Request<http_body_util::Full<bytes::Bytes>>) -> ErrorC
 async fn unknown_routes_are_not_found_and_say_where_to_look() {
     let door = Door::new(obliging);
     for path in [
-        "/",
+        "/index.html",
         "/v1/kv",
         "/v1/kv/a/b/c",
         "/v1/kv/a/",
